@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_ACTION_H
+#define TALLY_ACTION_H
+/*
+ * What a node asks of its host. Bytes in an action are borrowed until the next tally_node_step;
+ * whoever needs them longer (a worker, a queue) copies them.
+ */
+#include "tally/error.h"
+#include "tally/types.h"
+
+enum tally_action_kind {
+    TALLY_ACTION_SEND,    /* A datagram; it may be lost. */
+    TALLY_ACTION_DIAL,    /* Open a stream to an address. */
+    TALLY_ACTION_WRITE,   /* Bytes to a stream, never more than its room. */
+    TALLY_ACTION_CLOSE,   /* End a stream after what was written; STREAM_CLOSED follows. */
+    TALLY_ACTION_APPEND,  /* Make receipts durable, all or none. */
+    TALLY_ACTION_SEAL,    /* Write the tiles of an own log up to a size, read them back. */
+    TALLY_ACTION_PUBLISH, /* Make a signed checkpoint of an own log durable. */
+    TALLY_ACTION_VERIFY,  /* Bytes of a package for the worker pool. */
+    TALLY_ACTION_RELEASE, /* A verified package is not wanted any more. */
+    TALLY_ACTION_EVIDENCE,/* A proved fork: keep the file for ever, mark the log frozen. */
+    TALLY_ACTION_ANSWER,  /* To a COMMAND. */
+};
+
+/* Whose log, enough to create its folder. Strings live as long as the action. */
+struct tally_log_id {
+    struct tally_hash origin_hash;
+    struct tally_key issuer;
+    const char *origin;     /* NUL-terminated. */
+    const char *name_space; /* NUL-terminated. */
+    bool own;
+};
+
+/* How a package is to be read and checked; see tally_package_open in tally/log.h. */
+struct tally_package_job {
+    struct tally_key issuer;
+    const char *name_space;       /* NUL-terminated, valid as long as the action. */
+    uint64_t first, end;          /* Sequence numbers; one package, so end <= first's 256 block. */
+    struct tally_hash previous;   /* Hash of envelope first - 1; unused when first is 0. */
+    bool signatures;              /* Verify each envelope's signature (policy `every`). */
+    const struct tally_hash *before; /* Leaf hashes of [first rounded down to 256, first). */
+};
+
+struct tally_action {
+    enum tally_action_kind kind;
+    union {
+        struct {
+            struct tally_address to;
+            struct tally_bytes bytes;
+        } send;
+        struct {
+            uint32_t stream;
+            struct tally_address to;
+        } dial;
+        struct {
+            uint32_t stream;
+            struct tally_bytes bytes;
+        } write;
+        struct {
+            uint32_t stream;
+        } close;
+        struct {
+            uint64_t ticket;
+            struct tally_log_id log;
+            uint64_t first;
+            /* Either one receipt of our own (envelope not empty) ... */
+            struct tally_bytes envelope, body;
+            /* ... or the package verified under this ticket, which APPENDED gives back. */
+            uint64_t package;
+            /* If not empty: the signed checkpoint whose size is the package's end. It becomes the
+               stored one in the same all-or-none change. */
+            struct tally_bytes note;
+        } append;
+        struct {
+            uint64_t ticket;
+            struct tally_hash origin_hash;
+            uint64_t size; /* Not above what was APPENDED. */
+        } seal;
+        struct {
+            uint64_t ticket;
+            struct tally_hash origin_hash;
+            uint64_t size;
+            struct tally_hash root;
+            struct tally_bytes note;
+        } publish;
+        struct {
+            uint64_t ticket;
+            struct tally_package_job job; /* The same in every piece. */
+            struct tally_bytes bytes;     /* The next piece of the compact package. */
+            bool last;
+        } verify;
+        struct {
+            uint64_t ticket; /* Of VERIFY. */
+        } release;
+        struct {
+            struct tally_hash origin_hash; /* The log to freeze. */
+            struct tally_hash name;        /* SHA-256 of the bytes: the file's name. */
+            struct tally_bytes bytes;
+        } evidence;
+        struct {
+            uint64_t ticket; /* The COMMAND's. */
+            enum tally_error error;
+            const char *origin; /* The log of the receipt; NULL for other commands. */
+            uint64_t index;
+            struct tally_hash receipt;
+        } answer;
+    };
+};
+
+#endif

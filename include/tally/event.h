@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_EVENT_H
+#define TALLY_EVENT_H
+/*
+ * What a host tells a node. Bytes in an event are borrowed until tally_node_step returns.
+ *
+ * A *stream* here is a byte stream of the host (a TCP connection). Its number is chosen by who
+ * begins: the core draws even numbers for DIAL, the host odd ones for what it accepted. A number is
+ * used once. STREAM_CLOSED is the last event of a stream, also of one that never opened.
+ *
+ * A *ticket* is a number the core drew for an action that is answered later, exactly once.
+ */
+#include "tally/error.h"
+#include "tally/types.h"
+
+enum tally_event_kind {
+    TALLY_EVENT_TICK,          /* The deadline passed; a spurious one is harmless. */
+    TALLY_EVENT_DATAGRAM,
+    TALLY_EVENT_STREAM_OPEN,   /* Accepted, or dialled with success. Room is 0 until told. */
+    TALLY_EVENT_STREAM_BYTES,
+    TALLY_EVENT_STREAM_ROOM,   /* So many bytes in all the host takes now, replacing the last. */
+    TALLY_EVENT_STREAM_CLOSED,
+    TALLY_EVENT_APPENDED,      /* Answers APPEND. */
+    TALLY_EVENT_SEALED,        /* Answers SEAL: tiles are durable and were read back. */
+    TALLY_EVENT_PUBLISHED,     /* Answers PUBLISH: the checkpoint is durable. */
+    TALLY_EVENT_VERIFIED,      /* Answers the last piece of VERIFY. */
+    TALLY_EVENT_COMMAND,       /* The operator or an API client wants something. */
+    TALLY_EVENT_SPACE,         /* The store became read-only, or writable again. */
+};
+
+enum tally_command_kind {
+    TALLY_COMMAND_APPEND, /* One receipt of our own. ANSWER when it is durable. */
+    TALLY_COMMAND_SEAL,   /* Seal all own logs now. ANSWER when all are published. */
+    TALLY_COMMAND_PEER,   /* A configured peer: kept, dialled again with backoff. ANSWER at once. */
+    TALLY_COMMAND_STOP,   /* Say goodbye, dial no more. ANSWER at once; the host may then free. */
+};
+
+struct tally_command {
+    enum tally_command_kind kind;
+    uint64_t ticket; /* The host's, given back in ANSWER. */
+    union {
+        struct {
+            struct tally_bytes name_space, type, profile, body;
+        } append;
+        struct {
+            struct tally_key key;
+            struct tally_address address; /* Of its datagrams and its streams alike. */
+        } peer;
+    };
+};
+
+struct tally_event {
+    enum tally_event_kind kind;
+    union {
+        struct {
+            struct tally_address from;
+            struct tally_bytes bytes;
+        } datagram;
+        struct {
+            uint32_t stream;
+            bool dialled;
+            struct tally_address remote;
+        } stream_open;
+        struct {
+            uint32_t stream;
+            struct tally_bytes bytes;
+        } stream_bytes;
+        struct {
+            uint32_t stream;
+            size_t room;
+        } stream_room;
+        struct {
+            uint32_t stream;
+            enum tally_error error; /* CLOSED when the other end closed in order. */
+        } stream_closed;
+        struct {
+            uint64_t ticket;
+            enum tally_error error;
+        } appended;
+        struct {
+            uint64_t ticket;
+            enum tally_error error;
+            uint64_t size;
+            struct tally_hash root; /* Folded from the tiles as read back from the disk. */
+        } sealed;
+        struct {
+            uint64_t ticket;
+            enum tally_error error;
+        } published;
+        struct {
+            uint64_t ticket;
+            enum tally_drop drop;           /* NONE: all of the package is good. */
+            struct tally_hash subtree;      /* Root of [first rounded down to 256, end). */
+            struct tally_hash last;         /* Hash of the last envelope. */
+        } verified;
+        struct tally_command command;
+        struct {
+            bool writable;
+        } space;
+    };
+};
+
+#endif

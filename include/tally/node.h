@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_NODE_H
+#define TALLY_NODE_H
+/*
+ * The protocol core: one opaque node with no sockets, clock, disk, threads or randomness of its
+ * own. A host drives it:
+ *
+ *     tally_node_step(node, now, &event);
+ *     while (tally_node_next(node, &action))
+ *         perform(&action);
+ *     wake_at(tally_node_deadline(node));
+ *
+ * A step cannot fail and does not allocate. A node is used by one thread at a time.
+ */
+#include "tally/action.h"
+#include "tally/event.h"
+#include "tally/windows.h"
+
+struct tally_node;
+
+/* How receipts of others are verified before they are durable (protocols 10). */
+enum tally_verify {
+    TALLY_VERIFY_EVERY,      /* Each envelope's signature, on the worker pool. */
+    TALLY_VERIFY_CHECKPOINT, /* The signed root covers them; chain and tree are checked. */
+};
+
+struct tally_node_options {
+    struct tally_key key;           /* Our identity. */
+    const char *network;            /* Name of the mesh; NULL is "tally". */
+    uint32_t epoch;                 /* Boot epoch: greater than in any earlier life, and durable. */
+    uint64_t seed;                  /* For jitter only. */
+    enum tally_verify verify;
+    struct tally_address listen;    /* Where we listen, UDP and TCP alike; port 0: nowhere. */
+    unsigned connections_max;       /* 0: TALLY_CONNECTIONS_MAX. The simulator asks for few. */
+    unsigned logs_max;              /* 0: TALLY_LOGS_MAX. */
+    unsigned pending_max;           /* 0: TALLY_PENDING_MAX. */
+    unsigned seal_receipts;         /* 0: TALLY_SEAL_RECEIPTS. */
+    unsigned seal_ms;               /* 0: TALLY_SEAL_MS. */
+    struct tally_ledger ledger;
+    struct tally_secret secret;
+    struct tally_crypto crypto;
+    struct tally_trace_window trace; /* say may be NULL. */
+};
+
+/* A node over what the ledger holds; NULL without memory. Free with tally_node_free, which wipes
+   its secrets. The options are copied; the windows' contexts must outlive the node. */
+struct tally_node *tally_node_new(const struct tally_node_options *options, struct tally_now now);
+void tally_node_free(struct tally_node *node);
+
+void tally_node_step(struct tally_node *node, struct tally_now now,
+                     const struct tally_event *event);
+
+/* The next action of the last step, in order; false when there is none. */
+bool tally_node_next(struct tally_node *node, struct tally_action *action);
+
+/* When the node next wants a TICK; TALLY_NEVER if it waits for nothing. */
+struct tally_mono tally_node_deadline(const struct tally_node *node);
+
+/* Whether all invariants hold: for tests and the simulator, after any step. */
+bool tally_node_holds(const struct tally_node *node);
+
+/* ---- Questions: they change nothing and may be asked between steps. ---- */
+
+struct tally_node_status {
+    unsigned links, connections, logs, peers;
+    bool writable;                 /* False: the disk is full. */
+    bool guarded;                  /* A peer holds more of our own log than we do. */
+    unsigned frozen;               /* Logs frozen at a fork. */
+    int64_t clock_offset_us;       /* Median over linked peers, theirs less ours. */
+    uint64_t drops[TALLY_DROP_COUNT];
+    uint64_t datagrams_in, datagrams_out, bytes_in, bytes_out; /* Datagrams only. */
+    uint64_t stream_bytes_in, stream_bytes_out;
+    uint64_t syncs, confirms, forks;
+};
+void tally_node_status(const struct tally_node *node, struct tally_node_status *status);
+
+enum tally_peer_state { TALLY_PEER_IDLE, TALLY_PEER_GREETING, TALLY_PEER_LINKED };
+
+struct tally_peer_view {
+    struct tally_key key;
+    struct tally_address address;  /* The one that answered, or the next to be tried. */
+    enum tally_peer_state state;
+    bool configured;
+    bool connected;                /* A secured stream is open. */
+    struct tally_mono since;       /* Of the state. */
+    uint32_t rtt_us;               /* Smoothed; 0 unknown. */
+    int64_t offset_us;             /* Their clock less ours; 0 unknown. */
+    enum tally_drop last_error;    /* Why the last try failed; NONE. */
+    char agent[64];                /* From identify; NUL-terminated; untrusted, escaped by users. */
+};
+/* The peer of that index; false past the last. */
+bool tally_node_peer(const struct tally_node *node, size_t index, struct tally_peer_view *view);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_TRACE_H
+#define TALLY_TRACE_H
+/*
+ * What a node does, told as it happens. One list feeds the daemon's log, the metrics and the golden
+ * transcripts of the simulator. A trace has a kind and at most one peer, origin, drop reason,
+ * and two numbers, whose meaning the list below names.
+ */
+#include "tally/error.h"
+#include "tally/types.h"
+
+enum tally_level {
+    TALLY_LEVEL_ERROR,
+    TALLY_LEVEL_WARN,
+    TALLY_LEVEL_INFO,
+    TALLY_LEVEL_DEBUG,
+    TALLY_LEVEL_TRACE
+};
+
+/*    kind          level  word          a            b */
+#define TALLY_TRACES(X)                                                                            \
+    X(STARTED, INFO, "started", "epoch", "logs")                                                   \
+    X(LINKED, INFO, "linked", "links", "")                                                         \
+    X(UNLINKED, INFO, "unlinked", "links", "")                                                     \
+    X(HELLO, DEBUG, "hello", "try", "")                                                            \
+    X(HEARTBEAT, TRACE, "heartbeat", "logs", "")                                                   \
+    X(ANNOUNCED, DEBUG, "announced", "size", "")                                                   \
+    X(DROPPED, DEBUG, "dropped", "kind", "")                                                       \
+    X(AHEAD, DEBUG, "ahead", "size", "ours")                                                       \
+    X(DIALLED, DEBUG, "dialled", "stream", "")                                                     \
+    X(CONNECTED, DEBUG, "connected", "stream", "")                                                 \
+    X(DISCONNECTED, DEBUG, "disconnected", "stream", "")                                           \
+    X(WANT, DEBUG, "want", "from", "to")                                                           \
+    X(BUNDLE, TRACE, "bundle", "from", "count")                                                    \
+    X(APPENDED, DEBUG, "appended", "size", "count")                                                \
+    X(SEALED, INFO, "sealed", "size", "")                                                          \
+    X(SYNCED, INFO, "synced", "size", "count")                                                     \
+    X(CONFIRMED, INFO, "confirmed", "size", "count")                                               \
+    X(FORKED, ERROR, "fork", "size", "")                                                           \
+    X(READ_ONLY, WARN, "read-only", "error", "")                                                   \
+    X(WRITABLE, INFO, "writable", "", "")                                                          \
+    X(GUARDED, ERROR, "guarded", "theirs", "ours")                                                 \
+    X(STOPPED, INFO, "stopped", "", "")
+
+enum tally_trace_kind {
+#define X(kind, level, word, a, b) TALLY_TRACE_##kind,
+    TALLY_TRACES(X)
+#undef X
+        TALLY_TRACE_COUNT
+};
+
+struct tally_trace {
+    enum tally_trace_kind kind;
+    enum tally_drop drop;         /* NONE unless the kind is DROPPED or DISCONNECTED. */
+    const struct tally_key *peer; /* NULL: none. */
+    const char *origin;           /* NULL: none. */
+    uint64_t a, b;
+};
+
+/* Name, level and the names of the two numbers ("" if unused) of a kind. Never NULL. */
+const char *tally_trace_word(enum tally_trace_kind kind);
+enum tally_level tally_trace_level(enum tally_trace_kind kind);
+const char *tally_trace_a(enum tally_trace_kind kind);
+const char *tally_trace_b(enum tally_trace_kind kind);
+
+#endif

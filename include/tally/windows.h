@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALLY_WINDOWS_H
+#define TALLY_WINDOWS_H
+/*
+ * The four windows: the only function pointers between core and host. Each is read-only or
+ * write-only and cannot reach the node. They are called during a step, on its thread, and must not
+ * block longer than reading a file that is in the page cache.
+ */
+#include "tally/trace.h"
+#include "tally/types.h"
+
+/* What a host holds of one log. Strings are not kept longer than the call. */
+struct tally_log_view {
+    struct tally_hash origin_hash;   /* SHA-256 of the origin: the name of its folder. */
+    struct tally_key issuer;         /* Who signs it. */
+    const char *origin;              /* NUL-terminated, at most TALLY_ORIGIN_MAX bytes. */
+    const char *name_space;          /* NUL-terminated. */
+    uint64_t size;                   /* Of the stored checkpoint; 0 without one. */
+    struct tally_hash root;          /* Of that checkpoint. */
+    uint64_t durable;                /* Receipts on disk, sealed or not, >= size. */
+    bool own;                        /* The issuer is this node. */
+    bool frozen;                     /* A fork of its issuer is proved. */
+};
+
+/* Reads what is durable. Results are what was last reported by APPENDED, SEALED or at start. */
+struct tally_ledger {
+    void *context;
+    /* The log of that index, in a fixed order for the run; false past the last. */
+    bool (*log)(void *context, size_t index, struct tally_log_view *view);
+    /* The stored checkpoint note; bytes written, 0 if there is none or it does not fit. */
+    size_t (*checkpoint)(void *context, const struct tally_hash *origin, uint8_t *note,
+                         size_t capacity);
+    /* The first `width` (1..256) hashes of tile (level, index) into hashes; false if not held. */
+    bool (*tile)(void *context, const struct tally_hash *origin, unsigned level, uint64_t index,
+                 unsigned width, struct tally_hash *hashes);
+    /* Entry bundle `index` as stored, (u16 length || envelope)*, the first `width` entries. Bytes
+       written, 0 if it is not held or does not fit. */
+    size_t (*entries)(void *context, const struct tally_hash *origin, uint64_t index,
+                      unsigned width, uint8_t *bytes, size_t capacity);
+    /* The body of one receipt: size in *size, copied if it fits. False if withheld or not held. */
+    bool (*body)(void *context, const struct tally_hash *origin, uint64_t index, uint8_t *bytes,
+                 size_t capacity, size_t *size);
+};
+
+/* Draws unpredictable bytes: keys and nonces, never jitter. Must not fail. */
+struct tally_secret {
+    void *context;
+    void (*draw)(void *context, uint8_t *bytes, size_t size);
+};
+
+/*
+ * Pure functions under the node's own key, which the core never sees. The daemon has libsodium
+ * behind it; the simulator may remember verdicts or use a fast stand-in.
+ */
+struct tally_crypto {
+    void *context;
+    /* Ed25519 (RFC 8032) over the message as it stands; its domain is already in front. */
+    void (*sign)(void *context, struct tally_bytes message, struct tally_signature *signature);
+    /* libsodium's rule: refuses small-order and non-canonical points. */
+    bool (*verify)(void *context, const struct tally_key *key, struct tally_bytes message,
+                   const struct tally_signature *signature);
+    /* X25519 of our identity and theirs, both converted from Ed25519; false if all zero. */
+    bool (*exchange)(void *context, const struct tally_key *peer, uint8_t shared[32]);
+};
+
+/* Says what happened. Values in the trace are valid during the call only. */
+struct tally_trace_window {
+    void *context;
+    void (*say)(void *context, struct tally_now now, const struct tally_trace *trace);
+};
+
+#endif

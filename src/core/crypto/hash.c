@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/crypto/hash.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <string.h>
+
+void hash_sha256(struct tally_bytes bytes, struct tally_hash *hash)
+{
+    crypto_hash_sha256(hash->bytes, bytes.data, bytes.size);
+}
+
+void hash_sha256_two(struct tally_bytes a, struct tally_bytes b, struct tally_hash *hash)
+{
+    crypto_hash_sha256_state state;
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, a.data, a.size);
+    crypto_hash_sha256_update(&state, b.data, b.size);
+    crypto_hash_sha256_final(&state, hash->bytes);
+}
+
+void hash_hmac_sha256(struct tally_bytes key, struct tally_bytes message, uint8_t mac[32])
+{
+    crypto_auth_hmacsha256_state state;
+    crypto_auth_hmacsha256_init(&state, key.data, key.size);
+    crypto_auth_hmacsha256_update(&state, message.data, message.size);
+    crypto_auth_hmacsha256_final(&state, mac);
+    sodium_memzero(&state, sizeof state);
+}
+
+void hash_hkdf_sha256(struct tally_bytes salt, struct tally_bytes key, struct tally_bytes info,
+                      uint8_t *out, size_t size)
+{
+    static const uint8_t zeros[32];
+    uint8_t prk[32], block[32];
+    assert(size <= 255 * sizeof block);
+    /* RFC 5869 section 2.2: no salt means a string of zeros. */
+    if (salt.size == 0)
+        salt = (struct tally_bytes){zeros, sizeof zeros};
+    hash_hmac_sha256(salt, key, prk);
+    /* Section 2.3: T(i) = HMAC(PRK, T(i-1) || info || i). */
+    for (uint8_t i = 1; size > 0; i++) {
+        crypto_auth_hmacsha256_state state;
+        crypto_auth_hmacsha256_init(&state, prk, sizeof prk);
+        if (i > 1)
+            crypto_auth_hmacsha256_update(&state, block, sizeof block);
+        crypto_auth_hmacsha256_update(&state, info.data, info.size);
+        crypto_auth_hmacsha256_update(&state, &i, 1);
+        crypto_auth_hmacsha256_final(&state, block);
+        sodium_memzero(&state, sizeof state);
+        size_t take = size < sizeof block ? size : sizeof block;
+        memcpy(out, block, take);
+        out += take;
+        size -= take;
+    }
+    sodium_memzero(prk, sizeof prk);
+    sodium_memzero(block, sizeof block);
+}
+
+void hash_blake2b(struct tally_bytes key, const struct tally_bytes *parts, size_t count,
+                  uint8_t *out, size_t size)
+{
+    crypto_generichash_state state;
+    int refused = crypto_generichash_init(&state, key.data, key.size, size);
+    assert(refused == 0);
+    (void)refused;
+    for (size_t i = 0; i < count; i++)
+        crypto_generichash_update(&state, parts[i].data, parts[i].size);
+    crypto_generichash_final(&state, out, size);
+    sodium_memzero(&state, sizeof state);
+}
+
+uint64_t hash_siphash(const uint8_t key[16], struct tally_bytes bytes)
+{
+    uint8_t out[8];
+    uint64_t value = 0;
+    crypto_shorthash(out, bytes.data, bytes.size, key);
+    for (unsigned i = 0; i < 8; i++)
+        value |= (uint64_t)out[i] << 8 * i;
+    return value;
+}
+
+void hash_siphash128(const uint8_t key[16], struct tally_bytes bytes, uint8_t out[16])
+{
+    crypto_shorthash_siphashx24(out, bytes.data, bytes.size, key);
+}
+
+bool hash_same(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    return sodium_memcmp(a, b, size) == 0;
+}
+
+void hash_wipe(void *secret, size_t size)
+{
+    sodium_memzero(secret, size);
+}

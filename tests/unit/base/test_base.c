@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The foundations, each as a table of what goes in and what must come out. */
+#include "core/base/backoff.h"
+#include "core/base/base58.h"
+#include "core/base/base64.h"
+#include "core/base/bucket.h"
+#include "core/base/bytes.h"
+#include "core/base/hex.h"
+#include "core/base/outbox.h"
+#include "core/base/replay.h"
+
+#include "support/cmocka.h"
+
+static void base64_has_one_form(void **state)
+{
+    static const struct {
+        const char *text, *plain;
+        bool good;
+    } cases[] = {
+        {"", "", true},         {"Zg==", "f", true},  {"Zm8=", "fo", true},
+        {"Zm9v", "foo", true},  {"Zh==", "f", false}, {"Zm9=", "fo", false},
+        {"Zg", "f", false},     {"Zg=", "f", false},  {"Z===", "", false},
+        {"Zm9\n", "fo", false}, {"====", "", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t bytes[8];
+        size_t count = 0;
+        bool good = base64_read(cases[i].text, strlen(cases[i].text), bytes, sizeof bytes, &count);
+        assert_int_equal(good, cases[i].good);
+        if (!good)
+            continue;
+        assert_true(bytes_equal(bytes_of(bytes, count), bytes_text(cases[i].plain)));
+        char text[16] = "";
+        base64_write(bytes_text(cases[i].plain), text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
+static void base58_keeps_leading_zeros(void **state)
+{
+    static const struct {
+        const char *hex, *text;
+    } cases[] = {
+        {"", ""}, {"00", "1"}, {"0000287fb4cd", "11233QC4"}, {"61", "2g"}, {"516b6fcd0f", "ABnLTmg"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t bytes[16], again[16];
+        char text[32];
+        size_t size = strlen(cases[i].hex) / 2, count = 99;
+        assert_true(hex_read(cases[i].hex, bytes, size));
+        assert_int_equal(base58_write(bytes_of(bytes, size), text, sizeof text),
+                         strlen(cases[i].text));
+        assert_string_equal(text, cases[i].text);
+        assert_true(base58_read(text, strlen(text), again, sizeof again, &count));
+        assert_true(bytes_equal(bytes_of(again, count), bytes_of(bytes, size)));
+    }
+    uint8_t bytes[4];
+    size_t count;
+    assert_false(base58_read("0", 1, bytes, sizeof bytes, &count));
+    assert_false(base58_read("zzzzzzzzzz", 10, bytes, sizeof bytes, &count));
+}
+
+static void bucket_fills_with_time(void **state)
+{
+    static const struct {
+        uint64_t ms;
+        bool given;
+    } story[] = {{0, true}, {0, true}, {0, false}, {99, false}, {100, true}, {150, false},
+                 {200, true}, {10000, true}, {10000, true}, {10000, false}};
+    struct bucket bucket;
+    bucket_init(&bucket, 10, 2, (struct tally_mono){0});
+    for (size_t i = 0; i < sizeof story / sizeof *story; i++)
+        assert_int_equal(bucket_take(&bucket, (struct tally_mono){story[i].ms}), story[i].given);
+}
+
+static void replay_window_has_exact_edges(void **state)
+{
+    struct replay replay = {0};
+    static const struct {
+        uint64_t counter;
+        bool fresh;
+    } story[] = {{0, true},    {0, false},   {5, true},     {3, true},       {3, false},
+                 {2100, true}, {52, false},  {53, true},    {53, false},     {2101, true},
+                 {53, false},  {54, true},   {100000, true}, {97952, false}, {97953, true},
+                 {UINT64_MAX, false}};
+    /* Greatest g: fresh down to g - 2047. */
+    for (size_t i = 0; i < sizeof story / sizeof *story; i++) {
+        bool fresh = replay_fresh(&replay, story[i].counter);
+        assert_int_equal(fresh, story[i].fresh);
+        if (fresh)
+            replay_take(&replay, story[i].counter);
+    }
+}
+
+static void backoff_doubles_to_its_cap(void **state)
+{
+    struct random random = {7};
+    struct backoff backoff = {.first_ms = 100, .cap_ms = 1000};
+    static const uint64_t waits[] = {100, 200, 400, 800, 1000, 1000};
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        uint64_t wait = backoff_next(&backoff, &random);
+        assert_in_range(wait, waits[i] * 8 / 10, waits[i] * 12 / 10);
+    }
+    backoff_reset(&backoff);
+    assert_in_range(backoff_next(&backoff, &random), 80, 120);
+}
+
+static void outbox_loses_datagrams_rather_than_overflow(void **state)
+{
+    struct tally_action actions[2], action;
+    uint8_t arena[8];
+    struct outbox outbox;
+    outbox_init(&outbox, actions, 2, arena, sizeof arena);
+    struct tally_address to = {.port = 9};
+    outbox_send(&outbox, &to, bytes_text("12345"));
+    outbox_send(&outbox, &to, bytes_text("6789"));
+    assert_int_equal(outbox.lost, 1);
+    assert_true(outbox_next(&outbox, &action));
+    assert_true(bytes_equal(action.send.bytes, bytes_text("12345")));
+    assert_false(outbox_next(&outbox, &action));
+}
+
+static void every_code_has_name_and_text(void **state)
+{
+    assert_string_equal(tally_error_name(TALLY_FULL), "FULL");
+    for (int drop = 0; drop < TALLY_DROP_COUNT; drop++) {
+        assert_non_null(tally_drop_name((enum tally_drop)drop));
+        assert_non_null(tally_drop_text((enum tally_drop)drop));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(base64_has_one_form),
+        cmocka_unit_test(base58_keeps_leading_zeros),
+        cmocka_unit_test(bucket_fills_with_time),
+        cmocka_unit_test(replay_window_has_exact_edges),
+        cmocka_unit_test(backoff_doubles_to_its_cap),
+        cmocka_unit_test(outbox_loses_datagrams_rather_than_overflow),
+        cmocka_unit_test(every_code_has_name_and_text),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
