@@ -17,7 +17,8 @@ enum tally_action_kind {
     TALLY_ACTION_SEAL,    /* Write the tiles of an own log up to a size, read them back. */
     TALLY_ACTION_PUBLISH, /* Make a signed checkpoint of an own log durable. */
     TALLY_ACTION_VERIFY,  /* Bytes of a package for the worker pool. */
-    TALLY_ACTION_RELEASE, /* A verified package is not wanted any more. */
+    TALLY_ACTION_BODY,    /* Bytes of a large body of a verified package. */
+    TALLY_ACTION_RELEASE, /* A package is not wanted any more, whatever its state. */
     TALLY_ACTION_EVIDENCE,/* A proved fork: keep the file for ever, mark the log frozen. */
     TALLY_ACTION_ANSWER,  /* To a COMMAND. */
 };
@@ -31,12 +32,15 @@ struct tally_log_id {
     bool own;
 };
 
-/* How a package is to be read and checked; see tally_package_open in tally/log.h. */
+/*
+ * How a package is to be read and checked; see tally_package_open in tally/log.h. The hash of the
+ * envelope before `first` stands in the package itself, so that packages are opened side by side;
+ * VERIFIED tells it, and the core holds it against the package before.
+ */
 struct tally_package_job {
     struct tally_key issuer;
     const char *name_space;       /* NUL-terminated, valid as long as the action. */
     uint64_t first, end;          /* Sequence numbers; one package, so end <= first's 256 block. */
-    struct tally_hash previous;   /* Hash of envelope first - 1; unused when first is 0. */
     bool signatures;              /* Verify each envelope's signature (policy `every`). */
     const struct tally_hash *before; /* Leaf hashes of [first rounded down to 256, first). */
 };
@@ -65,7 +69,7 @@ struct tally_action {
             uint64_t first;
             /* Either one receipt of our own (envelope not empty) ... */
             struct tally_bytes envelope, body;
-            /* ... or the package verified under this ticket, which APPENDED gives back. */
+            /* ... or the package verified under this ticket, which ends with this action. */
             uint64_t package;
             /* If not empty: the signed checkpoint whose size is the package's end. It becomes the
                stored one in the same all-or-none change. */
@@ -90,7 +94,14 @@ struct tally_action {
             bool last;
         } verify;
         struct {
-            uint64_t ticket; /* Of VERIFY. */
+            uint64_t package;      /* Ticket of its VERIFY. */
+            uint64_t index;        /* Of the receipt, one that VERIFIED named as large. */
+            uint32_t offset;       /* Pieces come in order, one body at a time. */
+            struct tally_bytes bytes;
+            bool last;             /* BODY answers this piece: hash and size were compared. */
+        } body;
+        struct {
+            uint64_t ticket; /* Of VERIFY. No answer to it follows any more. */
         } release;
         struct {
             struct tally_hash origin_hash; /* The log to freeze. */

@@ -24,6 +24,7 @@ enum tally_event_kind {
     TALLY_EVENT_SEALED,        /* Answers SEAL: tiles are durable and were read back. */
     TALLY_EVENT_PUBLISHED,     /* Answers PUBLISH: the checkpoint is durable. */
     TALLY_EVENT_VERIFIED,      /* Answers the last piece of VERIFY. */
+    TALLY_EVENT_BODY,          /* Answers the last piece of a BODY. */
     TALLY_EVENT_COMMAND,       /* The operator or an API client wants something. */
     TALLY_EVENT_SPACE,         /* The store became read-only, or writable again. */
 };
@@ -63,7 +64,7 @@ struct tally_event {
         } stream_open;
         struct {
             uint32_t stream;
-            struct tally_bytes bytes;
+            struct tally_bytes bytes; /* 1..TALLY_STREAM_BYTES_MAX. */
         } stream_bytes;
         struct {
             uint32_t stream;
@@ -91,8 +92,16 @@ struct tally_event {
             uint64_t ticket;
             enum tally_drop drop;           /* NONE: all of the package is good. */
             struct tally_hash subtree;      /* Root of [first rounded down to 256, end). */
+            struct tally_hash previous;     /* The package's claim: hash of envelope first - 1. */
             struct tally_hash last;         /* Hash of the last envelope. */
+            const uint8_t *large;           /* Offsets from first of receipts whose bodies are */
+            size_t large_count;             /* above TALLY_BODY_INLINE_MAX and not in it. */
         } verified;
+        struct {
+            uint64_t package; /* Ticket of its VERIFY. */
+            uint64_t index;
+            enum tally_drop drop; /* NONE or BODY. */
+        } body;
         struct tally_command command;
         struct {
             bool writable;

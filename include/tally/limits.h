@@ -20,7 +20,8 @@ enum {
     TALLY_CHECKPOINT_MAX = 680,       /* One signature at a 255-byte origin, in an announce. */
     TALLY_PROOF_MAX = 63,             /* Hashes: sizes fit 63 bits. */
     TALLY_TILE_WIDTH = 256,           /* C2SP tlog-tiles. */
-    TALLY_LOGS_MAX = 1024,            /* Logs held by one node; 2.5 kB each in the core. */
+    TALLY_LOGS_MAX = 1024,            /* Logs held by one node; 1 kB each in the core. */
+    TALLY_OWN_LOGS_MAX = 64,          /* Namespaces a node writes in; 3 kB each in the core. */
 
     /* Sealing: what comes first. */
     TALLY_SEAL_RECEIPTS = 4096,       /* As many as one batch of the store. */
@@ -58,6 +59,7 @@ enum {
     TALLY_STREAMS_OUT_MAX = 32,
     TALLY_UPGRADE_MS = 10000,
     TALLY_NEGOTIATE_MS = 10000,
+    TALLY_STREAM_BYTES_MAX = 256 << 10, /* One read of a host: four Noise frames. */
     TALLY_FRAME_MAX = 60 << 10,       /* One frame is one yamux and one Noise frame. */
 
     /* Transfer (protocols 9.2). */

@@ -37,9 +37,15 @@ struct tally_ledger {
        written, 0 if it is not held or does not fit. */
     size_t (*entries)(void *context, const struct tally_hash *origin, uint64_t index,
                       unsigned width, uint8_t *bytes, size_t capacity);
-    /* The body of one receipt: size in *size, copied if it fits. False if withheld or not held. */
-    bool (*body)(void *context, const struct tally_hash *origin, uint64_t index, uint8_t *bytes,
-                 size_t capacity, size_t *size);
+    /* Body bundle `index` as stored, (u32 length || body)*, the first `width` ones; length
+       0xffffffff stands for a body that is not in the bundle: large, withheld or not held. Bytes
+       written, 0 if the bundle is not held or does not fit. */
+    size_t (*bodies)(void *context, const struct tally_hash *origin, uint64_t index, unsigned width,
+                     uint8_t *bytes, size_t capacity);
+    /* A piece of the body of one receipt, large or not: its whole size in *size, and the bytes
+       from offset on, at most capacity of them. False if withheld or not held. */
+    bool (*body)(void *context, const struct tally_hash *origin, uint64_t index, size_t offset,
+                 uint8_t *bytes, size_t capacity, size_t *size);
 };
 
 /* Draws unpredictable bytes: keys and nonces, never jitter. Must not fail. */
