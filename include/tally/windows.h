@@ -37,6 +37,9 @@ struct tally_ledger {
        written, 0 if it is not held or does not fit. */
     size_t (*entries)(void *context, const struct tally_hash *origin, uint64_t index,
                       unsigned width, uint8_t *bytes, size_t capacity);
+    /* One envelope, sealed or pending; bytes written, 0 if it is not held or does not fit. */
+    size_t (*entry)(void *context, const struct tally_hash *origin, uint64_t index,
+                    uint8_t *envelope, size_t capacity);
     /* Body bundle `index` as stored, (u32 length || body)*, the first `width` ones; length
        0xffffffff stands for a body that is not in the bundle: large, withheld or not held. Bytes
        written, 0 if the bundle is not held or does not fit. */
