@@ -9,18 +9,18 @@
 #include "tally/types.h"
 
 enum tally_action_kind {
-    TALLY_ACTION_SEND,    /* A datagram; it may be lost. */
-    TALLY_ACTION_DIAL,    /* Open a stream to an address. */
-    TALLY_ACTION_WRITE,   /* Bytes to a stream, never more than its room. */
-    TALLY_ACTION_CLOSE,   /* End a stream after what was written; STREAM_CLOSED follows. */
-    TALLY_ACTION_APPEND,  /* Make receipts durable, all or none. */
-    TALLY_ACTION_SEAL,    /* Write the tiles of an own log up to a size, read them back. */
-    TALLY_ACTION_PUBLISH, /* Make a signed checkpoint of an own log durable. */
-    TALLY_ACTION_VERIFY,  /* Bytes of a package for the worker pool. */
-    TALLY_ACTION_BODY,    /* Bytes of a large body of a verified package. */
-    TALLY_ACTION_RELEASE, /* A package is not wanted any more, whatever its state. */
-    TALLY_ACTION_EVIDENCE,/* A proved fork: keep the file for ever, mark the log frozen. */
-    TALLY_ACTION_ANSWER,  /* To a COMMAND. */
+    TALLY_ACTION_SEND,     /* A datagram; it may be lost. */
+    TALLY_ACTION_DIAL,     /* Open a stream to an address. */
+    TALLY_ACTION_WRITE,    /* Bytes to a stream, never more than its room. */
+    TALLY_ACTION_CLOSE,    /* End a stream after what was written; STREAM_CLOSED follows. */
+    TALLY_ACTION_APPEND,   /* Make receipts durable, all or none. */
+    TALLY_ACTION_SEAL,     /* Write the tiles of an own log up to a size, read them back. */
+    TALLY_ACTION_PUBLISH,  /* Make a signed checkpoint of an own log durable. */
+    TALLY_ACTION_VERIFY,   /* Bytes of a package for the worker pool. */
+    TALLY_ACTION_BODY,     /* Bytes of a large body of a verified package. */
+    TALLY_ACTION_RELEASE,  /* A package is not wanted any more, whatever its state. */
+    TALLY_ACTION_EVIDENCE, /* A proved fork: keep the file for ever, mark the log frozen. */
+    TALLY_ACTION_ANSWER,   /* To a COMMAND. */
 };
 
 /* Whose log, enough to create its folder. Strings live as long as the action. */
@@ -39,9 +39,9 @@ struct tally_log_id {
  */
 struct tally_package_job {
     struct tally_key issuer;
-    const char *name_space;       /* NUL-terminated, valid as long as the action. */
-    uint64_t first, end;          /* Sequence numbers; one package, so end <= first's 256 block. */
-    bool signatures;              /* Verify each envelope's signature (policy `every`). */
+    const char *name_space; /* NUL-terminated, valid as long as the action. */
+    uint64_t first, end;    /* Sequence numbers; one package, so end <= first's 256 block. */
+    bool signatures;        /* Verify each envelope's signature (policy `every`). */
     const struct tally_hash *before; /* Leaf hashes of [first rounded down to 256, first). */
 };
 
@@ -94,11 +94,11 @@ struct tally_action {
             bool last;
         } verify;
         struct {
-            uint64_t package;      /* Ticket of its VERIFY. */
-            uint64_t index;        /* Of the receipt, one that VERIFIED named as large. */
-            uint32_t offset;       /* Pieces come in order, one body at a time. */
+            uint64_t package; /* Ticket of its VERIFY. */
+            uint64_t index;   /* Of the receipt, one that VERIFIED named as large. */
+            uint32_t offset;  /* Pieces come in order, one body at a time. */
             struct tally_bytes bytes;
-            bool last;             /* BODY answers this piece: hash and size were compared. */
+            bool last; /* BODY answers this piece: hash and size were compared. */
         } body;
         struct {
             uint64_t ticket; /* Of VERIFY. No answer to it follows any more. */

@@ -13,6 +13,8 @@
  * Numbers never change their meaning; new ones are added at the end.
  */
 
+/* Tables for people; clang-format would close their columns up. */
+/* clang-format off */
 /*    name           number  text */
 #define TALLY_ERRORS(X)                                                                            \
     X(OK,             0, "done")                                                                   \
@@ -82,6 +84,8 @@ enum tally_drop {
 #undef X
     TALLY_DROP_COUNT
 };
+
+/* clang-format on */
 
 /* The stable name ("FULL") and the text of an error. Never NULL. */
 const char *tally_error_name(enum tally_error error);

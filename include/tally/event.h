@@ -14,19 +14,19 @@
 #include "tally/types.h"
 
 enum tally_event_kind {
-    TALLY_EVENT_TICK,          /* The deadline passed; a spurious one is harmless. */
+    TALLY_EVENT_TICK, /* The deadline passed; a spurious one is harmless. */
     TALLY_EVENT_DATAGRAM,
-    TALLY_EVENT_STREAM_OPEN,   /* Accepted, or dialled with success. Room is 0 until told. */
+    TALLY_EVENT_STREAM_OPEN, /* Accepted, or dialled with success. Room is 0 until told. */
     TALLY_EVENT_STREAM_BYTES,
-    TALLY_EVENT_STREAM_ROOM,   /* So many bytes in all the host takes now, replacing the last. */
+    TALLY_EVENT_STREAM_ROOM, /* So many bytes in all the host takes now, replacing the last. */
     TALLY_EVENT_STREAM_CLOSED,
-    TALLY_EVENT_APPENDED,      /* Answers APPEND. */
-    TALLY_EVENT_SEALED,        /* Answers SEAL: tiles are durable and were read back. */
-    TALLY_EVENT_PUBLISHED,     /* Answers PUBLISH: the checkpoint is durable. */
-    TALLY_EVENT_VERIFIED,      /* Answers the last piece of VERIFY. */
-    TALLY_EVENT_BODY,          /* Answers the last piece of a BODY. */
-    TALLY_EVENT_COMMAND,       /* The operator or an API client wants something. */
-    TALLY_EVENT_SPACE,         /* The store became read-only, or writable again. */
+    TALLY_EVENT_APPENDED,  /* Answers APPEND. */
+    TALLY_EVENT_SEALED,    /* Answers SEAL: tiles are durable and were read back. */
+    TALLY_EVENT_PUBLISHED, /* Answers PUBLISH: the checkpoint is durable. */
+    TALLY_EVENT_VERIFIED,  /* Answers the last piece of VERIFY. */
+    TALLY_EVENT_BODY,      /* Answers the last piece of a BODY. */
+    TALLY_EVENT_COMMAND,   /* The operator or an API client wants something. */
+    TALLY_EVENT_SPACE,     /* The store became read-only, or writable again. */
 };
 
 enum tally_command_kind {
@@ -90,12 +90,12 @@ struct tally_event {
         } published;
         struct {
             uint64_t ticket;
-            enum tally_drop drop;           /* NONE: all of the package is good. */
-            struct tally_hash subtree;      /* Root of [first rounded down to 256, end). */
-            struct tally_hash previous;     /* The package's claim: hash of envelope first - 1. */
-            struct tally_hash last;         /* Hash of the last envelope. */
-            const uint8_t *large;           /* Offsets from first of receipts whose bodies are */
-            size_t large_count;             /* above TALLY_BODY_INLINE_MAX and not in it. */
+            enum tally_drop drop;       /* NONE: all of the package is good. */
+            struct tally_hash subtree;  /* Root of [first rounded down to 256, end). */
+            struct tally_hash previous; /* The package's claim: hash of envelope first - 1. */
+            struct tally_hash last;     /* Hash of the last envelope. */
+            const uint8_t *large;       /* Offsets from first of receipts whose bodies are */
+            size_t large_count;         /* above TALLY_BODY_INLINE_MAX and not in it. */
         } verified;
         struct {
             uint64_t package; /* Ticket of its VERIFY. */

@@ -7,65 +7,65 @@
  */
 enum {
     /* Receipts and logs. */
-    TALLY_ENVELOPE_MAX = 1024,        /* A 16-bit length in entry bundles; proofs stay small. */
-    TALLY_BODY_MAX = 16 << 20,        /* One body fits memory of a small machine. */
-    TALLY_BODY_INLINE_MAX = 4096,     /* Larger bodies are fetched one by one, not in packages. */
-    TALLY_NAMESPACE_MAX = 64,         /* Origins stay below 255 with a did:key in front. */
+    TALLY_ENVELOPE_MAX = 1024,    /* A 16-bit length in entry bundles; proofs stay small. */
+    TALLY_BODY_MAX = 16 << 20,    /* One body fits memory of a small machine. */
+    TALLY_BODY_INLINE_MAX = 4096, /* Larger bodies are fetched one by one, not in packages. */
+    TALLY_NAMESPACE_MAX = 64,     /* Origins stay below 255 with a did:key in front. */
     TALLY_TYPE_MAX = 64,
     TALLY_PROFILE_MAX = 32,
     TALLY_REFERENCES_MAX = 8,
-    TALLY_ORIGIN_MAX = 255,           /* ML-DSA cosignatures have a one-byte length. */
-    TALLY_NOTE_MAX = 64 << 10,        /* C2SP signed-note: we read up to this. */
-    TALLY_NOTE_LINES_MAX = 64,        /* C2SP asks for at least 16 signatures. */
-    TALLY_CHECKPOINT_MAX = 680,       /* One signature at a 255-byte origin, in an announce. */
-    TALLY_PROOF_MAX = 63,             /* Hashes: sizes fit 63 bits. */
-    TALLY_TILE_WIDTH = 256,           /* C2SP tlog-tiles. */
-    TALLY_LOGS_MAX = 1024,            /* Logs held by one node; 1 kB each in the core. */
-    TALLY_OWN_LOGS_MAX = 64,          /* Namespaces a node writes in; 3 kB each in the core. */
+    TALLY_ORIGIN_MAX = 255,     /* ML-DSA cosignatures have a one-byte length. */
+    TALLY_NOTE_MAX = 64 << 10,  /* C2SP signed-note: we read up to this. */
+    TALLY_NOTE_LINES_MAX = 64,  /* C2SP asks for at least 16 signatures. */
+    TALLY_CHECKPOINT_MAX = 680, /* One signature at a 255-byte origin, in an announce. */
+    TALLY_PROOF_MAX = 63,       /* Hashes: sizes fit 63 bits. */
+    TALLY_TILE_WIDTH = 256,     /* C2SP tlog-tiles. */
+    TALLY_LOGS_MAX = 1024,      /* Logs held by one node; 1 kB each in the core. */
+    TALLY_OWN_LOGS_MAX = 64,    /* Namespaces a node writes in; 3 kB each in the core. */
 
     /* Sealing: what comes first. */
-    TALLY_SEAL_RECEIPTS = 4096,       /* As many as one batch of the store. */
-    TALLY_SEAL_MS = 1000,             /* An announce a log each 2 s at most, so faster is unseen. */
-    TALLY_PENDING_MAX = 16384,        /* Own receipts that are durable but not sealed. */
+    TALLY_SEAL_RECEIPTS = 4096, /* As many as one batch of the store. */
+    TALLY_SEAL_MS = 1000,       /* An announce a log each 2 s at most, so faster is unseen. */
+    TALLY_PENDING_MAX = 16384,  /* Own receipts that are durable but not sealed. */
 
     /* Datagrams. */
-    TALLY_DATAGRAM_MAX = 1200,        /* IPv6's least MTU less headers, as QUIC rounds it. */
-    TALLY_DATAGRAM_MIN = 43,          /* Version, kind, sender, shortest numbers, tag. */
-    TALLY_RECORD_MAX = 1100,          /* So that relay, 79 bytes round it, fits a datagram. */
-    TALLY_SIGNED_BODY_MAX = 979,      /* 1,100 less the overhead of a record, 121. */
-    TALLY_LINKS_MAX = 64,             /* protocols 4.1. */
-    TALLY_COOKIE_MS = 60000,          /* Key redrawn; the one before stays valid. */
-    TALLY_REPLAY_WINDOW = 2048,       /* Counters; 1.3 s of reordering at 1,600 a second. */
-    TALLY_LINK_RATE = 200,            /* Datagrams a second a link; burst twice that. */
-    TALLY_TAG_RATE = 100000,          /* Tag checks a second: a tenth of a core. */
-    TALLY_VERIFY_RATE = 2000,         /* Datagram signatures a second: a quarter of a core. */
-    TALLY_HELLO_RATE = 500,           /* Hellos with a good cookie a second in all. */
-    TALLY_HELLO_PREFIX_RATE = 50,     /* The same for a /24 or /48. */
-    TALLY_SEEN_MAX = 65536,           /* Record ids a generation, two generations. */
-    TALLY_LINK_SILENCE_MS = 180000,   /* A link ends after this silence. */
-    TALLY_DRIFT_MS = 300000,          /* A datagram from further ahead is dropped. */
-    TALLY_HEARTBEAT_MS = 5000,        /* Interval, +- 20 %. */
-    TALLY_ANNOUNCE_MS = 2000,         /* One announce a log in this time. */
-    TALLY_PEERS_MAX = 256,            /* Peers known by key; 64 of them linked. */
-    TALLY_ADDRESSES_MAX = 8,          /* Addresses a peer. */
-    TALLY_NAMESPACES_MAX = 32,        /* Namespaces followed, told in hello and welcome. */
+    TALLY_DATAGRAM_MAX = 1200,      /* IPv6's least MTU less headers, as QUIC rounds it. */
+    TALLY_DATAGRAM_MIN = 43,        /* Version, kind, sender, shortest numbers, tag. */
+    TALLY_RECORD_MAX = 1100,        /* So that relay, 79 bytes round it, fits a datagram. */
+    TALLY_SIGNED_BODY_MAX = 979,    /* 1,100 less the overhead of a record, 121. */
+    TALLY_LINKS_MAX = 64,           /* protocols 4.1. */
+    TALLY_COOKIE_MS = 60000,        /* Key redrawn; the one before stays valid. */
+    TALLY_REPLAY_WINDOW = 2048,     /* Counters; 1.3 s of reordering at 1,600 a second. */
+    TALLY_LINK_RATE = 200,          /* Datagrams a second a link; burst twice that. */
+    TALLY_TAG_RATE = 100000,        /* Tag checks a second: a tenth of a core. */
+    TALLY_VERIFY_RATE = 2000,       /* Datagram signatures a second: a quarter of a core. */
+    TALLY_HELLO_RATE = 500,         /* Hellos with a good cookie a second in all. */
+    TALLY_HELLO_PREFIX_RATE = 50,   /* The same for a /24 or /48. */
+    TALLY_SEEN_MAX = 65536,         /* Record ids a generation, two generations. */
+    TALLY_LINK_SILENCE_MS = 180000, /* A link ends after this silence. */
+    TALLY_DRIFT_MS = 300000,        /* A datagram from further ahead is dropped. */
+    TALLY_HEARTBEAT_MS = 5000,      /* Interval, +- 20 %. */
+    TALLY_ANNOUNCE_MS = 2000,       /* One announce a log in this time. */
+    TALLY_PEERS_MAX = 256,          /* Peers known by key; 64 of them linked. */
+    TALLY_ADDRESSES_MAX = 8,        /* Addresses a peer. */
+    TALLY_NAMESPACES_MAX = 32,      /* Namespaces followed, told in hello and welcome. */
 
     /* Streams (libp2p chapter, limits and timeouts). */
-    TALLY_CONNECTIONS_MAX = 64,       /* Secured or being secured. */
+    TALLY_CONNECTIONS_MAX = 64, /* Secured or being secured. */
     TALLY_CONNECTIONS_PER_PEER = 4,
-    TALLY_HALF_OPEN_MAX = 16,         /* Upgrades under way: each costs 0.3 ms of a core. */
+    TALLY_HALF_OPEN_MAX = 16, /* Upgrades under way: each costs 0.3 ms of a core. */
     TALLY_HALF_OPEN_PER_PREFIX = 8,
-    TALLY_STREAMS_IN_MAX = 64,        /* Streams a peer may hold open on a connection. */
+    TALLY_STREAMS_IN_MAX = 64, /* Streams a peer may hold open on a connection. */
     TALLY_STREAMS_OUT_MAX = 32,
     TALLY_UPGRADE_MS = 10000,
     TALLY_NEGOTIATE_MS = 10000,
     TALLY_STREAM_BYTES_MAX = 256 << 10, /* One read of a host: four Noise frames. */
-    TALLY_FRAME_MAX = 60 << 10,       /* One frame is one yamux and one Noise frame. */
+    TALLY_FRAME_MAX = 60 << 10,         /* One frame is one yamux and one Noise frame. */
 
     /* Transfer (protocols 9.2). */
     TALLY_PACKAGE_MAX = 256 * (TALLY_BODY_INLINE_MAX + 256), /* A compact package, greatest. */
-    TALLY_WANT_MAX = 4 << 20,         /* Bytes a want may ask for. */
-    TALLY_WANTS_MAX = 64,             /* Wants open at a time, a stream. */
+    TALLY_WANT_MAX = 4 << 20,                                /* Bytes a want may ask for. */
+    TALLY_WANTS_MAX = 64,                                    /* Wants open at a time, a stream. */
 };
 
 #endif

@@ -25,17 +25,17 @@ enum tally_verify {
 };
 
 struct tally_node_options {
-    struct tally_key key;           /* Our identity. */
-    const char *network;            /* Name of the mesh; NULL is "tally". */
-    uint32_t epoch;                 /* Boot epoch: greater than in any earlier life, and durable. */
-    uint64_t seed;                  /* For jitter only. */
+    struct tally_key key; /* Our identity. */
+    const char *network;  /* Name of the mesh; NULL is "tally". */
+    uint32_t epoch;       /* Boot epoch: greater than in any earlier life, and durable. */
+    uint64_t seed;        /* For jitter only. */
     enum tally_verify verify;
-    struct tally_address listen;    /* Where we listen, UDP and TCP alike; port 0: nowhere. */
-    unsigned connections_max;       /* 0: TALLY_CONNECTIONS_MAX. The simulator asks for few. */
-    unsigned logs_max;              /* 0: TALLY_LOGS_MAX. */
-    unsigned pending_max;           /* 0: TALLY_PENDING_MAX. */
-    unsigned seal_receipts;         /* 0: TALLY_SEAL_RECEIPTS. */
-    unsigned seal_ms;               /* 0: TALLY_SEAL_MS. */
+    struct tally_address listen; /* Where we listen, UDP and TCP alike; port 0: nowhere. */
+    unsigned connections_max;    /* 0: TALLY_CONNECTIONS_MAX. The simulator asks for few. */
+    unsigned logs_max;           /* 0: TALLY_LOGS_MAX. */
+    unsigned pending_max;        /* 0: TALLY_PENDING_MAX. */
+    unsigned seal_receipts;      /* 0: TALLY_SEAL_RECEIPTS. */
+    unsigned seal_ms;            /* 0: TALLY_SEAL_MS. */
     struct tally_ledger ledger;
     struct tally_secret secret;
     struct tally_crypto crypto;
@@ -63,10 +63,10 @@ bool tally_node_holds(const struct tally_node *node);
 
 struct tally_node_status {
     unsigned links, connections, logs, peers;
-    bool writable;                 /* False: the disk is full. */
-    bool guarded;                  /* A peer holds more of our own log than we do. */
-    unsigned frozen;               /* Logs frozen at a fork. */
-    int64_t clock_offset_us;       /* Median over linked peers, theirs less ours. */
+    bool writable;           /* False: the disk is full. */
+    bool guarded;            /* A peer holds more of our own log than we do. */
+    unsigned frozen;         /* Logs frozen at a fork. */
+    int64_t clock_offset_us; /* Median over linked peers, theirs less ours. */
     uint64_t drops[TALLY_DROP_COUNT];
     uint64_t datagrams_in, datagrams_out, bytes_in, bytes_out; /* Datagrams only. */
     uint64_t stream_bytes_in, stream_bytes_out;
@@ -78,15 +78,15 @@ enum tally_peer_state { TALLY_PEER_IDLE, TALLY_PEER_GREETING, TALLY_PEER_LINKED 
 
 struct tally_peer_view {
     struct tally_key key;
-    struct tally_address address;  /* The one that answered, or the next to be tried. */
+    struct tally_address address; /* The one that answered, or the next to be tried. */
     enum tally_peer_state state;
     bool configured;
-    bool connected;                /* A secured stream is open. */
-    struct tally_mono since;       /* Of the state. */
-    uint32_t rtt_us;               /* Smoothed; 0 unknown. */
-    int64_t offset_us;             /* Their clock less ours; 0 unknown. */
-    enum tally_drop last_error;    /* Why the last try failed; NONE. */
-    char agent[64];                /* From identify; NUL-terminated; untrusted, escaped by users. */
+    bool connected;             /* A secured stream is open. */
+    struct tally_mono since;    /* Of the state. */
+    uint32_t rtt_us;            /* Smoothed; 0 unknown. */
+    int64_t offset_us;          /* Their clock less ours; 0 unknown. */
+    enum tally_drop last_error; /* Why the last try failed; NONE. */
+    char agent[64];             /* From identify; NUL-terminated; untrusted, escaped by users. */
 };
 /* The peer of that index; false past the last. */
 bool tally_node_peer(const struct tally_node *node, size_t index, struct tally_peer_view *view);

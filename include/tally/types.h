@@ -30,7 +30,8 @@ struct tally_signature {
     uint8_t bytes[64];
 };
 
-/* Milliseconds of a clock that only goes forward and means nothing elsewhere: drives every timer. */
+/* Milliseconds of a clock that only goes forward and means nothing elsewhere: drives every timer.
+ */
 struct tally_mono {
     uint64_t ms;
 };

@@ -11,15 +11,15 @@
 
 /* What a host holds of one log. Strings are not kept longer than the call. */
 struct tally_log_view {
-    struct tally_hash origin_hash;   /* SHA-256 of the origin: the name of its folder. */
-    struct tally_key issuer;         /* Who signs it. */
-    const char *origin;              /* NUL-terminated, at most TALLY_ORIGIN_MAX bytes. */
-    const char *name_space;          /* NUL-terminated. */
-    uint64_t size;                   /* Of the stored checkpoint; 0 without one. */
-    struct tally_hash root;          /* Of that checkpoint. */
-    uint64_t durable;                /* Receipts on disk, sealed or not, >= size. */
-    bool own;                        /* The issuer is this node. */
-    bool frozen;                     /* A fork of its issuer is proved. */
+    struct tally_hash origin_hash; /* SHA-256 of the origin: the name of its folder. */
+    struct tally_key issuer;       /* Who signs it. */
+    const char *origin;            /* NUL-terminated, at most TALLY_ORIGIN_MAX bytes. */
+    const char *name_space;        /* NUL-terminated. */
+    uint64_t size;                 /* Of the stored checkpoint; 0 without one. */
+    struct tally_hash root;        /* Of that checkpoint. */
+    uint64_t durable;              /* Receipts on disk, sealed or not, >= size. */
+    bool own;                      /* The issuer is this node. */
+    bool frozen;                   /* A fork of its issuer is proved. */
 };
 
 /* Reads what is durable. Results are what was last reported by APPENDED, SEALED or at start. */

@@ -3,8 +3,8 @@
 
 void bucket_init(struct bucket *bucket, uint32_t rate, uint32_t burst, struct tally_mono now)
 {
-    *bucket = (struct bucket){
-        .milli = (uint64_t)burst * 1000, .at = now, .rate = rate, .burst = burst};
+    *bucket =
+        (struct bucket){.milli = (uint64_t)burst * 1000, .at = now, .rate = rate, .burst = burst};
 }
 
 static uint64_t milli_at(const struct bucket *bucket, struct tally_mono now)

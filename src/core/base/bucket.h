@@ -5,7 +5,7 @@
 #include "tally/types.h"
 
 struct bucket {
-    uint64_t milli;      /* Thousandths of a token. */
+    uint64_t milli;       /* Thousandths of a token. */
     struct tally_mono at; /* When milli was right. */
     uint32_t rate, burst;
 };

@@ -8,8 +8,8 @@
 void outbox_init(struct outbox *outbox, struct tally_action *actions, size_t capacity,
                  uint8_t *arena, size_t size)
 {
-    *outbox = (struct outbox){
-        .actions = actions, .capacity = capacity, .arena = arena, .size = size};
+    *outbox =
+        (struct outbox){.actions = actions, .capacity = capacity, .arena = arena, .size = size};
 }
 
 void outbox_clear(struct outbox *outbox)

@@ -3,7 +3,8 @@
 
 #include <assert.h>
 
-enum { WORDS = TALLY_REPLAY_WINDOW / 64 + 1 }; /* RFC 6479 section 2: one word more than the window. */
+/* RFC 6479 section 2: one word more than the window. */
+enum { WORDS = TALLY_REPLAY_WINDOW / 64 + 1 };
 
 bool replay_fresh(const struct replay *replay, uint64_t counter)
 {

@@ -6,8 +6,8 @@
 bool sign_verify(const struct tally_key *key, struct tally_bytes message,
                  const struct tally_signature *signature)
 {
-    return crypto_sign_verify_detached(signature->bytes, message.data, message.size,
-                                       key->bytes) == 0;
+    return crypto_sign_verify_detached(signature->bytes, message.data, message.size, key->bytes) ==
+           0;
 }
 
 void sign_with_seed(const uint8_t seed[32], struct tally_bytes message,

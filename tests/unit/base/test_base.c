@@ -17,10 +17,9 @@ static void base64_has_one_form(void **state)
         const char *text, *plain;
         bool good;
     } cases[] = {
-        {"", "", true},         {"Zg==", "f", true},  {"Zm8=", "fo", true},
-        {"Zm9v", "foo", true},  {"Zh==", "f", false}, {"Zm9=", "fo", false},
-        {"Zg", "f", false},     {"Zg=", "f", false},  {"Z===", "", false},
-        {"Zm9\n", "fo", false}, {"====", "", false},
+        {"", "", true},       {"Zg==", "f", true},    {"Zm8=", "fo", true}, {"Zm9v", "foo", true},
+        {"Zh==", "f", false}, {"Zm9=", "fo", false},  {"Zg", "f", false},   {"Zg=", "f", false},
+        {"Z===", "", false},  {"Zm9\n", "fo", false}, {"====", "", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint8_t bytes[8];
@@ -41,7 +40,11 @@ static void base58_keeps_leading_zeros(void **state)
     static const struct {
         const char *hex, *text;
     } cases[] = {
-        {"", ""}, {"00", "1"}, {"0000287fb4cd", "11233QC4"}, {"61", "2g"}, {"516b6fcd0f", "ABnLTmg"},
+        {"", ""},
+        {"00", "1"},
+        {"0000287fb4cd", "11233QC4"},
+        {"61", "2g"},
+        {"516b6fcd0f", "ABnLTmg"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint8_t bytes[16], again[16];
@@ -65,8 +68,8 @@ static void bucket_fills_with_time(void **state)
     static const struct {
         uint64_t ms;
         bool given;
-    } story[] = {{0, true}, {0, true}, {0, false}, {99, false}, {100, true}, {150, false},
-                 {200, true}, {10000, true}, {10000, true}, {10000, false}};
+    } story[] = {{0, true},    {0, true},   {0, false},    {99, false},   {100, true},
+                 {150, false}, {200, true}, {10000, true}, {10000, true}, {10000, false}};
     struct bucket bucket;
     bucket_init(&bucket, 10, 2, (struct tally_mono){0});
     for (size_t i = 0; i < sizeof story / sizeof *story; i++)
@@ -79,10 +82,10 @@ static void replay_window_has_exact_edges(void **state)
     static const struct {
         uint64_t counter;
         bool fresh;
-    } story[] = {{0, true},    {0, false},   {5, true},     {3, true},       {3, false},
-                 {2100, true}, {52, false},  {53, true},    {53, false},     {2101, true},
-                 {53, false},  {54, true},   {100000, true}, {97952, false}, {97953, true},
-                 {UINT64_MAX, false}};
+    } story[] = {{0, true},      {0, false},     {5, true},     {3, true},
+                 {3, false},     {2100, true},   {52, false},   {53, true},
+                 {53, false},    {2101, true},   {53, false},   {54, true},
+                 {100000, true}, {97952, false}, {97953, true}, {UINT64_MAX, false}};
     /* Greatest g: fresh down to g - 2047. */
     for (size_t i = 0; i < sizeof story / sizeof *story; i++) {
         bool fresh = replay_fresh(&replay, story[i].counter);
