@@ -89,7 +89,7 @@ struct tally_action {
         } publish;
         struct {
             uint64_t ticket;
-            struct tally_package_job job; /* The same in every piece. */
+            struct tally_package_job job; /* Read from the first piece only. */
             struct tally_bytes bytes;     /* The next piece of the compact package. */
             bool last;
         } verify;

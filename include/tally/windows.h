@@ -9,7 +9,7 @@
 #include "tally/trace.h"
 #include "tally/types.h"
 
-/* What a host holds of one log. Strings are not kept longer than the call. */
+/* What a host holds of one log. Strings live until the next step. */
 struct tally_log_view {
     struct tally_hash origin_hash; /* SHA-256 of the origin: the name of its folder. */
     struct tally_key issuer;       /* Who signs it. */
@@ -27,6 +27,8 @@ struct tally_ledger {
     void *context;
     /* The log of that index, in a fixed order for the run; false past the last. */
     bool (*log)(void *context, size_t index, struct tally_log_view *view);
+    /* The log of that origin; false if it is not held. */
+    bool (*find)(void *context, const struct tally_hash *origin, struct tally_log_view *view);
     /* The stored checkpoint note; bytes written, 0 if there is none or it does not fit. */
     size_t (*checkpoint)(void *context, const struct tally_hash *origin, uint8_t *note,
                          size_t capacity);
