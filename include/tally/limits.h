@@ -63,9 +63,9 @@ enum {
     TALLY_FRAME_MAX = 60 << 10,         /* One frame is one yamux and one Noise frame. */
 
     /* Transfer (protocols 9.2). */
-    TALLY_PACKAGE_MAX = 256 * (TALLY_BODY_INLINE_MAX + 256), /* A compact package, greatest. */
-    TALLY_WANT_MAX = 4 << 20,                                /* Bytes a want may ask for. */
-    TALLY_WANTS_MAX = 64,                                    /* Wants open at a time, a stream. */
+    TALLY_PACKAGE_MAX = 256 * (TALLY_BODY_INLINE_MAX + 480) + 2048, /* A compact one, greatest. */
+    TALLY_WANT_MAX = 4 << 20,                                       /* Bytes a want may ask for. */
+    TALLY_WANTS_MAX = 64, /* Wants open at a time, a stream. */
 };
 
 #endif
