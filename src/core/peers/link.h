@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PEERS_LINK_H
+#define PEERS_LINK_H
+/*
+ * A link: two nodes that share a tag key for datagrams (protocols 2.3). The state diagram, whose
+ * table is in link.c:
+ *
+ *            +--------------- silence, goodbye, bad signature ---------------+
+ *            v                                                               |
+ *     IDLE --hello--> GREETING --cookie, hello again--> PROVING --welcome--> LINKED
+ *       \________________\______________\_____ their hello ____> ACCEPTED --first datagram--^
+ *
+ * GREETING, PROVING and ACCEPTED fall back to IDLE when the answer does not come in time. While
+ * LINKED, a newer session waits in `next` until a first datagram comes under its key; so replaying
+ * a hello never breaks a link that works.
+ */
+#include "core/base/bucket.h"
+#include "core/base/replay.h"
+#include "tally/limits.h"
+#include "tally/types.h"
+
+enum link_state { LINK_IDLE, LINK_GREETING, LINK_PROVING, LINK_ACCEPTED, LINK_LINKED };
+
+enum {
+    LINK_ANSWER_MS = 2000, /* A step of the greeting that takes longer has failed. */
+    LINK_ACCEPT_MS = 5000, /* A session without a first datagram is forgotten. */
+    LINK_PROBE_MS = 30000, /* Probe and echo measure the round trip. */
+    LINK_QUIET_MS = 15000, /* The least silence that ends a link (protocols 4.2). */
+    LINK_PATH_MS = 1000,   /* A new address is probed once a second, ... */
+    LINK_PATH_TRIES = 3,   /* ... three times at the most. */
+    LINK_NONCE = 16,
+    LINK_PROBE_NONCE = 8,
+};
+
+/* The two directions of one handshake. */
+struct session {
+    uint8_t send_key[32], receive_key[32];
+    struct replay window;
+};
+
+/* An address from which a good tag came, before a probe sent there was echoed (2.3 rule 5). */
+struct link_path {
+    struct tally_address address;
+    uint64_t credit; /* Bytes that came from there, less those that went. */
+    uint8_t nonce[LINK_PROBE_NONCE];
+    struct tally_mono probed;
+    unsigned tries; /* 0: nobody is at a new address. */
+};
+
+struct link {
+    enum link_state state;
+    struct tally_mono since;      /* Of the state. */
+    struct tally_address address; /* Where the peer is greeted, or was proved to be. */
+    struct tally_mono heard;      /* Last authentic datagram. */
+    uint32_t interval_ms;         /* Of its heartbeats, as it told. */
+
+    struct session current; /* In LINKED. */
+    struct session next;    /* In ACCEPTED, or waiting in LINKED. */
+    bool has_next;
+    struct tally_mono next_since;
+    struct tally_address next_address;
+    struct bucket bucket; /* Of the peer's datagrams, paid after the tag. */
+
+    uint8_t nonce[LINK_NONCE]; /* Of our hello. */
+    uint8_t cookie[16];        /* Of theirs, in PROVING. */
+
+    uint8_t probe_nonce[LINK_PROBE_NONCE];
+    struct tally_now probe_sent;
+    bool probing;               /* probe_nonce awaits its echo. */
+    struct tally_mono probe_at; /* The next probe. */
+    struct link_path path;
+};
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/peers/peers.h"
+
+#include "core/base/bytes.h"
+#include "core/crypto/hash.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+bool peers_new(struct peers *peers, const struct peers_options *options, struct tally_now now)
+{
+    *peers = (struct peers){.options = *options, .wake = TALLY_NEVER};
+    if (peers->options.peers_max == 0)
+        peers->options.peers_max = TALLY_PEERS_MAX;
+    if (peers->options.links_max == 0)
+        peers->options.links_max = TALLY_LINKS_MAX;
+    peers->capacity = peers->options.peers_max;
+    assert(peers->capacity < UINT16_MAX / 2);
+    size_t slots = 16;
+    while (slots < peers->capacity * 2)
+        slots *= 2;
+    peers->slot_mask = slots - 1;
+    peers->list = calloc(peers->capacity, sizeof *peers->list);
+    peers->slots = calloc(slots, sizeof *peers->slots);
+    if (peers->list == NULL || peers->slots == NULL) {
+        peers_free(peers);
+        return false;
+    }
+    options->secret.draw(options->secret.context, peers->hash_key, sizeof peers->hash_key);
+    cookie_init(&peers->jar, &options->secret, now);
+    peers->random.state = options->seed;
+    return true;
+}
+
+void peers_free(struct peers *peers)
+{
+    if (peers->list != NULL)
+        hash_wipe(peers->list, peers->capacity * sizeof *peers->list);
+    free(peers->list);
+    free(peers->slots);
+    hash_wipe(peers, sizeof *peers);
+}
+
+/* The slot of a key, or the free one where it belongs. At most half of the slots are taken. */
+static size_t slot_of(const struct peers *peers, const struct tally_key *key)
+{
+    size_t slot = (size_t)hash_siphash(peers->hash_key, bytes_of(key->bytes, 32));
+    for (slot &= peers->slot_mask; peers->slots[slot] != 0; slot = (slot + 1) & peers->slot_mask)
+        if (key_equal(&peers->list[peers->slots[slot] - 1].key, key))
+            break;
+    return slot;
+}
+
+struct peer *peers_find(const struct peers *peers, const struct tally_key *key)
+{
+    uint16_t index = peers->slots[slot_of(peers, key)];
+    return index == 0 ? NULL : &peers->list[index - 1];
+}
+
+/* Whom we can forget: nobody we were told to keep, nobody linked, no one who would come back
+   unbarred. NULL if there is none. */
+static struct peer *forgettable(struct peers *peers, struct tally_now now)
+{
+    struct peer *oldest = NULL;
+    for (size_t i = 0; i < peers->capacity; i++) {
+        struct peer *peer = &peers->list[i];
+        if (!peer->used || peer->configured || peer->link.state != LINK_IDLE ||
+            peer_barred(peer, now))
+            continue;
+        if (oldest == NULL || peer->link.heard.ms < oldest->link.heard.ms)
+            oldest = peer;
+    }
+    return oldest;
+}
+
+static void index_rebuild(struct peers *peers)
+{
+    memset(peers->slots, 0, (peers->slot_mask + 1) * sizeof *peers->slots);
+    for (size_t i = 0; i < peers->capacity; i++)
+        if (peers->list[i].used)
+            peers->slots[slot_of(peers, &peers->list[i].key)] = (uint16_t)(i + 1);
+}
+
+static struct peer *place_for(struct peers *peers, struct tally_now now)
+{
+    if (peers->count < peers->capacity) {
+        struct peer *free_one = peers->list;
+        while (free_one->used)
+            free_one++;
+        return free_one;
+    }
+    struct peer *peer = forgettable(peers, now);
+    if (peer != NULL) {
+        hash_wipe(peer, sizeof *peer);
+        peers->count--;
+        index_rebuild(peers);
+    }
+    return peer;
+}
+
+struct peer *peers_take(struct peers *peers, const struct tally_key *key, struct tally_now now)
+{
+    struct peer *peer = peers_find(peers, key);
+    if (peer != NULL)
+        return peer;
+    peer = place_for(peers, now);
+    if (peer == NULL)
+        return NULL;
+    *peer = (struct peer){
+        .key = *key,
+        .used = true,
+        .link = {.since = now.mono, .heard = now.mono, .probe_at = TALLY_NEVER},
+        .backoff = {.first_ms = PEERS_GREET_FIRST_MS, .cap_ms = PEERS_GREET_CAP_MS},
+        .wake = TALLY_NEVER,
+        .standing_at = now.mono,
+    };
+    peers->slots[slot_of(peers, key)] = (uint16_t)(peer - peers->list + 1);
+    peers->count++;
+    return peer;
+}
+
+void peers_wake(struct peers *peers, struct peer *peer, struct tally_mono at)
+{
+    peer->wake = at;
+    if (at.ms < peers->wake.ms)
+        peers->wake = at;
+}
+
+bool peers_configure(struct peers *peers, const struct tally_key *key,
+                     const struct tally_address *address, struct tally_now now)
+{
+    if (key_equal(key, &peers->options.key))
+        return false;
+    struct peer *peer = peers_take(peers, key, now);
+    if (peer == NULL)
+        return false;
+    peer->configured = true;
+    peer_address_add(peer, address, PEER_SOURCE_CONFIGURED, false, now);
+    if (peer->link.state == LINK_IDLE) {
+        backoff_reset(&peer->backoff);
+        peers_wake(peers, peer, now.mono);
+    }
+    return true;
+}
+
+void peers_follow(struct peers *peers, const uint8_t (*tags)[8], size_t count)
+{
+    assert(count <= TALLY_NAMESPACES_MAX);
+    memcpy(peers->follows, tags, count * sizeof *tags);
+    peers->follow_count = count;
+}
+
+/* Where to write a new address: a free place, else that of the oldest one nobody configured. */
+static size_t address_place(const struct peer *peer)
+{
+    size_t place = TALLY_ADDRESSES_MAX;
+    if (peer->address_count < TALLY_ADDRESSES_MAX)
+        return peer->address_count;
+    for (size_t i = 0; i < TALLY_ADDRESSES_MAX; i++) {
+        const struct peer_address *known = &peer->addresses[i];
+        if (known->source != PEER_SOURCE_CONFIGURED &&
+            (place == TALLY_ADDRESSES_MAX || known->learnt.ms < peer->addresses[place].learnt.ms))
+            place = i;
+    }
+    return place;
+}
+
+void peer_address_add(struct peer *peer, const struct tally_address *address,
+                      enum peer_source source, bool answered, struct tally_now now)
+{
+    size_t i = 0;
+    while (i < peer->address_count && !address_equal(&peer->addresses[i].address, address))
+        i++;
+    if (i == peer->address_count) {
+        i = address_place(peer);
+        if (i == TALLY_ADDRESSES_MAX)
+            return;
+        peer->addresses[i] = (struct peer_address){.address = *address, .source = source};
+        if (i == peer->address_count)
+            peer->address_count++;
+    }
+    struct peer_address known = peer->addresses[i];
+    known.learnt = now.mono;
+    if (source == PEER_SOURCE_CONFIGURED)
+        known.source = source;
+    if (answered) {
+        memmove(&peer->addresses[1], &peer->addresses[0], i * sizeof known);
+        peer->address_turn = i = 0;
+    }
+    peer->addresses[i] = known;
+}
+
+/* Standing fades by a tenth each PEERS_STANDING_MS, towards 0. */
+static void fade(struct peer *peer, struct tally_now now)
+{
+    while (peer->standing != 0 && now.mono.ms - peer->standing_at.ms >= PEERS_STANDING_MS) {
+        peer->standing = peer->standing * 9 / 10;
+        peer->standing_at.ms += PEERS_STANDING_MS;
+    }
+    if (peer->standing == 0)
+        peer->standing_at = now.mono;
+}
+
+bool peer_judge(struct peer *peer, int change, struct tally_now now)
+{
+    fade(peer, now);
+    if (change > 0) {
+        if (peer->rewarded.ms != 0 && now.mono.ms - peer->rewarded.ms < 1000)
+            return false;
+        peer->rewarded = now.mono;
+    }
+    int standing = peer->standing + change;
+    peer->standing = standing > 100 ? 100 : standing < -100 ? -100 : standing;
+    if (peer->standing >= PEERS_STANDING_END)
+        return false;
+    uint64_t bar = PEERS_BAR_MS;
+    for (unsigned i = 0; i < peer->bars && bar < PEERS_BAR_CAP_MS; i++)
+        bar *= 2;
+    peer->bars++;
+    peer->barred_until.ms = now.mono.ms + (bar < PEERS_BAR_CAP_MS ? bar : PEERS_BAR_CAP_MS);
+    /* When the bar ends it begins anew: with nothing, and with the memory of `bars`. */
+    peer->standing = 0;
+    return true;
+}
+
+bool peer_barred(const struct peer *peer, struct tally_now now)
+{
+    return now.mono.ms < peer->barred_until.ms;
+}
+
+bool peers_shared(struct peers *peers, struct peer *peer)
+{
+    const struct tally_crypto *crypto = &peers->options.crypto;
+    if (!peer->has_shared)
+        peer->has_shared = crypto->exchange(crypto->context, &peer->key, peer->shared);
+    return peer->has_shared;
+}
+
+bool peer_order_above(const struct peer_order *order, uint32_t epoch, uint64_t counter)
+{
+    if (!order->any || epoch != order->epoch)
+        return !order->any || epoch > order->epoch;
+    return counter > order->counter;
+}
+
+void peer_order_take(struct peer_order *order, uint32_t epoch, uint64_t counter)
+{
+    assert(peer_order_above(order, epoch, counter));
+    *order = (struct peer_order){.epoch = epoch, .counter = counter, .any = true};
+}
+
+bool peers_view(const struct peers *peers, size_t index, struct tally_peer_view *view)
+{
+    const struct peer *peer = peers->list;
+    const struct peer *end = peers->list + peers->capacity;
+    for (;; peer++) {
+        while (peer < end && !peer->used)
+            peer++;
+        if (peer == end)
+            return false;
+        if (index-- == 0)
+            break;
+    }
+    static const enum tally_peer_state states[] = {
+        [LINK_IDLE] = TALLY_PEER_IDLE,        [LINK_GREETING] = TALLY_PEER_GREETING,
+        [LINK_PROVING] = TALLY_PEER_GREETING, [LINK_ACCEPTED] = TALLY_PEER_GREETING,
+        [LINK_LINKED] = TALLY_PEER_LINKED,
+    };
+    *view = (struct tally_peer_view){
+        .key = peer->key,
+        .state = states[peer->link.state],
+        .configured = peer->configured,
+        .since = peer->link.since,
+        .rtt_us = peer->rtt_us,
+        .offset_us = peer->offset_us,
+        .last_error = peer->last_error,
+    };
+    if (peer->link.state != LINK_IDLE)
+        view->address = peer->link.address;
+    else if (peer->address_count > 0)
+        view->address = peer->addresses[peer->address_turn % peer->address_count].address;
+    return true;
+}
+
+int64_t peers_clock_offset(const struct peers *peers)
+{
+    /* The median without sorting: the offset with at most half below and at most half above. */
+    size_t known = 0;
+    for (size_t i = 0; i < peers->capacity; i++)
+        known += peers->list[i].link.state == LINK_LINKED && peers->list[i].has_offset;
+    for (size_t i = 0; i < peers->capacity; i++) {
+        const struct peer *peer = &peers->list[i];
+        if (peer->link.state != LINK_LINKED || !peer->has_offset)
+            continue;
+        size_t below = 0, equal = 0;
+        for (size_t j = 0; j < peers->capacity; j++) {
+            const struct peer *other = &peers->list[j];
+            if (other->link.state != LINK_LINKED || !other->has_offset)
+                continue;
+            below += other->offset_us < peer->offset_us;
+            equal += other->offset_us == peer->offset_us;
+        }
+        if (below <= known / 2 && known / 2 < below + equal)
+            return peer->offset_us;
+    }
+    return 0;
+}
+
+bool peers_holds(const struct peers *peers)
+{
+    unsigned count = 0, links = 0;
+    for (size_t i = 0; i < peers->capacity; i++) {
+        const struct peer *peer = &peers->list[i];
+        if (!peer->used)
+            continue;
+        count++;
+        links += peer->link.state == LINK_LINKED;
+        if (peers_find(peers, &peer->key) != peer || key_equal(&peer->key, &peers->options.key))
+            return false;
+        if (peer->address_count > TALLY_ADDRESSES_MAX || peer->wake.ms < peers->wake.ms)
+            return false;
+        if (peer->link.state == LINK_ACCEPTED && !peer->link.has_next)
+            return false;
+        if (peer->standing < -100 || peer->standing > 100)
+            return false;
+    }
+    return count == peers->count && links == peers->links && links <= peers->options.links_max;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PEERS_PEERS_H
+#define PEERS_PEERS_H
+/*
+ * Whom we know: by key, with addresses, standing, and the link if there is one. Memory is
+ * allocated by peers_new for a fixed number; nothing else allocates. A struct peer stays where it
+ * is as long as it is known; one that is neither configured, linked nor barred may make way for a
+ * newcomer when the table is full.
+ */
+#include "core/base/backoff.h"
+#include "core/base/random.h"
+#include "core/peers/cookie.h"
+#include "core/peers/link.h"
+#include "tally/node.h"
+
+enum {
+    PEERS_GREET_FIRST_MS = 250,
+    PEERS_GREET_CAP_MS = 60000,    /* Configured peers: they are why the node runs. 20 B/s each. */
+    PEERS_STANDING_MS = 10000,     /* Standing fades by a tenth in this time. */
+    PEERS_STANDING_END = -50,      /* Below: the link ends, the key is barred. */
+    PEERS_BAR_MS = 30 * 60 * 1000, /* Doubling each time, to a day. */
+    PEERS_BAR_CAP_MS = 24 * 60 * 60 * 1000,
+    PEERS_CAPS_STREAMS = 2, /* protocols 5.2: takes streams. */
+};
+
+enum peer_source { PEER_SOURCE_CONFIGURED, PEER_SOURCE_LINK };
+
+struct peer_address {
+    struct tally_address address;
+    enum peer_source source;
+    struct tally_mono learnt;
+};
+
+/* Orders what one node says of itself, over its restarts too. */
+struct peer_order {
+    uint32_t epoch;
+    uint64_t counter;
+    bool any;
+};
+
+struct peer {
+    struct tally_key key;
+    bool used, configured;
+    struct peer_address addresses[TALLY_ADDRESSES_MAX]; /* The one that answered last is first. */
+    size_t address_count, address_turn;
+    struct link link;
+
+    struct backoff backoff;
+    struct tally_mono wake; /* When peers_tick has something to do for it. */
+    bool has_shared;
+    uint8_t shared[32];                 /* X25519 of both identities: once per peer. */
+    struct peer_order hello, heartbeat; /* The last that was taken of each. */
+
+    int standing;                  /* -100..100. */
+    struct tally_mono standing_at; /* When it last faded. */
+    struct tally_mono rewarded;    /* A first delivery counts once a second. */
+    unsigned bars;
+    struct tally_mono barred_until;
+
+    uint32_t rtt_us;   /* Smoothed; 0 unknown. */
+    int64_t offset_us; /* Its clock less ours; 0 unknown. */
+    bool has_offset;
+    enum tally_drop last_error; /* Why the last try or link ended. */
+};
+
+struct peers_options {
+    struct tally_key key;
+    uint8_t network[8]; /* The network tag. */
+    uint32_t epoch;
+    uint32_t caps;
+    uint64_t seed;
+    unsigned peers_max, links_max; /* 0: TALLY_PEERS_MAX, TALLY_LINKS_MAX. */
+    struct tally_secret secret;
+    struct tally_crypto crypto;
+    struct tally_trace_window trace;
+};
+
+struct peers {
+    struct peers_options options;
+    struct peer *list;
+    size_t capacity;
+    unsigned count, links; /* Known; in LINKED. */
+    uint16_t *slots;       /* Open addressing by key: index + 1, 0 is free. */
+    size_t slot_mask;
+    uint8_t hash_key[16];
+    struct cookie_jar jar;
+    uint64_t counter;       /* Of our next datagram. */
+    struct tally_mono wake; /* The least of all peers, or earlier. */
+    struct random random;
+    bool stopping;
+    uint8_t follows[TALLY_NAMESPACES_MAX][8]; /* Namespace tags told in hello and welcome. */
+    size_t follow_count;
+    uint64_t datagrams_out, bytes_out;
+};
+
+/* What a step taught about links. Pointers are into struct peers. */
+struct peers_news {
+    struct peer *linked;   /* A link is up, for the first time or anew. */
+    struct peer *unlinked; /* last_error says why. */
+};
+
+bool peers_new(struct peers *peers, const struct peers_options *options, struct tally_now now);
+/* Wipes the secrets. */
+void peers_free(struct peers *peers);
+
+struct peer *peers_find(const struct peers *peers, const struct tally_key *key);
+
+/* The peer of that key, made if it is new; NULL if there is no room. */
+struct peer *peers_take(struct peers *peers, const struct tally_key *key, struct tally_now now);
+
+/* A configured peer: kept for ever, greeted at once and again with backoff. False without room,
+   or if it is ourselves. */
+bool peers_configure(struct peers *peers, const struct tally_key *key,
+                     const struct tally_address *address, struct tally_now now);
+
+/* Namespaces to be told in greetings; at most TALLY_NAMESPACES_MAX. */
+void peers_follow(struct peers *peers, const uint8_t (*tags)[8], size_t count);
+
+/* Remembers an address of a peer; one that answered goes first. */
+void peer_address_add(struct peer *peer, const struct tally_address *address,
+                      enum peer_source source, bool answered, struct tally_now now);
+
+/* Wants a tick for this peer at that time. */
+void peers_wake(struct peers *peers, struct peer *peer, struct tally_mono at);
+
+/* Adds to its standing (protocols 4.4); below PEERS_STANDING_END it is barred, and true tells the
+   caller to end the link. */
+bool peer_judge(struct peer *peer, int change, struct tally_now now);
+bool peer_barred(const struct peer *peer, struct tally_now now);
+
+/* X25519 with the peer, computed at most once; false if its key is not a good point. */
+bool peers_shared(struct peers *peers, struct peer *peer);
+
+/* Whether (epoch, counter) is above the last one taken; peer_order_take remembers it. */
+bool peer_order_above(const struct peer_order *order, uint32_t epoch, uint64_t counter);
+void peer_order_take(struct peer_order *order, uint32_t epoch, uint64_t counter);
+
+/* ---- For the node's status. ---- */
+
+/* The peer of that index, without `connected` and `agent`; false past the last. */
+bool peers_view(const struct peers *peers, size_t index, struct tally_peer_view *view);
+
+/* Median of linked peers' clocks less ours; 0 if none is known. */
+int64_t peers_clock_offset(const struct peers *peers);
+
+bool peers_holds(const struct peers *peers);
+
+#endif
