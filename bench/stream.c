@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One stream of a channel against bare libuv with the same AEAD. The arms take turns, so that what
+ * else the machine does at the time meets both; medians, because one run says little.
+ */
+#include "bench.h"
+#include "pair.h"
+
+enum { TURNS = 5, MIB_A_TURN = 256 };
+
+static bool arm(const char *name, const struct pair_arm *arm, const struct pair_work *work,
+                double *mb_per_s, double *setup_ms)
+{
+    struct pair_result result;
+    bench_progress("stream: %s", name);
+    if (!pair_run(arm, work, &result)) {
+        bench_complain("the %s arm did not finish", name);
+        return false;
+    }
+    *mb_per_s = (double)work->bytes / result.seconds / 1e6;
+    *setup_ms = result.setup_ms;
+    return true;
+}
+
+bool bench_stream(const struct bench_options *options)
+{
+    const unsigned mib = options->count > 0 ? options->count : MIB_A_TURN;
+    const struct pair_work work = {.bytes = (uint64_t)mib << 20, .repeats = 100};
+    double bare[TURNS], bare_ms[TURNS];
+    for (unsigned i = 0; i < TURNS; i++) {
+        if (!arm("bare", &pair_bare, &work, &bare[i], &bare_ms[i]))
+            return false;
+    }
+    bench_report(&(struct bench_figure){.name = "one stream",
+                                        .unit = "MB/s",
+                                        .value = bench_median(bare, TURNS),
+                                        .reference_is = "bare libuv, same AEAD",
+                                        .reference = bench_median(bare, TURNS),
+                                        .wanted_is = "ratio >=",
+                                        .wanted = 0.85});
+    return true;
+}
