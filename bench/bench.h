@@ -31,9 +31,17 @@ struct bench {
 };
 
 bool bench_stream(const struct bench_options *options);
+bool bench_catch_up(const struct bench_options *options);
+bool bench_idle(const struct bench_options *options);
+
+/* Ed25519 verifications a second of all cores together, measured for one second. */
+double bench_verify_rate(void);
 
 /* Prints a figure now, or keeps it for the one JSON object at the end. */
 void bench_report(const struct bench_figure *figure);
+
+/* A sentence beside the figures: where the time went. */
+void bench_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* One line that is overwritten on a terminal, nothing elsewhere. */
 void bench_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -365,8 +365,8 @@ def story(nodes, options, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog='tools/demo', usage='tools/demo [--keep] [--lines N] [FILE]',
-                                     description=__doc__.split('\n', 1)[1],
+    usage, text = __doc__.split('\n', 1)
+    parser = argparse.ArgumentParser(prog='tools/demo', usage=usage, description=text,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--keep', action='store_true', help=argparse.SUPPRESS)
     parser.add_argument('--lines', type=int, default=500, help=argparse.SUPPRESS)
