@@ -208,54 +208,75 @@ class Table:
         self.drawn = len(rows) + 1
 
 
-def converge(nodes, wanted):
-    """Waits until each wanted (origin -> size) is held by all nodes, byte by byte the same."""
+def short(origin):
+    """The end of the issuer's key, and the namespace."""
+    issuer, _, namespace = origin.partition('/')
+    return f'…{issuer[-6:]}/{namespace}'
+
+
+class Appends:
+    """One `tally append` a node, all at once."""
+
+    def __init__(self, nodes, sources, folder):
+        self.running = []
+        for node, (namespace, what, lines) in zip(nodes, sources):
+            path = os.path.join(folder, namespace + '.txt')
+            with open(path, 'w', encoding='utf-8') as file:
+                file.writelines(line + '\n' for line in lines)
+            words = [TALLY, 'append', '--data', node.data, '--namespace', namespace,
+                     '--lines', path]
+            say(f'  node {node.name}: {len(lines)} receipts from {what}')
+            say(f'    {shown(words)}')
+            receipts = os.path.join(folder, namespace + '.receipts')
+            with open(receipts, 'wb') as out, open(receipts + '.err', 'wb') as err:
+                process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+            self.running.append((process, words, receipts))
+
+    def done(self):
+        """Origin -> (receipts, words of the first one's line) once all ended, else None."""
+        if any(process.poll() is None for process, _, _ in self.running):
+            return None
+        appended = {}
+        for process, words, receipts in self.running:
+            if process.returncode != 0:
+                with open(receipts + '.err', encoding='utf-8') as file:
+                    fail(f'{shown(words)} ended with {process.returncode}: {file.read().strip()}')
+            with open(receipts, encoding='utf-8') as file:
+                lines = [line.split() for line in file if line.startswith('did:key:')]
+            if not lines:
+                fail(f'{shown(words)} printed no receipt')
+            appended[lines[0][0]] = (int(lines[-1][1]) + 1, lines[0])
+        return appended
+
+    def stop(self):
+        for process, _, _ in self.running:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+
+
+def converge(nodes, appends):
+    """Waits until all nodes hold what was appended, each checkpoint byte by byte the same."""
     table, end = Table(), time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
+        appended = appends.done()
         held = [node.checkpoints() for node in nodes]
-        rows, done = [], True
-        for origin, size in wanted.items():
+        rows, same = [], {}
+        for origin in appended or sorted({origin for checkpoints in held for origin in checkpoints
+                                          if not origin.endswith('/federation')}):
             notes = [checkpoints.get(origin) for checkpoints in held]
-            sizes = [size_of(note) for note in notes]
-            same = sizes[0] == size and len(set(notes)) == 1
-            rows.append((origin[-18:] if '/' not in origin else
-                         '…' + origin.split('/')[0][-6:] + '/' + origin.split('/')[1],
-                         sizes, same))
-            done = done and same
+            same[origin] = notes[0] is not None and len(set(notes)) == 1
+            rows.append((short(origin), [size_of(note) for note in notes], same[origin]))
         table.show([node.name for node in nodes], rows)
-        if done:
-            return {origin: held[0][origin] for origin in wanted}
+        if appended and all(same[origin] and size_of(held[0][origin]) == size
+                            for origin, (size, _) in appended.items()):
+            return appended, held[0]
         for node in nodes:
             if node.process.poll() is not None:
                 fail(f'node {node.name} ended: {node.said().strip()[-500:]}')
         time.sleep(0.1)
     return fail(f'not in step after {PATIENCE_S} s; what the nodes said is in {nodes[0].log} '
                 'and beside it')
-
-
-def append(nodes, sources, folder):
-    """All three at once. Returns origin -> number of receipts, and the first receipt's words."""
-    running = []
-    for node, (namespace, what, lines) in zip(nodes, sources):
-        path = os.path.join(folder, namespace + '.txt')
-        with open(path, 'w', encoding='utf-8') as file:
-            file.writelines(line + '\n' for line in lines)
-        words = [TALLY, 'append', '--data', node.data, '--namespace', namespace, '--lines', path]
-        say(f'  node {node.name}: {len(lines)} receipts from {what}')
-        say(f'    {shown(words)}')
-        running.append(subprocess.Popen(words, stdin=subprocess.DEVNULL, text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE))
-    wanted, first = {}, None
-    for process, words in [(process, process.args) for process in running]:
-        out, err = process.communicate(timeout=PATIENCE_S)
-        if process.returncode != 0:
-            fail(f'{shown(words)} ended with {process.returncode}: {err.strip()}')
-        lines = [line.split() for line in out.splitlines() if line.startswith('did:key:')]
-        if not lines:
-            fail(f'{shown(words)} printed no receipt')
-        wanted[lines[0][0]] = int(lines[-1][1]) + 1
-        first = first or lines[0]
-    return wanted, first
 
 
 def vkey(origin):
@@ -352,10 +373,14 @@ def story(nodes, options, folder):
         node.start(nodes[:index])
         say(f'  {shown(node.words)}')
     heading('Each issues receipts of its own; the others fetch, check and keep them')
-    wanted, first = append(nodes, inputs(options), folder)
-    notes = converge(nodes, wanted)
-    say(f'  {sum(wanted.values())} receipts, {len(wanted)} logs, {len(nodes)} nodes: '
-        'every checkpoint is the same, byte by byte.')
+    appends = Appends(nodes, inputs(options), folder)
+    try:
+        appended, notes = converge(nodes, appends)
+    finally:
+        appends.stop()
+    first = next(iter(appended.values()))[1]
+    say(f'  {sum(size for size, _ in appended.values())} receipts, {len(appended)} logs, '
+        f'{len(nodes)} nodes: every checkpoint is the same, byte by byte.')
     heading('One receipt proved to an outsider: a file and a key, no node')
     refuse_a_flipped_bit(*prove(nodes, first, folder))
     if shutil.which('openssl'):
