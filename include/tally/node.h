@@ -34,6 +34,7 @@ struct tally_node_options {
     unsigned connections_max;    /* 0: TALLY_CONNECTIONS_MAX. The simulator asks for few. */
     unsigned logs_max;           /* 0: TALLY_LOGS_MAX. */
     unsigned pending_max;        /* 0: TALLY_PENDING_MAX. */
+    unsigned seen_max;           /* Record ids a generation; 0: 8,192. */
     unsigned seal_receipts;      /* 0: TALLY_SEAL_RECEIPTS. */
     unsigned seal_ms;            /* 0: TALLY_SEAL_MS. */
     struct tally_ledger ledger;
