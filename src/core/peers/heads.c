@@ -126,8 +126,8 @@ bool heads_set(struct heads *heads, struct tally_now now, const struct head *hea
         return false;
     if (!known) {
         struct head *fresh = &heads->list[heads->count++];
-        *fresh = *head;
-        fresh->size = fresh->claimed = 0;
+        *fresh = (struct head){.origin = head->origin, .issuer = head->issuer, .own = head->own};
+        memcpy(fresh->name_space, head->name_space, HEADS_TAG);
         heads->slots[slot] = (uint16_t)heads->count;
     }
     struct head *held = &heads->list[heads->slots[slot] - 1];
@@ -157,6 +157,13 @@ void heads_claim(struct heads *heads, const struct head *head, uint64_t size)
     struct head *held = &heads->list[head - heads->list];
     if (held->claimed < size)
         held->claimed = size;
+}
+
+void heads_announced(struct heads *heads, const struct head *head, struct tally_now now)
+{
+    struct head *held = &heads->list[head - heads->list];
+    held->announced = held->size;
+    held->announced_at = now.mono;
 }
 
 /* negentropy's varint: base 128, the most significant digit first, a set top bit means more. */

@@ -23,6 +23,8 @@ struct head {
     bool own;                  /* The issuer is this node. */
     struct tally_mono changed; /* When size last grew. */
     uint64_t claimed;          /* The largest size its issuer told us, held or not. */
+    uint64_t announced;        /* The size we told last; of our own logs. */
+    struct tally_mono announced_at;
 };
 
 /* The heads of one namespace. */
@@ -47,9 +49,9 @@ bool heads_new(struct heads *heads, size_t capacity, const uint8_t hash_key[16])
 void heads_free(struct heads *heads);
 
 /*
- * Takes a new head, or the first mention of a log. `changed` and `claimed` of the argument are
- * ignored. The size of a known log never goes down (an assertion). False if there is no room for
- * the log or its namespace.
+ * Takes a new head, or the first mention of a log. Of the argument origin, issuer,
+ * name_space, size, root and own count. The size of a known log never goes down (an assertion).
+ * False if there is no room for the log or its namespace.
  */
 bool heads_set(struct heads *heads, struct tally_now now, const struct head *head);
 
@@ -63,6 +65,9 @@ const struct head *heads_find_hint(const struct heads *heads, const struct tally
 
 /* Its issuer told that it has signed so much; keeps the largest. */
 void heads_claim(struct heads *heads, const struct head *head, uint64_t size);
+
+/* We told our peers how far this log of our own reaches now. */
+void heads_announced(struct heads *heads, const struct head *head, struct tally_now now);
 
 /* NULL if no log of that namespace is known. */
 const struct head_set *heads_set_find(const struct heads *heads, const uint8_t tag[HEADS_TAG]);

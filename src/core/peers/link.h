@@ -22,12 +22,13 @@
 enum link_state { LINK_IDLE, LINK_GREETING, LINK_PROVING, LINK_ACCEPTED, LINK_LINKED };
 
 enum {
-    LINK_ANSWER_MS = 2000, /* A step of the greeting that takes longer has failed. */
-    LINK_ACCEPT_MS = 5000, /* A session without a first datagram is forgotten. */
-    LINK_PROBE_MS = 30000, /* Probe and echo measure the round trip. */
-    LINK_QUIET_MS = 15000, /* The least silence that ends a link (protocols 4.2). */
-    LINK_PATH_MS = 1000,   /* A new address is probed once a second, ... */
-    LINK_PATH_TRIES = 3,   /* ... three times at the most. */
+    LINK_ANSWER_MS = 2000,     /* A step of the greeting that takes longer has failed. */
+    LINK_ACCEPT_MS = 5000,     /* A session without a first datagram is forgotten. */
+    LINK_PROBE_MS = 30000,     /* Probe and echo measure the round trip. */
+    LINK_QUIET_MS = 15000,     /* The least silence that ends a link (protocols 4.2). */
+    LINK_PATH_MS = 1000,       /* A new address is probed once a second, ... */
+    LINK_PATH_TRIES = 3,       /* ... three times at the most. */
+    LINK_PATH_REST_MS = 60000, /* Then that address may try again. */
     LINK_NONCE = 16,
     LINK_PROBE_NONCE = 8,
 };
@@ -35,6 +36,7 @@ enum {
 /* The two directions of one handshake. */
 struct session {
     uint8_t send_key[32], receive_key[32];
+    uint32_t epoch; /* The peer's boot epoch when the link was set up. */
     struct replay window;
 };
 
