@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GOSSIP_HEARTBEAT_H
+#define GOSSIP_HEARTBEAT_H
+/*
+ * «I am here, my logs reach this far» (protocols 3.1): every 5 s, less often with many links, made
+ * and signed once for all of them. And `yours`, which tells a peer, once a link is up, how far its
+ * own logs reached here (2.3 rule 6).
+ */
+#include "core/base/outbox.h"
+#include "core/gossip/relation.h"
+#include "core/gossip/verify.h"
+#include "core/peers/links.h"
+
+enum {
+    HEARTBEAT_LOGS = 6,
+    HEARTBEAT_SETS = 6,
+    HEARTBEAT_PER_LINK_MS = 625,  /* At most 1.6 datagrams a second in all. */
+    HEARTBEAT_LEAST_MS = 1000,    /* Between two, also when links come up. */
+    HEARTBEAT_RECENT_MS = 600000, /* Half of the audits are of logs that changed since. */
+    HEARTBEAT_AUDIT_MAX = 408,
+    YOURS_MAX = 12,
+};
+
+struct heartbeat_log {
+    uint8_t hint[HEADS_HINT];
+    enum head_relation relation;
+    bool regression;         /* Smaller than its issuer told before. */
+    const struct head *ours; /* NULL: a log we do not know. */
+    uint64_t size;
+    struct tally_hash root;
+};
+
+struct heartbeat_set {
+    uint8_t name_space[HEADS_TAG];
+    bool known;   /* We hold logs of it. */
+    bool differs; /* Count or fingerprint. */
+    uint64_t count;
+};
+
+/* A third party's checkpoint, signed by the log. Views are into the datagram. */
+struct heartbeat_audit {
+    bool any;
+    enum head_relation relation;
+    const struct head *ours; /* NULL: a log we do not know. */
+    struct tally_hash origin;
+    struct tally_bytes origin_text;
+    uint64_t size;
+    struct tally_hash root;
+    struct tally_bytes note;
+};
+
+struct heartbeat_news {
+    struct heartbeat_log logs[HEARTBEAT_LOGS];
+    size_t log_count;
+    struct heartbeat_set sets[HEARTBEAT_SETS];
+    size_t set_count;
+    struct heartbeat_audit audit;
+};
+
+struct heartbeat {
+    struct tally_ledger ledger;
+    struct tally_mono next; /* TALLY_NEVER without links. */
+    struct tally_mono last;
+    size_t log_turn, set_turn;
+    struct random random;
+};
+
+void heartbeat_init(struct heartbeat *heartbeat, const struct tally_ledger *ledger, uint64_t seed);
+
+/* A link came up: do not let it wait. */
+void heartbeat_hurry(struct heartbeat *heartbeat, struct tally_now now);
+
+struct tally_mono heartbeat_deadline(const struct heartbeat *heartbeat);
+void heartbeat_tick(struct heartbeat *heartbeat, struct tally_now now, const struct heads *heads,
+                    struct peers *peers, struct outbox *out);
+
+/*
+ * Checks 7 to 12 for a heartbeat of a linked peer: NONE, MALFORMED, STALE, DRIFTED, BUSY, FORGED.
+ * Remembers the largest sizes it claims of its own logs, and its clock. An audit that does not
+ * verify is left out of the news, since its bytes come from the sender: the caller counts it as
+ * FORGED by `*audit_drop`.
+ */
+enum tally_drop heartbeat_receive(struct heads *heads, struct verifier *verifier, struct peer *peer,
+                                  struct tally_now now, const struct datagram *datagram,
+                                  struct heartbeat_news *news, enum tally_drop *audit_drop);
+
+/* ---- yours ---- */
+
+struct yours_log {
+    uint8_t hint[HEADS_HINT];
+    const struct head *ours;     /* NULL: a log of ours that we do not know any more. */
+    enum head_relation relation; /* AHEAD or SPLIT. */
+    uint64_t size;
+    struct tally_hash root;
+};
+
+/* Heads of our own logs that a peer holds larger than we do, or with another root: we lost some,
+   so nothing may be signed until they are recovered. */
+struct yours_news {
+    struct yours_log logs[YOURS_MAX];
+    size_t count;
+};
+
+/* Tells a peer the largest heads we hold of its logs; also when there are none, because the first
+   datagram confirms the link. */
+void yours_send(const struct heads *heads, struct peers *peers, const struct peer *peer,
+                struct outbox *out);
+enum tally_drop yours_receive(const struct heads *heads, const struct tally_key *self,
+                              const struct datagram *datagram, struct yours_news *news);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODE_DATAGRAMS_H
+#define NODE_DATAGRAMS_H
+/*
+ * The way of a datagram through the node: the twelve checks of protocols 2.4 in their order, then
+ * one call by kind. Composes peers and gossip; what they learn comes back as news, a value, and the
+ * node says who else should know. Nothing here allocates but datagrams_new.
+ *
+ * A forged datagram costs bounds, a look-up and one keyed hash: no signature check, no memory.
+ */
+#include "core/base/outbox.h"
+#include "core/gossip/announce.h"
+#include "core/gossip/heartbeat.h"
+#include "core/peers/links.h"
+#include "tally/event.h"
+
+struct datagrams_options {
+    struct peers_options peers;
+    struct tally_ledger ledger;
+    unsigned logs_max; /* 0: TALLY_LOGS_MAX. */
+    unsigned seen_max; /* Ids a generation; 0: TALLY_SEEN_MAX. The simulator asks for few. */
+};
+
+struct datagrams {
+    struct peers peers;
+    struct heads heads;
+    struct heartbeat heartbeat;
+    struct announce announce;
+    struct verifier verifier;
+    struct bucket tags; /* Tag checks of all senders together (check 4). */
+    uint64_t drops[TALLY_DROP_COUNT];
+    uint64_t datagrams_in, bytes_in;
+};
+
+/* What one datagram taught. Pointers live until the next call that changes *datagrams; views are
+   into the datagram. */
+struct datagrams_news {
+    struct peer *from; /* Who said it; NULL if nothing was taken from a linked peer. */
+    struct peers_news links;
+    bool has_heartbeat, has_announce, has_yours; /* At most one. */
+    union {
+        struct heartbeat_news heartbeat;
+        struct announce_news announce;
+        struct yours_news yours;
+    };
+};
+
+/* False without memory. */
+bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *options,
+                   struct tally_now now);
+void datagrams_free(struct datagrams *datagrams);
+
+/* A head of ours, at start or when a checkpoint has become durable (see heads_set). `sealed`: an
+   own log has grown, tell everyone. False if there is no room for the log. */
+bool datagrams_head(struct datagrams *datagrams, struct tally_now now, const struct head *head,
+                    bool sealed);
+
+/* One event of kind DATAGRAM. What was refused is counted and returned. */
+enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now now,
+                                  const struct tally_event *event, struct datagrams_news *news,
+                                  struct outbox *out);
+
+struct tally_mono datagrams_deadline(const struct datagrams *datagrams);
+
+/* Does what is due. If links ended fill `ended`, or the outbox is full, the deadline stays. */
+void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct peers_ended *ended,
+                    struct outbox *out);
+
+/* A mistake of a peer that another protocol found, say a bad proof on a stream. */
+void datagrams_judge(struct datagrams *datagrams, struct peer *peer, int change,
+                     struct tally_now now, struct peers_news *news);
+
+/* Fills in links, peers, clock_offset_us, drops (added), datagrams and their bytes. */
+void datagrams_status(const struct datagrams *datagrams, struct tally_node_status *status);
+
+bool datagrams_holds(const struct datagrams *datagrams);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PEERS_HELLO_H
+#define PEERS_HELLO_H
+/*
+ * The greeting in four messages (protocols 2.3): hello, cookie, hello with the cookie, welcome.
+ * The responder keeps nothing before the third, whose tag proves identity and address; and the
+ * third of a sender counts only if its (epoch, counter) is above the last, so a replay does
+ * nothing.
+ */
+#include "core/peers/links.h"
+
+enum {
+    HELLO_SIZE = TALLY_DATAGRAM_MAX, /* Of the first: no answer to it is larger. */
+    HELLO_PROVED_MAX = 507,          /* Of the third. */
+};
+
+/* Greets a peer in IDLE that has an address: the first message, to the next of its addresses. */
+void hello_start(struct peers *peers, struct peer *peer, struct tally_now now, struct outbox *out);
+
+/*
+ * The three kinds that come without a link. All cost at most a few hashes before the cookie is
+ * good; `hello_receive` takes both hellos. Drops: MALFORMED, FOREIGN, STRANGER, BUSY, REFUSED,
+ * STALE, REPLAYED, FORGED, SEEN (our own hello counts), UNASKED.
+ */
+enum tally_drop hello_receive(struct peers *peers, struct tally_now now,
+                              const struct tally_address *from, const struct datagram *datagram,
+                              size_t size, struct outbox *out);
+enum tally_drop hello_on_cookie(struct peers *peers, struct tally_now now,
+                                const struct tally_address *from, const struct datagram *datagram,
+                                struct outbox *out);
+enum tally_drop hello_on_welcome(struct peers *peers, struct tally_now now,
+                                 const struct tally_address *from, const struct datagram *datagram,
+                                 struct peers_news *news);
+
+#endif
