@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tools/demo [--keep] [--lines N] [FILE]
+"""tools/demo [--keep] [--lines N] [--data FOLDER] [FILE]
 
 Three nodes, three processes, three data directories. Each issues receipts from real input: the
 history of this project, the package log of this machine, and FILE (or a hash of each source file).
 
   --keep     leave the nodes running at the end; otherwise they are stopped, the data stays
   --lines N  at most N receipts a node (default 500)
+  --data F   where the data goes, a new folder below F each time (default demo-data)
 """
 import argparse
 import base64
@@ -357,12 +358,12 @@ def next_steps(nodes, first, kept):
             say(f'  {shown(node.words)}    # start node {node.name} again')
 
 
-def fresh_folder():
-    """demo-data/1, 2, 3 …: nothing of an earlier run is touched."""
+def fresh_folder(below):
+    """1, 2, 3 …: nothing of an earlier run is touched."""
     number = 1
-    while os.path.exists(os.path.join('demo-data', str(number))):
+    while os.path.exists(os.path.join(below, str(number))):
         number += 1
-    folder = os.path.join('demo-data', str(number))
+    folder = os.path.join(below, str(number))
     os.makedirs(folder, mode=0o700)
     return folder
 
@@ -395,11 +396,12 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--keep', action='store_true', help=argparse.SUPPRESS)
     parser.add_argument('--lines', type=int, default=500, help=argparse.SUPPRESS)
+    parser.add_argument('--data', default='demo-data', help=argparse.SUPPRESS)
     parser.add_argument('file', nargs='?', metavar='FILE', help=argparse.SUPPRESS)
     options = parser.parse_args()
     # As Ctrl-C: the nodes are stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    folder = fresh_folder()
+    folder = fresh_folder(options.data)
     nodes = [Node(folder, name) for name in ('a', 'b', 'c')]
     done = False
     try:
