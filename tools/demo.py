@@ -310,7 +310,7 @@ def prove(nodes, first, folder):
 def refuse_a_flipped_bit(path, check):
     with open(path, 'rb') as file:
         proof = bytearray(file.read())
-    at = proof.index(b'\n', proof.index(b'index')) + 3
+    at = proof.index(b'\n', proof.index(b'\nindex ') + 1) + 3
     proof[at] = ord('A') if proof[at] != ord('A') else ord('B')
     bad = path.replace('x.', 'flipped.')
     with open(bad, 'wb') as file:
