@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adversary.h"
+#include "core/base/bytes.h"
+#include "core/crypto/hash.h"
+#include "disk_inside.h"
+#include "memory.h"
+#include <stdio.h>
+
+static const char lie_name_space[] = "audit";
+
+bool adversary_lie(const char *word, enum lie *lie)
+{
+    static const char *const words[] = {[LIE_AHEAD] = "ahead",
+                                        [LIE_ROOT] = "root",
+                                        [LIE_FORK] = "fork",
+                                        [LIE_GAP] = "gap",
+                                        [LIE_SILENT] = "silent"};
+    for (size_t i = LIE_AHEAD; i < sizeof words / sizeof *words; i++)
+        if (strcmp(word, words[i]) == 0) {
+            *lie = (enum lie)i;
+            return true;
+        }
+    return false;
+}
+
+/* The liar's log of the namespace that stories use when they name none; made if it has none. */
+static struct disk_log *own_log(struct disk *disk)
+{
+    char origin[TALLY_ORIGIN_MAX + 1];
+    struct tally_log_id id = {
+        .issuer = disk->key, .origin = origin, .name_space = lie_name_space, .own = true};
+    tally_origin_write(&disk->key, bytes_text(lie_name_space), origin);
+    tally_origin_hash(bytes_text(origin), &id.origin_hash);
+    struct disk_log *log = disk_find(disk, &id.origin_hash);
+    return log != NULL ? log : disk_log_new(disk, &id);
+}
+
+/* One more receipt as its issuer would write it. */
+static void forge_receipt(struct world *world, struct slot *at, struct disk_log *log,
+                          const char *word)
+{
+    uint64_t index = simtree_size(&log->tree);
+    char body[64];
+    int size =
+        snprintf(body, sizeof body, "n%u %s %llu", at->shown + 1, word, (unsigned long long)index);
+    struct tally_receipt receipt = {
+        .issuer = at->signer.key,
+        .name_space = bytes_text(log->name_space),
+        .type = bytes_text("sim"),
+        .profile = bytes_text(""),
+        .sequence = index,
+        .time = world_clock(world, at->index).wall,
+        .body_size = (uint32_t)size,
+    };
+    hash_sha256(bytes_of(body, (size_t)size), &receipt.body_hash);
+    if (index > 0)
+        tally_receipt_hash(
+            bytes_of(log->entries[index - 1].envelope, log->entries[index - 1].envelope_size),
+            &receipt.previous);
+    const struct tally_crypto crypto = signer_window(&at->signer);
+    uint8_t envelope[TALLY_ENVELOPE_MAX];
+    size_t envelope_size = tally_receipt_write(&receipt, &crypto, envelope);
+    disk_log_append(log, bytes_of(envelope, envelope_size), bytes_of(body, (size_t)size), true);
+}
+
+/* A checkpoint over all that the log has now. */
+static void forge_note(struct slot *at, struct disk_log *log)
+{
+    const struct tally_crypto crypto = signer_window(&at->signer);
+    struct tally_checkpoint checkpoint = {.origin = bytes_text(log->origin),
+                                          .size = simtree_size(&log->tree)};
+    checkpoint.root = simtree_root(&log->tree, checkpoint.size);
+    struct tally_vkey vkey;
+    uint8_t note[TALLY_CHECKPOINT_MAX];
+    if (!tally_vkey_of_origin(&vkey, checkpoint.origin))
+        return;
+    log->note_size = tally_checkpoint_sign(&checkpoint, &vkey, &crypto, note);
+    memory_free(log->note);
+    log->note = memory_copy(note, log->note_size);
+    log->tiled = log->size = checkpoint.size;
+    log->root = checkpoint.root;
+}
+
+/* New receipts, of which those from `first_hidden` to `last_hidden` are never served. */
+static void forge_hidden(struct world *world, struct slot *at, uint32_t count,
+                         uint32_t first_hidden, uint32_t last_hidden)
+{
+    struct disk_log *log = own_log(&at->disk);
+    uint64_t before = simtree_size(&log->tree);
+    for (uint32_t i = 0; i < count; i++) {
+        forge_receipt(world, at, log, "claim");
+        log->entries[before + i].withheld = first_hidden <= i && i <= last_hidden;
+    }
+    forge_note(at, log);
+}
+
+/* The last leaf becomes another one: the tree, and so the root, is not that of the receipts. */
+static void forge_root(struct world *world, struct slot *at, uint32_t count)
+{
+    struct disk_log *log = own_log(&at->disk);
+    for (uint32_t i = 0; i < count; i++)
+        forge_receipt(world, at, log, "true");
+    uint64_t size = simtree_size(&log->tree);
+    struct simtree tree = {0};
+    for (uint64_t i = 0; i < size; i++) {
+        struct tally_hash leaf = log->tree.levels[0].hashes[i];
+        if (i + 1 == size)
+            leaf.bytes[0] ^= 1;
+        simtree_append(&tree, &leaf);
+    }
+    simtree_free(&log->tree);
+    log->tree = tree;
+    forge_note(at, log);
+}
+
+static bool fork_faces(struct world *world, uint32_t slot, uint32_t count)
+{
+    if (world->count == world->capacity)
+        return false;
+    uint32_t second = world->count++;
+    world_slot_init(world, second, slot);
+    struct slot *one = &world->slots[slot], *two = &world->slots[second];
+    disk_free(&two->disk);
+    disk_copy(&two->disk, &one->disk, &two->signer);
+    two->lie = LIE_FORK;
+    two->offset_us = one->offset_us;
+    one->second = second;
+    for (uint32_t i = 0; i < count; i++) {
+        forge_receipt(world, one, own_log(&one->disk), "left");
+        forge_receipt(world, two, own_log(&two->disk), "right");
+    }
+    forge_note(one, own_log(&one->disk));
+    forge_note(two, own_log(&two->disk));
+    world_wake(world, second);
+    return true;
+}
+
+bool adversary_begin(struct world *world, uint32_t slot, enum lie lie, uint32_t count)
+{
+    struct slot *at = &world->slots[slot];
+    uint32_t some = count > 0 ? count : 5;
+    at->lie = lie; /* First: from here on its disk is not held against it. */
+    world_crash(world, slot);
+    switch (lie) {
+    case LIE_AHEAD:
+        forge_hidden(world, at, some, 0, some);
+        break;
+    case LIE_GAP:
+        forge_hidden(world, at, some, some / 2, some / 2);
+        break;
+    case LIE_ROOT:
+        forge_root(world, at, some);
+        break;
+    case LIE_FORK:
+        if (!fork_faces(world, slot, some))
+            return false;
+        break;
+    case LIE_SILENT:
+    case LIE_NONE:
+        break;
+    }
+    world_wake(world, slot);
+    return true;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIM_ADVERSARY_H
+#define SIM_ADVERSARY_H
+/*
+ * Liars with good keys. They run the production core too, over a disk that was forged under it:
+ * what they sign is well formed and well signed, and not true. So they get as far as a liar can,
+ * and honest nodes meet the lie behind every check of form.
+ */
+#include "world.h"
+
+/* The word of a story; false if there is no such lie. */
+bool adversary_lie(const char *word, enum lie *lie);
+
+/*
+ * From now on the node lies (its process starts anew over the forged disk):
+ *
+ *   ahead N   its logs claim N more receipts, signed and chained, which it never serves
+ *   root      its checkpoints are signed over a root that is not its receipts'
+ *   fork N    it has two faces over one past: each half of the world sees N other new receipts
+ *   gap       its logs hold one receipt it never serves, with others behind it
+ *   silent    it answers datagrams, accepts streams and sends nothing on them
+ *
+ * False if the world has no room for another face.
+ */
+bool adversary_begin(struct world *world, uint32_t slot, enum lie lie, uint32_t count);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "checker.h"
+#include "checker_inside.h"
+#include "core/base/bytes.h"
+#include "memory.h"
+#include "world.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+/* In a light run each node's own invariants are asked once in so many steps. */
+enum { LIGHT_STEPS = 64 };
+
+const char *check_name(enum check check)
+{
+    static const char *const names[] = {
+#define X(name, text) #name,
+        CHECKS(X)
+#undef X
+    };
+    return names[check];
+}
+
+const char *check_text(enum check check)
+{
+    static const char *const texts[] = {
+#define X(name, text) text,
+        CHECKS(X)
+#undef X
+    };
+    return texts[check];
+}
+
+void checker_init(struct checker *checker)
+{
+    memset(checker, 0, sizeof *checker);
+}
+
+void checker_free(struct checker *checker)
+{
+    for (size_t i = 0; i < checker->log_count; i++) {
+        simtree_free(&checker->logs[i].tree);
+        memory_free(checker->logs[i].receipts);
+    }
+    memory_free(checker->logs);
+    memory_free(checker->places);
+    memory_free(checker->promises);
+    memory_free(checker->accounts.items);
+    memory_free(checker->counters[0].marks);
+    memory_free(checker->counters[1].marks);
+    memory_free(checker->epochs);
+    memory_free(checker->frozen);
+}
+
+void checker_expect(struct checker *checker, const struct world *world, uint32_t slot, bool holds,
+                    enum check check)
+{
+    checker->checks++;
+    if (holds || checker->broken)
+        return;
+    checker->broken = true;
+    checker->check = check;
+    snprintf(checker->message, sizeof checker->message,
+             "at %" PRIu64 ".%06" PRIu64 " n%u: %s: it does not hold that %s",
+             world->now_us / 1000000, world->now_us % 1000000, slot + 1, check_name(check),
+             check_text(check));
+}
+
+/* ---- Datagrams: sizes, unproved addresses, counters. ---- */
+
+/* What a datagram says of itself, read without the core (protocols 2.1). */
+struct head {
+    unsigned kind;
+    uint64_t epoch, counter;
+    bool tagged;
+    const uint8_t *sender;
+};
+
+/* A MessagePack unsigned integer; false if it is none or cut off. */
+static bool number_read(const uint8_t **at, const uint8_t *end, uint64_t *number)
+{
+    if (*at >= end)
+        return false;
+    uint8_t first = *(*at)++;
+    if (first < 0x80) {
+        *number = first;
+        return true;
+    }
+    if (first < 0xcc || first > 0xcf)
+        return false;
+    size_t size = (size_t)1 << (first - 0xcc);
+    if ((size_t)(end - *at) < size)
+        return false;
+    for (*number = 0; size > 0; size--)
+        *number = *number << 8 | *(*at)++;
+    return true;
+}
+
+static bool head_read(struct tally_bytes bytes, struct head *head)
+{
+    const uint8_t *at = bytes.data, *end = at + bytes.size;
+    if (bytes.size < TALLY_DATAGRAM_MIN || at[0] != 0x98 || at[1] != 1 || at[3] != 0xc4 ||
+        at[4] != 32)
+        return false;
+    head->kind = at[2];
+    head->sender = at + 5;
+    at += 37;
+    if (!number_read(&at, end, &head->epoch) || !number_read(&at, end, &head->counter) || at >= end)
+        return false;
+    head->tagged = *at == 0xc4;
+    return true;
+}
+
+static uint64_t pair_key(uint32_t slot, uint32_t peer)
+{
+    return ((uint64_t)slot << 32 | peer) + 1;
+}
+
+static size_t spread(uint64_t key)
+{
+    key = (key ^ key >> 30) * 0xbf58476d1ce4e5b9;
+    return (size_t)(key ^ key >> 31);
+}
+
+static struct checker_account *account_place(struct checker_account *items, size_t capacity,
+                                             uint64_t key)
+{
+    size_t at = spread(key) & (capacity - 1);
+    while (items[at].key != 0 && items[at].key != key)
+        at = (at + 1) & (capacity - 1);
+    return &items[at];
+}
+
+static struct checker_account *account_of(struct checker *checker, uint32_t slot, uint32_t peer)
+{
+    if (checker->accounts.count * 2 >= checker->accounts.capacity) {
+        size_t capacity = checker->accounts.capacity > 0 ? checker->accounts.capacity * 2 : 256;
+        struct checker_account *items = memory_new(capacity, sizeof *items);
+        for (size_t i = 0; i < checker->accounts.capacity; i++)
+            if (checker->accounts.items[i].key != 0)
+                *account_place(items, capacity, checker->accounts.items[i].key) =
+                    checker->accounts.items[i];
+        memory_free(checker->accounts.items);
+        checker->accounts.items = items;
+        checker->accounts.capacity = capacity;
+    }
+    uint64_t key = pair_key(slot, peer);
+    struct checker_account *account =
+        account_place(checker->accounts.items, checker->accounts.capacity, key);
+    checker->accounts.count += account->key == 0;
+    account->key = key;
+    return account;
+}
+
+void checker_configured(struct checker *checker, uint32_t slot, uint32_t peer)
+{
+    account_of(checker, slot, peer)->proved = true;
+}
+
+/* Two generations of marks: a replay older than a million datagrams is not looked for. */
+enum { COUNTERS_GENERATION = 1 << 20 };
+
+static size_t counter_place(const uint64_t *marks, size_t capacity, uint64_t mark)
+{
+    size_t at = spread(mark) & (capacity - 1);
+    while (marks[at] != 0 && marks[at] != mark)
+        at = (at + 1) & (capacity - 1);
+    return at;
+}
+
+bool checker_counter_take(struct checker *checker, uint64_t mark)
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (checker->counters[i].count > 0 &&
+            checker->counters[i].marks[counter_place(checker->counters[i].marks,
+                                                     checker->counters[i].capacity, mark)] == mark)
+            return false;
+    if (checker->counters[0].count >= COUNTERS_GENERATION) {
+        memory_free(checker->counters[1].marks);
+        checker->counters[1] = checker->counters[0];
+        memset(&checker->counters[0], 0, sizeof checker->counters[0]);
+    }
+    if (checker->counters[0].count * 2 >= checker->counters[0].capacity) {
+        size_t old = checker->counters[0].capacity, capacity = old > 0 ? old * 2 : 4096;
+        uint64_t *marks = memory_new(capacity, sizeof *marks);
+        for (size_t i = 0; i < old; i++)
+            if (checker->counters[0].marks[i] != 0)
+                marks[counter_place(marks, capacity, checker->counters[0].marks[i])] =
+                    checker->counters[0].marks[i];
+        memory_free(checker->counters[0].marks);
+        checker->counters[0].marks = marks;
+        checker->counters[0].capacity = capacity;
+    }
+    uint64_t *marks = checker->counters[0].marks;
+    marks[counter_place(marks, checker->counters[0].capacity, mark)] = mark;
+    checker->counters[0].count++;
+    return true;
+}
+
+static uint64_t counter_mark(uint32_t slot, const struct head *head)
+{
+    uint64_t mark = be64_read(head->sender) ^ spread(slot + 1);
+    mark = spread(mark ^ head->epoch * 0x9e3779b97f4a7c15);
+    return (spread(mark ^ head->counter * 0xda942042e4dd58b5) << 1) | 1;
+}
+
+static uint64_t drops_of(const struct world *world, uint32_t slot)
+{
+    struct tally_node_status status;
+    tally_node_status(world->slots[slot].node, &status);
+    uint64_t sum = 0;
+    for (unsigned drop = 1; drop < TALLY_DROP_COUNT; drop++)
+        sum += status.drops[drop];
+    return sum;
+}
+
+void checker_before(struct checker *checker, const struct world *world, uint32_t slot)
+{
+    if (!checker->light)
+        checker->drops_before = drops_of(world, slot);
+}
+
+/* A datagram that was not dropped was taken: its sender is where it says, its counter is used. */
+static void on_taken(struct checker *checker, const struct world *world, uint32_t slot,
+                     const struct tally_event *event)
+{
+    enum { KIND_HELLO = 1 };
+    struct head head;
+    uint32_t peer;
+    if (!head_read(event->datagram.bytes, &head) || !head.tagged ||
+        drops_of(world, slot) != checker->drops_before)
+        return;
+    if (network_slot(&event->datagram.from, &peer))
+        account_of(checker, slot, peer)->proved = true;
+    /* A hello stands outside the window: what it does is the same each time (protocols 2.3). */
+    if (head.kind != KIND_HELLO)
+        checker_expect(checker, world, slot,
+                       checker_counter_take(checker, counter_mark(slot, &head)), CHECK_COUNTER);
+}
+
+void checker_after(struct checker *checker, const struct world *world, uint32_t slot,
+                   const struct tally_event *event, uint64_t allocations)
+{
+    checker_expect(checker, world, slot, allocations == 0, CHECK_ALLOCATES);
+    if (!checker->light || checker->checks % LIGHT_STEPS == 0)
+        checker_expect(checker, world, slot, tally_node_holds(world->slots[slot].node),
+                       CHECK_HOLDS);
+    uint32_t peer;
+    if (event->kind != TALLY_EVENT_DATAGRAM || checker->light)
+        return;
+    if (network_slot(&event->datagram.from, &peer))
+        account_of(checker, slot, peer)->in += event->datagram.bytes.size;
+    on_taken(checker, world, slot, event);
+}
+
+static void on_send(struct checker *checker, const struct world *world, uint32_t slot,
+                    const struct tally_action *action)
+{
+    size_t size = action->send.bytes.size;
+    checker_expect(checker, world, slot, size <= TALLY_DATAGRAM_MAX, CHECK_DATAGRAM);
+    uint32_t peer;
+    if (checker->light || !network_slot(&action->send.to, &peer))
+        return;
+    struct checker_account *account = account_of(checker, slot, peer);
+    account->out += size;
+    checker_expect(checker, world, slot, account->proved || account->out <= account->in,
+                   CHECK_UNPROVED);
+}
+
+void checker_action(struct checker *checker, const struct world *world, uint32_t slot,
+                    const struct tally_action *action)
+{
+    if (action->kind == TALLY_ACTION_SEND)
+        on_send(checker, world, slot, action);
+    else if (action->kind == TALLY_ACTION_ANSWER)
+        checker_answer(checker, world, slot, action);
+}

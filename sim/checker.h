@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIM_CHECKER_H
+#define SIM_CHECKER_H
+/*
+ * What must hold, looked at from outside after every event (protocols 11.2). It keeps its own books
+ * of what honest nodes said and were told, with a Merkle tree of its own, so that a mistake of the
+ * core does not hide itself. A check costs what changed; what cannot be checked by change is
+ * checked whole when a node comes back and when a story ends.
+ */
+#include "disk.h"
+#include "tally/node.h"
+
+/*    name, what must hold */
+#define CHECKS(X)                                                                                  \
+    X(HOLDS, "every invariant of the core holds after a step")                                     \
+    X(ALLOCATES, "no step allocates")                                                              \
+    X(DATAGRAM, "no datagram is above 1,200 bytes")                                                \
+    X(UNPROVED, "an unproved address gets no more bytes than came from it")                        \
+    X(COUNTER, "no (epoch, counter) is taken twice")                                               \
+    X(ROOM, "no stream gets more than its room")                                                   \
+    X(RECEIPT, "only receipts of good form, place and signature are stored")                       \
+    X(CHAIN, "logs are dense from 0 and chained")                                                  \
+    X(BODY, "a stored body has the hash its envelope names")                                       \
+    X(NOTE, "a stored checkpoint is signed, and its root is that of the stored leaves")            \
+    X(BACK, "no signed size goes back, over restarts too")                                         \
+    X(ROOTS, "an honest issuer has one receipt at each place and one root at each size")           \
+    X(ACKNOWLEDGED, "what was acknowledged is durable")                                            \
+    X(ACCUSED, "there is no evidence against an honest issuer")                                    \
+    X(REMEMBERED, "evidence and frozen logs are never forgotten")                                  \
+    X(EPOCH, "a boot epoch is greater than all before")
+
+enum check {
+#define X(name, text) CHECK_##name,
+    CHECKS(X)
+#undef X
+        CHECK_COUNT
+};
+
+const char *check_name(enum check check);
+const char *check_text(enum check check);
+
+/* What the world knows of one log, from whoever stored it first. */
+struct checker_log {
+    struct tally_hash origin_hash;
+    struct tally_key issuer;
+    uint32_t slot; /* Of the issuer; UINT32_MAX: nobody's. */
+    struct simtree tree;
+    struct tally_hash *receipts; /* Their hashes. */
+    size_t receipt_capacity;
+    uint64_t signed_size; /* Largest the issuer published. */
+};
+
+/* What was acknowledged to a user of a node. */
+struct checker_promise {
+    uint32_t slot;
+    struct tally_hash origin_hash, receipt;
+    uint64_t index;
+};
+
+/* An address that has not shown that it is there, as one node sees it. */
+struct checker_account {
+    uint64_t key; /* Of both slots, plus 1; 0: empty. */
+    uint64_t in, out;
+    bool proved;
+};
+
+struct checker {
+    bool broken;
+    enum check check;
+    char message[320];
+    struct checker_log *logs;
+    size_t log_count, log_capacity;
+    uint32_t *places; /* Of logs, by origin hash: index + 1. */
+    size_t place_count;
+    struct checker_promise *promises;
+    size_t promise_count, promise_capacity;
+    struct {
+        struct checker_account *items;
+        size_t count, capacity;
+    } accounts;
+    struct {
+        uint64_t *marks; /* Two generations of (receiver, sender, epoch, counter). */
+        size_t count, capacity;
+    } counters[2];
+    uint32_t *epochs; /* By slot. */
+    size_t epoch_capacity;
+    struct checker_frozen {
+        uint32_t slot;
+        struct tally_hash origin_hash;
+    } * frozen;
+    size_t frozen_count, frozen_capacity;
+    uint64_t drops_before; /* Of the node that is stepped. */
+    uint64_t checks;       /* Made. */
+    bool light;            /* Many nodes: tally_node_holds is asked now and then only. */
+};
+
+void checker_init(struct checker *checker);
+void checker_free(struct checker *checker);
+
+/* If it does not hold: the first one is kept, with who and when, and the world stops. */
+void checker_expect(struct checker *checker, const struct world *world, uint32_t slot, bool holds,
+                    enum check check);
+
+/* Around a step of a node. */
+void checker_before(struct checker *checker, const struct world *world, uint32_t slot);
+void checker_after(struct checker *checker, const struct world *world, uint32_t slot,
+                   const struct tally_event *event, uint64_t allocations);
+void checker_action(struct checker *checker, const struct world *world, uint32_t slot,
+                    const struct tally_action *action);
+
+/* What a disk made durable. */
+void checker_change(struct checker *checker, const struct world *world, uint32_t slot,
+                    const struct disk_change *change);
+
+/* The address of a slot was given to a node by its operator. */
+void checker_configured(struct checker *checker, uint32_t slot, uint32_t peer);
+
+/* A node starts: its epoch, and what its disk held through the crash. */
+void checker_start(struct checker *checker, const struct world *world, uint32_t slot);
+
+/* Everything, at rest. */
+void checker_all(struct checker *checker, const struct world *world);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIM_DISK_H
+#define SIM_DISK_H
+/*
+ * The store of one node, in memory: what is durable, and what is on its way there. It answers the
+ * storage actions as src/host/store does, in two lanes with virtual durations: one for what waits
+ * for the disk, one for the pool that verifies packages.
+ *
+ * A crash forgets the lanes. Of the operations under way a prefix may have reached the disk all the
+ * same, without anybody having been told: that is what makes crashes interesting.
+ */
+#include "network.h"
+#include "provider.h"
+#include "simtree.h"
+#include "tally/log.h"
+
+struct random;
+
+enum disk_lane { DISK_STORE, DISK_POOL, DISK_LANES };
+
+struct disk_entry {
+    uint8_t *envelope;
+    uint16_t envelope_size;
+    bool body_held;
+    bool withheld; /* A liar's: it is in the tree, and never served. */
+    uint32_t body_size;
+    uint8_t *body;
+};
+
+struct disk_log {
+    struct tally_hash origin_hash;
+    struct tally_key issuer;
+    char *origin, *name_space;
+    bool own, frozen;
+    struct simtree tree; /* Leaves of what is durable. */
+    struct disk_entry *entries;
+    size_t entry_capacity;
+    uint64_t tiled; /* Tiles are held up to here: own receipts beyond are pending. */
+    uint64_t size;  /* Of the stored checkpoint. */
+    struct tally_hash root;
+    uint8_t *note;
+    size_t note_size;
+};
+
+struct disk_file {
+    struct tally_hash name, origin_hash;
+    uint8_t *bytes;
+    size_t size;
+};
+
+/* A package between VERIFY and APPEND or RELEASE. */
+struct disk_package {
+    uint64_t ticket;
+    struct tally_package_job job;
+    char name_space[TALLY_NAMESPACE_MAX + 1];
+    struct tally_hash before[TALLY_TILE_WIDTH];
+    uint8_t *compact;
+    size_t compact_size, compact_capacity;
+    struct tally_package opened; /* After VERIFIED. */
+    struct disk_body *bodies;    /* Large ones that came by BODY. */
+    struct disk_package *next;
+};
+
+struct disk_body {
+    uint64_t index;
+    uint8_t *bytes;
+    size_t size, capacity;
+    struct disk_body *next;
+};
+
+struct disk_operation {
+    enum tally_action_kind kind;
+    uint64_t ticket, due_us;
+    struct tally_action action; /* Its pointers are ours: see copy. */
+    uint8_t *copy;              /* Bytes of the action, in one piece. */
+    struct disk_package *package;
+    struct disk_operation *next;
+};
+
+struct disk_options {
+    struct range sync_us; /* One operation of the store. */
+    uint32_t verify_us;   /* One signature on one worker. */
+    uint32_t workers;
+    uint64_t capacity; /* Bytes of envelopes and bodies; 0: no limit. */
+};
+
+struct disk {
+    struct disk_options options;
+    struct tally_key key; /* Whose logs are our own. */
+    struct signer *signer;
+    struct disk_log **logs;
+    size_t log_count, log_capacity;
+    struct disk_file *files;
+    size_t file_count, file_capacity;
+    struct disk_package *packages;
+    struct {
+        struct disk_operation *first, *last;
+        uint64_t busy_us; /* Until then. */
+    } lanes[DISK_LANES];
+    uint64_t bytes;
+    uint32_t epoch; /* The last boot epoch, durable. */
+};
+
+/* What one completed operation changed, for those who check it. */
+struct disk_change {
+    const struct disk_log *log; /* NULL: nothing durable changed. */
+    uint64_t first, count;      /* Receipts that became durable. */
+    bool note;                  /* The stored checkpoint changed. */
+    const struct disk_file *file;
+};
+
+void disk_init(struct disk *disk, struct signer *signer);
+void disk_free(struct disk *disk);
+
+/* Takes an action on; false if nothing will come of it later (RELEASE, a piece that is not the
+   last), else the lane and when its operation is done. */
+bool disk_perform(struct disk *disk, const struct tally_action *action, uint64_t now_us,
+                  struct random *chance, enum disk_lane *lane, uint64_t *due_us);
+
+/* The first operation of a lane is done; true with the event that answers it. The event's bytes
+   live until the next call. */
+bool disk_complete(struct disk *disk, enum disk_lane lane, struct tally_event *event,
+                   struct disk_change *change);
+
+/* Power is lost: a drawn number of operations is still done, told to nobody but the checker. */
+void disk_crash(struct disk *disk, struct random *chance,
+                void (*on_change)(void *context, const struct disk_change *change), void *context);
+
+/* The log of that origin, NULL if it is not held. */
+struct disk_log *disk_find(const struct disk *disk, const struct tally_hash *origin_hash);
+
+/* The window; the disk must outlive the node. */
+struct tally_ledger disk_ledger(struct disk *disk);
+
+/* What is durable, for a liar with two faces. The lanes are empty in the copy. */
+void disk_copy(struct disk *copy, const struct disk *disk, struct signer *signer);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "expect.h"
+#include "core/base/bytes.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+const char *expect_word(enum condition condition)
+{
+    static const char *const words[] = {
+        [CONDITION_CONVERGED] = "converged", [CONDITION_DIVERGED] = "diverged",
+        [CONDITION_FORK] = "fork",           [CONDITION_HOLDS] = "holds",
+        [CONDITION_DROPS] = "drops",         [CONDITION_CONFIRMED] = "confirmed",
+    };
+    return words[condition];
+}
+
+/* Whether `other` has the log as `slot` has it. */
+static bool same_log(const struct world *world, uint32_t slot, uint32_t other,
+                     const struct disk_log *log, uint32_t issuer, char *why, size_t size)
+{
+    const struct disk_log *theirs = disk_find(&world->slots[other].disk, &log->origin_hash);
+    if (log->size == 0 && (theirs == NULL || theirs->size == 0))
+        return true;
+    if (theirs != NULL && theirs->size == log->size && hash_equal(&theirs->root, &log->root))
+        return true;
+    snprintf(why, size, "n%u has %" PRIu64 " of n%u/%s, n%u has %" PRIu64, slot + 1, log->size,
+             issuer + 1, log->name_space, other + 1, theirs != NULL ? theirs->size : 0);
+    return false;
+}
+
+/* All logs of honest issuers that one node holds, sealed and the same everywhere. */
+static bool shared(const struct world *world, uint32_t slot, char *why, size_t size)
+{
+    const struct disk *disk = &world->slots[slot].disk;
+    for (size_t i = 0; i < disk->log_count; i++) {
+        const struct disk_log *log = disk->logs[i];
+        uint32_t issuer;
+        if (!world_find(world, &log->issuer, &issuer) || world->slots[issuer].lie != LIE_NONE)
+            continue;
+        if (log->own && log->size < simtree_size(&log->tree)) {
+            snprintf(why, size, "n%u has receipts of %s that are not sealed", slot + 1,
+                     log->name_space);
+            return false;
+        }
+        for (uint32_t other = 0; other < world->options.nodes; other++)
+            if (other != slot && world_counts(world, other) &&
+                !same_log(world, slot, other, log, issuer, why, size))
+                return false;
+    }
+    return true;
+}
+
+static bool converged(const struct world *world, char *why, size_t size)
+{
+    for (uint32_t slot = 0; slot < world->options.nodes; slot++)
+        if (world_counts(world, slot) && !shared(world, slot, why, size))
+            return false;
+    return true;
+}
+
+static bool has_evidence(const struct world *world, uint32_t slot, const struct tally_key *issuer)
+{
+    const struct disk *disk = &world->slots[slot].disk;
+    const struct tally_crypto crypto = signer_window((struct signer *)&world->slots[slot].signer);
+    for (size_t i = 0; i < disk->file_count; i++) {
+        struct tally_fork fork;
+        if (tally_fork_check(bytes_of(disk->files[i].bytes, disk->files[i].size), NULL, &crypto,
+                             &fork) == TALLY_DROP_NONE &&
+            key_equal(&fork.issuer, issuer))
+            return true;
+    }
+    return false;
+}
+
+static bool forked(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t liar = line->who.from; liar <= line->who.to; liar++)
+        for (uint32_t slot = 0; slot < world->options.nodes; slot++)
+            if (world_counts(world, slot) &&
+                !has_evidence(world, slot, &world->slots[liar].signer.key)) {
+                snprintf(why, size, "n%u has no evidence against n%u", slot + 1, liar + 1);
+                return false;
+            }
+    return true;
+}
+
+static uint64_t receipts_of(const struct world *world, uint32_t slot, uint32_t issuer)
+{
+    const struct disk *disk = &world->slots[slot].disk;
+    uint64_t count = 0;
+    for (size_t i = 0; i < disk->log_count; i++)
+        if (key_equal(&disk->logs[i]->issuer, &world->slots[issuer].signer.key) &&
+            strcmp(disk->logs[i]->name_space, "federation") != 0)
+            count += simtree_size(&disk->logs[i]->tree);
+    return count;
+}
+
+static bool holds(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t slot = line->who.from; slot <= line->who.to; slot++)
+        for (uint32_t issuer = line->other.from; issuer <= line->other.to; issuer++) {
+            uint64_t count = receipts_of(world, slot, issuer);
+            if (count < line->count) {
+                snprintf(why, size, "n%u holds %" PRIu64 " receipts of n%u", slot + 1, count,
+                         issuer + 1);
+                return false;
+            }
+        }
+    return true;
+}
+
+static bool drops(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t slot = line->who.from; slot <= line->who.to; slot++) {
+        struct tally_node_status status = {0};
+        if (world->slots[slot].node != NULL)
+            tally_node_status(world->slots[slot].node, &status);
+        if (status.drops[line->drop] < line->count) {
+            snprintf(why, size, "n%u dropped %" PRIu64 " as %s", slot + 1, status.drops[line->drop],
+                     tally_drop_name(line->drop));
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool confirmed(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t a = line->who.from; a <= line->who.to; a++)
+        for (uint32_t b = line->other.from; b <= line->other.to; b++)
+            if (a != b && !world_confirmed(world, a, b) && !world_confirmed(world, b, a)) {
+                snprintf(why, size, "n%u and n%u confirmed nothing", a + 1, b + 1);
+                return false;
+            }
+    return true;
+}
+
+bool expect_is(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    why[0] = '\0';
+    switch (line->condition) {
+    case CONDITION_CONVERGED:
+        return converged(world, why, size);
+    case CONDITION_DIVERGED:
+        if (!converged(world, why, size))
+            return true;
+        snprintf(why, size, "all nodes hold the same");
+        return false;
+    case CONDITION_FORK:
+        return forked(world, line, why, size);
+    case CONDITION_HOLDS:
+        return holds(world, line, why, size);
+    case CONDITION_DROPS:
+        return drops(world, line, why, size);
+    case CONDITION_CONFIRMED:
+        return confirmed(world, line, why, size);
+    }
+    return false;
+}

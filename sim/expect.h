@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIM_EXPECT_H
+#define SIM_EXPECT_H
+/* The conditions of `expect`. */
+#include "scenario.h"
+
+/* Whether the condition of the line is so now; if not, `why` says what is missing. */
+bool expect_is(const struct world *world, const struct line *line, char *why, size_t size);
+
+/* The condition in the words of a story. */
+const char *expect_word(enum condition condition);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIM_NETWORK_H
+#define SIM_NETWORK_H
+/*
+ * What lies between nodes. Datagrams are delayed, lost, doubled, overtaken, damaged, cut off.
+ * Streams are reliable ordered pipes of bytes with delay and bounded room; loss only slows them,
+ * a partition holds their bytes back and breaks them when it lasts (as TCP's user timeout does).
+ *
+ * All chance is drawn from the sending slot, so one node's traffic never changes another's luck.
+ */
+#include "tally/action.h"
+#include "tally/event.h"
+
+struct world;
+
+/* A range of numbers, both ends included; of slots, milliseconds, bytes. */
+struct range {
+    uint32_t from, to;
+};
+
+/* One way from one node to another. Percentages are in thousandths of a percent. */
+struct link_options {
+    struct range delay_ms;
+    uint32_t loss, duplicate, reorder, corrupt;
+    uint32_t replay; /* Comes once more, 1 to 30 s later: somebody on the path kept it. */
+    uint32_t rate;   /* Bytes a second of streams; 0: no limit. */
+    uint32_t mtu;    /* Larger datagrams vanish; 0: no limit. */
+};
+
+enum {
+    PERCENT = 1000,                /* One percent in the options above. */
+    NETWORK_PORT = 4001,           /* Of every node. */
+    STREAM_ROOM_BYTES = 256 << 10, /* In flight, one direction of a stream. */
+    STREAM_RETRY_MS = 200,         /* TCP's least retransmission time on Linux. */
+    STREAM_TIMEOUT_MS = 20000,     /* Bytes held back for so long break a stream. */
+    DIAL_TIMEOUT_MS = 5000,        /* A dial that nobody answers. */
+};
+
+struct network {
+    struct link_options link; /* Everywhere but where an exception says otherwise. */
+    struct link_exception {
+        struct range from, to;
+        struct link_options link;
+    } * exceptions;
+    size_t exception_count, exception_capacity;
+    struct link_cut { /* One way: to hears nothing of from. */
+        struct range from, to;
+    } * cuts;
+    size_t cut_count, cut_capacity;
+    uint32_t *islands;              /* One a node, NULL: all in one. */
+    uint64_t sent, lost, delivered; /* Datagrams. */
+    uint64_t pipe_count;            /* Streams ever dialled. */
+};
+
+void network_init(struct network *network);
+void network_free(struct network *network);
+
+/* The address of a slot, each in a /24 of its own; and back. False if it is nobody's. */
+struct tally_address network_address(uint32_t slot);
+bool network_slot(const struct tally_address *address, uint32_t *slot);
+
+const struct link_options *network_link(const struct network *network, uint32_t from, uint32_t to);
+
+/* Whether packets from one get to the other now. */
+bool network_open(const struct network *network, uint32_t from, uint32_t to);
+
+/* Ends partitions and cuts. */
+void network_heal(struct network *network);
+
+/* A datagram on its way; the receiver of the happening frees it. */
+struct datagram {
+    struct tally_address from;
+    size_t size;
+    uint8_t bytes[];
+};
+
+/* Draws the fate of a datagram and puts its arrivals. */
+void network_send(struct world *world, uint32_t from, const struct tally_address *to,
+                  struct tally_bytes bytes);
+
+/* ---- Streams. ---- */
+
+struct pipe; /* One connection of two ends, alive as long as something will happen to it. */
+
+void network_dial(struct world *world, uint32_t from, uint32_t stream,
+                  const struct tally_address *to);
+void network_write(struct world *world, uint32_t from, uint32_t stream, struct tally_bytes bytes);
+void network_close(struct world *world, uint32_t from, uint32_t stream);
+
+/* A crashed node's streams: the other ends learn it a delay later. */
+void network_crash(struct world *world, uint32_t slot);
+
+/* Things that were put: bytes arrive; room is known. Frees the pipe after its last. */
+void network_on_stream(struct world *world, uint32_t slot, struct pipe *pipe);
+void network_on_room(struct world *world, uint32_t slot, struct pipe *pipe);
+
+/* A happening of a pipe that is not to be, at the end of a world; both ends have crashed. */
+void network_forget(struct pipe *pipe);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provider.h"
+#include "core/base/bytes.h"
+#include "core/crypto/dh.h"
+#include "core/crypto/hash.h"
+#include "core/crypto/sign.h"
+#include "memory.h"
+#include <sodium/crypto_sign_ed25519.h>
+
+/* A table stays below this share of full, in eighths. */
+enum { FULL_EIGHTHS = 5, TABLE_LEAST = 1024 };
+
+void provider_init(struct provider *provider, enum provider_kind kind)
+{
+    memset(provider, 0, sizeof *provider);
+    provider->kind = kind;
+}
+
+void provider_free(struct provider *provider)
+{
+    memory_free(provider->verdicts.marks);
+    memory_free(provider->secrets.items);
+    provider_init(provider, provider->kind);
+}
+
+void signer_init(struct signer *signer, struct provider *provider, const uint8_t seed[32])
+{
+    signer->provider = provider;
+    memcpy(signer->seed, seed, 32);
+    crypto_sign_ed25519_seed_keypair(signer->key.bytes, signer->expanded, seed);
+}
+
+/* Never 0 and with the low bit clear, which is kept for the verdict. */
+static uint64_t mark_of(const struct tally_bytes *parts, size_t count)
+{
+    uint8_t out[16];
+    hash_blake2b(bytes_of(NULL, 0), parts, count, out, sizeof out);
+    return (be64_read(out) | 2) & ~(uint64_t)1;
+}
+
+/* The place of a mark, or the empty one where it belongs. */
+static size_t verdict_place(const uint64_t *marks, size_t capacity, uint64_t mark)
+{
+    size_t at = (size_t)(mark >> 1) & (capacity - 1);
+    while (marks[at] != 0 && (marks[at] & ~(uint64_t)1) != mark)
+        at = (at + 1) & (capacity - 1);
+    return at;
+}
+
+static void verdict_put(struct provider *provider, uint64_t mark, bool good)
+{
+    if (provider->verdicts.count * 8 >= provider->verdicts.capacity * FULL_EIGHTHS) {
+        size_t capacity =
+            provider->verdicts.capacity > 0 ? provider->verdicts.capacity * 2 : TABLE_LEAST;
+        uint64_t *marks = memory_new(capacity, sizeof *marks);
+        for (size_t i = 0; i < provider->verdicts.capacity; i++) {
+            uint64_t old = provider->verdicts.marks[i];
+            if (old != 0)
+                marks[verdict_place(marks, capacity, old & ~(uint64_t)1)] = old;
+        }
+        memory_free(provider->verdicts.marks);
+        provider->verdicts.marks = marks;
+        provider->verdicts.capacity = capacity;
+    }
+    size_t at = verdict_place(provider->verdicts.marks, provider->verdicts.capacity, mark);
+    provider->verdicts.count += provider->verdicts.marks[at] == 0;
+    provider->verdicts.marks[at] = mark | good;
+}
+
+static uint64_t verdict_mark(const struct tally_key *key, struct tally_bytes message,
+                             const struct tally_signature *signature)
+{
+    const struct tally_bytes parts[] = {bytes_of(key->bytes, sizeof key->bytes),
+                                        bytes_of(signature->bytes, sizeof signature->bytes),
+                                        message};
+    return mark_of(parts, 3);
+}
+
+bool provider_verify(struct provider *provider, const struct tally_key *key,
+                     struct tally_bytes message, const struct tally_signature *signature)
+{
+    if (provider->kind == PROVIDER_REAL) {
+        provider->verified_count++;
+        return sign_verify(key, message, signature);
+    }
+    uint64_t mark = verdict_mark(key, message, signature);
+    if (provider->verdicts.capacity > 0) {
+        size_t at = verdict_place(provider->verdicts.marks, provider->verdicts.capacity, mark);
+        if (provider->verdicts.marks[at] != 0) {
+            provider->remembered_count++;
+            return (provider->verdicts.marks[at] & 1) != 0;
+        }
+    }
+    provider->verified_count++;
+    bool good = sign_verify(key, message, signature);
+    verdict_put(provider, mark, good);
+    return good;
+}
+
+static void sign(void *context, struct tally_bytes message, struct tally_signature *signature)
+{
+    struct signer *signer = context;
+    signer->provider->signed_count++;
+    crypto_sign_ed25519_detached(signature->bytes, NULL, message.data, message.size,
+                                 signer->expanded);
+    /* What an honest key signed verifies; that libsodium says so too is libsodium's own test. */
+    if (signer->provider->kind == PROVIDER_MEMO)
+        verdict_put(signer->provider, verdict_mark(&signer->key, message, signature), true);
+}
+
+static bool verify(void *context, const struct tally_key *key, struct tally_bytes message,
+                   const struct tally_signature *signature)
+{
+    return provider_verify(((struct signer *)context)->provider, key, message, signature);
+}
+
+static bool exchange_for_real(const struct signer *signer, const struct tally_key *peer,
+                              uint8_t shared[32])
+{
+    uint8_t secret[32], public[32];
+    dh_secret_of_seed(signer->seed, secret);
+    return dh_public_of_key(peer, public) && dh_shared(secret, public, shared);
+}
+
+static struct provider_secret *secret_place(struct provider_secret *items, size_t capacity,
+                                            uint64_t mark)
+{
+    size_t at = (size_t)(mark >> 1) & (capacity - 1);
+    while (items[at].mark != 0 && items[at].mark != mark)
+        at = (at + 1) & (capacity - 1);
+    return &items[at];
+}
+
+static void secrets_grow(struct provider *provider)
+{
+    size_t capacity = provider->secrets.capacity > 0 ? provider->secrets.capacity * 2 : TABLE_LEAST;
+    struct provider_secret *items = memory_new(capacity, sizeof *items);
+    for (size_t i = 0; i < provider->secrets.capacity; i++) {
+        const struct provider_secret *old = &provider->secrets.items[i];
+        if (old->mark != 0)
+            *secret_place(items, capacity, old->mark) = *old;
+    }
+    memory_free(provider->secrets.items);
+    provider->secrets.items = items;
+    provider->secrets.capacity = capacity;
+}
+
+static bool exchange(void *context, const struct tally_key *peer, uint8_t shared[32])
+{
+    struct signer *signer = context;
+    struct provider *provider = signer->provider;
+    if (provider->kind == PROVIDER_REAL)
+        return exchange_for_real(signer, peer, shared);
+    if (provider->secrets.count * 8 >= provider->secrets.capacity * FULL_EIGHTHS)
+        secrets_grow(provider);
+    /* Both ends come to the same secret, so the pair is remembered without its order. */
+    struct tally_bytes ours = bytes_of(signer->key.bytes, 32), theirs = bytes_of(peer->bytes, 32);
+    bool first = memcmp(ours.data, theirs.data, 32) < 0;
+    const struct tally_bytes pair[] = {first ? ours : theirs, first ? theirs : ours};
+    uint64_t mark = mark_of(pair, 2);
+    struct provider_secret *secret =
+        secret_place(provider->secrets.items, provider->secrets.capacity, mark);
+    if (secret->mark == 0) {
+        secret->mark = mark;
+        secret->good = exchange_for_real(signer, peer, secret->shared);
+        provider->secrets.count++;
+    }
+    memcpy(shared, secret->shared, 32);
+    return secret->good;
+}
+
+struct tally_crypto signer_window(struct signer *signer)
+{
+    return (struct tally_crypto){signer, sign, verify, exchange};
+}

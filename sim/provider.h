@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIM_PROVIDER_H
+#define SIM_PROVIDER_H
+/*
+ * Cryptography for many nodes in one process. REAL is libsodium for every question. MEMO makes the
+ * same signatures and gives the same verdicts, and remembers them: each signature is verified once
+ * in the world, not once a node. A run has the same id under both, which a test asserts.
+ */
+#include "tally/windows.h"
+
+enum provider_kind { PROVIDER_REAL, PROVIDER_MEMO };
+
+/* Verdicts and shared secrets by the hash of the question; shared by all nodes of a world. */
+struct provider {
+    enum provider_kind kind;
+    struct {
+        uint64_t *marks; /* Low bit: the verdict. 0: empty. */
+        size_t count, capacity;
+    } verdicts;
+    struct {
+        struct provider_secret *items;
+        size_t count, capacity;
+    } secrets;
+    uint64_t signed_count, verified_count, remembered_count;
+};
+
+struct provider_secret {
+    uint64_t mark; /* 0: empty. */
+    uint8_t shared[32];
+    bool good;
+};
+
+/* The key of one node; the context of its crypto window. */
+struct signer {
+    struct provider *provider;
+    struct tally_key key;
+    uint8_t seed[32];
+    uint8_t expanded[64]; /* As libsodium wants it. */
+};
+
+void provider_init(struct provider *provider, enum provider_kind kind);
+void provider_free(struct provider *provider);
+
+void signer_init(struct signer *signer, struct provider *provider, const uint8_t seed[32]);
+
+/* The window; the signer must outlive the node. */
+struct tally_crypto signer_window(struct signer *signer);
+
+bool provider_verify(struct provider *provider, const struct tally_key *key,
+                     struct tally_bytes message, const struct tally_signature *signature);
+
+#endif

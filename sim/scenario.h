@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIM_SCENARIO_H
+#define SIM_SCENARIO_H
+/*
+ * The language of stories (protocols 11.3). Reading makes a list of lines in the order of the file;
+ * running is story.h. Nodes are counted from 1 in the text and from 0 here.
+ */
+#include "adversary.h"
+
+enum verb {
+    VERB_LINK,
+    VERB_CLOCK,
+    VERB_DISK,
+    VERB_APPEND,
+    VERB_SEAL,
+    VERB_PARTITION,
+    VERB_CUT,
+    VERB_HEAL,
+    VERB_CRASH,
+    VERB_RESTART,
+    VERB_SUSPEND,
+    VERB_STEP,
+    VERB_LIE,
+    VERB_EXPECT,
+};
+
+enum condition {
+    CONDITION_CONVERGED, /* Honest nodes hold the same checkpoints of honest issuers, all sealed. */
+    CONDITION_DIVERGED,  /* They do not. */
+    CONDITION_FORK,      /* Each honest node holds evidence against a log of `who`. */
+    CONDITION_HOLDS,     /* `who` holds at least `count` receipts of `other`. */
+    CONDITION_DROPS,     /* `who` dropped at least `count` for that reason. */
+    CONDITION_CONFIRMED, /* `who` and `other` confirmed a transfer to each other. */
+};
+
+/* A link's options as far as the line names them. */
+struct link_change {
+    struct link_options values;
+    bool delay, loss, duplicate, reorder, corrupt, replay, rate, mtu;
+};
+
+struct line {
+    uint32_t number;                    /* In the file. */
+    uint64_t at_us, every_us, until_us; /* every 0: once. until UINT64_MAX: to the end. */
+    bool timed;                         /* Else it is setup, or final. */
+    enum verb verb;
+    struct range who, other; /* Slots. */
+    bool everywhere;         /* LINK without nodes. */
+    uint32_t count;
+    char name[TALLY_NAMESPACE_MAX + 1];
+    struct range size;
+    struct link_change link;
+    int64_t offset_us; /* CLOCK, STEP. */
+    int32_t drift_ppm;
+    uint64_t us;       /* SUSPEND. */
+    uint32_t *islands; /* PARTITION, one a node; ours. */
+    enum lie lie;
+    bool negated;
+    enum condition condition;
+    enum tally_drop drop;
+    uint64_t within_us;
+};
+
+struct scenario {
+    struct world_options options;
+    struct line *lines;
+    size_t count, capacity;
+};
+
+/*
+ * Reads a story; `name` is for messages. On failure *scenario is empty and message is one sentence
+ * with the line: «partition.scn:7: unknown node n9: there are 6».
+ */
+bool scenario_read(struct scenario *scenario, const char *name, const char *text, char *message,
+                   size_t size);
+void scenario_free(struct scenario *scenario);
+
+#endif

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "story.h"
+#include "expect.h"
+#include "memory.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    LOOK_US = 100000,     /* Expectations with a time are looked at so often. */
+    APPEND_STEP_US = 1000 /* Between the receipts of one append line: a busy user. */
+};
+
+/* A line that will act. */
+struct cue {
+    const struct line *line;
+    uint64_t us;
+};
+
+/* Receipts still to be appended by one line at one node. */
+struct writer {
+    const struct line *line;
+    uint32_t slot, left;
+    uint64_t us;
+};
+
+/* An expectation with a time. */
+struct watch {
+    const struct line *line;
+    uint64_t until_us, us;
+};
+
+struct story {
+    struct world world;
+    const struct scenario *scenario;
+    const char *name;
+    struct story_end *end;
+    struct random chance;
+    struct cue *cues;
+    size_t cue_count, cue_capacity;
+    struct writer *writers;
+    size_t writer_count, writer_capacity;
+    struct watch *watches;
+    size_t watch_count, watch_capacity;
+    uint64_t last_us; /* Of the timed lines. */
+    bool failed;
+};
+
+static void fail(struct story *story, const char *form, ...) __attribute__((format(printf, 2, 3)));
+
+static void fail(struct story *story, const char *form, ...)
+{
+    if (story->failed)
+        return;
+    story->failed = true;
+    va_list arguments;
+    va_start(arguments, form);
+    vsnprintf(story->end->message, sizeof story->end->message, form, arguments);
+    va_end(arguments);
+}
+
+static void say(struct story *story, const char *form, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(struct story *story, const char *form, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, form);
+    vsnprintf(text, sizeof text, form, arguments);
+    va_end(arguments);
+    transcript_say(&story->world.transcript, story->world.now_us, text);
+}
+
+/* ---- Expectations. ---- */
+
+static void expectation_failed(struct story *story, const struct line *line, const char *why)
+{
+    fail(story, "%s:%" PRIu32 ": at %" PRIu64 ".%03" PRIu64 ": expected %s%s, but it is not so%s%s",
+         story->name, line->number, story->world.now_us / 1000000,
+         story->world.now_us / 1000 % 1000, line->negated ? "not " : "",
+         expect_word(line->condition), why[0] != '\0' ? ": " : "", why);
+}
+
+/* Looks once; true if the watch is over, one way or the other. */
+static bool look(struct story *story, const struct watch *watch)
+{
+    char why[200];
+    const struct line *line = watch->line;
+    bool is = expect_is(&story->world, line, why, sizeof why);
+    bool last = story->world.now_us >= watch->until_us;
+    if (line->negated && is)
+        expectation_failed(story, line, "");
+    else if (!line->negated && !is && last)
+        expectation_failed(story, line, why);
+    else if (is != line->negated && (is || last))
+        say(story, "as expected: %s%s", line->negated ? "not " : "", expect_word(line->condition));
+    else
+        return false;
+    return true;
+}
+
+static void expect(struct story *story, const struct line *line)
+{
+    struct watch watch = {line, story->world.now_us + line->within_us, story->world.now_us};
+    if (look(story, &watch))
+        return;
+    watch.us += LOOK_US;
+    story->watches = memory_room(story->watches, &story->watch_capacity, story->watch_count + 1,
+                                 sizeof *story->watches);
+    story->watches[story->watch_count++] = watch;
+}
+
+/* ---- Actions. ---- */
+
+static void change_link(struct link_options *link, const struct link_change *change)
+{
+    const struct link_options *values = &change->values;
+    if (change->delay)
+        link->delay_ms = values->delay_ms;
+    if (change->loss)
+        link->loss = values->loss;
+    if (change->duplicate)
+        link->duplicate = values->duplicate;
+    if (change->reorder)
+        link->reorder = values->reorder;
+    if (change->corrupt)
+        link->corrupt = values->corrupt;
+    if (change->replay)
+        link->replay = values->replay;
+    if (change->rate)
+        link->rate = values->rate;
+    if (change->mtu)
+        link->mtu = values->mtu;
+}
+
+static void on_link(struct story *story, const struct line *line)
+{
+    struct network *network = &story->world.network;
+    if (line->everywhere) {
+        change_link(&network->link, &line->link);
+        return;
+    }
+    /* Both directions, each beginning with what was so before. */
+    for (unsigned way = 0; way < 2; way++) {
+        struct range from = way == 0 ? line->who : line->other;
+        struct range to = way == 0 ? line->other : line->who;
+        struct link_exception exception = {from, to, *network_link(network, from.from, to.from)};
+        change_link(&exception.link, &line->link);
+        network->exceptions =
+            memory_room(network->exceptions, &network->exception_capacity,
+                        network->exception_count + 1, sizeof *network->exceptions);
+        network->exceptions[network->exception_count++] = exception;
+    }
+}
+
+static void on_partition(struct story *story, const struct line *line)
+{
+    struct network *network = &story->world.network;
+    size_t size = story->scenario->options.nodes * sizeof *line->islands;
+    memory_free(network->islands);
+    network->islands = memory_copy(line->islands, size);
+    say(story, "partition");
+}
+
+static void on_cut(struct story *story, const struct line *line)
+{
+    struct network *network = &story->world.network;
+    network->cuts = memory_room(network->cuts, &network->cut_capacity, network->cut_count + 1,
+                                sizeof *network->cuts);
+    network->cuts[network->cut_count++] = (struct link_cut){.from = line->other, .to = line->who};
+    say(story, "cut");
+}
+
+static void on_node(struct story *story, const struct line *line, uint32_t slot)
+{
+    struct world *world = &story->world;
+    struct slot *at = &world->slots[slot];
+    if (line->verb == VERB_CLOCK) {
+        at->offset_us = line->offset_us;
+        at->drift_ppm = line->drift_ppm;
+    } else if (line->verb == VERB_STEP) {
+        at->offset_us += line->offset_us;
+    } else if (line->verb == VERB_DISK) {
+        at->disk.options.sync_us = line->size;
+    } else if (line->verb == VERB_APPEND) {
+        story->writers = memory_room(story->writers, &story->writer_capacity,
+                                     story->writer_count + 1, sizeof *story->writers);
+        story->writers[story->writer_count++] =
+            (struct writer){line, slot, line->count, world->now_us};
+        say(story, "n%u appends %" PRIu32 " in %s", slot + 1, line->count, line->name);
+    } else if (line->verb == VERB_SEAL) {
+        world_seal(world, slot);
+    } else if (line->verb == VERB_CRASH) {
+        say(story, "n%u crashes", slot + 1);
+        world_crash(world, slot);
+    } else if (line->verb == VERB_RESTART) {
+        say(story, "n%u restarts", slot + 1);
+        world_restart(world, slot);
+    } else if (line->verb == VERB_SUSPEND) {
+        say(story, "n%u sleeps", slot + 1);
+        world_suspend(world, slot, line->us);
+    } else if (line->verb == VERB_LIE) {
+        say(story, "n%u begins to lie", slot + 1);
+        if (!adversary_begin(world, slot, line->lie, line->count))
+            fail(story, "%s:%" PRIu32 ": more than %d liars with two faces", story->name,
+                 line->number, WORLD_FACES_MAX);
+    }
+}
+
+static void act(struct story *story, const struct line *line)
+{
+    switch (line->verb) {
+    case VERB_LINK:
+        on_link(story, line);
+        break;
+    case VERB_PARTITION:
+        on_partition(story, line);
+        break;
+    case VERB_CUT:
+        on_cut(story, line);
+        break;
+    case VERB_HEAL:
+        network_heal(&story->world.network);
+        say(story, "heal");
+        break;
+    case VERB_EXPECT:
+        expect(story, line);
+        break;
+    case VERB_CLOCK:
+    case VERB_STEP:
+    case VERB_DISK:
+    case VERB_APPEND:
+    case VERB_SEAL:
+    case VERB_CRASH:
+    case VERB_RESTART:
+    case VERB_SUSPEND:
+    case VERB_LIE:
+        for (uint32_t slot = line->who.from; slot <= line->who.to; slot++)
+            on_node(story, line, slot);
+        break;
+    }
+}
+
+/* ---- Time. ---- */
+
+static void cue(struct story *story, const struct line *line, uint64_t us)
+{
+    story->cues =
+        memory_room(story->cues, &story->cue_capacity, story->cue_count + 1, sizeof *story->cues);
+    story->cues[story->cue_count++] = (struct cue){line, us};
+}
+
+/* The next of the lines: the earliest, and of those the first in the file. */
+static bool next_cue(const struct story *story, size_t *index)
+{
+    bool found = false;
+    for (size_t i = 0; i < story->cue_count; i++)
+        if (!found || story->cues[i].us < story->cues[*index].us ||
+            (story->cues[i].us == story->cues[*index].us &&
+             story->cues[i].line->number < story->cues[*index].line->number)) {
+            *index = i;
+            found = true;
+        }
+    return found;
+}
+
+static void take_cue(struct story *story, size_t index)
+{
+    struct cue cue_now = story->cues[index];
+    const struct line *line = cue_now.line;
+    uint64_t until_us = line->until_us < story->last_us ? line->until_us : story->last_us;
+    uint64_t again_us = cue_now.us + line->every_us;
+    if (line->every_us > 0 && again_us <= until_us)
+        story->cues[index].us = again_us;
+    else
+        story->cues[index] = story->cues[--story->cue_count];
+    act(story, line);
+}
+
+static void write_one(struct story *story, size_t index)
+{
+    struct writer *writer = &story->writers[index];
+    struct range size = writer->line->size;
+    uint32_t slot = writer->slot;
+    uint32_t bytes = size.from + random_below(&story->chance, size.to - size.from + 1);
+    const char *name = writer->line->name;
+    writer->us += APPEND_STEP_US;
+    if (--writer->left == 0)
+        *writer = story->writers[--story->writer_count];
+    world_append(&story->world, slot, name, bytes);
+}
+
+static void look_again(struct story *story, size_t index)
+{
+    struct watch watch = story->watches[index];
+    if (look(story, &watch)) {
+        story->watches[index] = story->watches[--story->watch_count];
+        return;
+    }
+    uint64_t next_us = watch.us + LOOK_US;
+    story->watches[index].us = next_us < watch.until_us ? next_us : watch.until_us;
+}
+
+/* Does what is due next in the story, the world having run until then; false when it is told. */
+static bool advance(struct story *story)
+{
+    size_t cue_index = 0, writer_index = SIZE_MAX, watch_index = SIZE_MAX;
+    bool cued = next_cue(story, &cue_index);
+    uint64_t us = cued ? story->cues[cue_index].us : UINT64_MAX;
+    for (size_t i = 0; i < story->writer_count; i++)
+        if (story->writers[i].us < us) {
+            us = story->writers[i].us;
+            writer_index = i;
+        }
+    for (size_t i = 0; i < story->watch_count; i++)
+        if (story->watches[i].us < us) {
+            us = story->watches[i].us;
+            watch_index = i;
+        }
+    if (us == UINT64_MAX)
+        return false;
+    while (world_next(&story->world, us))
+        continue;
+    if (story->world.checker.broken)
+        return false;
+    if (watch_index != SIZE_MAX)
+        look_again(story, watch_index);
+    else if (writer_index != SIZE_MAX)
+        write_one(story, writer_index);
+    else
+        take_cue(story, cue_index);
+    return !story->failed && !story->world.checker.broken;
+}
+
+static void begin(struct story *story, const struct story_options *options)
+{
+    const struct scenario *scenario = story->scenario;
+    world_init(&story->world, &scenario->options);
+    story->world.transcript.on = options->transcript;
+    story->world.transcript.level = options->level;
+    story->chance.state = scenario->options.seed ^ 0x73746f7279;
+    for (size_t i = 0; i < scenario->count; i++) {
+        const struct line *line = &scenario->lines[i];
+        if (!line->timed && line->verb != VERB_EXPECT)
+            act(story, line);
+        if (line->timed && line->every_us == 0 && line->at_us > story->last_us)
+            story->last_us = line->at_us;
+        if (line->timed && line->until_us != UINT64_MAX && line->until_us > story->last_us)
+            story->last_us = line->until_us;
+        if (line->timed)
+            cue(story, line, line->at_us);
+    }
+    for (size_t i = 0; i < scenario->count; i++)
+        if (!scenario->lines[i].timed && scenario->lines[i].verb == VERB_EXPECT)
+            cue(story, &scenario->lines[i], story->last_us);
+    world_start(&story->world);
+}
+
+static void finish(struct story *story)
+{
+    struct story_end *end = story->end;
+    struct world *world = &story->world;
+    if (!story->failed && !world->checker.broken)
+        checker_all(&world->checker, world);
+    if (world->checker.broken)
+        fail(story, "%s: %s", story->name, world->checker.message);
+    end->good = !story->failed;
+    transcript_say(&world->transcript, world->now_us, end->good ? "the end" : end->message);
+    transcript_id(&world->transcript, end->id);
+    end->us = world->now_us;
+    end->events = world->events;
+    end->checks = world->checker.checks;
+    end->datagrams = world->network.sent;
+    end->acknowledged = world->acknowledged;
+    end->refused = world->refused;
+    end->verified = world->provider.verified_count;
+    end->remembered = world->provider.remembered_count;
+    end->text = world->transcript.text;
+    end->text_size = world->transcript.size;
+    world->transcript.text = NULL;
+}
+
+void story_run(const struct scenario *scenario, const char *name,
+               const struct story_options *options, struct story_end *end)
+{
+    struct story story = {.scenario = scenario, .name = name, .end = end};
+    memset(end, 0, sizeof *end);
+    begin(&story, options);
+    while (advance(&story))
+        continue;
+    finish(&story);
+    world_free(&story.world);
+    memory_free(story.cues);
+    memory_free(story.writers);
+    memory_free(story.watches);
+}

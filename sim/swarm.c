@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "swarm.h"
+#include "core/base/random.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+enum {
+    NODES_LEAST = 3,
+    NODES_MOST = 7,
+    SAFETY_S = 40,   /* Faults happen until then, */
+    LIVENESS_S = 240 /* and so long after them all must be well. */
+};
+
+struct drawing {
+    struct random chance;
+    char *text;
+    size_t size;
+    uint32_t nodes, liar; /* liar 0: none. */
+    uint32_t down;        /* Bit per node that crashed and is not back. */
+};
+
+static void line(struct drawing *drawing, const char *form, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void line(struct drawing *drawing, const char *form, ...)
+{
+    va_list arguments;
+    va_start(arguments, form);
+    int more =
+        vsnprintf(drawing->text + drawing->size, SWARM_TEXT_MAX - drawing->size, form, arguments);
+    va_end(arguments);
+    if (more > 0 && drawing->size + (size_t)more < SWARM_TEXT_MAX)
+        drawing->size += (size_t)more;
+}
+
+static uint32_t draw(struct drawing *drawing, uint32_t least, uint32_t most)
+{
+    return least + random_below(&drawing->chance, most - least + 1);
+}
+
+/* An honest node. */
+static uint32_t somebody(struct drawing *drawing)
+{
+    uint32_t node = draw(drawing, 1, drawing->nodes);
+    return node == drawing->liar ? node % drawing->nodes + 1 : node;
+}
+
+static void draw_fault(struct drawing *drawing, uint32_t second)
+{
+    uint32_t node = somebody(drawing);
+    switch (draw(drawing, 0, 7)) {
+    case 0:
+    case 1:
+        line(drawing, "at %" PRIu32 " append n%" PRIu32 " %" PRIu32 "\n", second, node,
+             draw(drawing, 1, 60));
+        break;
+    case 2:
+        line(drawing, "at %" PRIu32 " append n%" PRIu32 " %" PRIu32 " in ledger size 0..6000\n",
+             second, node, draw(drawing, 1, 8));
+        break;
+    case 3:
+        line(drawing, "at %" PRIu32 " partition", second);
+        for (uint32_t i = 0; i < drawing->nodes; i++)
+            line(drawing, " %" PRIu32, draw(drawing, 1, 2));
+        line(drawing, "\n");
+        break;
+    case 4:
+        line(drawing, "at %" PRIu32 " heal\n", second);
+        break;
+    case 5:
+        line(drawing, "at %" PRIu32 ".%03" PRIu32 " crash n%" PRIu32 "\n", second,
+             draw(drawing, 0, 999), node);
+        drawing->down |= UINT32_C(1) << node;
+        break;
+    case 6:
+        line(drawing, "at %" PRIu32 " suspend n%" PRIu32 " %" PRIu32 "\n", second, node,
+             draw(drawing, 1, 15));
+        break;
+    default:
+        line(drawing, "at %" PRIu32 " restart n%" PRIu32 "\n", second, node);
+        drawing->down &= ~(UINT32_C(1) << node);
+        break;
+    }
+}
+
+static void draw_setup(struct drawing *drawing, uint64_t seed)
+{
+    drawing->nodes = draw(drawing, NODES_LEAST, NODES_MOST);
+    uint32_t delay = draw(drawing, 1, 100);
+    line(drawing, "# Drawn from seed %" PRIu64 ".\n", seed);
+    line(drawing, "nodes %" PRIu32 "\nseed %" PRIu64 "\n", drawing->nodes, seed);
+    line(drawing,
+         "link delay %" PRIu32 "..%" PRIu32 " loss %" PRIu32 " duplicate %" PRIu32
+         " reorder %" PRIu32 " corrupt %" PRIu32 " replay %" PRIu32 "\n",
+         delay, delay + draw(drawing, 0, 150), draw(drawing, 0, 10), draw(drawing, 0, 5),
+         draw(drawing, 0, 5), draw(drawing, 0, 1), draw(drawing, 0, 3));
+    if (draw(drawing, 0, 3) == 0)
+        line(drawing, "option verify checkpoint\n");
+    if (draw(drawing, 0, 1) == 0)
+        line(drawing, "clock n1 offset %" PRIu32 " drift 200\n", draw(drawing, 0, 200));
+    if (draw(drawing, 0, 2) == 0) {
+        static const char *const lies[] = {"ahead", "root", "fork", "gap", "silent"};
+        drawing->liar = draw(drawing, 1, drawing->nodes);
+        line(drawing, "at %" PRIu32 " lie n%" PRIu32 " %s\n", draw(drawing, 1, 15), drawing->liar,
+             lies[draw(drawing, 0, 4)]);
+    }
+}
+
+void swarm_draw(uint64_t seed, char text[SWARM_TEXT_MAX])
+{
+    struct drawing drawing = {.chance = {seed ^ 0x737761726d}, .text = text};
+    draw_setup(&drawing, seed);
+    line(&drawing, "at 3 append all %" PRIu32 "\n", draw(&drawing, 1, 20));
+    for (uint32_t second = 5; second < SAFETY_S; second += draw(&drawing, 1, 6))
+        draw_fault(&drawing, second);
+    line(&drawing, "at %d heal\nat %d link loss 0 corrupt 0 replay 0\n", SAFETY_S, SAFETY_S);
+    for (uint32_t node = 1; node <= drawing.nodes; node++)
+        if ((drawing.down >> node & 1) != 0)
+            line(&drawing, "at %d restart n%" PRIu32 "\n", SAFETY_S, node);
+    line(&drawing, "expect converged within %d\n", LIVENESS_S);
+}

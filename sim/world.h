@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+/*
+ * The other host: many nodes under one virtual clock. Each node is driven by the same ten lines as
+ * in the daemon; the network, the disks and all chance come from a seed, so that one seed is one
+ * run, byte for byte.
+ *
+ *     world_new -> network and slots set up -> world_start -> world_next until it is enough
+ */
+#include "checker.h"
+#include "core/base/random.h"
+#include "disk.h"
+#include "network.h"
+#include "provider.h"
+#include "queue.h"
+#include "tally/node.h"
+#include "transcript.h"
+
+/* What a slot's node does against the rules; its key is good. */
+enum lie {
+    LIE_NONE,
+    LIE_AHEAD,  /* Claims receipts it lacks. */
+    LIE_ROOT,   /* Signs a root that is not its log's. */
+    LIE_FORK,   /* Shows one half of the world another log than the other. */
+    LIE_GAP,    /* Leaves one receipt out of what it serves. */
+    LIE_SILENT, /* Offers, and never sends. */
+};
+
+struct slot {
+    struct world *world;
+    struct tally_node *node; /* NULL: not running. */
+    struct signer signer;
+    struct disk disk;
+    struct random chance; /* Network and disk. */
+    struct random secret;
+    uint64_t sequence; /* Of its happenings. */
+    uint64_t tick_us;  /* The next TICK that was put; UINT64_MAX: none. */
+    uint64_t suspended_us;
+    int64_t offset_us; /* Its wall clock is wrong by so much, */
+    int32_t drift_ppm; /* and by so much more each million. */
+    uint32_t life;     /* Counts starts and crashes. */
+    uint32_t next_stream;
+    struct pipe **pipes;
+    size_t pipe_count, pipe_capacity;
+    enum lie lie;
+    uint64_t lie_size;
+    uint32_t index;  /* Its own; of a second face its own too. */
+    uint32_t shown;  /* Whose address and name it has: itself, or the first face. */
+    uint32_t second; /* Slot of the second face; UINT32_MAX: none. */
+};
+
+/* An append that was asked of a node. */
+struct world_append {
+    uint32_t slot, body_size;
+    const char *name_space; /* One of names. */
+};
+
+struct world_options {
+    uint64_t seed;
+    uint32_t nodes;
+    enum provider_kind crypto;
+    uint32_t peers_max; /* Configured peers a node; all others if they are fewer. */
+    unsigned connections_max, logs_max, pending_max, seal_receipts, seal_ms;
+    enum tally_verify verify;
+};
+
+struct world {
+    struct world_options options;
+    struct queue queue;
+    uint64_t now_us;
+    struct slot *slots; /* nodes of them, then the second faces. */
+    uint32_t count, capacity;
+    struct network network;
+    struct provider provider;
+    struct transcript transcript;
+    struct checker checker;
+    struct world_append *appends; /* By ticket - 1. */
+    size_t append_count, append_capacity;
+    char **names;
+    size_t name_count, name_capacity;
+    uint32_t *keys; /* Slots by key: slot + 1. */
+    size_t key_count;
+    uint8_t *confirmed;             /* [a * nodes + b]: a confirmed to b; NULL in large worlds. */
+    uint64_t events;                /* Steps of nodes. */
+    uint64_t acknowledged, refused; /* Appends. */
+};
+
+/* Virtual time 0 on every right clock: 2026-01-01 00:00:00 UTC, in microseconds since 1970. */
+#define WORLD_EPOCH_US INT64_C(1767225600000000)
+
+enum { WORLD_FACES_MAX = 16 }; /* Second faces of liars. */
+
+void world_init(struct world *world, const struct world_options *options);
+void world_free(struct world *world);
+
+/* A slot with a key and an empty disk, shown as another one or as itself. */
+void world_slot_init(struct world *world, uint32_t slot, uint32_t shown);
+
+/* All nodes are born and told their peers. */
+void world_start(struct world *world);
+
+/* Takes the next happening up to that time; false if there is none (time is then until_us), or
+   when an invariant broke. */
+bool world_next(struct world *world, uint64_t until_us);
+
+/* Gives an event to a node that runs, and performs what it asks. */
+void world_step(struct world *world, uint32_t slot, const struct tally_event *event);
+
+/* Puts a TICK for that deadline, if none comes sooner. */
+void world_wake_at(struct world *world, uint32_t slot, struct tally_mono deadline);
+
+/* Puts a happening for a slot. */
+void world_put(struct world *world, uint32_t source, uint32_t slot, uint64_t us,
+               enum happening_kind kind, void *data);
+
+/* Which slot packets from one node to another's address reach: a liar's second face, perhaps. */
+uint32_t world_face(const struct world *world, uint32_t from, uint32_t to);
+
+/* ---- What a story does. Slots are of nodes, below options.nodes. ---- */
+
+void world_append(struct world *world, uint32_t slot, const char *name_space, uint32_t body_size);
+/* True if a at some time told that its transfer from or to b is confirmed. */
+bool world_confirmed(const struct world *world, uint32_t a, uint32_t b);
+
+void world_seal(struct world *world, uint32_t slot);
+void world_crash(struct world *world, uint32_t slot);
+void world_restart(struct world *world, uint32_t slot);
+void world_suspend(struct world *world, uint32_t slot, uint64_t us);
+
+/* A new life of a node over what its disk holds, with a greater epoch and all the peers it knows.
+   It must not run. */
+void world_wake(struct world *world, uint32_t slot);
+
+/* The slot of a key; false if it is nobody's. */
+bool world_find(const struct world *world, const struct tally_key *key, uint32_t *slot);
+
+/* Whether a node is honest and runs. */
+bool world_counts(const struct world *world, uint32_t slot);
+
+struct tally_now world_clock(const struct world *world, uint32_t slot);
+
+#endif
