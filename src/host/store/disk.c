@@ -74,41 +74,52 @@ static enum tally_error sync_folder(struct disk *disk, const char *folder)
     return error;
 }
 
+/* Before a change: room for one more file and the folders above it. A flush in the midst of a change
+   would fsync its folder too early. */
+static enum tally_error make_room(struct disk *disk)
+{
+    bool full = disk->count == DISK_FILES_MAX ||
+                disk->folder_count > DISK_FOLDERS_MAX - DISK_FOLDERS_DEEP;
+    return full ? disk_make_room(disk) : TALLY_OK;
+}
+
 /* Remembers to fsync a folder. */
-static enum tally_error touch(struct disk *disk, const char *folder)
+static void touch(struct disk *disk, const char *folder)
 {
     /* From the end: neighbours in a batch lie in the same folders. */
     for (size_t i = disk->folder_count; i-- > 0;)
         if (strcmp(disk->folders[i], folder) == 0)
-            return TALLY_OK;
-    if (disk->folder_count == DISK_FOLDERS_MAX) {
-        enum tally_error error = disk_flush(disk);
-        if (error != TALLY_OK)
-            return error;
-    }
+            return;
+    assert(disk->folder_count < DISK_FOLDERS_MAX);
     snprintf(disk->folders[disk->folder_count++], DISK_PATH_MAX, "%s", folder);
-    return TALLY_OK;
 }
 
-static enum tally_error touch_parent(struct disk *disk, const char *path)
+static void touch_parent(struct disk *disk, const char *path)
 {
     char folder[DISK_PATH_MAX];
     folder_of(path, folder);
-    return touch(disk, folder);
+    touch(disk, folder);
 }
 
-enum tally_error disk_folder(struct disk *disk, const char *path)
+static enum tally_error make_folder(struct disk *disk, const char *path)
 {
     if (strcmp(path, ".") == 0 || faccessat(disk->root, path, F_OK, 0) == 0)
         return TALLY_OK;
     char parent[DISK_PATH_MAX];
     folder_of(path, parent);
-    enum tally_error error = disk_folder(disk, parent);
+    enum tally_error error = make_folder(disk, parent);
     if (error != TALLY_OK)
         return error;
     if (mkdirat(disk->root, path, 0700) != 0 && errno != EEXIST)
         return failed(disk);
-    return touch(disk, parent);
+    touch(disk, parent);
+    return TALLY_OK;
+}
+
+enum tally_error disk_folder(struct disk *disk, const char *path)
+{
+    enum tally_error error = make_room(disk);
+    return error == TALLY_OK ? make_folder(disk, path) : error;
 }
 
 /* Opens the file beside, in a folder that is made if it is missing. */
@@ -119,7 +130,7 @@ static enum tally_error open_beside(struct disk *disk, struct disk_file *file)
     if (file->fd < 0 && errno == ENOENT) {
         char folder[DISK_PATH_MAX];
         folder_of(file->to, folder);
-        enum tally_error error = disk_folder(disk, folder);
+        enum tally_error error = make_folder(disk, folder);
         if (error != TALLY_OK)
             return error;
         file->fd = openat(disk->root, file->from, flags, 0600);
@@ -155,11 +166,7 @@ enum tally_error disk_put(struct disk *disk, const char *path, const struct tall
 {
     if (disk->broken)
         return TALLY_IO;
-    enum tally_error error = TALLY_OK;
-    if (disk->count == DISK_FILES_MAX)
-        error = disk_flush(disk);
-    if (error == TALLY_OK)
-        error = touch_parent(disk, path);
+    enum tally_error error = make_room(disk);
     if (error != TALLY_OK)
         return error;
     struct disk_file *file = &disk->files[disk->count];
@@ -176,6 +183,7 @@ enum tally_error disk_put(struct disk *disk, const char *path, const struct tall
         unlinkat(disk->root, file->from, 0);
         return error;
     }
+    touch_parent(disk, path);
     disk->count++;
     return TALLY_OK;
 }
@@ -185,14 +193,10 @@ enum tally_error disk_move(struct disk *disk, const char *from, const char *to)
     char folder[DISK_PATH_MAX];
     folder_of(to, folder);
     enum tally_error error = disk_folder(disk, folder);
-    if (error == TALLY_OK && disk->count == DISK_FILES_MAX)
-        error = disk_flush(disk);
-    if (error == TALLY_OK)
-        error = touch_parent(disk, from);
-    if (error == TALLY_OK)
-        error = touch_parent(disk, to);
     if (error != TALLY_OK)
         return error;
+    touch_parent(disk, from);
+    touch_parent(disk, to);
     struct disk_file *file = &disk->files[disk->count++];
     file->fd = -1;
     snprintf(file->from, sizeof file->from, "%s", from);
@@ -200,11 +204,23 @@ enum tally_error disk_move(struct disk *disk, const char *from, const char *to)
     return TALLY_OK;
 }
 
+bool disk_waits(const struct disk *disk, const char *path)
+{
+    for (size_t i = 0; i < disk->count; i++)
+        if (strcmp(disk->files[i].to, path) == 0)
+            return true;
+    return false;
+}
+
 enum tally_error disk_remove(struct disk *disk, const char *path)
 {
+    enum tally_error error = make_room(disk);
+    if (error != TALLY_OK)
+        return error;
     if (unlinkat(disk->root, path, 0) != 0)
         return errno == ENOENT ? TALLY_OK : failed(disk);
-    return touch_parent(disk, path);
+    touch_parent(disk, path);
+    return TALLY_OK;
 }
 
 static enum tally_error sync_files(struct disk *disk)
@@ -231,21 +247,7 @@ static enum tally_error place_files(struct disk *disk)
     return TALLY_OK;
 }
 
-enum tally_error disk_flush(struct disk *disk)
-{
-    enum tally_error error = disk->broken ? TALLY_IO : sync_files(disk);
-    if (error == TALLY_OK)
-        error = place_files(disk);
-    for (size_t i = 0; i < disk->folder_count && error == TALLY_OK; i++)
-        error = sync_folder(disk, disk->folders[i]);
-    if (error == TALLY_OK)
-        disk->count = disk->folder_count = 0;
-    else
-        disk_forget(disk);
-    return error;
-}
-
-void disk_forget(struct disk *disk)
+static void forget_files(struct disk *disk)
 {
     for (size_t i = 0; i < disk->count; i++) {
         if (disk->files[i].fd < 0)
@@ -254,6 +256,35 @@ void disk_forget(struct disk *disk)
         unlinkat(disk->root, disk->files[i].from, 0);
     }
     disk->count = disk->folder_count = 0;
+}
+
+enum tally_error disk_make_room(struct disk *disk)
+{
+    enum tally_error error = disk->broken ? TALLY_IO : disk->lost;
+    if (error == TALLY_OK)
+        error = sync_files(disk);
+    if (error == TALLY_OK)
+        error = place_files(disk);
+    for (size_t i = 0; i < disk->folder_count && error == TALLY_OK; i++)
+        error = sync_folder(disk, disk->folders[i]);
+    if (error != TALLY_OK)
+        forget_files(disk);
+    disk->count = disk->folder_count = 0;
+    disk->lost = error;
+    return error;
+}
+
+enum tally_error disk_flush(struct disk *disk)
+{
+    enum tally_error error = disk_make_room(disk);
+    disk->lost = TALLY_OK;
+    return error;
+}
+
+void disk_forget(struct disk *disk)
+{
+    forget_files(disk);
+    disk->lost = TALLY_OK;
 }
 
 bool disk_read_at(int fd, uint8_t *bytes, size_t size, uint64_t offset, size_t *got)

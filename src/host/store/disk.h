@@ -14,6 +14,7 @@ enum {
     DISK_PATH_MAX = 160,   /* logs/ + 64 hex digits + the longest tile path + .new, with its NUL. */
     DISK_FILES_MAX = 128,  /* Open at a time; a batch of 16 packages puts 48. */
     DISK_FOLDERS_MAX = 64, /* Changed since the last flush. */
+    DISK_FOLDERS_DEEP = 16, /* Changed by one file at most: those above it. */
 };
 
 struct disk_file {
@@ -24,6 +25,7 @@ struct disk_file {
 struct disk {
     int root;            /* The data directory. */
     atomic_bool broken;  /* A write or fsync failed: nothing that was cached can be believed. */
+    enum tally_error lost; /* Why files were forgotten before their flush; OK: none were. */
     size_t count;
     struct disk_file files[DISK_FILES_MAX];
     size_t folder_count;
@@ -38,13 +40,19 @@ STORE_CHECKED enum tally_error disk_put(struct disk *disk, const char *path,
 /* Moves a durable file with the next flush. */
 STORE_CHECKED enum tally_error disk_move(struct disk *disk, const char *from, const char *to);
 
+/* Whether a file of that path was put or moved and waits for the flush. */
+bool disk_waits(const struct disk *disk, const char *path);
+
 /* Removes a file now if it is there; durable after disk_flush. */
 STORE_CHECKED enum tally_error disk_remove(struct disk *disk, const char *path);
 
 /* Makes all that was put and moved appear, durable. On an error none of it may be counted on. */
 STORE_CHECKED enum tally_error disk_flush(struct disk *disk);
 
-/* Forgets what was put since the last flush. */
+/* The same amid a batch. If it fails, so does the next disk_flush: what was put before is gone. */
+STORE_CHECKED enum tally_error disk_make_room(struct disk *disk);
+
+/* Forgets what was put since the last flush, and what was lost. */
 void disk_forget(struct disk *disk);
 
 /* Makes a folder and those above it, durable after disk_flush. */

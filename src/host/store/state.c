@@ -33,7 +33,7 @@ static const char *const sql[STATE_STATEMENTS] = {
                            " WHERE log = ?1 AND sequence >= ?2 AND sequence < ?3 ORDER BY sequence",
     [STATE_PENDING_DROP] = "DELETE FROM pending WHERE log = ?1 AND sequence < ?2",
     [STATE_PENDING_SPAN] = "SELECT min(sequence), max(sequence), count(*) FROM pending"
-                           " WHERE log = ?1",
+                           " WHERE log = ?1 AND sequence >= ?2",
     [STATE_RECEIPT_ADD] = "INSERT OR IGNORE INTO receipt VALUES(?1, ?2, ?3)",
     [STATE_RECEIPT_FIND] = "SELECT log, sequence FROM receipt WHERE prefix = ?1",
 };
@@ -58,43 +58,49 @@ enum tally_error state_error(struct state *state)
     return error;
 }
 
-static bool set_up(sqlite3 *db, bool create)
+static bool run_all(sqlite3 *db, const char *text)
 {
-    if (sqlite3_exec(db, "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL;", NULL, NULL,
-                     NULL) != SQLITE_OK)
+    return sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static bool set_up(sqlite3 *db, enum state_mode mode)
+{
+    if (!run_all(db, "PRAGMA busy_timeout = 2000"))
         return false;
-    const char *level = disk_planted("ack-early") ? "PRAGMA synchronous = OFF"
-                                                  : "PRAGMA synchronous = FULL";
-    if (sqlite3_exec(db, level, NULL, NULL, NULL) != SQLITE_OK)
+    if (mode == STATE_MAKE && (!run_all(db, "PRAGMA journal_mode = WAL") ||
+                               !run_all(db, disk_planted("ack-early") ? "PRAGMA synchronous = OFF"
+                                                                      : "PRAGMA synchronous = FULL")))
         return false;
     sqlite3_stmt *version;
     if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &version, NULL) != SQLITE_OK)
         return false;
     bool row = sqlite3_step(version) == SQLITE_ROW;
     int number = row ? sqlite3_column_int(version, 0) : -1;
-    sqlite3_finalize(version);
-    if (number == 0 && create) {
+    bool read = sqlite3_finalize(version) == SQLITE_OK;
+    if (read && number == 0 && mode == STATE_MAKE) {
         char text[sizeof schema + 128];
         snprintf(text, sizeof text, "BEGIN EXCLUSIVE; %s PRAGMA user_version = %d; COMMIT;", schema,
                  SCHEMA);
-        return sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK;
+        return run_all(db, text);
     }
-    return row && number == SCHEMA;
+    return read && number == SCHEMA;
 }
 
-enum tally_error state_open(struct state *state, struct disk *disk, const char *dir, bool create,
-                            char *message, size_t size)
+enum tally_error state_open(struct state *state, struct disk *disk, const char *dir,
+                            enum state_mode mode, char *message, size_t size)
 {
     *state = (struct state){.disk = disk};
     char path[4200];
     if ((size_t)snprintf(path, sizeof path, "%s/state.db", dir) >= sizeof path)
         return TALLY_BAD_NAME;
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
-    if (sqlite3_open_v2(path, &state->db, flags, NULL) == SQLITE_OK && set_up(state->db, create))
+    int flags = SQLITE_OPEN_NOMUTEX |
+                (mode == STATE_MAKE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                    : SQLITE_OPEN_READONLY);
+    if (sqlite3_open_v2(path, &state->db, flags, NULL) == SQLITE_OK && set_up(state->db, mode))
         return TALLY_OK;
     enum tally_error error = state->db == NULL ? TALLY_NO_MEMORY : state_error(state);
-    if (state->db != NULL && sqlite3_errcode(state->db) == SQLITE_DONE)
-        error = TALLY_NEWER;
+    if (state->db != NULL && sqlite3_errcode(state->db) == SQLITE_OK)
+        error = TALLY_NEWER; /* SQLite is content; the schema's number is not ours. */
     snprintf(message, size, "%s cannot be used: %s", path,
              error == TALLY_NEWER ? "it was written by another version of tally"
                                   : sqlite3_errmsg(state->db));
@@ -137,19 +143,18 @@ enum tally_error state_do(struct state *state, enum state_statement which)
     return state_run(state, state_use(state, which));
 }
 
-static enum tally_error find_log(struct state *state, const struct tally_hash *origin, int64_t *id,
-                                 uint64_t *staged, uint64_t *indexed)
+enum tally_error state_find_log(struct state *state, const struct tally_hash *origin,
+                                struct state_row *row)
 {
     sqlite3_stmt *find = state_use(state, STATE_LOG_FIND);
     if (find == NULL)
         return state_error(state);
     sqlite3_bind_blob(find, 1, origin->bytes, sizeof origin->bytes, SQLITE_STATIC);
     int code = sqlite3_step(find);
-    if (code == SQLITE_ROW) {
-        *id = sqlite3_column_int64(find, 0);
-        *staged = (uint64_t)sqlite3_column_int64(find, 1);
-        *indexed = (uint64_t)sqlite3_column_int64(find, 2);
-    }
+    if (code == SQLITE_ROW)
+        *row = (struct state_row){.id = sqlite3_column_int64(find, 0),
+                                  .staged = (uint64_t)sqlite3_column_int64(find, 1),
+                                  .indexed = (uint64_t)sqlite3_column_int64(find, 2)};
     enum tally_error error = code == SQLITE_ROW    ? TALLY_OK
                              : code == SQLITE_DONE ? TALLY_NOT_FOUND
                                                    : state_error(state);
@@ -157,10 +162,10 @@ static enum tally_error find_log(struct state *state, const struct tally_hash *o
     return error;
 }
 
-enum tally_error state_log(struct state *state, const struct tally_hash *origin, int64_t *id,
-                           uint64_t *staged, uint64_t *indexed)
+enum tally_error state_make_log(struct state *state, const struct tally_hash *origin,
+                                struct state_row *row)
 {
-    enum tally_error error = find_log(state, origin, id, staged, indexed);
+    enum tally_error error = state_find_log(state, origin, row);
     if (error != TALLY_NOT_FOUND)
         return error;
     sqlite3_stmt *add = state_use(state, STATE_LOG_ADD);
@@ -168,7 +173,41 @@ enum tally_error state_log(struct state *state, const struct tally_hash *origin,
         return state_error(state);
     sqlite3_bind_blob(add, 1, origin->bytes, sizeof origin->bytes, SQLITE_STATIC);
     error = state_run(state, add);
-    return error == TALLY_OK ? find_log(state, origin, id, staged, indexed) : error;
+    return error == TALLY_OK ? state_find_log(state, origin, row) : error;
+}
+
+enum tally_error state_set_log(struct state *state, enum state_statement which, int64_t id,
+                               uint64_t value)
+{
+    sqlite3_stmt *set = state_use(state, which);
+    if (set == NULL)
+        return state_error(state);
+    sqlite3_bind_int64(set, 1, id);
+    sqlite3_bind_int64(set, 2, (int64_t)value);
+    return state_run(state, set);
+}
+
+enum tally_error state_pending_span(struct state *state, int64_t log, uint64_t from,
+                                    struct state_span *span)
+{
+    sqlite3_stmt *ask = state_use(state, STATE_PENDING_SPAN);
+    if (ask == NULL)
+        return state_error(state);
+    sqlite3_bind_int64(ask, 1, log);
+    sqlite3_bind_int64(ask, 2, (int64_t)from);
+    bool row = sqlite3_step(ask) == SQLITE_ROW;
+    if (row)
+        *span = (struct state_span){.least = (uint64_t)sqlite3_column_int64(ask, 0),
+                                    .most = (uint64_t)sqlite3_column_int64(ask, 1),
+                                    .count = (uint64_t)sqlite3_column_int64(ask, 2)};
+    enum tally_error error = row ? TALLY_OK : state_error(state);
+    sqlite3_reset(ask);
+    return error;
+}
+
+enum tally_error state_pending_drop(struct state *state, int64_t log, uint64_t to)
+{
+    return state_set_log(state, STATE_PENDING_DROP, log, to);
 }
 
 bool state_pending_begin(struct state *state, int64_t log, uint64_t from, uint64_t to)

@@ -40,9 +40,14 @@ struct state {
     struct disk *disk;                          /* Told of I/O errors; NULL: the loop's. */
 };
 
-/* Opens DIR/state.db, made with its schema if create. message gets a sentence on failure. */
+enum state_mode {
+    STATE_MAKE, /* Read and write; with its schema if it is new. */
+    STATE_SHOW, /* The loop's, and beside a running node: reads only. */
+};
+
+/* Opens DIR/state.db. message gets a sentence on failure. */
 STORE_CHECKED enum tally_error state_open(struct state *state, struct disk *disk, const char *dir,
-                                          bool create, char *message, size_t size);
+                                          enum state_mode mode, char *message, size_t size);
 void state_close(struct state *state);
 
 /* A statement ready to be bound, NULL on an error (state_error tells). */
@@ -55,9 +60,28 @@ STORE_CHECKED enum tally_error state_do(struct state *state, enum state_statemen
 /* What the last failure means. */
 enum tally_error state_error(struct state *state);
 
-/* The row of a log, made if it is missing. */
-STORE_CHECKED enum tally_error state_log(struct state *state, const struct tally_hash *origin,
-                                         int64_t *id, uint64_t *staged, uint64_t *indexed);
+/* The row of a log. */
+struct state_row {
+    int64_t id;
+    uint64_t staged, indexed;
+};
+/* NOT_FOUND without one. */
+STORE_CHECKED enum tally_error state_find_log(struct state *state, const struct tally_hash *origin,
+                                              struct state_row *row);
+/* Made if it is missing. */
+STORE_CHECKED enum tally_error state_make_log(struct state *state, const struct tally_hash *origin,
+                                              struct state_row *row);
+/* Sets one number of it. */
+STORE_CHECKED enum tally_error state_set_log(struct state *state, enum state_statement which,
+                                             int64_t id, uint64_t value);
+
+/* The pending receipts of a log from a sequence on: how many, the least and the greatest. */
+struct state_span {
+    uint64_t count, least, most;
+};
+STORE_CHECKED enum tally_error state_pending_span(struct state *state, int64_t log, uint64_t from,
+                                                  struct state_span *span);
+STORE_CHECKED enum tally_error state_pending_drop(struct state *state, int64_t log, uint64_t to);
 
 /* One pending receipt. Views live until the next call on the state. */
 struct state_pending {

@@ -36,8 +36,8 @@ struct store_options {
     const char *dir;             /* Made if it is not there (not when read_only). */
     const struct tally_key *key; /* Our identity: logs it issued are our own. NULL: none is. */
     uint64_t min_free_bytes;     /* Below it nothing is appended; 0: no such limit. */
-    bool read_only; /* No lock, nothing is written, damage is no reason to refuse: beside a
-                       running node, and for store_fsck. Sees sealed and staged receipts only. */
+    bool read_only; /* No lock, nothing is changed, damage is no reason to refuse: beside a
+                       running node, and for store_fsck. A picture of this moment. */
 };
 
 /*
@@ -87,7 +87,7 @@ void store_job_free(struct store_job *job);
 void store_commit(struct store *store, struct store_job *const *jobs, size_t count);
 
 /* Lets the ledger show what the job did. In the order of commit, just before its event. */
-void store_settle(struct store *store, const struct store_job *job);
+void store_settle(struct store *store, struct store_job *job);
 
 /* The event that answers a job; false if none does (EVIDENCE, RELEASE, pieces of a BODY). */
 bool store_job_event(const struct store_job *job, struct tally_event *event);
