@@ -74,12 +74,12 @@ static enum tally_error sync_folder(struct disk *disk, const char *folder)
     return error;
 }
 
-/* Before a change: room for one more file and the folders above it. A flush in the midst of a change
-   would fsync its folder too early. */
+/* Before a change: room for one more file and the folders above it. A flush in the midst of a
+   change would fsync its folder too early. */
 static enum tally_error make_room(struct disk *disk)
 {
-    bool full = disk->count == DISK_FILES_MAX ||
-                disk->folder_count > DISK_FOLDERS_MAX - DISK_FOLDERS_DEEP;
+    bool full =
+        disk->count == DISK_FILES_MAX || disk->folder_count > DISK_FOLDERS_MAX - DISK_FOLDERS_DEEP;
     return full ? disk_make_room(disk) : TALLY_OK;
 }
 

@@ -23,8 +23,8 @@ struct disk_file {
 };
 
 struct disk {
-    int root;            /* The data directory. */
-    atomic_bool broken;  /* A write or fsync failed: nothing that was cached can be believed. */
+    int root;              /* The data directory. */
+    atomic_bool broken;    /* A write or fsync failed: nothing that was cached can be believed. */
     enum tally_error lost; /* Why files were forgotten before their flush; OK: none were. */
     size_t count;
     struct disk_file files[DISK_FILES_MAX];

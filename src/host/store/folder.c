@@ -173,8 +173,8 @@ size_t folder_file(const struct folder *folder, const char *name, uint8_t *bytes
 }
 
 /* Removes the forms of a tile that are wider than what is held, but for the one to be written. */
-static enum tally_error cut(struct disk *disk, const struct folder *folder,
-                            const struct tile *tile, unsigned held)
+static enum tally_error cut(struct disk *disk, const struct folder *folder, const struct tile *tile,
+                            unsigned held)
 {
     char path[DISK_PATH_MAX];
     struct tile form = *tile;
@@ -192,9 +192,8 @@ static enum tally_error cut(struct disk *disk, const struct folder *folder,
     return error;
 }
 
-enum tally_error folder_put(struct disk *disk, const struct folder *folder,
-                            const struct tile *tile, unsigned held,
-                            const struct tally_bytes *parts, size_t count)
+enum tally_error folder_put(struct disk *disk, const struct folder *folder, const struct tile *tile,
+                            unsigned held, const struct tally_bytes *parts, size_t count)
 {
     assert(held <= tile->width);
     /* A full form takes the place of a full one, and is looked for before all others. */

@@ -29,8 +29,7 @@ void folder_blob_path(const struct folder *folder, const struct tally_hash *body
                       char path[DISK_PATH_MAX]);
 
 /* The first tile->width hashes of it. */
-bool folder_hashes(const struct folder *folder, const struct tile *tile,
-                   struct tally_hash *hashes);
+bool folder_hashes(const struct folder *folder, const struct tile *tile, struct tally_hash *hashes);
 
 /* The first tile->width entries or bodies of a bundle. Bytes read; 0 if it is not held, not of the
    form, or larger than capacity. */

@@ -25,10 +25,10 @@ struct store_log {
     bool own, frozen;
     uint64_t size; /* Of the stored checkpoint, with its root. */
     struct tally_hash root;
-    uint64_t durable;               /* Receipts that are acknowledged. */
-    uint64_t ahead;                 /* The same with those of the open group. */
-    uint64_t indexed;               /* Of them in the receipt index. */
-    uint64_t sealed;                /* Size and root of the last seal; 0 before. */
+    uint64_t durable; /* Receipts that are acknowledged. */
+    uint64_t ahead;   /* The same with those of the open group. */
+    uint64_t indexed; /* Of them in the receipt index. */
+    uint64_t sealed;  /* Size and root of the last seal; 0 before. */
     struct tally_hash sealed_root;
     uint64_t signed_size; /* Own: of the signed file. */
     struct tally_hash signed_root;
@@ -104,6 +104,8 @@ STORE_CHECKED enum tally_error log_make(struct store *store, const struct tally_
                                         struct store_log **log);
 /* Reads all logs at opening; message is a sentence if it fails. */
 STORE_CHECKED enum tally_error log_load_all(struct store *store, char *message, size_t size);
+/* Fills in who the log of that folder name is; false if its origin file does not say so. */
+bool log_identify(const struct store *store, const char *hex, struct store_log *log);
 /* The key that signs the log's checkpoints. */
 bool log_vkey(const struct store_log *log, struct tally_vkey *vkey);
 /* A checkpoint of the log, signature and all; false if it is not one. */
@@ -158,6 +160,24 @@ struct group {
 void group_add(struct group *group, struct job *job);
 /* Makes the group durable: errors and sizes are in its jobs. */
 void group_close(struct group *group);
+
+/* ---- fsck.c and fsck_receipts.c ---- */
+
+struct check {
+    struct store *store;
+    struct store_fsck *fsck;
+    struct store_log log; /* As found on disk, whatever the store thinks of it. */
+    struct scratch *room;
+    uint64_t done, total;
+    struct tally_hash previous; /* Hash of the envelope before ... */
+    bool chained;               /* ... if it could be read. */
+};
+/* Reports something wrong with a file; name is below the log's folder. */
+__attribute__((format(printf, 3, 4))) void check_report(struct check *check, const char *name,
+                                                        const char *format, ...);
+/* Receipts [0, size) with bundles and tiles of level 0; then those that are pending. */
+void check_receipts(struct check *check, uint64_t size);
+void check_pending(struct check *check);
 
 /* ---- upload.c: large bodies ---- */
 

@@ -138,8 +138,7 @@ static void seal(struct store *store, struct job *job)
     else if (job->log->frozen)
         job->public.error = TALLY_FROZEN;
     else
-        job->public.error =
-            own_seal(store, job->log, job->action.seal.size, &job->public.root);
+        job->public.error = own_seal(store, job->log, job->action.seal.size, &job->public.root);
     job->public.size = job->action.seal.size;
 }
 
@@ -156,8 +155,8 @@ static void publish(struct store *store, struct job *job)
         job->public.error = own_publish(store, job->log, job->head, &job->root,
                                         bytes_of(job->note, job->note_size));
     /* The checkpoint may be in place although what follows it failed. */
-    job->moved = job->log != NULL && job->log->size == job->head &&
-                 hash_equal(&job->log->root, &job->root);
+    job->moved =
+        job->log != NULL && job->log->size == job->head && hash_equal(&job->log->root, &job->root);
 }
 
 /* The file of a proved fork, and the mark in the log's own folder that names it: neither is ever

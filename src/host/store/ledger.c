@@ -118,8 +118,7 @@ static size_t read_files(const struct store_view *view, const struct tile *tile,
     if (tile->kind != TILE_HASHES)
         return folder_bundle(&view->log->folder, tile, bytes, capacity);
     size_t size = tile->width * sizeof(struct tally_hash);
-    return size <= capacity &&
-                   folder_hashes(&view->log->folder, tile, (struct tally_hash *)bytes)
+    return size <= capacity && folder_hashes(&view->log->folder, tile, (struct tally_hash *)bytes)
                ? size
                : 0;
 }

@@ -74,8 +74,7 @@ static bool read_origin(struct store_log *log)
     char text[ORIGIN_FILE_MAX], hex[2 * sizeof log->issuer + 1], *rest = text;
     size_t size = folder_file(&log->folder, "origin", (uint8_t *)text, sizeof text - 1);
     text[size] = '\0';
-    if (!take_line(&rest, log->origin, sizeof log->origin) ||
-        !take_line(&rest, hex, sizeof hex) ||
+    if (!take_line(&rest, log->origin, sizeof log->origin) || !take_line(&rest, hex, sizeof hex) ||
         !take_line(&rest, log->name_space, sizeof log->name_space) || rest != text + size)
         return false;
     struct tally_hash hash;
@@ -272,7 +271,6 @@ static enum tally_error load_row(struct store *store, struct store_log *log, str
 static enum tally_error load_one(struct store *store, struct store_log *log, uint8_t *note,
                                  char *message, size_t size)
 {
-    log->own = store->has_key && key_equal(&log->issuer, &store->key);
     log->frozen = folder_file(&log->folder, "frozen", note, TALLY_NOTE_MAX) > 0;
     enum tally_error error = load_checkpoint(log, note, message, size);
     if (error != TALLY_OK)
@@ -295,6 +293,18 @@ static enum tally_error load_one(struct store *store, struct store_log *log, uin
     return error;
 }
 
+bool log_identify(const struct store *store, const char *hex, struct store_log *log)
+{
+    *log = (struct store_log){0};
+    if (!hex_read(hex, log->origin_hash.bytes, sizeof log->origin_hash.bytes))
+        return false;
+    folder_init(&log->folder, store->disk.root, &log->origin_hash);
+    if (!read_origin(log))
+        return false;
+    log->own = store->has_key && key_equal(&log->issuer, &store->key);
+    return true;
+}
+
 static enum tally_error load(struct store *store, const char *name, uint8_t *note, char *message,
                              size_t size)
 {
@@ -308,7 +318,7 @@ static enum tally_error load(struct store *store, const char *name, uint8_t *not
     folder_path(&log.folder, "checkpoint", path);
     if (!known && faccessat(log.folder.root, path, F_OK, 0) != 0)
         return TALLY_OK; /* A crash while it was made: nothing is in it. */
-    if (!read_origin(&log)) {
+    if (!log_identify(store, name, &log)) {
         log.origin[0] = '\0';
         enum tally_error error = damaged(&log, "origin is damaged or missing", message, size);
         return store->read_only ? TALLY_OK : error;

@@ -110,8 +110,8 @@ static enum tally_error take_lock(const struct opening *opening)
     if (flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK)
             return refuse_errno(opening, "lock");
-        return refuse(opening, TALLY_LOCKED, "%s is held by process %ld: stop it first",
-                      store->dir, read_pid(store->disk.root));
+        return refuse(opening, TALLY_LOCKED, "%s is held by process %ld: stop it first", store->dir,
+                      read_pid(store->disk.root));
     }
     char text[64];
     int size = snprintf(text, sizeof text, "%ld %lld\n", (long)getpid(), (long long)time(NULL));
@@ -154,8 +154,10 @@ static enum tally_error check_version(const struct opening *opening, bool *curre
         sscanf((const char *)text, "layout %d, tally %31[0-9A-Za-z.+-]\n%n", &layout, by, &used) !=
             2 ||
         (size_t)used != size || layout < 1)
-        return refuse(opening, TALLY_DAMAGED, "%s/version is damaged; it should read: layout %d, "
-                      "tally " TALLY_VERSION, opening->store->dir, STORE_LAYOUT);
+        return refuse(opening, TALLY_DAMAGED,
+                      "%s/version is damaged; it should read: layout %d, "
+                      "tally " TALLY_VERSION,
+                      opening->store->dir, STORE_LAYOUT);
     if (layout > STORE_LAYOUT)
         return refuse(opening, TALLY_NEWER,
                       "%s was written by tally %s (layout %d); this is " TALLY_VERSION
@@ -247,11 +249,11 @@ static enum tally_error prepare(const struct opening *opening)
     if (error == TALLY_OK && !current)
         error = write_version(&store->disk);
     if (error == TALLY_OK)
-        error = state_open(&store->state, &store->disk, store->dir, STATE_MAKE,
-                           opening->message, opening->size);
+        error = state_open(&store->state, &store->disk, store->dir, STATE_MAKE, opening->message,
+                           opening->size);
     if (error == TALLY_OK)
-        error = state_open(&store->loop_state, NULL, store->dir, STATE_SHOW,
-                           opening->message, opening->size);
+        error = state_open(&store->loop_state, NULL, store->dir, STATE_SHOW, opening->message,
+                           opening->size);
     if (error != TALLY_OK)
         return error;
     disk_sweep(store->disk.root, "incoming", false);

@@ -67,9 +67,10 @@ static bool set_up(sqlite3 *db, enum state_mode mode)
 {
     if (!run_all(db, "PRAGMA busy_timeout = 2000"))
         return false;
-    if (mode == STATE_MAKE && (!run_all(db, "PRAGMA journal_mode = WAL") ||
-                               !run_all(db, disk_planted("ack-early") ? "PRAGMA synchronous = OFF"
-                                                                      : "PRAGMA synchronous = FULL")))
+    if (mode == STATE_MAKE &&
+        (!run_all(db, "PRAGMA journal_mode = WAL") ||
+         !run_all(db, disk_planted("ack-early") ? "PRAGMA synchronous = OFF"
+                                                : "PRAGMA synchronous = FULL")))
         return false;
     sqlite3_stmt *version;
     if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &version, NULL) != SQLITE_OK)
@@ -93,9 +94,9 @@ enum tally_error state_open(struct state *state, struct disk *disk, const char *
     char path[4200];
     if ((size_t)snprintf(path, sizeof path, "%s/state.db", dir) >= sizeof path)
         return TALLY_BAD_NAME;
-    int flags = SQLITE_OPEN_NOMUTEX |
-                (mode == STATE_MAKE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                                    : SQLITE_OPEN_READONLY);
+    int flags =
+        SQLITE_OPEN_NOMUTEX |
+        (mode == STATE_MAKE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
     if (sqlite3_open_v2(path, &state->db, flags, NULL) == SQLITE_OK && set_up(state->db, mode))
         return TALLY_OK;
     enum tally_error error = state->db == NULL ? TALLY_NO_MEMORY : state_error(state);
@@ -227,7 +228,8 @@ bool state_pending_next(struct state *state, struct state_pending *pending)
     if (sqlite3_step(read) != SQLITE_ROW)
         return false;
     pending->sequence = (uint64_t)sqlite3_column_int64(read, 0);
-    pending->envelope = bytes_of(sqlite3_column_blob(read, 1), (size_t)sqlite3_column_bytes(read, 1));
+    pending->envelope =
+        bytes_of(sqlite3_column_blob(read, 1), (size_t)sqlite3_column_bytes(read, 1));
     if (sqlite3_column_type(read, 2) == SQLITE_NULL) {
         pending->body = bytes_of(NULL, 0);
         return true;

@@ -125,7 +125,8 @@ struct store_peer {
     struct tally_address address;
 };
 
-/* Addresses that answered lately (peers.last). A missing or unreadable file is no peers. */
+/* Addresses that answered lately (peers.last). A missing or unreadable file is no peers. Writing is
+   for the worker thread. */
 size_t store_peers_read(struct store *store, struct store_peer *peers, size_t capacity);
 STORE_CHECKED enum tally_error store_peers_write(struct store *store,
                                                  const struct store_peer *peers, size_t count);

@@ -153,9 +153,9 @@ void upload_piece(struct store *store, struct job *job)
         if (upload->error == TALLY_OK)
             upload->error = begin(store, upload);
     }
-    if (upload->error == TALLY_OK && (upload->fd < 0 || upload->index != action->body.index ||
-                                      upload->done != action->body.offset ||
-                                      bytes.size > upload->size - upload->done)) {
+    if (upload->error == TALLY_OK &&
+        (upload->fd < 0 || upload->index != action->body.index ||
+         upload->done != action->body.offset || bytes.size > upload->size - upload->done)) {
         abandon(store, upload);
         job->public.drop = TALLY_DROP_BODY;
         return;
