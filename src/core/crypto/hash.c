@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/crypto/hash.h"
 
+/* SHA-256 is the one hash that bulk work waits for: three to five a receipt. libcrypto's uses the
+   processor's SHA extensions and takes a fifth of the time of libsodium's. Its plain functions
+   are deprecated in favour of contexts from the heap, which a step may not have. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <assert.h>
+#include <openssl/sha.h>
 #include <sodium.h>
 #include <string.h>
 
 void hash_sha256(struct tally_bytes bytes, struct tally_hash *hash)
 {
-    crypto_hash_sha256(hash->bytes, bytes.data, bytes.size);
+    hash_sha256_two(bytes, (struct tally_bytes){NULL, 0}, hash);
 }
 
 void hash_sha256_two(struct tally_bytes a, struct tally_bytes b, struct tally_hash *hash)
 {
-    crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, a.data, a.size);
-    crypto_hash_sha256_update(&state, b.data, b.size);
-    crypto_hash_sha256_final(&state, hash->bytes);
+    SHA256_CTX state;
+    SHA256_Init(&state);
+    SHA256_Update(&state, a.data, a.size);
+    SHA256_Update(&state, b.data, b.size);
+    SHA256_Final(hash->bytes, &state);
 }
 
 void hash_hmac_sha256(struct tally_bytes key, struct tally_bytes message, uint8_t mac[32])
