@@ -45,6 +45,9 @@ struct tally_receipt {
    of cosigners and refused (log chapter 3.1). */
 bool tally_namespace_valid(struct tally_bytes name_space);
 
+/* The namespace of statements: what a node itself says about trust. */
+#define TALLY_STATEMENTS "federation"
+
 /* 1..64, and 0..32, visible ASCII characters (0x21..0x7e). */
 bool tally_type_valid(struct tally_bytes type);
 bool tally_profile_valid(struct tally_bytes profile);

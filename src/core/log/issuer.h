@@ -84,9 +84,6 @@ struct issuer_news {
     struct tally_hash root;  /* SEALED. */
 };
 
-/* The namespace of what a node says about trust. */
-#define TALLY_STATEMENTS "federation"
-
 /* Tickets of this module have this in their top byte. */
 #define ISSUER_TICKETS (UINT64_C(1) << 56)
 

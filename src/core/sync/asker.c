@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/sync/asker.h"
+
+#include "core/base/bytes.h"
+#include "core/base/fsm.h"
+#include "core/sync/statement.h"
+
+#include <assert.h>
+
+static const fsm_moves moves[] = {
+    [SYNC_FREE] = TO(SYNC_WAITING) | TO(SYNC_RESTING),
+    [SYNC_WAITING] = TO(SYNC_FREE) | TO(SYNC_RESTING),
+    [SYNC_RESTING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_ASKING) | TO(SYNC_TELLING),
+    [SYNC_ASKING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_RESTING) | TO(SYNC_ASKING) |
+                    TO(SYNC_PROVING) | TO(SYNC_FETCHING) | TO(SYNC_TELLING),
+    [SYNC_PROVING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_RESTING) | TO(SYNC_ASKING) |
+                     TO(SYNC_PROVING) | TO(SYNC_FETCHING) | TO(SYNC_TELLING),
+    [SYNC_FETCHING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_RESTING) | TO(SYNC_ASKING) |
+                      TO(SYNC_PROVING) | TO(SYNC_FETCHING) | TO(SYNC_TELLING),
+    [SYNC_TELLING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_RESTING),
+};
+
+void asker_move(struct sync_asker *asker, enum sync_state next)
+{
+    FSM_MOVE(moves, &asker->state, next);
+}
+
+bool asker_view(const struct sync *sync, const struct sync_asker *asker,
+                struct tally_log_view *view)
+{
+    const struct tally_ledger *ledger = sync->options.ledger;
+    return ledger->find(ledger->context, &asker->tasks[0].origin_hash, view);
+}
+
+void asker_fail(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                enum tally_drop drop, struct outbox *out)
+{
+    struct sync_news *news = news_add(sync, SYNC_NEWS_CLOSE, &asker->peer);
+    if (news != NULL) {
+        news->stream = asker->stream;
+        news->drop = drop;
+    }
+    sync_closed(sync, now, &asker->peer, asker->stream, out);
+}
+
+/* Another asker fetches this log already: two would only hinder each other. */
+static bool fetched_elsewhere(const struct sync *sync, const struct sync_asker *asker,
+                              const struct tally_hash *origin_hash)
+{
+    for (unsigned i = 0; i < sync->options.askers; i++) {
+        const struct sync_asker *other = &sync->askers[i];
+        if (other == asker || other->task_count == 0 ||
+            (other->state != SYNC_PROVING && other->state != SYNC_FETCHING))
+            continue;
+        if (hash_equal(&other->tasks[0].origin_hash, origin_hash))
+            return true;
+    }
+    return false;
+}
+
+static bool append_under_way(const struct sync *sync, const struct tally_hash *origin_hash)
+{
+    for (unsigned i = 0; i < sync->append_count; i++) {
+        unsigned at = (sync->append_first + i) % (SYNC_PACKAGES * 4);
+        if (hash_equal(&sync->appends[at].origin_hash, origin_hash))
+            return true;
+    }
+    return false;
+}
+
+/* Begins the current task: a proof that its head extends ours, or the transfer at once. */
+static void task_start(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                       struct outbox *out)
+{
+    struct tally_log_view view;
+    asker->held = asker_view(sync, asker, &view) ? view.size : 0;
+    asker->heard = now.mono;
+    if (asker->held > 0) {
+        asker_move(asker, SYNC_PROVING);
+        asker->due = true;
+    } else {
+        fetch_start(sync, now, asker, out);
+    }
+}
+
+static void rest(struct sync_asker *asker, struct tally_now now, uint64_t ms)
+{
+    asker_move(asker, SYNC_RESTING);
+    asker->due = false;
+    if (asker->again.ms > now.mono.ms + ms)
+        asker->again.ms = now.mono.ms + ms;
+}
+
+/* The round is over: what came is told to the peer, unless it was told a short while ago. */
+static void round_end(struct sync *sync, struct tally_now now, struct sync_asker *asker)
+{
+    if (asker->told_count > 0 && asker->tell_at.ms <= now.mono.ms) {
+        asker_move(asker, SYNC_TELLING);
+        asker->heard = now.mono;
+        asker->due = true;
+        return;
+    }
+    asker->again = TALLY_NEVER;
+    rest(asker, now, SYNC_REST_MS);
+    (void)sync;
+}
+
+void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                     struct outbox *out)
+{
+    while (asker->task_count > 0) {
+        if (sync->writable && !fetched_elsewhere(sync, asker, &asker->tasks[0].origin_hash) &&
+            !append_under_way(sync, &asker->tasks[0].origin_hash)) {
+            task_start(sync, now, asker, out);
+            return;
+        }
+        asker->later = true;
+        asker->task_count--;
+        memmove(asker->tasks, asker->tasks + 1, asker->task_count * sizeof *asker->tasks);
+    }
+    if (asker->more || asker->dirty) {
+        asker->after_known = asker->more && asker->after_known;
+        asker->dirty = asker->dirty && asker->more;
+        asker_move(asker, SYNC_ASKING);
+        asker->heard = now.mono;
+        asker->due = true;
+        return;
+    }
+    round_end(sync, now, asker);
+    if (asker->later && asker->state == SYNC_RESTING)
+        asker->again.ms = now.mono.ms + 500 + random_below(&sync->random, 500);
+    asker->later = false;
+}
+
+void asker_task_done(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                     struct outbox *out)
+{
+    assert(asker->task_count > 0);
+    asker->task_count--;
+    memmove(asker->tasks, asker->tasks + 1, asker->task_count * sizeof *asker->tasks);
+    asker_next_task(sync, now, asker, out);
+}
+
+void asker_wake(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                struct outbox *out)
+{
+    if (asker->state == SYNC_RESTING)
+        asker_next_task(sync, now, asker, out);
+}
+
+enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                               const struct tally_sync_frame *frame, struct outbox *out)
+{
+    const struct tally_sync_heads *heads = &frame->heads;
+    if (asker->state != SYNC_ASKING || asker->due || frame->request != asker->request)
+        return TALLY_DROP_UNASKED;
+    asker->more = heads->more && heads->notes_count > 0;
+    for (size_t i = 0; i < heads->notes_count; i++) {
+        if (asker->task_count == SYNC_TASKS) {
+            /* The cursor stays behind what was taken up: the next page begins there. */
+            asker->more = true;
+            break;
+        }
+        struct sync_task *task = &asker->tasks[asker->task_count];
+        enum sync_verdict verdict = sync_compare(sync, &asker->peer, heads->notes[i], task, out);
+        if (verdict == SYNC_VERDICT_BAD)
+            return TALLY_DROP_FORGED;
+        asker->after = task->origin_hash;
+        asker->after_known = true;
+        if (verdict == SYNC_VERDICT_AHEAD)
+            asker->task_count++;
+    }
+    asker_next_task(sync, now, asker, out);
+    return TALLY_DROP_NONE;
+}
+
+/* The proof shows another root at our size, below a root that the issuer signed: a fork. */
+static void prefix_fork(struct sync *sync, const struct sync_asker *asker,
+                        const struct tally_sync_proof *proof, struct outbox *out)
+{
+    const struct sync_task *task = &asker->tasks[0];
+    const struct tally_ledger *ledger = sync->options.ledger;
+    uint8_t ours[SYNC_NOTE_MAX * 2];
+    size_t size = ledger->checkpoint(ledger->context, &task->origin_hash, ours, sizeof ours);
+    sync_evidence(sync, &asker->peer, &task->origin_hash, task->size, bytes_of(ours, size),
+                  bytes_of(task->note, task->note_size), &proof->root, proof->hashes,
+                  proof->hashes_count, out);
+}
+
+enum tally_drop asker_on_proof(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                               const struct tally_sync_frame *frame, struct outbox *out)
+{
+    const struct tally_sync_proof *proof = &frame->proof;
+    struct tally_log_view view;
+    if (asker->state != SYNC_PROVING || asker->due || frame->request != asker->request)
+        return TALLY_DROP_UNASKED;
+    const struct sync_task *task = &asker->tasks[0];
+    if (!asker_view(sync, asker, &view) || view.size != asker->held) {
+        asker->later = true; /* Our head moved meanwhile: the next round sees where it is. */
+        asker_task_done(sync, now, asker, out);
+        return TALLY_DROP_NONE;
+    }
+    if (!tally_consistency_holds(asker->held, task->size, proof->hashes, proof->hashes_count,
+                                 &proof->root, &task->root))
+        return TALLY_DROP_PROOF;
+    if (!hash_equal(&proof->root, &view.root)) {
+        prefix_fork(sync, asker, proof, out);
+        asker_task_done(sync, now, asker, out);
+        return TALLY_DROP_NONE;
+    }
+    fetch_start(sync, now, asker, out);
+    return TALLY_DROP_NONE;
+}
+
+enum tally_drop asker_on_confirm(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                                 const struct tally_sync_frame *frame, struct outbox *out)
+{
+    const struct tally_sync_confirm *confirm = &frame->confirm;
+    if (asker->state != SYNC_TELLING || asker->due || frame->request != asker->request)
+        return TALLY_DROP_UNASKED;
+    enum tally_drop drop = statement_check(confirm->envelope, confirm->body, &asker->peer,
+                                           STATEMENT_SYNC_EVENT, sync->options.crypto);
+    if (drop != TALLY_DROP_NONE)
+        return drop;
+    tally_receipt_hash(confirm->envelope, &asker->event);
+    statement_confirm(sync, asker, out);
+    asker->told_count = 0;
+    asker->tell_at.ms = now.mono.ms + SYNC_TELL_MS;
+    rest(asker, now, SYNC_REST_MS);
+    asker_wake(sync, now, asker, out);
+    return TALLY_DROP_NONE;
+}
+
+enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                                const struct tally_sync_frame *frame, struct outbox *out)
+{
+    const struct tally_sync_refuse *refuse = &frame->refuse;
+    uint64_t wait = refuse->retry_ms < 1000 ? 1000 : refuse->retry_ms;
+    if (wait > SYNC_REST_MS)
+        wait = SYNC_REST_MS;
+    if (asker->state == SYNC_RESTING || asker->due)
+        return TALLY_DROP_UNASKED;
+    fetch_abandon(asker, out);
+    asker->task_count = 0;
+    asker->more = asker->dirty = false;
+    asker->told_count = asker->state == SYNC_TELLING ? 0 : asker->told_count;
+    rest(asker, now, wait);
+    return TALLY_DROP_NONE;
+}
+
+/* ---- What an asker sends. ---- */
+
+static void heads_want(struct sync_asker *asker, struct tally_sync_frame *message)
+{
+    message->kind = TALLY_SYNC_HEADS_WANT;
+    message->heads_want.has_after = asker->after_known;
+    message->heads_want.after = asker->after;
+}
+
+static void proof_want(struct sync_asker *asker, struct tally_sync_frame *message)
+{
+    message->kind = TALLY_SYNC_PROOF_WANT;
+    message->proof_want.origin = asker->tasks[0].origin_hash;
+    message->proof_want.from = asker->held;
+    message->proof_want.to = asker->tasks[0].size;
+}
+
+static void done(struct sync_asker *asker, struct tally_sync_frame *message)
+{
+    message->kind = TALLY_SYNC_DONE;
+    message->done.ranges_count = asker->told_count;
+    for (unsigned i = 0; i < asker->told_count; i++) {
+        message->done.ranges[i].origin = asker->told[i].origin_hash;
+        message->done.ranges[i].from = asker->told[i].from;
+        message->done.ranges[i].to = asker->told[i].to;
+        message->done.ranges[i].root = asker->told[i].root;
+    }
+}
+
+bool asker_due(const struct sync_asker *asker)
+{
+    return asker->due || asker->confirming || (asker->state == SYNC_FETCHING && fetch_due(asker));
+}
+
+size_t asker_compose(struct sync *sync, struct sync_asker *asker, uint8_t *frame, size_t capacity)
+{
+    if (asker->confirming) {
+        asker->confirming = false;
+        return statement_compose(sync, asker->confirm_index, ++asker->request, true, frame,
+                                 capacity);
+    }
+    if (!asker->due)
+        return asker->state == SYNC_FETCHING ? fetch_compose(asker, frame, capacity) : 0;
+    struct tally_sync_frame message = {.request = ++asker->request};
+    asker->due = false;
+    if (asker->state == SYNC_ASKING)
+        heads_want(asker, &message);
+    else if (asker->state == SYNC_PROVING)
+        proof_want(asker, &message);
+    else
+        done(asker, &message);
+    return sync_frame_put(&message, frame, capacity);
+}

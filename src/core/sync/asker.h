@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYNC_ASKER_H
+#define SYNC_ASKER_H
+/* The asking side of one synchronisation: shared by asker.c (heads, tasks, statements) and fetch.c
+   (the transfer of one log). For this folder only. */
+#include "core/sync/sync.h"
+
+/* Moves along the permitted ways (the table is in asker.c). */
+void asker_move(struct sync_asker *asker, enum sync_state next);
+
+/* The peer failed us: gives up the round, closes the stream, counts the drop. */
+void asker_fail(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                enum tally_drop drop, struct outbox *out);
+
+/* The current task is over, done or not: takes the next, or tells the peer, or rests. */
+void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                     struct outbox *out);
+void asker_task_done(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                     struct outbox *out);
+
+/* If it rests: begins whatever is due. */
+void asker_wake(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                struct outbox *out);
+
+/* Whether it has a frame to send, and writes the next. */
+bool asker_due(const struct sync_asker *asker);
+size_t asker_compose(struct sync *sync, struct sync_asker *asker, uint8_t *frame, size_t capacity);
+
+/* Frames that answer requests of an asker. */
+enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                               const struct tally_sync_frame *frame, struct outbox *out);
+enum tally_drop asker_on_proof(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                               const struct tally_sync_frame *frame, struct outbox *out);
+enum tally_drop asker_on_confirm(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                                 const struct tally_sync_frame *frame, struct outbox *out);
+enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                                const struct tally_sync_frame *frame, struct outbox *out);
+
+/* ---- fetch.c ---- */
+
+/* Begins with the ranges that are not durable. */
+void fetch_start(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                 struct outbox *out);
+
+enum tally_drop fetch_on_package(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                                 const struct tally_sync_frame *frame);
+enum tally_drop fetch_on_bundle(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                                const struct tally_sync_frame *frame, struct outbox *out);
+enum tally_drop fetch_on_body(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                              const struct tally_sync_frame *frame, struct outbox *out);
+
+/* Whether a want or body_want is due, and writes it. */
+bool fetch_due(const struct sync_asker *asker);
+size_t fetch_compose(struct sync_asker *asker, uint8_t *frame, size_t capacity);
+
+/* Packages that are not on their way to the disk yet are released. */
+void fetch_abandon(struct sync_asker *asker, struct outbox *out);
+
+/* ---- Shared. ---- */
+
+struct sync_news *news_add(struct sync *sync, enum sync_news_kind kind,
+                           const struct tally_key *peer);
+
+/* Asks the current task's log of the ledger; false if it is not held. */
+bool asker_view(const struct sync *sync, const struct sync_asker *asker,
+                struct tally_log_view *view);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A signed checkpoint from outside against what we hold (protocols 8.7). */
+#include "core/base/bytes.h"
+#include "core/crypto/hash.h"
+#include "core/log/tree.h"
+#include "core/sync/asker.h"
+
+void sync_evidence(struct sync *sync, const struct tally_key *peer,
+                   const struct tally_hash *origin_hash, uint64_t size, struct tally_bytes one,
+                   struct tally_bytes other, const struct tally_hash *prefix,
+                   const struct tally_hash *proof, size_t count, struct outbox *out)
+{
+    if (!outbox_room(out, 1, TALLY_FORK_MAX))
+        return; /* It will be seen again. */
+    uint8_t *bytes = outbox_take(out, TALLY_FORK_MAX);
+    size_t written =
+        tally_fork_write(one, other, prefix, proof, count, NULL, sync->options.crypto, bytes);
+    if (written == 0)
+        return;
+    struct tally_action *action = outbox_add(out, TALLY_ACTION_EVIDENCE);
+    action->evidence.origin_hash = *origin_hash;
+    action->evidence.bytes = bytes_of(bytes, written);
+    hash_sha256(action->evidence.bytes, &action->evidence.name);
+    struct sync_news *news = news_add(sync, SYNC_NEWS_FORK, peer);
+    if (news != NULL) {
+        news->origin_hash = *origin_hash;
+        news->size = size;
+    }
+}
+
+static bool task_fill(struct sync_task *task, const struct tally_checkpoint *checkpoint,
+                      struct tally_bytes note)
+{
+    struct tally_bytes name_space;
+    if (!tally_origin_read(checkpoint->origin, &task->issuer, &name_space))
+        return false;
+    memcpy(task->origin, checkpoint->origin.data, checkpoint->origin.size);
+    task->origin[checkpoint->origin.size] = '\0';
+    memcpy(task->name_space, name_space.data, name_space.size);
+    task->name_space[name_space.size] = '\0';
+    tally_origin_hash(checkpoint->origin, &task->origin_hash);
+    task->size = checkpoint->size;
+    task->root = checkpoint->root;
+    task->note_size = (uint16_t)note.size;
+    memcpy(task->note, note.data, note.size);
+    return true;
+}
+
+/* A checkpoint of at most our size: our own tree says what its root must be. */
+static enum sync_verdict compare_within(struct sync *sync, const struct tally_key *peer,
+                                        const struct sync_task *task,
+                                        const struct tally_log_view *view, struct outbox *out)
+{
+    const struct tally_ledger *ledger = sync->options.ledger;
+    const struct tree tree = {ledger, &task->origin_hash};
+    struct tally_hash root = view->root;
+    struct tree_proof proof = {0};
+    bool shorter = task->size < view->size;
+    if (shorter && !tree_root(&tree, task->size, &root))
+        return SYNC_VERDICT_SAME; /* Our disk does not answer: no verdict. */
+    if (hash_equal(&root, &task->root))
+        return shorter ? SYNC_VERDICT_BEHIND : SYNC_VERDICT_SAME;
+    uint8_t ours[SYNC_NOTE_MAX * 2];
+    size_t size = ledger->checkpoint(ledger->context, &task->origin_hash, ours, sizeof ours);
+    if (shorter && !tree_consistency(&tree, task->size, view->size, &proof))
+        return SYNC_VERDICT_SAME;
+    sync_evidence(sync, peer, &task->origin_hash, task->size, bytes_of(ours, size),
+                  bytes_of(task->note, task->note_size), shorter ? &root : NULL,
+                  shorter ? proof.hashes : NULL, proof.count, out);
+    return SYNC_VERDICT_FORK;
+}
+
+enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
+                               struct tally_bytes note, struct sync_task *task, struct outbox *out)
+{
+    const struct tally_ledger *ledger = sync->options.ledger;
+    struct tally_checkpoint checkpoint;
+    struct tally_log_view view;
+    if (note.size > SYNC_NOTE_MAX ||
+        tally_checkpoint_open(note, NULL, sync->options.crypto, &checkpoint) != TALLY_DROP_NONE ||
+        checkpoint.size == 0 || !task_fill(task, &checkpoint, note))
+        return SYNC_VERDICT_BAD;
+    bool held = ledger->find(ledger->context, &task->origin_hash, &view);
+    if (held && view.frozen)
+        return SYNC_VERDICT_SAME;
+    if (held && task->size <= view.size)
+        return compare_within(sync, peer, task, &view, out);
+    if (!key_equal(&task->issuer, &sync->options.key))
+        return SYNC_VERDICT_AHEAD;
+    struct sync_news *news = news_add(sync, SYNC_NEWS_GUARD, peer);
+    if (news != NULL) {
+        news->origin_hash = task->origin_hash;
+        news->size = task->size;
+    }
+    return SYNC_VERDICT_SAME;
+}

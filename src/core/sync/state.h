@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYNC_STATE_H
+#define SYNC_STATE_H
+/* What synchronisation remembers, asker by asker and server by server. sync.h says how it moves. */
+#include "core/base/backoff.h"
+#include "core/base/outbox.h"
+#include "core/base/random.h"
+#include "core/sync/frame.h"
+#include "tally/log.h"
+#include "tally/node.h"
+
+enum {
+    SYNC_TASKS = 16,    /* Logs a round takes up; more are found by the next round. */
+    SYNC_PACKAGES = 32, /* On their way for one asker: from bundle to durable. */
+    SYNC_WANTS = 4,     /* Open wants of an asker. */
+    SYNC_WANT_RECEIPTS = 2048,
+    SYNC_WANT_BYTES = 1 << 20, /* Aimed at by the number of receipts of a want. */
+    SYNC_REQUESTS = 64,        /* Open requests a server keeps; more are refused as BUSY. */
+    SYNC_TELL = 8,             /* Ranges told in one `done`: the statement fits a frame. */
+    SYNC_NEWS = 64,
+    SYNC_SILENCE_MS = 15000, /* Without any answer: the peer is given up for now. */
+    SYNC_TELL_MS = 60000,    /* Statements about transfers, a peer: one pair in this time. */
+    SYNC_REST_MS = 30000,    /* Heads are asked again after this time, if nothing else asks. */
+};
+
+/* One log to be fetched from one peer. */
+struct sync_task {
+    struct tally_hash origin_hash;
+    struct tally_key issuer;
+    char origin[TALLY_ORIGIN_MAX + 1];
+    char name_space[TALLY_NAMESPACE_MAX + 1];
+    uint64_t size; /* The head we fetch: size and root, signed in note. */
+    struct tally_hash root;
+    uint16_t note_size;
+    uint8_t note[SYNC_NOTE_MAX];
+};
+
+enum sync_package_state {
+    PACKAGE_COMING,    /* Its bytes are passed on to the pool. */
+    PACKAGE_CHECKING,  /* VERIFY is out. */
+    PACKAGE_WHOLE,     /* Checked and proved; may lack large bodies. */
+    PACKAGE_APPENDING, /* APPEND is out. */
+};
+
+struct sync_package {
+    enum sync_package_state state;
+    uint64_t ticket; /* Of VERIFY; afterwards of APPEND. */
+    uint64_t first, end;
+    uint32_t size, got;         /* Bytes of the compact package. */
+    struct tally_hash previous; /* What it says was before it; checked against its neighbour. */
+    struct tally_hash last;     /* Hash of its last envelope. */
+    uint8_t large[TALLY_TILE_WIDTH]; /* Offsets of receipts whose bodies are still wanted. */
+    uint16_t large_count, large_next;
+    uint8_t proof_count;
+    struct tally_hash proof[TALLY_PROOF_MAX];
+};
+
+enum sync_state {
+    SYNC_FREE,     /* No peer. */
+    SYNC_WAITING,  /* Wants a stream. */
+    SYNC_RESTING,  /* Has a stream and nothing to ask. */
+    SYNC_ASKING,   /* heads_want is out. */
+    SYNC_PROVING,  /* proof_want is out. */
+    SYNC_FETCHING, /* wants are out, or packages under way. */
+    SYNC_TELLING,  /* done is out; the peer's statement is awaited. */
+};
+
+struct sync_range {
+    struct tally_hash origin_hash;
+    uint64_t from, to;
+    struct tally_hash root;
+};
+
+struct sync_asker {
+    enum sync_state state;
+    struct tally_key peer;
+    uint32_t stream; /* The node's handle; 0 while WAITING. */
+    struct sync_inbox inbox;
+    struct tally_mono heard; /* When the peer last answered, or was first asked. */
+    struct tally_mono again; /* When to ask for heads anew; NEVER if it is known equal. */
+    struct backoff backoff;  /* Of streams that could not be had or were lost. */
+    bool dirty;              /* Heads are to be asked as soon as possible. */
+    bool more;               /* The last page of heads was not the end. */
+    bool after_known;
+    struct tally_hash after; /* Cursor of the pages. */
+    uint32_t request;        /* The last request number used. */
+    bool due;                /* The request of this state is still to be sent. */
+    bool later;              /* A log was passed over: ask again soon. */
+
+    struct sync_task tasks[SYNC_TASKS]; /* tasks[0] is the current one. */
+    unsigned task_count;
+
+    /* The current task. */
+    uint64_t from;          /* Durable before it: where the transfer began. */
+    uint64_t held;          /* Size of our checkpoint before it. */
+    uint64_t asked;         /* Wants go up to here. */
+    uint64_t next;          /* First of the next package to come. */
+    uint64_t appended;      /* Durable now. */
+    unsigned wants;         /* Open ones. */
+    uint32_t average;       /* Bytes a receipt, from packages that came; 0 unknown. */
+    bool lost_step;         /* A package out of step: skip until no want is open. */
+    uint32_t skip;          /* Bytes of a package that are still to be skipped. */
+    struct tally_hash last; /* Hash of envelope next - 1, once known. */
+    bool last_known;
+    struct sync_package packages[SYNC_PACKAGES]; /* A ring, in order of their numbers. */
+    unsigned package_first, package_count;
+    uint32_t body_offset; /* Of the large body that comes now. */
+    bool body_asked;
+
+    /* What was fetched since the peer was last told. */
+    struct sync_range told[SYNC_TELL];
+    unsigned told_count;
+    struct tally_mono tell_at; /* Not before. */
+    struct tally_hash event;   /* Receipt hash of the peer's SYNC_EVENT. */
+    uint64_t tag;              /* Of our SYNC_CONFIRMED while it becomes durable; 0. */
+    bool confirming;           /* It is durable, and to be sent. */
+    uint64_t confirm_index;
+};
+
+/* A request that waits for its answer. */
+struct sync_request {
+    enum tally_sync_frame_kind kind; /* REFUSE: it is turned down, for that reason. */
+    uint32_t request;
+    struct tally_hash origin_hash;
+    uint64_t from, to, size; /* want, proof_want; from: index of body_want. */
+    uint32_t offset, limit;  /* body_want; want: bytes that may still be sent. */
+    bool named;              /* heads_want: `after` is in origin_hash. */
+    uint8_t tag[8];
+    bool tagged;
+    uint8_t reason; /* refuse: enum tally_drop. */
+};
+
+struct sync_server {
+    bool used;
+    struct tally_key peer;
+    uint32_t stream;
+    struct sync_inbox inbox;
+    struct sync_request requests[SYNC_REQUESTS];
+    unsigned request_first, request_count;
+    /* The package being sent: header first, then its bytes. */
+    bool sending;
+    uint64_t first, end;
+    uint32_t sent;
+    /* SYNC_EVENT under way: ranges the peer told of; index of our statement. */
+    uint64_t tag; /* While it becomes durable; 0. */
+    bool stated;  /* It is durable, and to be sent. */
+    uint64_t event_index;
+    uint32_t event_request;
+    struct tally_mono state_at; /* No statement before. */
+};
+
+/* An APPEND on its way to the disk: survives the asker that sent it. */
+struct sync_append {
+    uint64_t ticket;
+    struct tally_hash origin_hash;
+    struct tally_hash root;
+    uint64_t first, end;
+    bool final;
+};
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/sync/sync.h"
+
+#include "core/base/bytes.h"
+#include "core/log/tree.h"
+#include "core/sync/asker.h"
+#include "core/sync/server.h"
+
+#include <stdlib.h>
+
+bool sync_new(struct sync *sync, const struct sync_options *options)
+{
+    char origin[TALLY_ORIGIN_MAX + 1];
+    *sync = (struct sync){
+        .options = *options, .random = {options->seed}, .tickets = SYNC_TICKETS, .writable = true};
+    size_t size = tally_origin_write(&options->key, bytes_text(TALLY_STATEMENTS), origin);
+    tally_origin_hash(bytes_of(origin, size), &sync->statements);
+    /* Untouched pages cost nothing: a node without traffic stays small. */
+    sync->askers = calloc(options->askers, sizeof *sync->askers);
+    sync->servers = calloc(options->servers, sizeof *sync->servers);
+    sync->buffers = calloc(options->buffers, sizeof *sync->buffers);
+    sync->entries = malloc(TALLY_ENTRIES_MAX);
+    sync->bodies = malloc(TALLY_BODIES_MAX);
+    bool whole = sync->askers != NULL && sync->servers != NULL && sync->buffers != NULL &&
+                 sync->entries != NULL && sync->bodies != NULL;
+    for (unsigned i = 0; whole && i < options->buffers; i++) {
+        sync->buffers[i].bytes = malloc(TALLY_PACKAGE_MAX);
+        whole = sync->buffers[i].bytes != NULL;
+    }
+    if (!whole)
+        sync_free(sync);
+    return whole;
+}
+
+void sync_free(struct sync *sync)
+{
+    for (unsigned i = 0; sync->buffers != NULL && i < sync->options.buffers; i++)
+        free(sync->buffers[i].bytes);
+    free(sync->buffers);
+    free(sync->askers);
+    free(sync->servers);
+    free(sync->entries);
+    free(sync->bodies);
+}
+
+/* ---- News. ---- */
+
+struct sync_news *news_add(struct sync *sync, enum sync_news_kind kind,
+                           const struct tally_key *peer)
+{
+    if (sync->news_count == SYNC_NEWS)
+        return NULL; /* The node takes them after each call; a call makes a few. */
+    struct sync_news *news = &sync->news[(sync->news_first + sync->news_count++) % SYNC_NEWS];
+    *news = (struct sync_news){.kind = kind, .peer = *peer};
+    return news;
+}
+
+bool sync_next_news(struct sync *sync, struct sync_news *news)
+{
+    if (sync->news_count == 0)
+        return false;
+    *news = sync->news[sync->news_first];
+    sync->news_first = (sync->news_first + 1) % SYNC_NEWS;
+    sync->news_count--;
+    return true;
+}
+
+/* ---- Who is who. ---- */
+
+static struct sync_asker *asker_find(struct sync *sync, const struct tally_key *peer)
+{
+    for (unsigned i = 0; i < sync->options.askers; i++)
+        if (sync->askers[i].state != SYNC_FREE && key_equal(&sync->askers[i].peer, peer))
+            return &sync->askers[i];
+    return NULL;
+}
+
+static struct sync_asker *asker_on(const struct sync *sync, uint32_t stream)
+{
+    for (unsigned i = 0; i < sync->options.askers; i++)
+        if (sync->askers[i].state > SYNC_WAITING && sync->askers[i].stream == stream)
+            return &sync->askers[i];
+    return NULL;
+}
+
+static struct sync_server *server_on(const struct sync *sync, uint32_t stream)
+{
+    for (unsigned i = 0; i < sync->options.servers; i++)
+        if (sync->servers[i].used && sync->servers[i].stream == stream)
+            return &sync->servers[i];
+    return NULL;
+}
+
+static struct sync_asker *asker_new(struct sync *sync, const struct tally_key *peer)
+{
+    for (unsigned i = 0; i < sync->options.askers; i++) {
+        struct sync_asker *asker = &sync->askers[i];
+        if (asker->state != SYNC_FREE)
+            continue;
+        memset(asker, 0, offsetof(struct sync_asker, tasks));
+        asker->task_count = asker->package_count = asker->told_count = 0;
+        asker->tell_at = (struct tally_mono){0};
+        asker->confirming = false;
+        asker->tag = 0;
+        asker->peer = *peer;
+        asker->backoff = (struct backoff){.first_ms = 500, .cap_ms = 60000};
+        asker->again = TALLY_NEVER;
+        return asker;
+    }
+    return NULL;
+}
+
+/* ---- Streams. ---- */
+
+static void stream_ask(struct sync *sync, struct tally_now now, struct sync_asker *asker)
+{
+    if (news_add(sync, SYNC_NEWS_STREAM, &asker->peer) != NULL)
+        asker->again.ms = now.mono.ms + SYNC_SILENCE_MS; /* If nothing comes of it. */
+}
+
+void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer)
+{
+    struct sync_asker *asker = asker_find(sync, peer);
+    if (asker == NULL) {
+        asker = asker_new(sync, peer);
+        if (asker == NULL)
+            return; /* All are busy; the next heartbeat asks again. */
+        asker_move(asker, SYNC_WAITING);
+        asker->dirty = true;
+        stream_ask(sync, now, asker);
+        return;
+    }
+    asker->dirty = true;
+    if (asker->state == SYNC_RESTING && asker->again.ms > now.mono.ms)
+        asker->again = now.mono;
+}
+
+bool sync_waiting(const struct sync *sync, const struct tally_key *peer)
+{
+    for (unsigned i = 0; i < sync->options.askers; i++)
+        if (sync->askers[i].state == SYNC_WAITING && key_equal(&sync->askers[i].peer, peer))
+            return true;
+    return false;
+}
+
+bool sync_opened(struct sync *sync, struct tally_now now, const struct tally_key *peer,
+                 uint32_t stream)
+{
+    struct sync_asker *asker = asker_find(sync, peer);
+    if (asker == NULL || asker->state != SYNC_WAITING)
+        return false;
+    asker->stream = stream;
+    sync_inbox_clear(&asker->inbox);
+    asker_move(asker, SYNC_RESTING);
+    asker->dirty = true;
+    asker->again = now.mono;
+    return true;
+}
+
+bool sync_accepted(struct sync *sync, const struct tally_key *peer, uint32_t stream)
+{
+    for (unsigned i = 0; i < sync->options.servers; i++) {
+        struct sync_server *server = &sync->servers[i];
+        if (server->used)
+            continue;
+        *server = (struct sync_server){.used = true, .peer = *peer, .stream = stream};
+        return true;
+    }
+    return false;
+}
+
+void sync_closed(struct sync *sync, struct tally_now now, const struct tally_key *peer,
+                 uint32_t stream, struct outbox *out)
+{
+    struct sync_server *server = stream != 0 ? server_on(sync, stream) : NULL;
+    struct sync_asker *asker = stream != 0 ? asker_on(sync, stream) : asker_find(sync, peer);
+    if (server != NULL)
+        server_end(sync, server);
+    if (asker == NULL || (stream == 0 && asker->state != SYNC_WAITING))
+        return;
+    fetch_abandon(asker, out);
+    asker->task_count = 0;
+    asker->confirming = asker->due = asker->more = asker->after_known = false;
+    asker->stream = 0;
+    if (asker->state != SYNC_WAITING)
+        asker_move(asker, SYNC_WAITING);
+    asker->dirty = true;
+    asker->again.ms = now.mono.ms + backoff_next(&asker->backoff, &sync->random);
+    if (asker->backoff.tries > 8) /* It is gone: its next heartbeat begins anew. */
+        asker_move(asker, SYNC_FREE);
+}
+
+/* ---- Time. ---- */
+
+static struct tally_mono asker_deadline(const struct sync_asker *asker)
+{
+    switch (asker->state) {
+    case SYNC_FREE:
+        break;
+    case SYNC_WAITING:
+    case SYNC_RESTING:
+        return asker->again;
+    case SYNC_ASKING:
+    case SYNC_PROVING:
+    case SYNC_FETCHING:
+    case SYNC_TELLING:
+        return (struct tally_mono){asker->heard.ms + SYNC_SILENCE_MS};
+    }
+    return TALLY_NEVER;
+}
+
+struct tally_mono sync_deadline(const struct sync *sync)
+{
+    struct tally_mono next = TALLY_NEVER;
+    for (unsigned i = 0; i < sync->options.askers; i++) {
+        struct tally_mono one = asker_deadline(&sync->askers[i]);
+        if (one.ms < next.ms)
+            next = one;
+    }
+    return next;
+}
+
+void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out)
+{
+    for (unsigned i = 0; i < sync->options.askers; i++) {
+        struct sync_asker *asker = &sync->askers[i];
+        if (asker_deadline(asker).ms > now.mono.ms)
+            continue;
+        if (asker->state == SYNC_WAITING) {
+            stream_ask(sync, now, asker);
+        } else if (asker->state == SYNC_RESTING) {
+            asker->dirty = true;
+            asker_wake(sync, now, asker, out);
+        } else if (asker->package_count == 0) {
+            asker_fail(sync, now, asker, TALLY_DROP_SILENT, out);
+        } else {
+            asker->heard = now.mono; /* It is our own pool or disk that takes its time. */
+        }
+    }
+}
+
+/* ---- Frames. ---- */
+
+static enum tally_drop asker_receive(struct sync *sync, struct tally_now now,
+                                     struct sync_asker *asker, const struct tally_sync_frame *frame,
+                                     struct outbox *out)
+{
+    switch (frame->kind) {
+    case TALLY_SYNC_HEADS:
+        return asker_on_heads(sync, now, asker, frame, out);
+    case TALLY_SYNC_PROOF:
+        return asker_on_proof(sync, now, asker, frame, out);
+    case TALLY_SYNC_PACKAGE:
+        return fetch_on_package(sync, now, asker, frame);
+    case TALLY_SYNC_BUNDLE:
+        return fetch_on_bundle(sync, now, asker, frame, out);
+    case TALLY_SYNC_BODY:
+        return fetch_on_body(sync, now, asker, frame, out);
+    case TALLY_SYNC_CONFIRM:
+        return asker_on_confirm(sync, now, asker, frame, out);
+    case TALLY_SYNC_REFUSE:
+        return asker_on_refuse(sync, now, asker, frame, out);
+    case TALLY_SYNC_HEADS_WANT:
+    case TALLY_SYNC_WANT:
+    case TALLY_SYNC_PROOF_WANT:
+    case TALLY_SYNC_CHECKPOINT_WANT:
+    case TALLY_SYNC_CHECKPOINT:
+    case TALLY_SYNC_BODY_WANT:
+    case TALLY_SYNC_TILE_WANT:
+    case TALLY_SYNC_TILE:
+    case TALLY_SYNC_CONFIRMED:
+    case TALLY_SYNC_DONE:
+        break; /* Requests have no place on a stream of ours, and those answers were not asked. */
+    }
+    return TALLY_DROP_UNASKED;
+}
+
+static enum tally_drop frame_receive(struct sync *sync, struct tally_now now,
+                                     struct sync_asker *asker, struct sync_server *server,
+                                     struct tally_bytes bytes, struct outbox *out)
+{
+    struct tally_sync_frame frame;
+    enum tally_drop drop = tally_sync_frame_read(bytes, &frame);
+    if (drop == TALLY_DROP_UNKNOWN && server != NULL)
+        return server_refuse(server, frame.request, drop);
+    if (drop != TALLY_DROP_NONE)
+        return drop;
+    return asker != NULL ? asker_receive(sync, now, asker, &frame, out)
+                         : server_receive(sync, now, server, &frame, out);
+}
+
+enum tally_drop sync_receive(struct sync *sync, struct tally_now now, uint32_t stream,
+                             struct tally_bytes bytes, struct outbox *out)
+{
+    struct sync_asker *asker = asker_on(sync, stream);
+    struct sync_server *server = server_on(sync, stream);
+    enum tally_drop drop = TALLY_DROP_NONE;
+    while (drop == TALLY_DROP_NONE && bytes.size > 0 && (asker != NULL || server != NULL)) {
+        struct tally_bytes frame;
+        drop = sync_inbox_next(asker != NULL ? &asker->inbox : &server->inbox, &bytes, &frame);
+        if (drop != TALLY_DROP_NONE || frame.data == NULL)
+            break;
+        drop = frame_receive(sync, now, asker, server, frame, out);
+        if (asker != NULL && asker_on(sync, stream) != asker)
+            break; /* It gave up while it read. */
+    }
+    return drop;
+}
+
+size_t sync_wants(const struct sync *sync, uint32_t stream)
+{
+    const struct sync_asker *asker = asker_on(sync, stream);
+    if (asker != NULL)
+        return asker_due(asker) ? 8192 : 0;
+    const struct sync_server *server = server_on(sync, stream);
+    return server != NULL ? server_wants(server) : 0;
+}
+
+size_t sync_compose(struct sync *sync, struct tally_now now, uint32_t stream, uint8_t *frame,
+                    size_t capacity)
+{
+    struct sync_asker *asker = asker_on(sync, stream);
+    if (asker != NULL) {
+        asker->heard = now.mono;
+        return asker_compose(sync, asker, frame, capacity);
+    }
+    struct sync_server *server = server_on(sync, stream);
+    return server != NULL ? server_compose(sync, server, frame, capacity) : 0;
+}
+
+/* ---- Statements and space. ---- */
+
+void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t index,
+                 enum tally_error error)
+{
+    for (unsigned i = 0; i < sync->options.askers; i++) {
+        struct sync_asker *asker = &sync->askers[i];
+        if (asker->state == SYNC_FREE || asker->tag != tag)
+            continue;
+        asker->tag = 0;
+        asker->confirm_index = index;
+        asker->confirming = error == TALLY_OK && asker->stream != 0;
+    }
+    for (unsigned i = 0; i < sync->options.servers; i++) {
+        struct sync_server *server = &sync->servers[i];
+        if (!server->used || server->tag != tag)
+            continue;
+        server->tag = 0;
+        server->event_index = index;
+        server->stated = error == TALLY_OK;
+        if (error == TALLY_OK)
+            (void)news_add(sync, SYNC_NEWS_EVENT, &server->peer);
+    }
+    (void)now;
+}
+
+void sync_on_space(struct sync *sync, struct tally_now now, bool writable)
+{
+    sync->writable = writable;
+    for (unsigned i = 0; writable && i < sync->options.askers; i++)
+        if (sync->askers[i].state == SYNC_RESTING)
+            sync->askers[i].again = now.mono;
+}
+
+bool sync_holds(const struct sync *sync)
+{
+    for (unsigned i = 0; i < sync->options.askers; i++) {
+        const struct sync_asker *asker = &sync->askers[i];
+        if (asker->state == SYNC_FREE)
+            continue;
+        if (asker->task_count > SYNC_TASKS || asker->package_count > SYNC_PACKAGES ||
+            (asker->state == SYNC_FETCHING &&
+             (asker->task_count == 0 || asker->appended > asker->next ||
+              asker->next > asker->asked || asker->asked > asker->tasks[0].size)))
+            return false;
+    }
+    return sync->append_count <= SYNC_PACKAGES * 4;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYNC_SYNC_H
+#define SYNC_SYNC_H
+/*
+ * Fetches what a peer holds and we do not, checks every part of it, and serves what we hold
+ * (protocols 8.7, 9). Each peer has at most one *asker* here; each inbound stream has a *server*.
+ *
+ *     asker   WAITING ──stream──▶ ASKING heads ──ahead──▶ PROVING ──consistent──▶ FETCHING ─┐
+ *                ▲                    ▲    └─none─▶ TELLING ─▶ RESTING                      │
+ *                └──── lost ──────────┴────────── next log ◀── whole range durable ◀────────┘
+ *
+ * A log moves from head to head whole or not at all: packages are checked one by one against the
+ * signed checkpoint (worker pool), made durable in order, and only the last carries the note.
+ * After an interruption the next want begins at what is durable.
+ *
+ * The module knows no stream protocol below: the node gives it bytes that came, and asks it for
+ * frames to send. What it learns it says as news, which the node takes after each call.
+ */
+#include "core/sync/state.h"
+
+enum sync_news_kind {
+    SYNC_NEWS_STREAM,    /* Wants a stream to peer. */
+    SYNC_NEWS_CLOSE,     /* The stream is not wanted any more; drop says why. */
+    SYNC_NEWS_HEAD,      /* Our copy of the log moved to a new checkpoint. */
+    SYNC_NEWS_FORK,      /* Evidence was written to the outbox: the log is frozen. */
+    SYNC_NEWS_GUARD,     /* The peer holds a larger checkpoint of our own log. */
+    SYNC_NEWS_EVENT,     /* We stated SYNC_EVENT for what peer fetched. */
+    SYNC_NEWS_CONFIRMED, /* The peer confirmed what it fetched. */
+    SYNC_NEWS_STATE,     /* The node is to append a statement: type, body, reference. */
+};
+
+struct sync_news {
+    enum sync_news_kind kind;
+    struct tally_key peer;
+    uint32_t stream;
+    enum tally_drop drop;
+    struct tally_hash origin_hash;
+    uint64_t size, count;
+    uint64_t tag;                /* STATE: given back to sync_stated. */
+    const char *type;            /* STATE. */
+    struct tally_bytes body;     /* STATE: valid until the next step. */
+    struct tally_hash reference; /* STATE: receipt cited, if has_reference. */
+    bool has_reference;
+};
+
+struct sync_options {
+    struct tally_key key;
+    bool signatures;          /* Verify each envelope's signature. */
+    unsigned askers, servers; /* How many of each. */
+    unsigned buffers;         /* Packages composed at a time, TALLY_PACKAGE_MAX each. */
+    const struct tally_ledger *ledger;
+    const struct tally_crypto *crypto;
+    uint64_t seed;
+};
+
+/* A composed package, shared by the servers: the one that needs it most recently owns it. */
+struct sync_buffer {
+    const struct sync_server *owner;
+    uint64_t first, end;
+    uint32_t size;
+    uint64_t used;  /* A counter: the least is taken away first. */
+    uint8_t *bytes; /* TALLY_PACKAGE_MAX. */
+};
+
+struct sync {
+    struct sync_options options;
+    struct random random;
+    struct sync_asker *askers;
+    struct sync_server *servers;
+    struct sync_buffer *buffers;
+    struct tally_hash statements; /* Origin hash of our own log of statements. */
+    uint8_t *entries, *bodies;    /* Scratch for one bundle as the ledger gives it. */
+    struct sync_append appends[SYNC_PACKAGES * 4];
+    unsigned append_first, append_count;
+    struct sync_news news[SYNC_NEWS];
+    unsigned news_first, news_count;
+    uint64_t tickets, uses;
+    bool writable;
+};
+
+/* Tickets of this module have this in their top byte. */
+#define SYNC_TICKETS (UINT64_C(2) << 56)
+
+/* Allocates by the options; false without memory. */
+bool sync_new(struct sync *sync, const struct sync_options *options);
+void sync_free(struct sync *sync);
+
+struct tally_mono sync_deadline(const struct sync *sync);
+void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out);
+
+/* The peer may hold more than we do: ask it for its heads. */
+void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer);
+
+/* Whether synchronisation with that peer waits for a stream. */
+bool sync_waiting(const struct sync *sync, const struct tally_key *peer);
+
+/* A stream that NEWS_STREAM asked for is open, or one that the peer opened. False: no room. */
+bool sync_opened(struct sync *sync, struct tally_now now, const struct tally_key *peer,
+                 uint32_t stream);
+bool sync_accepted(struct sync *sync, const struct tally_key *peer, uint32_t stream);
+
+/* The stream ended, or the one that NEWS_STREAM asked for could not be had (stream 0). */
+void sync_closed(struct sync *sync, struct tally_now now, const struct tally_key *peer,
+                 uint32_t stream, struct outbox *out);
+
+/* Bytes of a stream. Other than NONE: the peer broke the protocol, close the stream. */
+enum tally_drop sync_receive(struct sync *sync, struct tally_now now, uint32_t stream,
+                             struct tally_bytes bytes, struct outbox *out);
+
+/* Bytes that the next frame of a stream may need; 0: nothing to send. */
+size_t sync_wants(const struct sync *sync, uint32_t stream);
+
+/* Composes the next frame, at most capacity (>= what sync_wants told) bytes; 0: none after all. */
+size_t sync_compose(struct sync *sync, struct tally_now now, uint32_t stream, uint8_t *frame,
+                    size_t capacity);
+
+/* Events that answer our actions. */
+void sync_on_verified(struct sync *sync, struct tally_now now, const struct tally_event *event,
+                      struct outbox *out);
+void sync_on_body(struct sync *sync, struct tally_now now, const struct tally_event *event,
+                  struct outbox *out);
+void sync_on_appended(struct sync *sync, struct tally_now now, const struct tally_event *event,
+                      struct outbox *out);
+void sync_on_space(struct sync *sync, struct tally_now now, bool writable);
+
+/* The statement that NEWS_STATE asked for is durable at that index of our statements, or failed. */
+void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t index,
+                 enum tally_error error);
+
+/* Two notes of one log that contradict each other, the prefix root and proof as for
+   tally_fork_write: evidence for the host, news for the node. */
+void sync_evidence(struct sync *sync, const struct tally_key *peer,
+                   const struct tally_hash *origin_hash, uint64_t size, struct tally_bytes one,
+                   struct tally_bytes other, const struct tally_hash *prefix,
+                   const struct tally_hash *proof, size_t count, struct outbox *out);
+
+/* A signed checkpoint from wherever: compared with what we hold. FORK and GUARD come as news. */
+enum sync_verdict {
+    SYNC_VERDICT_BAD, /* Malformed or not signed by the log's key. */
+    SYNC_VERDICT_SAME,
+    SYNC_VERDICT_AHEAD,  /* Larger than ours. */
+    SYNC_VERDICT_BEHIND, /* A proper prefix of ours. */
+    SYNC_VERDICT_FORK,
+};
+enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
+                               struct tally_bytes note, struct sync_task *task, struct outbox *out);
+
+/* The next thing learnt; false if there is none. */
+bool sync_next_news(struct sync *sync, struct sync_news *news);
+
+bool sync_holds(const struct sync *sync);
+
+#endif
