@@ -3,6 +3,7 @@
 
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
+#include "core/wire/derive.h"
 
 void cookie_init(struct cookie_jar *jar, const struct tally_secret *secret, struct tally_now now)
 {
@@ -28,23 +29,11 @@ void cookie_turn(struct cookie_jar *jar, const struct tally_secret *secret, stru
     jar->drawn = now.mono;
 }
 
-static void make(const uint8_t key[16], const struct tally_address *from,
-                 const struct tally_key *sender, const uint8_t nonce[COOKIE_NONCE],
-                 uint8_t cookie[COOKIE_SIZE])
-{
-    uint8_t text[18 + 32 + COOKIE_NONCE];
-    memcpy(text, from->ip, 16);
-    be16_write(text + 16, from->port);
-    memcpy(text + 18, sender->bytes, 32);
-    memcpy(text + 50, nonce, COOKIE_NONCE);
-    hash_siphash128(key, bytes_of(text, sizeof text), cookie);
-}
-
 void cookie_make(const struct cookie_jar *jar, const struct tally_address *from,
                  const struct tally_key *sender, const uint8_t nonce[COOKIE_NONCE],
                  uint8_t cookie[COOKIE_SIZE])
 {
-    make(jar->keys[0], from, sender, nonce, cookie);
+    derive_cookie(jar->keys[0], from, sender, nonce, cookie);
 }
 
 bool cookie_good(const struct cookie_jar *jar, const struct tally_address *from,
@@ -53,7 +42,7 @@ bool cookie_good(const struct cookie_jar *jar, const struct tally_address *from,
 {
     for (size_t i = 0; i < 2; i++) {
         uint8_t ours[COOKIE_SIZE];
-        make(jar->keys[i], from, sender, nonce, ours);
+        derive_cookie(jar->keys[i], from, sender, nonce, ours);
         if (hash_same(ours, cookie, COOKIE_SIZE))
             return true;
     }

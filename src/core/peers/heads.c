@@ -3,6 +3,7 @@
 
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
+#include "core/wire/derive.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -73,14 +74,7 @@ const struct head_set *heads_set_find(const struct heads *heads, const uint8_t t
 
 void heads_id(const struct head *head, struct tally_hash *id)
 {
-    static const char domain[] = "tally head 1\n";
-    uint8_t text[sizeof domain - 1 + 32 + 8 + 32], *p = text;
-    memcpy(p, domain, sizeof domain - 1);
-    p += sizeof domain - 1;
-    memcpy(p, head->origin.bytes, 32);
-    be64_write(p + 32, head->size);
-    memcpy(p + 40, head->root.bytes, 32);
-    hash_sha256(bytes_of(text, sizeof text), id);
+    derive_head_id(&head->origin, head->size, &head->root, id);
 }
 
 static void sum_add(uint8_t sum[32], const struct tally_hash *id)

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/peers/hello.h"
+
+#include "core/base/bytes.h"
+#include "core/crypto/hash.h"
+#include "core/wire/derive.h"
+
+#include <assert.h>
+
+/* ---- Who begins. ---- */
+
+static void hello_send(struct peers *peers, struct peer *peer, const struct tally_hello *hello,
+                       const uint8_t *key, struct outbox *out)
+{
+    uint8_t body[TALLY_DATAGRAM_MAX];
+    struct wire_writer w;
+    struct parcel parcel;
+    wire_writer_init(&w, body, sizeof body);
+    tally_hello_write(hello, &w);
+    parcel_make(peers, TALLY_KIND_HELLO, wire_writer_bytes(&w), key != NULL, &parcel);
+    parcel_send(peers, &parcel, key, &peer->link.address, out);
+}
+
+static struct tally_hello hello_of(const struct peers *peers, const struct link *link)
+{
+    struct tally_hello hello = {.caps = (uint8_t)peers->options.caps};
+    memcpy(hello.network, peers->options.network, sizeof hello.network);
+    memcpy(hello.nonce, link->nonce, sizeof hello.nonce);
+    return hello;
+}
+
+/* Padding that makes the first hello exactly HELLO_SIZE: what is left, as long as the counter is
+   of that size. */
+static size_t padding_for(const struct peers *peers, const struct tally_hello *hello)
+{
+    uint8_t body[TALLY_DATAGRAM_MAX];
+    struct wire_writer w;
+    wire_writer_init(&w, body, sizeof body);
+    tally_hello_write(hello, &w);
+    /* The empty string's header is two bytes; above 255 bytes it is three. */
+    size_t fixed = wire_writer_bytes(&w).size + 1;
+    return HELLO_SIZE - datagram_overhead(peers->options.epoch, peers->counter) - fixed;
+}
+
+void hello_start(struct peers *peers, struct peer *peer, struct tally_now now, struct outbox *out)
+{
+    static const uint8_t zeroes[TALLY_DATAGRAM_MAX];
+    struct link *link = &peer->link;
+    if (peer->address_count == 0) {
+        peers_wake(peers, peer, TALLY_NEVER);
+        return;
+    }
+    link->address = peer->addresses[peer->address_turn++ % peer->address_count].address;
+    peers->options.secret.draw(peers->options.secret.context, link->nonce, sizeof link->nonce);
+    struct tally_hello hello = hello_of(peers, link);
+    hello.padding = bytes_of(zeroes, padding_for(peers, &hello));
+    hello_send(peers, peer, &hello, NULL, out);
+    link_move(link, LINK_GREETING, now);
+    peers_wake(peers, peer, (struct tally_mono){now.mono.ms + LINK_ANSWER_MS});
+    const struct tally_trace_window *trace = &peers->options.trace;
+    struct tally_trace what = {
+        .kind = TALLY_TRACE_HELLO, .peer = &peer->key, .a = peer->backoff.tries};
+    if (trace->say != NULL)
+        trace->say(trace->context, now, &what);
+}
+
+enum tally_drop hello_on_cookie(struct peers *peers, struct tally_now now,
+                                const struct tally_address *from, const struct datagram *datagram,
+                                struct outbox *out)
+{
+    struct wire_reader r;
+    struct tally_cookie cookie;
+    wire_reader_init(&r, datagram->body);
+    tally_cookie_read(&r, &cookie);
+    if (!wire_reader_done(&r))
+        return TALLY_DROP_MALFORMED;
+    struct peer *peer = peers_find(peers, &datagram->sender);
+    if (peer == NULL)
+        return TALLY_DROP_STRANGER;
+    struct link *link = &peer->link;
+    if (link->state != LINK_GREETING || !address_equal(&link->address, from) ||
+        memcmp(link->nonce, cookie.nonce, sizeof link->nonce) != 0)
+        return TALLY_DROP_UNASKED;
+    if (!peers_shared(peers, peer))
+        return TALLY_DROP_KEY;
+    memcpy(link->cookie, cookie.cookie, sizeof link->cookie);
+    uint8_t key[32];
+    derive_hello_key(peer->shared, peers->options.network, &peers->options.key, &peer->key,
+                     link->nonce, link->cookie, key);
+    struct tally_hello hello = hello_of(peers, link);
+    hello.has_cookie = true;
+    memcpy(hello.cookie, link->cookie, sizeof hello.cookie);
+    hello.namespaces = bytes_of(peers->follows, peers->follow_count * sizeof *peers->follows);
+    hello_send(peers, peer, &hello, key, out);
+    hash_wipe(key, sizeof key);
+    link_move(link, LINK_PROVING, now);
+    peers_wake(peers, peer, (struct tally_mono){now.mono.ms + LINK_ANSWER_MS});
+    return TALLY_DROP_NONE;
+}
+
+/* Both directions of a session from the nonces; `ours` tells which of the two nonces we drew. */
+static void session_init(struct peers *peers, const struct peer *peer,
+                         const uint8_t nonce_i[LINK_NONCE], const uint8_t nonce_r[LINK_NONCE],
+                         uint32_t epoch, struct session *session)
+{
+    *session = (struct session){.epoch = epoch};
+    derive_link_key(peer->shared, peers->options.network, &peers->options.key, &peer->key, nonce_i,
+                    nonce_r, session->send_key);
+    derive_link_key(peer->shared, peers->options.network, &peer->key, &peers->options.key, nonce_i,
+                    nonce_r, session->receive_key);
+}
+
+enum tally_drop hello_on_welcome(struct peers *peers, struct tally_now now,
+                                 const struct tally_address *from, const struct datagram *datagram,
+                                 struct peers_news *news)
+{
+    struct peer *peer = peers_find(peers, &datagram->sender);
+    if (peer == NULL)
+        return TALLY_DROP_STRANGER;
+    struct link *link = &peer->link;
+    if (link->state != LINK_PROVING || !address_equal(&link->address, from))
+        return TALLY_DROP_UNASKED;
+    /* The keys follow from a nonce in the body, so here the body is read before the tag is good:
+       only for a peer that was asked, at the address where it was asked. */
+    struct wire_reader r;
+    struct tally_welcome welcome;
+    wire_reader_init(&r, datagram->body);
+    tally_welcome_read(&r, &welcome);
+    if (!wire_reader_done(&r))
+        return TALLY_DROP_MALFORMED;
+    if (memcmp(welcome.initiator_nonce, link->nonce, sizeof link->nonce) != 0)
+        return TALLY_DROP_UNASKED;
+    if (!link_room(peers, peer))
+        return TALLY_DROP_BUSY;
+    struct session session;
+    session_init(peers, peer, link->nonce, welcome.responder_nonce, datagram->epoch, &session);
+    enum tally_drop drop = TALLY_DROP_FORGED;
+    if (datagram_tag_good(datagram, session.receive_key)) {
+        replay_take(&session.window, datagram->counter);
+        link->next = session;
+        link->has_next = true;
+        link->next_address = *from;
+        link_up(peers, peer, now, news);
+        drop = TALLY_DROP_NONE;
+    }
+    hash_wipe(&session, sizeof session);
+    return drop;
+}
+
+/* ---- Who is greeted. ---- */
+
+static enum tally_drop cookie_answer(struct peers *peers, const struct tally_address *from,
+                                     const struct datagram *datagram,
+                                     const struct tally_hello *hello, size_t size,
+                                     struct outbox *out)
+{
+    if (size != HELLO_SIZE || hello->has_cookie || hello->namespaces.size > 0)
+        return TALLY_DROP_MALFORMED;
+    struct tally_cookie cookie;
+    memcpy(cookie.nonce, hello->nonce, sizeof cookie.nonce);
+    cookie_make(&peers->jar, from, &datagram->sender, hello->nonce, cookie.cookie);
+    uint8_t body[64];
+    struct wire_writer w;
+    struct parcel parcel;
+    wire_writer_init(&w, body, sizeof body);
+    tally_cookie_write(&cookie, &w);
+    parcel_make(peers, TALLY_KIND_COOKIE, wire_writer_bytes(&w), false, &parcel);
+    assert(parcel.size <= size); /* Nobody is flooded through us. */
+    parcel_send(peers, &parcel, NULL, from, out);
+    return TALLY_DROP_NONE;
+}
+
+static void welcome_send(struct peers *peers, const struct peer *peer,
+                         const uint8_t nonce_i[LINK_NONCE], const uint8_t nonce_r[LINK_NONCE],
+                         struct outbox *out)
+{
+    const struct link *link = &peer->link;
+    struct tally_welcome welcome = {.caps = (uint8_t)peers->options.caps};
+    memcpy(welcome.initiator_nonce, nonce_i, LINK_NONCE);
+    memcpy(welcome.responder_nonce, nonce_r, LINK_NONCE);
+    welcome.observed = link->next_address;
+    welcome.namespaces = bytes_of(peers->follows, peers->follow_count * sizeof *peers->follows);
+    uint8_t body[512];
+    struct wire_writer w;
+    struct parcel parcel;
+    wire_writer_init(&w, body, sizeof body);
+    tally_welcome_write(&welcome, &w);
+    parcel_make(peers, TALLY_KIND_WELCOME, wire_writer_bytes(&w), true, &parcel);
+    parcel_send(peers, &parcel, link->next.send_key, &link->next_address, out);
+}
+
+/* Whether a peer that proves itself now may have a link, before anything is written. */
+static enum tally_drop admit(const struct peers *peers, const struct peer *peer,
+                             const struct datagram *datagram, struct tally_now now)
+{
+    if (peers->stopping)
+        return TALLY_DROP_REFUSED;
+    if (peer == NULL)
+        return peers->links < peers->options.links_max ? TALLY_DROP_NONE : TALLY_DROP_BUSY;
+    if (peer_barred(peer, now))
+        return TALLY_DROP_REFUSED;
+    if (!peer_order_above(&peer->hello, datagram->epoch, datagram->counter))
+        return datagram->epoch < peer->hello.epoch ? TALLY_DROP_STALE : TALLY_DROP_REPLAYED;
+    /* Both said hello at once: the one of the lower key counts (2.3 rule 4). */
+    if (peer->link.state == LINK_PROVING &&
+        memcmp(peers->options.key.bytes, peer->key.bytes, sizeof peer->key.bytes) < 0)
+        return TALLY_DROP_SEEN;
+    return link_room(peers, peer) ? TALLY_DROP_NONE : TALLY_DROP_BUSY;
+}
+
+/* X25519 with a key that may not be in the table yet; the work is paid for by the caller. */
+static bool shared_with(struct peers *peers, struct peer *peer, const struct tally_key *key,
+                        uint8_t shared[32])
+{
+    const struct tally_crypto *crypto = &peers->options.crypto;
+    if (peer == NULL)
+        return crypto->exchange(crypto->context, key, shared);
+    if (!peers_shared(peers, peer))
+        return false;
+    memcpy(shared, peer->shared, sizeof peer->shared);
+    return true;
+}
+
+/* The third message proved its sender: a session waits for a first datagram. */
+static void accept(struct peers *peers, struct peer *peer, struct tally_now now,
+                   const struct tally_address *from, const struct datagram *datagram,
+                   const struct tally_hello *hello, struct outbox *out)
+{
+    struct link *link = &peer->link;
+    uint8_t nonce[LINK_NONCE];
+    peer_order_take(&peer->hello, datagram->epoch, datagram->counter);
+    peers->options.secret.draw(peers->options.secret.context, nonce, sizeof nonce);
+    session_init(peers, peer, hello->nonce, nonce, datagram->epoch, &link->next);
+    link->has_next = true;
+    link->next_since = now.mono;
+    link->next_address = *from;
+    if (link->state != LINK_LINKED) {
+        link->address = *from;
+        if (link->state != LINK_ACCEPTED)
+            link_move(link, LINK_ACCEPTED, now);
+        peers_wake(peers, peer, (struct tally_mono){now.mono.ms + LINK_ACCEPT_MS});
+    } else if (peer->wake.ms > now.mono.ms + LINK_ACCEPT_MS) {
+        peers_wake(peers, peer, (struct tally_mono){now.mono.ms + LINK_ACCEPT_MS});
+    }
+    welcome_send(peers, peer, hello->nonce, nonce, out);
+}
+
+static enum tally_drop proof_take(struct peers *peers, struct tally_now now,
+                                  const struct tally_address *from, const struct datagram *datagram,
+                                  const struct tally_hello *hello, size_t size, struct outbox *out)
+{
+    if (!hello->has_cookie || hello->padding.size > 0 || size > HELLO_PROVED_MAX)
+        return TALLY_DROP_MALFORMED;
+    if (!cookie_good(&peers->jar, from, &datagram->sender, hello->nonce, hello->cookie))
+        return TALLY_DROP_STRANGER;
+    struct peer *peer = peers_find(peers, &datagram->sender);
+    enum tally_drop drop = admit(peers, peer, datagram, now);
+    if (drop != TALLY_DROP_NONE)
+        return drop;
+    if (!cookie_pay(&peers->jar, from, now))
+        return TALLY_DROP_BUSY;
+    uint8_t shared[32], key[32];
+    drop = TALLY_DROP_FORGED;
+    if (shared_with(peers, peer, &datagram->sender, shared)) {
+        derive_hello_key(shared, peers->options.network, &datagram->sender, &peers->options.key,
+                         hello->nonce, hello->cookie, key);
+        if (datagram_tag_good(datagram, key))
+            drop = TALLY_DROP_NONE;
+    }
+    if (drop == TALLY_DROP_NONE) {
+        peer = peers_take(peers, &datagram->sender, now);
+        drop = peer == NULL ? TALLY_DROP_BUSY : TALLY_DROP_NONE;
+    }
+    if (drop == TALLY_DROP_NONE) {
+        memcpy(peer->shared, shared, sizeof peer->shared);
+        peer->has_shared = true;
+        accept(peers, peer, now, from, datagram, hello, out);
+    }
+    hash_wipe(shared, sizeof shared);
+    hash_wipe(key, sizeof key);
+    return drop;
+}
+
+enum tally_drop hello_receive(struct peers *peers, struct tally_now now,
+                              const struct tally_address *from, const struct datagram *datagram,
+                              size_t size, struct outbox *out)
+{
+    struct wire_reader r;
+    struct tally_hello hello;
+    wire_reader_init(&r, datagram->body);
+    tally_hello_read(&r, &hello);
+    if (!wire_reader_done(&r))
+        return TALLY_DROP_MALFORMED;
+    if (memcmp(hello.network, peers->options.network, sizeof hello.network) != 0)
+        return TALLY_DROP_FOREIGN;
+    cookie_turn(&peers->jar, &peers->options.secret, now);
+    if (!datagram->tagged)
+        return cookie_answer(peers, from, datagram, &hello, size, out);
+    return proof_take(peers, now, from, datagram, &hello, size, out);
+}

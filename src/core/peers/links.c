@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/peers/links.h"
+
+#include "core/base/bytes.h"
+#include "core/base/fsm.h"
+#include "core/crypto/hash.h"
+#include "core/peers/hello.h"
+
+#include <assert.h>
+
+/* What makes a probe as large as its echo, which tells an address (protocols 2.6). */
+enum { PROBE_PADDING = 21 };
+
+static const fsm_moves moves[] = {
+    [LINK_IDLE] = TO(LINK_GREETING) | TO(LINK_ACCEPTED),
+    [LINK_GREETING] = TO(LINK_PROVING) | TO(LINK_ACCEPTED) | TO(LINK_IDLE),
+    [LINK_PROVING] = TO(LINK_LINKED) | TO(LINK_ACCEPTED) | TO(LINK_IDLE),
+    [LINK_ACCEPTED] = TO(LINK_LINKED) | TO(LINK_IDLE),
+    [LINK_LINKED] = TO(LINK_IDLE),
+};
+
+void link_move(struct link *link, enum link_state state, struct tally_now now)
+{
+    FSM_MOVE(moves, &link->state, state);
+    link->since = now.mono;
+}
+
+static void say(const struct peers *peers, struct tally_now now, enum tally_trace_kind kind,
+                const struct peer *peer)
+{
+    const struct tally_trace_window *trace = &peers->options.trace;
+    struct tally_trace what = {.kind = kind, .peer = &peer->key, .a = peers->links};
+    if (trace->say != NULL)
+        trace->say(trace->context, now, &what);
+}
+
+bool link_room(const struct peers *peers, const struct peer *peer)
+{
+    return peer->link.state == LINK_LINKED || peers->links < peers->options.links_max;
+}
+
+void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struct peers_news *news)
+{
+    struct link *link = &peer->link;
+    assert(link->has_next && link_room(peers, peer));
+    if (link->state != LINK_LINKED) {
+        link_move(link, LINK_LINKED, now);
+        peers->links++;
+    }
+    link->current = link->next;
+    hash_wipe(&link->next, sizeof link->next);
+    link->has_next = false;
+    link->address = link->next_address;
+    link->path = (struct link_path){.tries = 0};
+    link->heard = now.mono;
+    link->interval_ms = TALLY_HEARTBEAT_MS;
+    link->probing = false;
+    link->probe_at = now.mono;
+    bucket_init(&link->bucket, TALLY_LINK_RATE, 2 * TALLY_LINK_RATE, now.mono);
+    backoff_reset(&peer->backoff);
+    peer->last_error = TALLY_DROP_NONE;
+    peer_address_add(peer, &link->address, PEER_SOURCE_LINK, true, now);
+    peers_wake(peers, peer, now.mono);
+    news->linked = peer;
+    say(peers, now, TALLY_TRACE_LINKED, peer);
+}
+
+void link_end(struct peers *peers, struct peer *peer, enum tally_drop why, struct tally_now now,
+              struct peers_news *news)
+{
+    struct link *link = &peer->link;
+    peer->last_error = why;
+    bool linked = link->state == LINK_LINKED;
+    if (link->state != LINK_IDLE)
+        link_move(link, LINK_IDLE, now);
+    hash_wipe(&link->current, sizeof link->current);
+    hash_wipe(&link->next, sizeof link->next);
+    link->has_next = link->probing = false;
+    if (peer->configured && !peers->stopping) {
+        uint64_t at = now.mono.ms + backoff_next(&peer->backoff, &peers->random);
+        if (at < peer->barred_until.ms)
+            at = peer->barred_until.ms;
+        peers_wake(peers, peer, (struct tally_mono){at});
+    } else {
+        peers_wake(peers, peer, TALLY_NEVER);
+    }
+    if (linked) {
+        peers->links--;
+        news->unlinked = peer;
+        say(peers, now, TALLY_TRACE_UNLINKED, peer);
+    }
+}
+
+void peers_judge(struct peers *peers, struct peer *peer, int change, struct tally_now now,
+                 struct peers_news *news)
+{
+    if (peer_judge(peer, change, now) && peer->link.state != LINK_IDLE)
+        link_end(peers, peer, TALLY_DROP_REFUSED, now, news);
+}
+
+/* ---- Sending. ---- */
+
+void parcel_make(struct peers *peers, enum tally_kind kind, struct tally_bytes body, bool tagged,
+                 struct parcel *parcel)
+{
+    struct datagram_draft draft = {
+        .kind = kind,
+        .sender = peers->options.key,
+        .epoch = peers->options.epoch,
+        .counter = peers->counter++,
+        .tagged = tagged,
+        .body = body,
+    };
+    parcel->size = datagram_write(&draft, &peers->options.crypto, parcel->bytes,
+                                  sizeof parcel->bytes, &parcel->tag_at);
+    assert(parcel->size > 0);
+}
+
+void parcel_send(struct peers *peers, struct parcel *parcel, const uint8_t key[32],
+                 const struct tally_address *to, struct outbox *out)
+{
+    if (parcel->tag_at != 0)
+        datagram_tag(key, parcel->bytes, parcel->size, parcel->tag_at);
+    outbox_send(out, to, bytes_of(parcel->bytes, parcel->size));
+    peers->datagrams_out++;
+    peers->bytes_out += parcel->size;
+}
+
+void peers_send(struct peers *peers, const struct peer *peer, struct parcel *parcel,
+                struct outbox *out)
+{
+    const struct link *link = &peer->link;
+    if (link->state == LINK_LINKED)
+        parcel_send(peers, parcel, link->current.send_key, &link->address, out);
+}
+
+void peers_send_all(struct peers *peers, const struct peer *except, struct parcel *parcel,
+                    struct outbox *out)
+{
+    for (size_t i = 0; i < peers->capacity; i++)
+        if (peers->list[i].used && &peers->list[i] != except)
+            peers_send(peers, &peers->list[i], parcel, out);
+}
+
+/* A probe with room for its echo, which tells an address and so is the larger of the two. */
+static void probe_make(struct peers *peers, const uint8_t nonce[LINK_PROBE_NONCE],
+                       struct parcel *parcel)
+{
+    static const uint8_t padding[PROBE_PADDING];
+    struct tally_probe probe = {.padding = bytes_of(padding, sizeof padding)};
+    memcpy(probe.nonce, nonce, sizeof probe.nonce);
+    uint8_t body[64];
+    struct wire_writer w;
+    wire_writer_init(&w, body, sizeof body);
+    tally_probe_write(&probe, &w);
+    parcel_make(peers, TALLY_KIND_PROBE, wire_writer_bytes(&w), true, parcel);
+}
+
+static void draw(const struct peers *peers, uint8_t *bytes, size_t size)
+{
+    peers->options.secret.draw(peers->options.secret.context, bytes, size);
+}
+
+/* ---- Opening: checks 3, 5 and 6. ---- */
+
+/*
+ * A good tag came from an address that is not the link's: the peer moved, or somebody replays.
+ * A probe tells; until it is echoed no more bytes go there than came from there.
+ */
+static void path_seen(struct peers *peers, struct peer *peer, struct tally_now now,
+                      const struct tally_address *from, size_t size, struct outbox *out)
+{
+    struct link_path *path = &peer->link.path;
+    uint64_t waited = now.mono.ms - path->probed.ms;
+    if (path->tries > 0 && waited < LINK_PATH_MS && !address_equal(&path->address, from))
+        return;
+    if (path->tries == 0 || !address_equal(&path->address, from) || waited >= LINK_PATH_REST_MS)
+        *path = (struct link_path){.address = *from};
+    path->credit += size;
+    if (path->tries == LINK_PATH_TRIES || (path->tries > 0 && waited < LINK_PATH_MS))
+        return;
+    struct parcel parcel;
+    draw(peers, path->nonce, sizeof path->nonce);
+    probe_make(peers, path->nonce, &parcel);
+    path->tries++;
+    path->probed = now.mono;
+    if (parcel.size > path->credit)
+        return;
+    path->credit -= parcel.size;
+    parcel_send(peers, &parcel, peer->link.current.send_key, from, out);
+}
+
+/* Whether the datagram is new to the session and its tag good; REPLAYED, STALE or FORGED. */
+static enum tally_drop session_open(const struct session *session, const struct datagram *datagram)
+{
+    if (datagram->epoch != session->epoch)
+        return TALLY_DROP_STALE;
+    if (!replay_fresh(&session->window, datagram->counter))
+        return TALLY_DROP_REPLAYED;
+    return datagram_tag_good(datagram, session->receive_key) ? TALLY_DROP_NONE : TALLY_DROP_FORGED;
+}
+
+enum tally_drop link_open(struct peers *peers, struct peer *peer, struct tally_now now,
+                          const struct tally_address *from, const struct datagram *datagram,
+                          size_t size, struct peers_news *news, struct outbox *out)
+{
+    struct link *link = &peer->link;
+    enum tally_drop drop = TALLY_DROP_STRANGER;
+    if (link->state == LINK_LINKED)
+        drop = session_open(&link->current, datagram);
+    if (drop == TALLY_DROP_NONE) {
+        replay_take(&link->current.window, datagram->counter);
+    } else {
+        if (!link->has_next)
+            return drop;
+        drop = session_open(&link->next, datagram);
+        if (drop == TALLY_DROP_NONE && !link_room(peers, peer))
+            drop = TALLY_DROP_BUSY;
+        if (drop != TALLY_DROP_NONE)
+            return drop;
+        replay_take(&link->next.window, datagram->counter);
+        link_up(peers, peer, now, news);
+    }
+    if (!bucket_take(&link->bucket, now.mono))
+        return TALLY_DROP_BUSY;
+    link->heard = now.mono;
+    if (!address_equal(from, &link->address))
+        path_seen(peers, peer, now, from, size, out);
+    return TALLY_DROP_NONE;
+}
+
+/* ---- Probe, echo, goodbye. ---- */
+
+enum tally_drop link_on_probe(struct peers *peers, struct peer *peer,
+                              const struct tally_address *from, const struct datagram *datagram,
+                              struct outbox *out)
+{
+    struct wire_reader r;
+    struct tally_probe probe;
+    wire_reader_init(&r, datagram->body);
+    tally_probe_read(&r, &probe);
+    if (!wire_reader_done(&r))
+        return TALLY_DROP_MALFORMED;
+    if (probe.padding.size < PROBE_PADDING)
+        return TALLY_DROP_UNPROVED;
+    struct tally_echo echo = {.delay_ms = 0};
+    memcpy(echo.nonce, probe.nonce, sizeof echo.nonce);
+    echo.observed = *from;
+    uint8_t body[64];
+    struct wire_writer w;
+    wire_writer_init(&w, body, sizeof body);
+    tally_echo_write(&echo, &w);
+    struct parcel parcel;
+    parcel_make(peers, TALLY_KIND_ECHO, wire_writer_bytes(&w), true, &parcel);
+    /* A probe of our path to it answers there: that is what proves the way back. */
+    peers_send(peers, peer, &parcel, out);
+    return TALLY_DROP_NONE;
+}
+
+/* Microseconds from the wall clock where both clocks agree, else the milliseconds of the other:
+   the wall clock may have been set in between. At least 1, since 0 is "unknown". */
+static uint32_t round_trip(struct tally_now sent, struct tally_now now)
+{
+    uint64_t coarse = (now.mono.ms - sent.mono.ms) * 1000;
+    int64_t fine = now.wall.us - sent.wall.us;
+    uint64_t us = coarse;
+    if (fine > 0 && (uint64_t)fine + 1000 >= coarse && (uint64_t)fine <= coarse + 1000)
+        us = (uint64_t)fine;
+    return us == 0 ? 1 : us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
+}
+
+enum tally_drop link_on_echo(struct peer *peer, struct tally_now now,
+                             const struct tally_address *from, const struct datagram *datagram)
+{
+    struct wire_reader r;
+    struct tally_echo echo;
+    wire_reader_init(&r, datagram->body);
+    tally_echo_read(&r, &echo);
+    if (!wire_reader_done(&r))
+        return TALLY_DROP_MALFORMED;
+    struct link *link = &peer->link;
+    struct link_path *path = &link->path;
+    if (path->tries > 0 && address_equal(&path->address, from) &&
+        memcmp(path->nonce, echo.nonce, sizeof path->nonce) == 0) {
+        link->address = *from;
+        *path = (struct link_path){.tries = 0};
+        peer_address_add(peer, from, PEER_SOURCE_LINK, true, now);
+        return TALLY_DROP_NONE;
+    }
+    if (!link->probing || memcmp(link->probe_nonce, echo.nonce, sizeof echo.nonce) != 0)
+        return TALLY_DROP_UNASKED;
+    link->probing = false;
+    uint32_t sample = round_trip(link->probe_sent, now);
+    peer->rtt_us =
+        peer->rtt_us == 0 ? sample : (uint32_t)(((uint64_t)peer->rtt_us * 7 + sample) / 8);
+    return TALLY_DROP_NONE;
+}
+
+enum tally_drop link_on_goodbye(struct peers *peers, struct peer *peer, struct tally_now now,
+                                const struct datagram *datagram, struct peers_news *news)
+{
+    struct wire_reader r;
+    struct tally_goodbye goodbye;
+    wire_reader_init(&r, datagram->body);
+    tally_goodbye_read(&r, &goodbye);
+    if (!wire_reader_done(&r))
+        return TALLY_DROP_MALFORMED;
+    link_end(peers, peer, TALLY_DROP_NONE, now, news);
+    return TALLY_DROP_NONE;
+}
+
+/* ---- Time. ---- */
+
+struct tally_mono peers_deadline(const struct peers *peers)
+{
+    return peers->wake;
+}
+
+/* How long a link may be silent: three of the peer's intervals, at least LINK_QUIET_MS. The peer
+   tells its interval, so a bound of ours holds what it can ask for. */
+static uint64_t silence_of(const struct link *link)
+{
+    uint64_t silence = 3 * (uint64_t)link->interval_ms;
+    if (silence < LINK_QUIET_MS)
+        return LINK_QUIET_MS;
+    return silence < TALLY_LINK_SILENCE_MS ? silence : TALLY_LINK_SILENCE_MS;
+}
+
+static void probe(struct peers *peers, struct peer *peer, struct tally_now now, struct outbox *out)
+{
+    struct link *link = &peer->link;
+    struct parcel parcel;
+    draw(peers, link->probe_nonce, sizeof link->probe_nonce);
+    probe_make(peers, link->probe_nonce, &parcel);
+    peers_send(peers, peer, &parcel, out);
+    link->probe_sent = now;
+    /* After two missed heartbeats ask again soon: one lost echo is no death. */
+    bool quiet = link->probing && now.mono.ms - link->heard.ms >= 2 * (uint64_t)link->interval_ms;
+    link->probing = true;
+    link->probe_at.ms =
+        now.mono.ms + (quiet ? LINK_ANSWER_MS : random_jitter(&peers->random, LINK_PROBE_MS, 20));
+}
+
+static void linked_tick(struct peers *peers, struct peer *peer, struct tally_now now,
+                        struct peers_news *news, struct outbox *out)
+{
+    struct link *link = &peer->link;
+    uint64_t silent_at = link->heard.ms + silence_of(link);
+    uint64_t missed_at = link->heard.ms + 2 * (uint64_t)link->interval_ms;
+    if (now.mono.ms >= silent_at) {
+        link_end(peers, peer, TALLY_DROP_SILENT, now, news);
+        return;
+    }
+    if (link->has_next && now.mono.ms - link->next_since.ms >= LINK_ACCEPT_MS) {
+        hash_wipe(&link->next, sizeof link->next);
+        link->has_next = false;
+    }
+    bool asked = link->probing && link->probe_sent.mono.ms >= missed_at;
+    if (now.mono.ms >= link->probe_at.ms || (now.mono.ms >= missed_at && !asked))
+        probe(peers, peer, now, out);
+    uint64_t wake = link->probe_at.ms < silent_at ? link->probe_at.ms : silent_at;
+    if (now.mono.ms < missed_at && missed_at < wake)
+        wake = missed_at;
+    if (link->has_next && link->next_since.ms + LINK_ACCEPT_MS < wake)
+        wake = link->next_since.ms + LINK_ACCEPT_MS;
+    peers_wake(peers, peer, (struct tally_mono){wake});
+}
+
+static void peer_tick(struct peers *peers, struct peer *peer, struct tally_now now,
+                      struct peers_news *news, struct outbox *out)
+{
+    switch (peer->link.state) {
+    case LINK_IDLE:
+        if (!peer->configured || peers->stopping)
+            peers_wake(peers, peer, TALLY_NEVER);
+        else if (link_room(peers, peer) && !peer_barred(peer, now))
+            hello_start(peers, peer, now, out);
+        else
+            peers_wake(
+                peers, peer,
+                (struct tally_mono){now.mono.ms + backoff_next(&peer->backoff, &peers->random)});
+        return;
+    case LINK_GREETING:
+    case LINK_PROVING:
+    case LINK_ACCEPTED:
+        link_end(peers, peer, TALLY_DROP_SILENT, now, news);
+        return;
+    case LINK_LINKED:
+        linked_tick(peers, peer, now, news, out);
+        return;
+    }
+}
+
+void peers_tick(struct peers *peers, struct tally_now now, struct peers_ended *ended,
+                struct outbox *out)
+{
+    struct tally_mono wake = TALLY_NEVER;
+    ended->count = 0;
+    if (now.mono.ms < peers->wake.ms)
+        return;
+    for (size_t i = 0; i < peers->capacity; i++) {
+        struct peer *peer = &peers->list[i];
+        bool room = ended->count < PEERS_ENDED_MAX && outbox_room(out, 1, TALLY_DATAGRAM_MAX);
+        if (peer->used && room && peer->wake.ms <= now.mono.ms) {
+            struct peers_news news = {.linked = NULL};
+            peer_tick(peers, peer, now, &news, out);
+            if (news.unlinked != NULL)
+                ended->list[ended->count++] = news.unlinked;
+        }
+        if (peer->used && peer->wake.ms < wake.ms)
+            wake = peer->wake;
+    }
+    peers->wake = wake;
+}
+
+void peers_stop(struct peers *peers, struct tally_now now, struct outbox *out)
+{
+    peers->stopping = true;
+    uint8_t body[16];
+    struct tally_goodbye goodbye = {.reason = 0};
+    struct wire_writer w;
+    wire_writer_init(&w, body, sizeof body);
+    tally_goodbye_write(&goodbye, &w);
+    struct parcel parcel;
+    parcel_make(peers, TALLY_KIND_GOODBYE, wire_writer_bytes(&w), true, &parcel);
+    peers_send_all(peers, NULL, &parcel, out);
+    for (size_t i = 0; i < peers->capacity; i++) {
+        struct peers_news news = {.linked = NULL};
+        if (peers->list[i].used)
+            link_end(peers, &peers->list[i], TALLY_DROP_NONE, now, &news);
+    }
+}
