@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/gossip/announce.h"
+
+#include "core/base/bytes.h"
+#include "core/crypto/hash.h"
+#include "core/gossip/note_fit.h"
+#include "core/wire/derive.h"
+#include "tally/log.h"
+
+bool announce_new(struct announce *announce, const struct tally_ledger *ledger, size_t seen_max,
+                  const uint8_t hash_key[16], struct tally_now now)
+{
+    *announce = (struct announce){.ledger = *ledger, .next = TALLY_NEVER};
+    memcpy(announce->hash_key, hash_key, sizeof announce->hash_key);
+    /* A token is half an announce, because buckets count whole tokens a second. */
+    for (size_t i = 0; i < ANNOUNCE_ORIGINS; i++)
+        bucket_init(&announce->origins[i], ANNOUNCE_PER_MIN * 2 / 60, ANNOUNCE_PER_MIN * 2,
+                    now.mono);
+    return seen_new(&announce->seen, seen_max, hash_key, now);
+}
+
+void announce_free(struct announce *announce)
+{
+    seen_free(&announce->seen);
+    hash_wipe(announce, sizeof *announce);
+}
+
+/* ---- Sending. ---- */
+
+static struct tally_mono due_at(const struct head *head)
+{
+    return (struct tally_mono){
+        head->announced_at.ms == 0 ? 0 : head->announced_at.ms + TALLY_ANNOUNCE_MS};
+}
+
+void announce_sealed(struct announce *announce, const struct head *head, struct tally_now now)
+{
+    struct tally_mono at = due_at(head);
+    if (at.ms < now.mono.ms)
+        at = now.mono;
+    if (at.ms < announce->next.ms)
+        announce->next = at;
+}
+
+struct tally_mono announce_deadline(const struct announce *announce)
+{
+    return announce->next;
+}
+
+static void announce_send(const struct announce *announce, const struct head *head,
+                          struct tally_now now, struct peers *peers, struct outbox *out)
+{
+    uint8_t note[NOTE_STORED_MAX], fitted[TALLY_CHECKPOINT_MAX], body[TALLY_SIGNED_BODY_MAX];
+    size_t size =
+        announce->ledger.checkpoint(announce->ledger.context, &head->origin, note, sizeof note);
+    size = note_fit(bytes_of(note, size), fitted, sizeof fitted);
+    if (size == 0)
+        return;
+    struct tally_announce message = {
+        .wall_ms = now.wall.us < 0 ? 0 : (uint64_t)now.wall.us / 1000,
+        .log_key = head->issuer,
+        .checkpoint = bytes_of(fitted, size),
+        .size_from = head->announced,
+        .size_to = head->size,
+    };
+    memcpy(message.name_space, head->name_space, HEADS_TAG);
+    struct wire_writer w;
+    struct parcel parcel;
+    wire_writer_init(&w, body, sizeof body);
+    tally_announce_write(&message, &w);
+    parcel_make(peers, TALLY_KIND_ANNOUNCE, wire_writer_bytes(&w), true, &parcel);
+    peers_send_all(peers, NULL, &parcel, out);
+    struct tally_trace what = {
+        .kind = TALLY_TRACE_ANNOUNCED, .peer = &head->issuer, .a = head->size};
+    const struct tally_trace_window *trace = &peers->options.trace;
+    if (trace->say != NULL)
+        trace->say(trace->context, now, &what);
+}
+
+void announce_tick(struct announce *announce, struct tally_now now, struct heads *heads,
+                   struct peers *peers, struct outbox *out)
+{
+    if (now.mono.ms < announce->next.ms)
+        return;
+    announce->next = TALLY_NEVER;
+    for (size_t i = 0; i < heads->count; i++) {
+        struct head *head = &heads->list[i];
+        if (!head->own || head->size <= head->announced)
+            continue;
+        struct tally_mono at = due_at(head);
+        bool room = outbox_room(out, peers->links, (size_t)peers->links * TALLY_DATAGRAM_MAX);
+        if (at.ms <= now.mono.ms && room) {
+            announce_send(announce, head, now, peers, out);
+            heads_announced(heads, head, now);
+        } else if (at.ms < announce->next.ms) {
+            announce->next.ms = at.ms > now.mono.ms ? at.ms : now.mono.ms;
+        }
+    }
+}
+
+/* ---- Receiving. ---- */
+
+/* What an announce says, in one piece: the message and the checkpoint in it. */
+struct claim {
+    struct tally_announce message;
+    struct tally_note note;
+    struct tally_checkpoint checkpoint;
+    struct tally_bytes name_space;
+    struct tally_hash origin;
+};
+
+/* Everything that can be judged without a signature: form, and that log key, namespace, sender and
+   sizes fit the origin. The tag of a namespace is a hash of the network and the name. */
+static enum tally_drop claim_read(const struct datagram *datagram, const uint8_t network[8],
+                                  struct claim *claim)
+{
+    struct wire_reader r;
+    wire_reader_init(&r, datagram->body);
+    tally_announce_read(&r, &claim->message);
+    if (!wire_reader_done(&r) ||
+        tally_note_read(claim->message.checkpoint, &claim->note) != TALLY_DROP_NONE ||
+        tally_checkpoint_read(claim->note.text, &claim->checkpoint) != TALLY_DROP_NONE)
+        return TALLY_DROP_MALFORMED;
+    const struct tally_announce *message = &claim->message;
+    if (message->size_to != claim->checkpoint.size || message->size_from > message->size_to ||
+        message->size_to == 0)
+        return TALLY_DROP_MALFORMED;
+    struct tally_key issuer;
+    if (!tally_origin_read(claim->checkpoint.origin, &issuer, &claim->name_space))
+        return TALLY_DROP_KEY;
+    uint8_t tag[HEADS_TAG];
+    derive_namespace_tag(network, claim->name_space, tag);
+    if (!key_equal(&issuer, &datagram->sender) || !key_equal(&issuer, &message->log_key) ||
+        memcmp(tag, message->name_space, sizeof tag) != 0)
+        return TALLY_DROP_KEY;
+    tally_origin_hash(claim->checkpoint.origin, &claim->origin);
+    return TALLY_DROP_NONE;
+}
+
+/* Checks 9 and 10: smaller is stale, equal is known; an issuer may not speak too often. */
+static enum tally_drop claim_wanted(const struct head *ours, const struct claim *claim)
+{
+    switch (head_compare(ours, claim->checkpoint.size, &claim->checkpoint.root)) {
+    case HEAD_SAME:
+        return TALLY_DROP_SEEN;
+    case HEAD_BEHIND:
+        return TALLY_DROP_STALE;
+    case HEAD_AHEAD:
+    case HEAD_SPLIT:
+        break;
+    }
+    return TALLY_DROP_NONE;
+}
+
+static struct bucket *origin_bucket(struct announce *announce, const struct tally_key *sender)
+{
+    uint64_t hash = hash_siphash(announce->hash_key, bytes_of(sender->bytes, 32));
+    return &announce->origins[hash % ANNOUNCE_ORIGINS];
+}
+
+/* Both signatures: the identity's over the datagram, the log's over the checkpoint. */
+static enum tally_drop claim_verify(struct verifier *verifier, struct tally_now now,
+                                    const struct datagram *datagram, const struct claim *claim)
+{
+    enum tally_drop drop = verifier_datagram(verifier, now, datagram);
+    if (drop != TALLY_DROP_NONE)
+        return drop;
+    if (!verifier_pay(verifier, now))
+        return TALLY_DROP_BUSY;
+    struct tally_checkpoint checkpoint;
+    return tally_checkpoint_open(claim->message.checkpoint, NULL, &verifier->crypto, &checkpoint);
+}
+
+static void relay(struct peers *peers, const struct peer *from, const struct tally_key *issuer,
+                  unsigned hops, struct tally_bytes record, struct outbox *out)
+{
+    if (hops > ANNOUNCE_HOPS_MAX || peers->links < 2)
+        return;
+    struct tally_relay message = {.hops = (uint8_t)hops, .class = 0, .record = record};
+    uint8_t body[TALLY_DATAGRAM_MAX];
+    struct wire_writer w;
+    struct parcel parcel;
+    wire_writer_init(&w, body, sizeof body);
+    tally_relay_write(&message, &w);
+    parcel_make(peers, TALLY_KIND_RELAY, wire_writer_bytes(&w), true, &parcel);
+    for (size_t i = 0; i < peers->capacity; i++) {
+        const struct peer *peer = &peers->list[i];
+        if (peer->used && peer != from && !key_equal(&peer->key, issuer))
+            peers_send(peers, peer, &parcel, out);
+    }
+}
+
+enum tally_drop announce_receive(struct announce *announce, struct heads *heads,
+                                 struct verifier *verifier, struct peers *peers,
+                                 const struct peer *from, struct tally_now now, unsigned hops,
+                                 const struct datagram *datagram, struct announce_news *news,
+                                 struct outbox *out)
+{
+    struct claim claim;
+    uint8_t record[TALLY_RECORD_MAX], id[SEEN_ID];
+    *news = (struct announce_news){.any = false};
+    if (key_equal(&datagram->sender, &peers->options.key))
+        return TALLY_DROP_SELF;
+    struct tally_bytes bytes = datagram_record(datagram, record, sizeof record);
+    if (bytes.size == 0)
+        return TALLY_DROP_MALFORMED;
+    datagram_record_id(bytes, id);
+    if (seen_find(&announce->seen, now, id))
+        return TALLY_DROP_SEEN;
+    enum tally_drop drop = claim_read(datagram, peers->options.network, &claim);
+    if (drop != TALLY_DROP_NONE)
+        return drop;
+    const struct head *ours = heads_find(heads, &claim.origin);
+    struct bucket *bucket = origin_bucket(announce, &datagram->sender);
+    drop = claim_wanted(ours, &claim);
+    if (drop == TALLY_DROP_NONE && !bucket_has(bucket, now.mono))
+        drop = TALLY_DROP_BUSY;
+    if (drop == TALLY_DROP_NONE)
+        drop = verifier_time(now, claim.message.wall_ms);
+    if (drop == TALLY_DROP_NONE)
+        drop = claim_verify(verifier, now, datagram, &claim);
+    if (drop != TALLY_DROP_NONE)
+        return drop;
+    /* Only now does it cost its issuer anything: whoever brings a record may have made it up. */
+    (void)bucket_take(bucket, now.mono);
+    (void)bucket_take(bucket, now.mono);
+    seen_put(&announce->seen, now, id);
+    if (ours != NULL)
+        heads_claim(heads, ours, claim.checkpoint.size);
+    *news = (struct announce_news){
+        .any = true,
+        .relation = head_compare(ours, claim.checkpoint.size, &claim.checkpoint.root),
+        .ours = ours,
+        .issuer = datagram->sender,
+        .origin = claim.origin,
+        .origin_text = claim.checkpoint.origin,
+        .name_space = claim.name_space,
+        .size = claim.checkpoint.size,
+        .root = claim.checkpoint.root,
+        .note = claim.message.checkpoint,
+    };
+    relay(peers, from, &datagram->sender, hops + 1, bytes, out);
+    return TALLY_DROP_NONE;
+}

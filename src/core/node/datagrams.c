@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/node/datagrams.h"
+
+#include "core/base/bytes.h"
+#include "core/peers/hello.h"
+
+#include <assert.h>
+
+/* What a handler is called with; one struct, so that the table below has one type. */
+struct arrival {
+    struct tally_now now;
+    const struct tally_address *address;
+    size_t size;
+    const struct datagram *datagram;
+    struct peer *peer; /* NULL for hello, cookie and welcome. */
+    struct datagrams_news *news;
+    struct outbox *out;
+};
+
+typedef enum tally_drop handler(struct datagrams *datagrams, const struct arrival *arrival);
+
+bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *options,
+                   struct tally_now now)
+{
+    size_t logs_max = options->logs_max == 0 ? TALLY_LOGS_MAX : options->logs_max;
+    size_t seen_max = options->seen_max == 0 ? TALLY_SEEN_MAX : options->seen_max;
+    uint8_t keys[2][16];
+    *datagrams = (struct datagrams){.datagrams_in = 0};
+    const struct tally_secret *secret = &options->peers.secret;
+    secret->draw(secret->context, &keys[0][0], sizeof keys);
+    if (!peers_new(&datagrams->peers, &options->peers, now))
+        return false;
+    if (!heads_new(&datagrams->heads, logs_max, keys[0]))
+        goto no_heads;
+    if (!announce_new(&datagrams->announce, &options->ledger, seen_max, keys[1], now))
+        goto no_announce;
+    heartbeat_init(&datagrams->heartbeat, &options->ledger, options->peers.seed ^ UINT32_MAX);
+    verifier_init(&datagrams->verifier, &options->peers.crypto, now);
+    bucket_init(&datagrams->tags, TALLY_TAG_RATE, TALLY_TAG_RATE, now.mono);
+    return true;
+
+no_announce:
+    heads_free(&datagrams->heads);
+no_heads:
+    peers_free(&datagrams->peers);
+    return false;
+}
+
+void datagrams_free(struct datagrams *datagrams)
+{
+    announce_free(&datagrams->announce);
+    heads_free(&datagrams->heads);
+    peers_free(&datagrams->peers);
+}
+
+bool datagrams_head(struct datagrams *datagrams, struct tally_now now, const struct head *head,
+                    bool sealed)
+{
+    if (!heads_set(&datagrams->heads, now, head))
+        return false;
+    const struct heads *heads = &datagrams->heads;
+    const struct head *held = heads_find(heads, &head->origin);
+    if (head->own && sealed)
+        announce_sealed(&datagrams->announce, held, now);
+    else if (head->own)
+        heads_announced(&datagrams->heads, held, now);
+    /* Greetings tell the namespaces we follow: here, those of which we hold a log. */
+    if (datagrams->peers.follow_count != heads->set_count) {
+        uint8_t tags[TALLY_NAMESPACES_MAX][8];
+        for (size_t i = 0; i < heads->set_count; i++)
+            memcpy(tags[i], heads->sets[i].name_space, sizeof tags[i]);
+        peers_follow(&datagrams->peers, (const uint8_t(*)[8])tags, heads->set_count);
+    }
+    return true;
+}
+
+/* ---- By kind. ---- */
+
+static enum tally_drop on_hello(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    return hello_receive(&datagrams->peers, arrival->now, arrival->address, arrival->datagram,
+                         arrival->size, arrival->out);
+}
+
+static enum tally_drop on_cookie(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    return hello_on_cookie(&datagrams->peers, arrival->now, arrival->address, arrival->datagram,
+                           arrival->out);
+}
+
+static enum tally_drop on_welcome(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    return hello_on_welcome(&datagrams->peers, arrival->now, arrival->address, arrival->datagram,
+                            &arrival->news->links);
+}
+
+static enum tally_drop on_probe(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    return link_on_probe(&datagrams->peers, arrival->peer, arrival->address, arrival->datagram,
+                         arrival->out);
+}
+
+static enum tally_drop on_echo(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    return link_on_echo(arrival->peer, arrival->now, arrival->address, arrival->datagram);
+}
+
+static enum tally_drop on_goodbye(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    return link_on_goodbye(&datagrams->peers, arrival->peer, arrival->now, arrival->datagram,
+                           &arrival->news->links);
+}
+
+static enum tally_drop on_yours(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    enum tally_drop drop = yours_receive(&datagrams->heads, &datagrams->peers.options.key,
+                                         arrival->datagram, &arrival->news->yours);
+    arrival->news->has_yours = drop == TALLY_DROP_NONE;
+    return drop;
+}
+
+static void say(const struct datagrams *datagrams, const struct arrival *arrival,
+                enum tally_trace_kind kind, enum tally_drop drop, uint64_t a)
+{
+    const struct tally_trace_window *trace = &datagrams->peers.options.trace;
+    struct tally_trace what = {.kind = kind, .drop = drop, .a = a};
+    if (arrival->peer != NULL)
+        what.peer = &arrival->peer->key;
+    if (trace->say != NULL)
+        trace->say(trace->context, arrival->now, &what);
+}
+
+/* A signature that its bringer should have checked, behind a good tag: no accident. */
+static void judge_forgery(struct datagrams *datagrams, const struct arrival *arrival,
+                          enum tally_drop drop)
+{
+    if (drop == TALLY_DROP_FORGED)
+        peers_judge(&datagrams->peers, arrival->peer, -100, arrival->now, &arrival->news->links);
+}
+
+static enum tally_drop on_heartbeat(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    enum tally_drop audit_drop;
+    struct heartbeat_news *news = &arrival->news->heartbeat;
+    enum tally_drop drop = heartbeat_receive(&datagrams->heads, &datagrams->verifier, arrival->peer,
+                                             arrival->now, arrival->datagram, news, &audit_drop);
+    arrival->news->has_heartbeat = drop == TALLY_DROP_NONE;
+    if (drop == TALLY_DROP_NONE)
+        say(datagrams, arrival, TALLY_TRACE_HEARTBEAT, drop, news->log_count);
+    if (audit_drop != TALLY_DROP_NONE)
+        datagrams->drops[audit_drop]++;
+    judge_forgery(datagrams, arrival, drop);
+    judge_forgery(datagrams, arrival, audit_drop);
+    return drop;
+}
+
+static enum tally_drop announce_take(struct datagrams *datagrams, const struct arrival *arrival,
+                                     unsigned hops, const struct datagram *datagram)
+{
+    enum tally_drop drop = announce_receive(
+        &datagrams->announce, &datagrams->heads, &datagrams->verifier, &datagrams->peers,
+        arrival->peer, arrival->now, hops, datagram, &arrival->news->announce, arrival->out);
+    arrival->news->has_announce = drop == TALLY_DROP_NONE;
+    if (drop == TALLY_DROP_NONE)
+        (void)peer_judge(arrival->peer, 1, arrival->now);
+    judge_forgery(datagrams, arrival, drop);
+    return drop;
+}
+
+static enum tally_drop on_announce(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    return announce_take(datagrams, arrival, 0, arrival->datagram);
+}
+
+static enum tally_drop on_relay(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    struct wire_reader r;
+    struct tally_relay relay;
+    struct datagram inner;
+    wire_reader_init(&r, arrival->datagram->body);
+    tally_relay_read(&r, &relay);
+    if (!wire_reader_done(&r))
+        return TALLY_DROP_MALFORMED;
+    enum tally_drop drop = datagram_read_record(relay.record, &inner);
+    if (drop != TALLY_DROP_NONE)
+        return drop;
+    if (inner.kind != TALLY_KIND_ANNOUNCE)
+        return TALLY_DROP_UNKNOWN;
+    return announce_take(datagrams, arrival, (unsigned)relay.hops, &inner);
+}
+
+static handler *const greetings[] = {
+    [TALLY_KIND_HELLO] = on_hello,
+    [TALLY_KIND_COOKIE] = on_cookie,
+    [TALLY_KIND_WELCOME] = on_welcome,
+};
+
+static handler *const handlers[] = {
+    [TALLY_KIND_PROBE] = on_probe,         [TALLY_KIND_ECHO] = on_echo,
+    [TALLY_KIND_YOURS] = on_yours,         [TALLY_KIND_GOODBYE] = on_goodbye,
+    [TALLY_KIND_HEARTBEAT] = on_heartbeat, [TALLY_KIND_ANNOUNCE] = on_announce,
+    [TALLY_KIND_RELAY] = on_relay,
+};
+
+static handler *handler_of(handler *const *table, size_t count, unsigned kind)
+{
+    return kind < count ? table[kind] : NULL;
+}
+
+#define HANDLER(table, kind) handler_of(table, sizeof(table) / sizeof *(table), (kind))
+
+/* ---- Checks 1 to 6, then the handler, which goes on from 7. ---- */
+
+static enum tally_drop dispatch(struct datagrams *datagrams, struct arrival *arrival)
+{
+    const struct datagram *datagram = arrival->datagram;
+    struct peers *peers = &datagrams->peers;
+    if (key_equal(&datagram->sender, &peers->options.key))
+        return TALLY_DROP_SELF;
+    handler *greeting = HANDLER(greetings, datagram->kind);
+    if (greeting != NULL)
+        return greeting(datagrams, arrival);
+    handler *handle = HANDLER(handlers, datagram->kind);
+    if (handle == NULL)
+        return TALLY_DROP_UNKNOWN;
+    if (!datagram->tagged)
+        return TALLY_DROP_MALFORMED;
+    struct peer *peer = peers_find(peers, &datagram->sender);
+    if (peer == NULL)
+        return TALLY_DROP_STRANGER;
+    if (!bucket_take(&datagrams->tags, arrival->now.mono))
+        return TALLY_DROP_BUSY;
+    enum tally_drop drop = link_open(peers, peer, arrival->now, arrival->address, datagram,
+                                     arrival->size, &arrival->news->links, arrival->out);
+    if (drop != TALLY_DROP_NONE)
+        return drop;
+    arrival->peer = arrival->news->from = peer;
+    return handle(datagrams, arrival);
+}
+
+enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now now,
+                                  const struct tally_event *event, struct datagrams_news *news,
+                                  struct outbox *out)
+{
+    assert(event->kind == TALLY_EVENT_DATAGRAM);
+    struct tally_bytes bytes = event->datagram.bytes;
+    struct datagram datagram;
+    struct arrival arrival = {
+        .now = now,
+        .address = &event->datagram.from,
+        .size = bytes.size,
+        .datagram = &datagram,
+        .news = news,
+        .out = out,
+    };
+    news->from = NULL;
+    news->links = (struct peers_news){.linked = NULL};
+    news->has_heartbeat = news->has_announce = news->has_yours = false;
+    datagrams->datagrams_in++;
+    datagrams->bytes_in += bytes.size;
+    enum tally_drop drop = datagram_read(bytes, &datagram);
+    unsigned kind = drop == TALLY_DROP_NONE ? datagram.kind : 0;
+    if (drop == TALLY_DROP_NONE)
+        drop = dispatch(datagrams, &arrival);
+    if (news->links.linked != NULL) {
+        /* Also the first datagram, with which the other side sees that the link is up. */
+        yours_send(&datagrams->heads, &datagrams->peers, news->links.linked, out);
+        heartbeat_hurry(&datagrams->heartbeat, now);
+    }
+    if (drop != TALLY_DROP_NONE) {
+        datagrams->drops[drop]++;
+        say(datagrams, &arrival, TALLY_TRACE_DROPPED, drop, kind);
+    }
+    return drop;
+}
+
+/* ---- Time and questions. ---- */
+
+static struct tally_mono earlier(struct tally_mono a, struct tally_mono b)
+{
+    return a.ms < b.ms ? a : b;
+}
+
+struct tally_mono datagrams_deadline(const struct datagrams *datagrams)
+{
+    struct tally_mono heartbeat = heartbeat_deadline(&datagrams->heartbeat);
+    struct tally_mono announce = announce_deadline(&datagrams->announce);
+    return earlier(peers_deadline(&datagrams->peers), earlier(heartbeat, announce));
+}
+
+void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct peers_ended *ended,
+                    struct outbox *out)
+{
+    peers_tick(&datagrams->peers, now, ended, out);
+    announce_tick(&datagrams->announce, now, &datagrams->heads, &datagrams->peers, out);
+    heartbeat_tick(&datagrams->heartbeat, now, &datagrams->heads, &datagrams->peers, out);
+}
+
+void datagrams_judge(struct datagrams *datagrams, struct peer *peer, int change,
+                     struct tally_now now, struct peers_news *news)
+{
+    peers_judge(&datagrams->peers, peer, change, now, news);
+}
+
+void datagrams_status(const struct datagrams *datagrams, struct tally_node_status *status)
+{
+    status->links = datagrams->peers.links;
+    status->peers = datagrams->peers.count;
+    status->clock_offset_us = peers_clock_offset(&datagrams->peers);
+    for (size_t i = 0; i < TALLY_DROP_COUNT; i++)
+        status->drops[i] += datagrams->drops[i];
+    status->datagrams_in = datagrams->datagrams_in;
+    status->bytes_in = datagrams->bytes_in;
+    status->datagrams_out = datagrams->peers.datagrams_out;
+    status->bytes_out = datagrams->peers.bytes_out;
+}
+
+bool datagrams_holds(const struct datagrams *datagrams)
+{
+    return peers_holds(&datagrams->peers) && heads_holds(&datagrams->heads);
+}
