@@ -88,7 +88,9 @@ void announce_tick(struct announce *announce, struct tally_now now, struct heads
         if (!head->own || head->size <= head->announced)
             continue;
         struct tally_mono at = due_at(head);
-        bool room = outbox_room(out, peers->links, (size_t)peers->links * TALLY_DATAGRAM_MAX);
+        /* An outbox too small for all links must not stop us for ever. */
+        bool room = out->count == 0 ||
+                    outbox_room(out, peers->links, (size_t)peers->links * TALLY_DATAGRAM_MAX);
         if (at.ms <= now.mono.ms && room) {
             announce_send(announce, head, now, peers, out);
             heads_announced(heads, head, now);

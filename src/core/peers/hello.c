@@ -64,6 +64,25 @@ void hello_start(struct peers *peers, struct peer *peer, struct tally_now now, s
         trace->say(trace->context, now, &what);
 }
 
+/* Another key answers where we greet a peer. Nothing is proved yet, but only who saw our hello
+   knows its nonce: enough to tell the operator that the peer id may be wrong. */
+static enum tally_drop cookie_of_another(struct peers *peers, struct tally_now now,
+                                         const struct tally_address *from,
+                                         const struct tally_cookie *cookie)
+{
+    for (size_t i = 0; i < peers->capacity; i++) {
+        struct peer *peer = &peers->list[i];
+        struct peers_news news;
+        if (!peer->used || peer->link.state != LINK_GREETING ||
+            !address_equal(&peer->link.address, from) ||
+            memcmp(peer->link.nonce, cookie->nonce, sizeof peer->link.nonce) != 0)
+            continue;
+        link_end(peers, peer, TALLY_DROP_IDENTITY, now, &news);
+        return TALLY_DROP_IDENTITY;
+    }
+    return TALLY_DROP_UNASKED;
+}
+
 enum tally_drop hello_on_cookie(struct peers *peers, struct tally_now now,
                                 const struct tally_address *from, const struct datagram *datagram,
                                 struct outbox *out)
@@ -75,12 +94,11 @@ enum tally_drop hello_on_cookie(struct peers *peers, struct tally_now now,
     if (!wire_reader_done(&r))
         return TALLY_DROP_MALFORMED;
     struct peer *peer = peers_find(peers, &datagram->sender);
-    if (peer == NULL)
-        return TALLY_DROP_STRANGER;
+    if (peer == NULL || peer->link.state != LINK_GREETING ||
+        !address_equal(&peer->link.address, from) ||
+        memcmp(peer->link.nonce, cookie.nonce, sizeof cookie.nonce) != 0)
+        return cookie_of_another(peers, now, from, &cookie);
     struct link *link = &peer->link;
-    if (link->state != LINK_GREETING || !address_equal(&link->address, from) ||
-        memcmp(link->nonce, cookie.nonce, sizeof link->nonce) != 0)
-        return TALLY_DROP_UNASKED;
     if (!peers_shared(peers, peer))
         return TALLY_DROP_KEY;
     memcpy(link->cookie, cookie.cookie, sizeof link->cookie);

@@ -20,7 +20,8 @@ void hello_start(struct peers *peers, struct peer *peer, struct tally_now now, s
 /*
  * The three kinds that come without a link. All cost at most a few hashes before the cookie is
  * good; `hello_receive` takes both hellos. Drops: MALFORMED, FOREIGN, STRANGER, BUSY, REFUSED,
- * STALE, REPLAYED, FORGED, SEEN (our own hello counts), UNASKED.
+ * STALE, REPLAYED, FORGED, SEEN (our own hello counts), UNASKED, IDENTITY (a peer's address
+ * answered under another key; its last_error says so too).
  */
 enum tally_drop hello_receive(struct peers *peers, struct tally_now now,
                               const struct tally_address *from, const struct datagram *datagram,

@@ -352,6 +352,22 @@ static void goodbye_ends_a_link_at_once(void **state)
     mesh_free(mesh);
 }
 
+static void a_wrong_peer_id_is_named(void **state)
+{
+    struct mesh *mesh = mesh_new(3);
+    /* 0 is told that 2 lives where 1 does. */
+    assert_true(peers_configure(&mesh->nodes[0].datagrams.peers, &mesh->nodes[2].key,
+                                &mesh->nodes[1].address, mesh->now));
+    mesh_run(mesh, 10000);
+    assert_int_equal(mesh->nodes[0].datagrams.peers.links, 0);
+    assert_true(mesh->nodes[0].datagrams.drops[TALLY_DROP_IDENTITY] > 0);
+    struct tally_peer_view view;
+    assert_true(peers_view(&mesh->nodes[0].datagrams.peers, 0, &view));
+    assert_int_equal(view.last_error, TALLY_DROP_IDENTITY);
+    assert_false(peers_view(&mesh->nodes[0].datagrams.peers, 1, &view));
+    mesh_free(mesh);
+}
+
 static void links_are_bounded(void **state)
 {
     struct mesh *mesh = mesh_new(4);
@@ -380,6 +396,7 @@ int main(void)
         cmocka_unit_test(a_restarted_peer_gets_a_new_link_at_once),
         cmocka_unit_test(a_peer_that_lost_its_epoch_is_stale),
         cmocka_unit_test(goodbye_ends_a_link_at_once),
+        cmocka_unit_test(a_wrong_peer_id_is_named),
         cmocka_unit_test(links_are_bounded),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
