@@ -72,16 +72,25 @@ static bool has_evidence(const struct world *world, uint32_t slot, const struct 
     return false;
 }
 
+/* Over several nodes: what is expected is expected of each, and with `not` it is expected of none.
+   True when the answer is known. */
+static bool decided(const struct line *line, bool one)
+{
+    return one == line->negated;
+}
+
 static bool forked(const struct world *world, const struct line *line, char *why, size_t size)
 {
     for (uint32_t liar = line->who.from; liar <= line->who.to; liar++)
-        for (uint32_t slot = 0; slot < world->options.nodes; slot++)
-            if (world_counts(world, slot) &&
-                !has_evidence(world, slot, &world->slots[liar].signer.key)) {
-                snprintf(why, size, "n%u has no evidence against n%u", slot + 1, liar + 1);
-                return false;
-            }
-    return true;
+        for (uint32_t slot = 0; slot < world->options.nodes; slot++) {
+            if (!world_counts(world, slot))
+                continue;
+            bool one = has_evidence(world, slot, &world->slots[liar].signer.key);
+            snprintf(why, size, "n%u has no evidence against n%u", slot + 1, liar + 1);
+            if (decided(line, one))
+                return one;
+        }
+    return !line->negated;
 }
 
 static uint64_t receipts_of(const struct world *world, uint32_t slot, uint32_t issuer)
@@ -100,13 +109,12 @@ static bool holds(const struct world *world, const struct line *line, char *why,
     for (uint32_t slot = line->who.from; slot <= line->who.to; slot++)
         for (uint32_t issuer = line->other.from; issuer <= line->other.to; issuer++) {
             uint64_t count = receipts_of(world, slot, issuer);
-            if (count < line->count) {
-                snprintf(why, size, "n%u holds %" PRIu64 " receipts of n%u", slot + 1, count,
-                         issuer + 1);
-                return false;
-            }
+            snprintf(why, size, "n%u holds %" PRIu64 " receipts of n%u", slot + 1, count,
+                     issuer + 1);
+            if (decided(line, count >= line->count))
+                return count >= line->count;
         }
-    return true;
+    return !line->negated;
 }
 
 static bool drops(const struct world *world, const struct line *line, char *why, size_t size)
@@ -115,24 +123,27 @@ static bool drops(const struct world *world, const struct line *line, char *why,
         struct tally_node_status status = {0};
         if (world->slots[slot].node != NULL)
             tally_node_status(world->slots[slot].node, &status);
-        if (status.drops[line->drop] < line->count) {
-            snprintf(why, size, "n%u dropped %" PRIu64 " as %s", slot + 1, status.drops[line->drop],
-                     tally_drop_name(line->drop));
-            return false;
-        }
+        uint64_t count = status.drops[line->drop];
+        snprintf(why, size, "n%u dropped %" PRIu64 " as %s", slot + 1, count,
+                 tally_drop_name(line->drop));
+        if (decided(line, count >= line->count))
+            return count >= line->count;
     }
-    return true;
+    return !line->negated;
 }
 
 static bool confirmed(const struct world *world, const struct line *line, char *why, size_t size)
 {
     for (uint32_t a = line->who.from; a <= line->who.to; a++)
-        for (uint32_t b = line->other.from; b <= line->other.to; b++)
-            if (a != b && !world_confirmed(world, a, b) && !world_confirmed(world, b, a)) {
-                snprintf(why, size, "n%u and n%u confirmed nothing", a + 1, b + 1);
-                return false;
-            }
-    return true;
+        for (uint32_t b = line->other.from; b <= line->other.to; b++) {
+            if (a == b)
+                continue;
+            bool one = world_confirmed(world, a, b) || world_confirmed(world, b, a);
+            snprintf(why, size, "n%u and n%u confirmed nothing", a + 1, b + 1);
+            if (decided(line, one))
+                return one;
+        }
+    return !line->negated;
 }
 
 bool expect_is(const struct world *world, const struct line *line, char *why, size_t size)
