@@ -1,34 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The composition, first slice: our own logs. Links, gossip and synchronisation join it next. */
+#include "core/node/node.h"
+
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
-#include "core/log/issuer.h"
+#include "core/wire/derive.h"
 
 #include <stdlib.h>
 
-enum { OUTBOX_ACTIONS = 1024, OUTBOX_BYTES = 2 * TALLY_STREAM_BYTES_MAX };
-
-struct tally_node {
-    struct tally_node_options options;
-    struct outbox outbox;
-    struct issuer issuer;
+enum {
+    /* A step of bulk transfer makes a VERIFY a frame and a RELEASE a package at the worst; bytes
+       that came in one event are passed on as copies. */
+    OUTBOX_ACTIONS = 1024,
+    OUTBOX_BYTES = 2 * TALLY_STREAM_BYTES_MAX,
+    SEEN_DEFAULT = 8192,
+    SERVE_BUFFERS = 4,
 };
 
-static void node_trace(struct tally_node *node, struct tally_now now,
-                       const struct tally_trace *trace)
+void node_trace(struct tally_node *node, struct tally_now now, const struct tally_trace *trace)
 {
     if (node->options.trace.say != NULL)
         node->options.trace.say(node->options.trace.context, now, trace);
 }
 
+void node_drop(struct tally_node *node, struct tally_now now, enum tally_drop drop,
+               const struct tally_key *peer)
+{
+    node->drops[drop]++;
+    node_trace(node, now,
+               &(struct tally_trace){.kind = TALLY_TRACE_DROPPED, .drop = drop, .peer = peer});
+}
+
+bool node_address(const struct tally_node *node, const struct tally_key *peer,
+                  struct tally_address *address)
+{
+    const struct peer *found = peers_find(&node->datagrams.peers, peer);
+    if (found == NULL || found->address_count == 0)
+        return false;
+    *address = found->link.state == LINK_LINKED ? found->link.address : found->addresses[0].address;
+    return true;
+}
+
 static void defaults(struct tally_node_options *options)
 {
+    if (options->network == NULL)
+        options->network = "tally";
+    if (options->connections_max == 0)
+        options->connections_max = TALLY_CONNECTIONS_MAX;
+    if (options->logs_max == 0)
+        options->logs_max = TALLY_LOGS_MAX;
     if (options->pending_max == 0)
         options->pending_max = TALLY_PENDING_MAX;
     if (options->seal_receipts == 0)
         options->seal_receipts = TALLY_SEAL_RECEIPTS;
     if (options->seal_ms == 0)
         options->seal_ms = TALLY_SEAL_MS;
+    if (options->seen_max == 0)
+        options->seen_max = SEEN_DEFAULT;
 }
 
 static bool outbox_new(struct outbox *outbox)
@@ -39,6 +66,49 @@ static bool outbox_new(struct outbox *outbox)
     return actions != NULL && arena != NULL;
 }
 
+static bool gossip_new(struct tally_node *node, struct tally_now now)
+{
+    const struct tally_node_options *options = &node->options;
+    struct datagrams_options datagrams = {.peers = {.key = options->key,
+                                                    .epoch = options->epoch,
+                                                    .caps = PEERS_CAPS_STREAMS,
+                                                    .seed = options->seed,
+                                                    .secret = options->secret,
+                                                    .crypto = options->crypto,
+                                                    .trace = options->trace},
+                                          .ledger = options->ledger,
+                                          .logs_max = options->logs_max,
+                                          .seen_max = options->seen_max};
+    derive_network_tag(bytes_text(options->network), datagrams.peers.network);
+    return datagrams_new(&node->datagrams, &datagrams, now);
+}
+
+static bool logs_new(struct tally_node *node, struct tally_now now)
+{
+    const struct tally_node_options *options = &node->options;
+    struct issuer_pending *pending = calloc(options->pending_max, sizeof *pending);
+    const struct issuer_options issuer = {.key = options->key,
+                                          .seal_receipts = options->seal_receipts,
+                                          .seal_ms = options->seal_ms,
+                                          .pending_max = options->pending_max,
+                                          .ledger = &options->ledger,
+                                          .crypto = &options->crypto};
+    unsigned buffers =
+        options->connections_max < SERVE_BUFFERS ? options->connections_max : SERVE_BUFFERS;
+    const struct sync_options sync = {.key = options->key,
+                                      .signatures = options->verify == TALLY_VERIFY_EVERY,
+                                      .askers = options->connections_max,
+                                      .servers = options->connections_max,
+                                      .buffers = buffers,
+                                      .ledger = &options->ledger,
+                                      .crypto = &options->crypto,
+                                      .seed = options->seed + 2};
+    if (pending == NULL)
+        return false;
+    issuer_init(&node->issuer, &issuer, pending, now);
+    return sync_new(&node->sync, &sync);
+}
+
 struct tally_node *tally_node_new(const struct tally_node_options *options, struct tally_now now)
 {
     struct tally_node *node = calloc(1, sizeof *node);
@@ -46,21 +116,19 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
         return NULL;
     node->options = *options;
     defaults(&node->options);
-    struct issuer_pending *pending = calloc(node->options.pending_max, sizeof *pending);
-    const struct issuer_options issuer = {.key = options->key,
-                                          .seal_receipts = node->options.seal_receipts,
-                                          .seal_ms = node->options.seal_ms,
-                                          .pending_max = node->options.pending_max,
-                                          .ledger = &node->options.ledger,
-                                          .crypto = &node->options.crypto};
-    if (pending == NULL || !outbox_new(&node->outbox)) {
-        free(pending);
+    if (!outbox_new(&node->outbox) || !gossip_new(node, now) || !logs_new(node, now) ||
+        !connections_new(&node->connections, node, node->options.connections_max)) {
         tally_node_free(node);
         return NULL;
     }
-    issuer_init(&node->issuer, &issuer, pending, now);
+    struct tally_log_view view;
+    const struct tally_ledger *ledger = &node->options.ledger;
+    for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
+        wire_head(node, now, &view, false);
     node_trace(node, now,
-               &(struct tally_trace){.kind = TALLY_TRACE_STARTED, .a = node->options.epoch});
+               &(struct tally_trace){.kind = TALLY_TRACE_STARTED,
+                                     .a = node->options.epoch,
+                                     .b = node->datagrams.heads.count});
     return node;
 }
 
@@ -68,12 +136,17 @@ void tally_node_free(struct tally_node *node)
 {
     if (node == NULL)
         return;
+    connections_free(&node->connections);
+    sync_free(&node->sync);
     free(node->issuer.pending);
+    datagrams_free(&node->datagrams);
     free(node->outbox.actions);
     free(node->outbox.arena);
     hash_wipe(node, sizeof *node);
     free(node);
 }
+
+/* ---- A step. ---- */
 
 static void answer(struct tally_node *node, uint64_t ticket, enum tally_error error)
 {
@@ -82,13 +155,12 @@ static void answer(struct tally_node *node, uint64_t ticket, enum tally_error er
     action->answer.error = error;
 }
 
-static void sealed(struct tally_node *node, struct tally_now now, const struct issuer_news *news)
+static void stop(struct tally_node *node, struct tally_now now)
 {
-    if (news->kind == ISSUER_SEALED)
-        node_trace(node, now,
-                   &(struct tally_trace){.kind = TALLY_TRACE_SEALED,
-                                         .origin = news->log->origin,
-                                         .a = news->log->sealed});
+    node->stopping = true;
+    connections_stop(&node->connections);
+    peers_stop(&node->datagrams.peers, now, &node->outbox);
+    node_trace(node, now, &(struct tally_trace){.kind = TALLY_TRACE_STOPPED});
 }
 
 static void on_command(struct tally_node *node, struct tally_now now,
@@ -102,53 +174,121 @@ static void on_command(struct tally_node *node, struct tally_now now,
         issuer_seal(&node->issuer, now, command->ticket, &node->outbox);
         return;
     case TALLY_COMMAND_PEER:
+        answer(
+            node, command->ticket,
+            peers_configure(&node->datagrams.peers, &command->peer.key, &command->peer.address, now)
+                ? TALLY_OK
+                : TALLY_BUSY);
+        return;
     case TALLY_COMMAND_STOP:
+        stop(node, now);
         answer(node, command->ticket, TALLY_OK);
         return;
     }
 }
 
+static void on_appended(struct tally_node *node, struct tally_now now,
+                        const struct tally_event *event)
+{
+    struct issuer_news news;
+    if (event->appended.ticket >= SYNC_TICKETS) {
+        sync_on_appended(&node->sync, now, event, &node->outbox);
+        return;
+    }
+    issuer_on_appended(&node->issuer, now, event->appended.ticket, event->appended.error, &news,
+                       &node->outbox);
+    wire_issuer(node, now, &news);
+}
+
+static void on_space(struct tally_node *node, struct tally_now now, bool writable)
+{
+    issuer_on_space(&node->issuer, writable);
+    sync_on_space(&node->sync, now, writable);
+    node_trace(
+        node, now,
+        &(struct tally_trace){.kind = writable ? TALLY_TRACE_WRITABLE : TALLY_TRACE_READ_ONLY});
+}
+
 static void on_event(struct tally_node *node, struct tally_now now, const struct tally_event *event)
 {
-    struct issuer_news news = {.kind = ISSUER_NOTHING};
+    struct issuer_news issuer;
+    struct datagrams_news datagrams;
     switch (event->kind) {
+    case TALLY_EVENT_TICK:
+        return; /* Every step looks at the clock. */
+    case TALLY_EVENT_DATAGRAM:
+        /* What was refused is counted there. */
+        (void)datagrams_receive(&node->datagrams, now, event, &datagrams, &node->outbox);
+        wire_datagrams(node, now, &datagrams);
+        return;
+    case TALLY_EVENT_STREAM_OPEN:
+    case TALLY_EVENT_STREAM_BYTES:
+    case TALLY_EVENT_STREAM_ROOM:
+    case TALLY_EVENT_STREAM_CLOSED:
+        connections_on_event(&node->connections, now, event);
+        return;
     case TALLY_EVENT_APPENDED:
-        issuer_on_appended(&node->issuer, now, event->appended.ticket, event->appended.error, &news,
-                           &node->outbox);
+        on_appended(node, now, event);
         return;
     case TALLY_EVENT_SEALED:
-        issuer_on_sealed(&node->issuer, now, event, &news, &node->outbox);
+        issuer_on_sealed(&node->issuer, now, event, &issuer, &node->outbox);
+        wire_issuer(node, now, &issuer);
         return;
     case TALLY_EVENT_PUBLISHED:
-        issuer_on_published(&node->issuer, now, event, &news, &node->outbox);
-        sealed(node, now, &news);
+        issuer_on_published(&node->issuer, now, event, &issuer, &node->outbox);
+        wire_issuer(node, now, &issuer);
+        return;
+    case TALLY_EVENT_VERIFIED:
+        sync_on_verified(&node->sync, now, event, &node->outbox);
+        return;
+    case TALLY_EVENT_BODY:
+        sync_on_body(&node->sync, now, event, &node->outbox);
         return;
     case TALLY_EVENT_COMMAND:
         on_command(node, now, &event->command);
         return;
     case TALLY_EVENT_SPACE:
-        issuer_on_space(&node->issuer, event->space.writable);
-        return;
-    case TALLY_EVENT_STREAM_OPEN:
-        outbox_add(&node->outbox, TALLY_ACTION_CLOSE)->close.stream = event->stream_open.stream;
-        return;
-    case TALLY_EVENT_TICK:
-    case TALLY_EVENT_DATAGRAM:
-    case TALLY_EVENT_STREAM_BYTES:
-    case TALLY_EVENT_STREAM_ROOM:
-    case TALLY_EVENT_STREAM_CLOSED:
-    case TALLY_EVENT_VERIFIED:
-    case TALLY_EVENT_BODY:
+        on_space(node, now, event->space.writable);
         return;
     }
+}
+
+static struct tally_mono least(struct tally_mono a, struct tally_mono b)
+{
+    return a.ms < b.ms ? a : b;
+}
+
+struct tally_mono tally_node_deadline(const struct tally_node *node)
+{
+    struct tally_mono next = issuer_deadline(&node->issuer);
+    if (node->stopping)
+        return next;
+    next = least(next, datagrams_deadline(&node->datagrams));
+    next = least(next, sync_deadline(&node->sync));
+    return least(next, connections_deadline(&node->connections));
+}
+
+static void tick(struct tally_node *node, struct tally_now now)
+{
+    if (tally_node_deadline(node).ms > now.mono.ms)
+        return;
+    issuer_tick(&node->issuer, now, &node->outbox);
+    if (node->stopping)
+        return;
+    struct peers_ended ended = {.count = 0};
+    datagrams_tick(&node->datagrams, now, &ended, &node->outbox);
+    wire_ended(node, now, &ended);
+    sync_tick(&node->sync, now, &node->outbox);
+    connections_tick(&node->connections, now);
 }
 
 void tally_node_step(struct tally_node *node, struct tally_now now, const struct tally_event *event)
 {
     outbox_clear(&node->outbox);
     on_event(node, now, event);
-    if (issuer_deadline(&node->issuer).ms <= now.mono.ms)
-        issuer_tick(&node->issuer, now, &node->outbox);
+    tick(node, now);
+    wire_sync(node, now);
+    connections_flush(&node->connections, now);
 }
 
 bool tally_node_next(struct tally_node *node, struct tally_action *action)
@@ -156,21 +296,29 @@ bool tally_node_next(struct tally_node *node, struct tally_action *action)
     return outbox_next(&node->outbox, action);
 }
 
-struct tally_mono tally_node_deadline(const struct tally_node *node)
-{
-    return issuer_deadline(&node->issuer);
-}
-
 bool tally_node_holds(const struct tally_node *node)
 {
-    return issuer_holds(&node->issuer);
+    return issuer_holds(&node->issuer) && datagrams_holds(&node->datagrams) &&
+           sync_holds(&node->sync) && connections_holds(&node->connections);
 }
+
+/* ---- Questions. ---- */
 
 void tally_node_status(const struct tally_node *node, struct tally_node_status *status)
 {
     const struct tally_ledger *ledger = &node->options.ledger;
     struct tally_log_view view;
-    *status = (struct tally_node_status){.writable = node->issuer.writable};
+    *status = (struct tally_node_status){.connections = node->connections.count,
+                                         .writable = node->issuer.writable,
+                                         .guarded = node->guarded,
+                                         .stream_bytes_in = node->connections.bytes_in,
+                                         .stream_bytes_out = node->connections.bytes_out,
+                                         .syncs = node->syncs,
+                                         .confirms = node->confirms,
+                                         .forks = node->forks};
+    for (unsigned drop = 0; drop < TALLY_DROP_COUNT; drop++)
+        status->drops[drop] = node->drops[drop];
+    datagrams_status(&node->datagrams, status);
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++) {
         status->logs++;
         status->frozen += view.frozen;
@@ -179,8 +327,12 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
 
 bool tally_node_peer(const struct tally_node *node, size_t index, struct tally_peer_view *view)
 {
-    (void)node;
-    (void)index;
-    (void)view;
-    return false;
+    if (!peers_view(&node->datagrams.peers, index, view))
+        return false;
+    const struct connection *connection = connections_find(&node->connections, &view->key);
+    view->connected = connection != NULL;
+    memset(view->agent, 0, sizeof view->agent);
+    if (connection != NULL)
+        memcpy(view->agent, connection->agent, strnlen(connection->agent, sizeof view->agent - 1));
+    return true;
 }

@@ -85,7 +85,8 @@ static void task_start(struct sync *sync, struct tally_now now, struct sync_aske
 
 static void rest(struct sync_asker *asker, struct tally_now now, uint64_t ms)
 {
-    asker_move(asker, SYNC_RESTING);
+    if (asker->state != SYNC_RESTING)
+        asker_move(asker, SYNC_RESTING);
     asker->due = false;
     if (asker->again.ms > now.mono.ms + ms)
         asker->again.ms = now.mono.ms + ms;

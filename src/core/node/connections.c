@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/node/connections.h"
+
+#include "core/base/bytes.h"
+#include "core/node/node.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { PROTOCOL_SYNC };
+static const char *const protocols[] = {[PROTOCOL_SYNC] = "/tally/sync/1.0.0"};
+
+bool connections_new(struct connections *connections, struct tally_node *node, unsigned capacity)
+{
+    *connections = (struct connections){.node = node, .capacity = capacity};
+    connections->list = calloc(capacity, sizeof *connections->list);
+    for (unsigned i = 0; connections->list != NULL && i < capacity; i++) {
+        /* A page that no connection has touched is not resident. */
+        connections->list[i].memory = calloc(1, channel_size());
+        if (connections->list[i].memory == NULL) {
+            connections_free(connections);
+            return false;
+        }
+    }
+    return connections->list != NULL;
+}
+
+void connections_free(struct connections *connections)
+{
+    for (unsigned i = 0; connections->list != NULL && i < connections->capacity; i++) {
+        if (connections->list[i].channel != NULL)
+            channel_end(connections->list[i].channel);
+        free(connections->list[i].memory);
+    }
+    free(connections->list);
+    connections->list = NULL;
+}
+
+/* ---- Who is who. ---- */
+
+static struct connection *connection_on(struct connections *connections, uint32_t stream)
+{
+    for (unsigned i = 0; i < connections->capacity; i++)
+        if (connections->list[i].stream == stream)
+            return &connections->list[i];
+    return NULL;
+}
+
+const struct connection *connections_find(const struct connections *connections,
+                                          const struct tally_key *peer)
+{
+    for (unsigned i = 0; i < connections->capacity; i++) {
+        const struct connection *connection = &connections->list[i];
+        if (connection->stream != 0 && connection->secured && !connection->closing &&
+            key_equal(&connection->peer, peer))
+            return connection;
+    }
+    return NULL;
+}
+
+static struct sync_stream *sync_stream_of(struct connection *connection, uint32_t id)
+{
+    for (unsigned i = 0; i < CONNECTION_SYNC_MAX; i++)
+        if (connection->streams[i].handle != 0 && connection->streams[i].id == id)
+            return &connection->streams[i];
+    return NULL;
+}
+
+static struct sync_stream *sync_stream_new(struct connections *connections,
+                                           struct connection *connection, uint32_t id)
+{
+    for (unsigned i = 0; i < CONNECTION_SYNC_MAX; i++) {
+        struct sync_stream *stream = &connection->streams[i];
+        if (stream->handle != 0)
+            continue;
+        *stream = (struct sync_stream){.handle = ++connections->last_handle, .id = id};
+        return stream;
+    }
+    return NULL;
+}
+
+/* ---- The life of a connection. ---- */
+
+/* Limits on half-open connections: each costs us three key exchanges and a signature. */
+static bool may_accept(const struct connections *connections, const struct tally_address *remote)
+{
+    unsigned half_open = 0, near = 0;
+    for (unsigned i = 0; i < connections->capacity; i++) {
+        const struct connection *connection = &connections->list[i];
+        if (connection->stream == 0 || connection->secured || connection->dialled)
+            continue;
+        half_open++;
+        near += memcmp(connection->remote.ip, remote->ip, 15) == 0;
+    }
+    return half_open < TALLY_HALF_OPEN_MAX && near < TALLY_HALF_OPEN_PER_PREFIX;
+}
+
+static void connection_open(struct connections *connections, struct tally_now now,
+                            struct connection *connection)
+{
+    struct tally_node *node = connections->node;
+    const struct channel_options options = {
+        .dialler = connection->dialled,
+        .key = &node->options.key,
+        .crypto = &node->options.crypto,
+        .secret = &node->options.secret,
+        .expected = connection->dialled ? &connection->peer : NULL,
+        .protocols = protocols,
+        .protocol_count = sizeof protocols / sizeof *protocols,
+        .remote = connection->remote,
+        .listen = &node->options.listen,
+        .listen_count = node->options.listen.port != 0 ? 1 : 0,
+        .agent = "tally/" TALLY_VERSION,
+    };
+    connection->open = true;
+    connection->since = now.mono;
+    connection->channel = channel_init(connection->memory, &options, now);
+}
+
+static void on_open(struct connections *connections, struct tally_now now,
+                    const struct tally_event *event)
+{
+    struct connection *connection = NULL;
+    uint32_t stream = event->stream_open.stream;
+    if (event->stream_open.dialled) {
+        connection = connection_on(connections, stream);
+    } else if (may_accept(connections, &event->stream_open.remote)) {
+        connection = connection_on(connections, 0);
+        if (connection != NULL) {
+            *connection = (struct connection){.memory = connection->memory,
+                                              .stream = stream,
+                                              .remote = event->stream_open.remote};
+            connections->count++;
+        }
+    }
+    if (connection == NULL) {
+        node_drop(connections->node, now, TALLY_DROP_BUSY, NULL);
+        outbox_add(&connections->node->outbox, TALLY_ACTION_CLOSE)->close.stream = stream;
+        return;
+    }
+    connection_open(connections, now, connection);
+}
+
+/* The channel is over: what it still has to say is written by the flush, then the stream closes. */
+static void connection_close(struct connections *connections, struct tally_now now,
+                             struct connection *connection, enum tally_drop drop)
+{
+    if (connection->closing)
+        return;
+    connection->closing = true;
+    node_trace(connections->node, now,
+               &(struct tally_trace){
+                   .kind = TALLY_TRACE_DISCONNECTED,
+                   .drop = drop,
+                   .peer = connection->secured || connection->dialled ? &connection->peer : NULL,
+                   .a = connection->stream});
+    if (drop != TALLY_DROP_NONE)
+        node_drop(connections->node, now, drop, NULL);
+}
+
+static void on_closed(struct connections *connections, struct tally_now now,
+                      const struct tally_event *event)
+{
+    struct connection *connection = connection_on(connections, event->stream_closed.stream);
+    struct tally_node *node = connections->node;
+    if (connection == NULL)
+        return;
+    for (unsigned i = 0; i < CONNECTION_SYNC_MAX; i++)
+        if (connection->streams[i].handle != 0)
+            sync_closed(&node->sync, now, &connection->peer, connection->streams[i].handle,
+                        &node->outbox);
+    if (!connection->closing && connection->open)
+        connection_close(connections, now, connection, TALLY_DROP_NONE);
+    struct tally_key peer = connection->peer;
+    bool failed = connection->dialled && !connection->secured;
+    if (connection->channel != NULL)
+        channel_end(connection->channel);
+    *connection = (struct connection){.memory = connection->memory};
+    connections->count--;
+    /* Another connection may have come up meanwhile: both ends dialled at once. */
+    if (failed && connections_find(connections, &peer) == NULL)
+        sync_closed(&node->sync, now, &peer, 0, &node->outbox);
+    else if (failed)
+        connections_want(connections, now, &peer);
+}
+
+/* ---- What a channel tells. ---- */
+
+static void sync_open(struct connections *connections, struct tally_now now,
+                      struct connection *connection)
+{
+    struct tally_node *node = connections->node;
+    if (!sync_waiting(&node->sync, &connection->peer))
+        return;
+    uint32_t id = channel_open(connection->channel, PROTOCOL_SYNC);
+    struct sync_stream *stream = id != 0 ? sync_stream_new(connections, connection, id) : NULL;
+    if (stream != NULL && sync_opened(&node->sync, now, &connection->peer, stream->handle))
+        return;
+    if (stream != NULL)
+        stream->handle = 0;
+    if (id != 0)
+        channel_reset(connection->channel, id);
+}
+
+static void on_secured(struct connections *connections, struct tally_now now,
+                       struct connection *connection, const struct tally_key *peer)
+{
+    unsigned same = 0;
+    if (key_equal(peer, &connections->node->options.key)) {
+        channel_close(connection->channel, TALLY_DROP_SELF);
+        connection_close(connections, now, connection, TALLY_DROP_SELF);
+        return;
+    }
+    for (unsigned i = 0; i < connections->capacity; i++)
+        same += connections->list[i].secured && key_equal(&connections->list[i].peer, peer);
+    if (same >= TALLY_CONNECTIONS_PER_PEER) {
+        channel_close(connection->channel, TALLY_DROP_BUSY);
+        connection_close(connections, now, connection, TALLY_DROP_BUSY);
+        return;
+    }
+    connection->secured = true;
+    connection->peer = *peer;
+    node_trace(connections->node, now,
+               &(struct tally_trace){.kind = TALLY_TRACE_CONNECTED,
+                                     .peer = &connection->peer,
+                                     .a = connection->stream});
+    sync_open(connections, now, connection);
+}
+
+static void on_opened(struct connections *connections, struct connection *connection,
+                      const struct channel_news *news)
+{
+    if (news->opened.ours)
+        return; /* The stream was in use from the first byte. */
+    struct sync_stream *stream = sync_stream_new(connections, connection, news->stream);
+    if (stream != NULL &&
+        sync_accepted(&connections->node->sync, &connection->peer, stream->handle))
+        return;
+    if (stream != NULL)
+        stream->handle = 0;
+    channel_reset(connection->channel, news->stream);
+}
+
+static void on_data(struct connections *connections, struct tally_now now,
+                    struct connection *connection, const struct channel_news *news)
+{
+    struct tally_node *node = connections->node;
+    struct sync_stream *stream = sync_stream_of(connection, news->stream);
+    if (stream == NULL)
+        return;
+    uint32_t handle = stream->handle;
+    size_t size = news->data.size;
+    enum tally_drop drop = sync_receive(&node->sync, now, handle, news->data, &node->outbox);
+    channel_consumed(connection->channel, news->stream, size);
+    if (drop == TALLY_DROP_NONE)
+        return;
+    node_drop(node, now, drop, &connection->peer);
+    stream->handle = 0;
+    channel_reset(connection->channel, news->stream);
+    sync_closed(&node->sync, now, &connection->peer, handle, &node->outbox);
+}
+
+static void on_end(struct connections *connections, struct tally_now now,
+                   struct connection *connection, const struct channel_news *news)
+{
+    struct sync_stream *stream = sync_stream_of(connection, news->stream);
+    if (stream == NULL)
+        return;
+    uint32_t handle = stream->handle;
+    stream->handle = 0;
+    if (news->kind == CHANNEL_FINISHED)
+        channel_reset(connection->channel, news->stream);
+    sync_closed(&connections->node->sync, now, &connection->peer, handle,
+                &connections->node->outbox);
+}
+
+/* /libp2p/fetch: «/tally/checkpoint/ORIGIN» gives any libp2p program a log's checkpoint. */
+static void on_fetch(struct connections *connections, struct connection *connection,
+                     const struct channel_news *news)
+{
+    static const char prefix[] = "/tally/checkpoint/";
+    const struct tally_ledger *ledger = &connections->node->options.ledger;
+    uint8_t note[TALLY_CHECKPOINT_MAX * 4];
+    struct tally_hash origin;
+    size_t skip = sizeof prefix - 1, size = 0;
+    if (news->key.size > skip && memcmp(news->key.data, prefix, skip) == 0) {
+        tally_origin_hash(bytes_of(news->key.data + skip, news->key.size - skip), &origin);
+        size = ledger->checkpoint(ledger->context, &origin, note, sizeof note);
+    }
+    if (!channel_fetch_answer(connection->channel, news->stream,
+                              size > 0 ? CHANNEL_FETCH_OK : CHANNEL_FETCH_NOT_FOUND,
+                              bytes_of(note, size)))
+        channel_reset(connection->channel, news->stream);
+}
+
+static void on_news(struct connections *connections, struct tally_now now,
+                    struct connection *connection, const struct channel_news *news)
+{
+    switch (news->kind) {
+    case CHANNEL_SECURED:
+        on_secured(connections, now, connection, &news->secured.peer);
+        return;
+    case CHANNEL_OPENED:
+        on_opened(connections, connection, news);
+        return;
+    case CHANNEL_DATA:
+        on_data(connections, now, connection, news);
+        return;
+    case CHANNEL_FINISHED:
+    case CHANNEL_RESET:
+        on_end(connections, now, connection, news);
+        return;
+    case CHANNEL_IDENTIFIED:
+        memcpy(connection->agent, news->identity.agent,
+               strnlen(news->identity.agent, CHANNEL_AGENT_MAX));
+        return;
+    case CHANNEL_FETCH:
+        on_fetch(connections, connection, news);
+        return;
+    case CHANNEL_REFUSED:
+        node_drop(connections->node, now, news->end.drop, NULL);
+        return;
+    case CHANNEL_CLOSED:
+        connection_close(connections, now, connection, news->end.drop);
+        return;
+    case CHANNEL_PONG:
+        return;
+    }
+}
+
+static void news_take(struct connections *connections, struct tally_now now,
+                      struct connection *connection)
+{
+    struct channel_news news;
+    while (channel_next(connection->channel, &news))
+        if (!connection->closing)
+            on_news(connections, now, connection, &news);
+}
+
+void connections_on_event(struct connections *connections, struct tally_now now,
+                          const struct tally_event *event)
+{
+    struct connection *connection;
+    if (event->kind == TALLY_EVENT_STREAM_OPEN) {
+        on_open(connections, now, event);
+    } else if (event->kind == TALLY_EVENT_STREAM_CLOSED) {
+        on_closed(connections, now, event);
+    } else if (event->kind == TALLY_EVENT_STREAM_ROOM) {
+        connection = connection_on(connections, event->stream_room.stream);
+        if (connection != NULL)
+            connection->room = event->stream_room.room;
+    } else {
+        connection = connection_on(connections, event->stream_bytes.stream);
+        assert(event->stream_bytes.bytes.size <= TALLY_STREAM_BYTES_MAX);
+        if (connection == NULL || connection->channel == NULL || connection->closing)
+            return;
+        connections->bytes_in += event->stream_bytes.bytes.size;
+        channel_feed(connection->channel, now, event->stream_bytes.bytes);
+        news_take(connections, now, connection);
+    }
+}
+
+/* ---- Dialling. ---- */
+
+void connections_want(struct connections *connections, struct tally_now now,
+                      const struct tally_key *peer)
+{
+    struct tally_node *node = connections->node;
+    struct tally_address address;
+    struct connection *connection = (struct connection *)connections_find(connections, peer);
+    if (connection != NULL) {
+        sync_open(connections, now, connection);
+        return;
+    }
+    for (unsigned i = 0; i < connections->capacity; i++)
+        if (connections->list[i].stream != 0 && connections->list[i].dialled &&
+            !connections->list[i].secured && key_equal(&connections->list[i].peer, peer))
+            return; /* Under way. */
+    connection = connection_on(connections, 0);
+    if (connection == NULL || !node_address(node, peer, &address)) {
+        sync_closed(&node->sync, now, peer, 0, &node->outbox);
+        return;
+    }
+    connections->last_dialled += 2;
+    *connection = (struct connection){.memory = connection->memory,
+                                      .stream = connections->last_dialled,
+                                      .dialled = true,
+                                      .remote = address,
+                                      .peer = *peer};
+    connections->count++;
+    struct tally_action *action = outbox_add(&node->outbox, TALLY_ACTION_DIAL);
+    action->dial.stream = connection->stream;
+    action->dial.to = address;
+    node_trace(node, now,
+               &(struct tally_trace){.kind = TALLY_TRACE_DIALLED,
+                                     .peer = &connection->peer,
+                                     .a = connection->stream});
+}
+
+void connections_close(struct connections *connections, uint32_t handle, enum tally_drop drop)
+{
+    for (unsigned i = 0; i < connections->capacity; i++) {
+        struct connection *connection = &connections->list[i];
+        for (unsigned j = 0; connection->stream != 0 && j < CONNECTION_SYNC_MAX; j++) {
+            if (connection->streams[j].handle != handle)
+                continue;
+            connection->streams[j].handle = 0;
+            channel_reset(connection->channel, connection->streams[j].id);
+        }
+    }
+    (void)drop;
+}
+
+/* ---- Writing. ---- */
+
+/* Frames of synchronisation, its streams in turn, as long as the channel has room. */
+static void compose(struct connections *connections, struct tally_now now,
+                    struct connection *connection)
+{
+    struct sync *sync = &connections->node->sync;
+    unsigned idle = 0;
+    while (idle < CONNECTION_SYNC_MAX) {
+        struct sync_stream *stream = &connection->streams[connection->turn++ % CONNECTION_SYNC_MAX];
+        size_t size = stream->handle != 0 ? sync_wants(sync, stream->handle) : 0;
+        uint8_t *frame = size > 0 ? channel_reserve(connection->channel, stream->id, size) : NULL;
+        size_t used = frame != NULL ? sync_compose(sync, now, stream->handle, frame, size) : 0;
+        if (used > 0)
+            channel_commit(connection->channel, stream->id, used, false);
+        idle = used > 0 ? 0 : idle + 1;
+    }
+}
+
+static void flush(struct connections *connections, struct tally_now now,
+                  struct connection *connection)
+{
+    struct outbox *out = &connections->node->outbox;
+    if (!connection->closing && connection->secured && connection->room > 0)
+        compose(connections, now, connection);
+    if (connection->room > 0 && outbox_room(out, 2, 0)) {
+        struct tally_bytes bytes = channel_output(connection->channel, connection->room);
+        if (bytes.size > 0) {
+            struct tally_action *action = outbox_add(out, TALLY_ACTION_WRITE);
+            action->write.stream = connection->stream;
+            action->write.bytes = bytes;
+            connection->room = 0; /* Until the host tells it anew. */
+            connections->bytes_out += bytes.size;
+        }
+    }
+    if (connection->closing && !connection->ended && outbox_room(out, 1, 0)) {
+        connection->ended = true;
+        outbox_add(out, TALLY_ACTION_CLOSE)->close.stream = connection->stream;
+    }
+}
+
+void connections_flush(struct connections *connections, struct tally_now now)
+{
+    for (unsigned i = 0; connections->count > 0 && i < connections->capacity; i++) {
+        struct connection *connection = &connections->list[i];
+        if (connection->stream != 0 && connection->channel != NULL && !connection->ended)
+            flush(connections, now, connection);
+    }
+}
+
+/* ---- Time. ---- */
+
+struct tally_mono connections_deadline(const struct connections *connections)
+{
+    struct tally_mono next = TALLY_NEVER;
+    for (unsigned i = 0; connections->count > 0 && i < connections->capacity; i++) {
+        const struct connection *connection = &connections->list[i];
+        if (connection->channel == NULL || connection->closing)
+            continue;
+        struct tally_mono one = channel_deadline(connection->channel);
+        if (one.ms < next.ms)
+            next = one;
+    }
+    return next;
+}
+
+void connections_tick(struct connections *connections, struct tally_now now)
+{
+    for (unsigned i = 0; connections->count > 0 && i < connections->capacity; i++) {
+        struct connection *connection = &connections->list[i];
+        if (connection->channel == NULL || connection->closing ||
+            channel_deadline(connection->channel).ms > now.mono.ms)
+            continue;
+        channel_tick(connection->channel, now);
+        news_take(connections, now, connection);
+    }
+}
+
+void connections_stop(struct connections *connections)
+{
+    for (unsigned i = 0; i < connections->capacity; i++) {
+        struct connection *connection = &connections->list[i];
+        if (connection->channel == NULL || connection->closing)
+            continue;
+        channel_close(connection->channel, TALLY_DROP_NONE);
+        connection->closing = true;
+    }
+}
+
+bool connections_holds(const struct connections *connections)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < connections->capacity; i++) {
+        const struct connection *connection = &connections->list[i];
+        count += connection->stream != 0;
+        if (connection->channel != NULL && !channel_holds(connection->channel))
+            return false;
+    }
+    return count == connections->count;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODE_CONNECTIONS_H
+#define NODE_CONNECTIONS_H
+/*
+ * Connections and who uses them: joins the host's streams (TCP) to channels (libp2p), and the
+ * channels' streams to synchronisation. Holds no protocol state of its own.
+ */
+#include "core/base/outbox.h"
+#include "core/libp2p/channel.h"
+#include "core/sync/sync.h"
+#include "tally/node.h"
+
+enum {
+    CONNECTION_SYNC_MAX = 4, /* Of synchronisation on one connection: one of ours, theirs. */
+};
+
+/* A stream of a channel that synchronisation uses. */
+struct sync_stream {
+    uint32_t handle; /* Ours, unique in the node; 0 is free. */
+    uint32_t id;     /* The channel's. */
+};
+
+struct connection {
+    uint32_t stream; /* The host's number; 0 is free. */
+    bool dialled, open, secured;
+    bool closing, ended; /* Over; and CLOSE has gone out. */
+    size_t room;
+    struct tally_address remote;
+    struct tally_key peer;   /* Expected until secured, then proved. */
+    struct channel *channel; /* NULL until open. */
+    void *memory;
+    struct sync_stream streams[CONNECTION_SYNC_MAX];
+    unsigned turn;
+    char agent[CHANNEL_AGENT_MAX + 1];
+    struct tally_mono since;
+};
+
+struct connections {
+    struct tally_node *node;
+    struct connection *list;
+    unsigned capacity, count;
+    uint32_t last_dialled, last_handle;
+    uint64_t bytes_in, bytes_out;
+};
+
+/* Allocates memory for so many connections; untouched until used. False without memory. */
+bool connections_new(struct connections *connections, struct tally_node *node, unsigned capacity);
+/* Ends all channels and wipes their secrets. */
+void connections_free(struct connections *connections);
+
+/* STREAM_OPEN, STREAM_BYTES, STREAM_ROOM, STREAM_CLOSED. */
+void connections_on_event(struct connections *connections, struct tally_now now,
+                          const struct tally_event *event);
+
+struct tally_mono connections_deadline(const struct connections *connections);
+void connections_tick(struct connections *connections, struct tally_now now);
+
+/* Synchronisation wants a stream to the peer: on a connection there is, or on a new one. */
+void connections_want(struct connections *connections, struct tally_now now,
+                      const struct tally_key *peer);
+
+/* Synchronisation is done with a stream, or the peer broke its rules. */
+void connections_close(struct connections *connections, uint32_t handle, enum tally_drop drop);
+
+/* Writes what is due: once at the end of each step. */
+void connections_flush(struct connections *connections, struct tally_now now);
+
+/* Whether a secured connection with the peer is open, and what it calls itself. */
+const struct connection *connections_find(const struct connections *connections,
+                                          const struct tally_key *peer);
+
+void connections_stop(struct connections *connections);
+bool connections_holds(const struct connections *connections);
+
+#endif

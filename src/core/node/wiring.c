@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who should know what a module learnt: the sideways knowledge of the whole system. */
+#include "core/node/node.h"
+
+#include "core/base/bytes.h"
+#include "core/wire/derive.h"
+
+void wire_head(struct tally_node *node, struct tally_now now, const struct tally_log_view *view,
+               bool sealed)
+{
+    struct head head = {.origin = view->origin_hash,
+                        .issuer = view->issuer,
+                        .size = view->size,
+                        .root = view->root,
+                        .own = view->own};
+    uint8_t network[8];
+    derive_network_tag(bytes_text(node->options.network), network);
+    derive_namespace_tag(network, bytes_text(view->name_space), head.name_space);
+    const struct head *known = heads_find(&node->datagrams.heads, &head.origin);
+    if (known == NULL || known->size < head.size)
+        (void)datagrams_head(&node->datagrams, now, &head, sealed);
+}
+
+static bool view_find(const struct tally_node *node, const struct tally_hash *origin,
+                      struct tally_log_view *view)
+{
+    return node->options.ledger.find(node->options.ledger.context, origin, view);
+}
+
+/* A signed checkpoint that came by gossip: a contradiction shows at once, without a stream. */
+static void note_compare(struct tally_node *node, const struct tally_key *peer,
+                         struct tally_bytes note)
+{
+    struct sync_task task;
+    (void)sync_compare(&node->sync, peer, note, &task, &node->outbox);
+}
+
+/* ---- Datagrams: links, heartbeats, announces. ---- */
+
+/* What a linked peer said: anything we lack is fetched from it. */
+static void heard_heartbeat(struct tally_node *node, struct tally_now now,
+                            const struct tally_key *peer, const struct heartbeat_news *news)
+{
+    bool ahead = false;
+    for (size_t i = 0; i < news->log_count; i++) {
+        const struct heartbeat_log *log = &news->logs[i];
+        if (log->relation == HEAD_AHEAD)
+            node_trace(node, now,
+                       &(struct tally_trace){.kind = TALLY_TRACE_AHEAD,
+                                             .peer = peer,
+                                             .a = log->size,
+                                             .b = log->ours != NULL ? log->ours->size : 0});
+        /* A split head or a smaller one than before is worth the signed checkpoint as well. */
+        ahead |= log->relation == HEAD_AHEAD || log->relation == HEAD_SPLIT || log->regression;
+    }
+    for (size_t i = 0; i < news->set_count; i++)
+        ahead |= news->sets[i].differs;
+    if (news->audit.any && news->audit.ours != NULL)
+        note_compare(node, peer, news->audit.note);
+    if (ahead)
+        sync_start(&node->sync, now, peer);
+}
+
+static void heard_announce(struct tally_node *node, struct tally_now now,
+                           const struct tally_key *peer, const struct announce_news *news)
+{
+    if (news->relation == HEAD_AHEAD) {
+        node_trace(node, now,
+                   &(struct tally_trace){.kind = TALLY_TRACE_AHEAD,
+                                         .peer = peer,
+                                         .a = news->size,
+                                         .b = news->ours != NULL ? news->ours->size : 0});
+        sync_start(&node->sync, now, peer);
+    }
+    if (news->ours != NULL)
+        note_compare(node, peer, news->note);
+}
+
+static void link_changed(struct tally_node *node, struct tally_now now, const struct peer *peer,
+                         enum tally_trace_kind kind)
+{
+    node_trace(node, now,
+               &(struct tally_trace){.kind = kind,
+                                     .drop = peer->last_error,
+                                     .peer = &peer->key,
+                                     .a = node->datagrams.peers.links});
+}
+
+void wire_ended(struct tally_node *node, struct tally_now now, const struct peers_ended *ended)
+{
+    for (size_t i = 0; i < ended->count; i++)
+        link_changed(node, now, ended->list[i], TALLY_TRACE_UNLINKED);
+}
+
+void wire_datagrams(struct tally_node *node, struct tally_now now,
+                    const struct datagrams_news *news)
+{
+    if (news->links.unlinked != NULL)
+        link_changed(node, now, news->links.unlinked, TALLY_TRACE_UNLINKED);
+    if (news->links.linked != NULL) {
+        link_changed(node, now, news->links.linked, TALLY_TRACE_LINKED);
+        sync_start(&node->sync, now, &news->links.linked->key);
+    }
+    if (news->from == NULL)
+        return;
+    if (news->has_heartbeat)
+        heard_heartbeat(node, now, &news->from->key, &news->heartbeat);
+    else if (news->has_announce && news->announce.any)
+        heard_announce(node, now, &news->from->key, &news->announce);
+    else if (news->has_yours && news->yours.count > 0)
+        /* More of our own logs than we hold, or so it says: the signed checkpoint decides. */
+        sync_start(&node->sync, now, &news->from->key);
+}
+
+/* ---- Our own logs. ---- */
+
+static void sealed(struct tally_node *node, struct tally_now now, const struct issuer_news *news)
+{
+    struct tally_log_view view;
+    if (!view_find(node, &news->log->origin_hash, &view))
+        return;
+    wire_head(node, now, &view, true);
+    node_trace(node, now,
+               &(struct tally_trace){
+                   .kind = TALLY_TRACE_SEALED, .origin = news->log->origin, .a = view.size});
+}
+
+void wire_issuer(struct tally_node *node, struct tally_now now, const struct issuer_news *news)
+{
+    switch (news->kind) {
+    case ISSUER_NOTHING:
+        return;
+    case ISSUER_DURABLE:
+        if (news->tag != 0)
+            sync_stated(&node->sync, now, news->tag, news->index, TALLY_OK);
+        return;
+    case ISSUER_SEALED:
+        sealed(node, now, news);
+        return;
+    case ISSUER_FAILED:
+        if (news->tag != 0)
+            sync_stated(&node->sync, now, news->tag, 0, news->error);
+        return;
+    }
+}
+
+/* ---- Synchronisation. ---- */
+
+static void head_moved(struct tally_node *node, struct tally_now now, const struct sync_news *news)
+{
+    struct tally_log_view view;
+    if (!view_find(node, &news->origin_hash, &view))
+        return;
+    wire_head(node, now, &view, false);
+    node->syncs++;
+    node_trace(node, now,
+               &(struct tally_trace){.kind = TALLY_TRACE_SYNCED,
+                                     .peer = &news->peer,
+                                     .origin = view.origin,
+                                     .a = news->size,
+                                     .b = news->count});
+    /* Peers that are not linked to the issuer learn of it from us. */
+    heartbeat_hurry(&node->datagrams.heartbeat, now);
+}
+
+static void forked(struct tally_node *node, struct tally_now now, const struct sync_news *news)
+{
+    struct tally_log_view view;
+    node->forks++;
+    node_trace(node, now,
+               &(struct tally_trace){
+                   .kind = TALLY_TRACE_FORKED,
+                   .peer = &news->peer,
+                   .origin = view_find(node, &news->origin_hash, &view) ? view.origin : NULL,
+                   .a = news->size});
+    if (issuer_find(&node->issuer, &news->origin_hash) != NULL)
+        issuer_guard(&node->issuer, &news->origin_hash);
+}
+
+static void guarded(struct tally_node *node, struct tally_now now, const struct sync_news *news)
+{
+    const struct issuer_log *log = issuer_find(&node->issuer, &news->origin_hash);
+    if (issuer_guarded(&node->issuer, &news->origin_hash))
+        return;
+    node->guarded = true;
+    node_trace(node, now,
+               &(struct tally_trace){.kind = TALLY_TRACE_GUARDED,
+                                     .peer = &news->peer,
+                                     .origin = log != NULL ? log->origin : NULL,
+                                     .a = news->size,
+                                     .b = log != NULL ? log->sealed : 0});
+    issuer_guard(&node->issuer, &news->origin_hash);
+}
+
+static void state(struct tally_node *node, struct tally_now now, const struct sync_news *news)
+{
+    const struct tally_reference reference = {.kind = TALLY_REFERENCE_RECEIPT,
+                                              .hash = news->reference};
+    enum tally_error error =
+        issuer_statement(&node->issuer, now, news->type, &reference, news->has_reference ? 1 : 0,
+                         news->body, news->tag, &node->outbox);
+    if (error != TALLY_OK)
+        sync_stated(&node->sync, now, news->tag, 0, error);
+}
+
+void wire_sync(struct tally_node *node, struct tally_now now)
+{
+    struct sync_news news;
+    while (sync_next_news(&node->sync, &news)) {
+        switch (news.kind) {
+        case SYNC_NEWS_STREAM:
+            connections_want(&node->connections, now, &news.peer);
+            break;
+        case SYNC_NEWS_CLOSE:
+            if (news.drop != TALLY_DROP_NONE)
+                node_drop(node, now, news.drop, &news.peer);
+            connections_close(&node->connections, news.stream, news.drop);
+            break;
+        case SYNC_NEWS_HEAD:
+            head_moved(node, now, &news);
+            break;
+        case SYNC_NEWS_FORK:
+            forked(node, now, &news);
+            break;
+        case SYNC_NEWS_GUARD:
+            guarded(node, now, &news);
+            break;
+        case SYNC_NEWS_EVENT:
+            break; /* Our statement is one among our receipts; the peer's answer counts. */
+        case SYNC_NEWS_CONFIRMED:
+            node->confirms++;
+            node_trace(node, now,
+                       &(struct tally_trace){.kind = TALLY_TRACE_CONFIRMED, .peer = &news.peer});
+            break;
+        case SYNC_NEWS_STATE:
+            state(node, now, &news);
+            break;
+        }
+    }
+}
