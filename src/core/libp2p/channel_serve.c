@@ -274,6 +274,9 @@ bool serve_finished(struct channel *channel, unsigned slot, struct channel_news 
                                       .stream = channel->yamux.streams[slot].id};
         return side->service >= SERVICE_OURS;
     case SIDE_IDENTIFY:
+        if (!side->identify_due)
+            serve_end(channel, slot);
+        return false;
     case SIDE_NONE:
         return false;
     }
