@@ -40,7 +40,8 @@ def show(rules):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--proto", type=Path, default=Path(__file__).resolve().parent.parent / "proto")
+    proto = Path(__file__).resolve().parent.parent / "proto"
+    parser.add_argument("--proto", type=Path, default=proto)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--vectors", action="store_true")
     parser.add_argument("--check", action="store_true")

@@ -5,7 +5,8 @@ from schema_model import (Bool, Bytes, Const, Family, Int, List, Nil, Option, Pa
 
 NATIVE = {"key": "struct tally_key", "hash": "struct tally_hash",
           "signature": "struct tally_signature"}
-TOP = "/* SPDX-License-Identifier: Apache-2.0 */\n/* Made by tools/schema.py from proto: do not edit. */\n"
+TOP = "/* SPDX-License-Identifier: Apache-2.0 */\n" \
+    "/* Made by tools/schema.py from proto: do not edit. */\n"
 
 
 def c_name(name):
@@ -142,7 +143,8 @@ def write(type, place, level="i"):
             count = beside(place, "count")
             inner = write(item, f"{place}[{level}]", level + "i")
             return [f"wire_write_array_in(w, {count}, {least}, {most});",
-                    f"for (size_t {level} = 0; {level} < {count} && {level} < {most}; {level}++) {{",
+                    f"for (size_t {level} = 0; {level} < {count} && {level} < {most}; "
+                    f"{level}++) {{",
                     *indent(inner), "}"]
         case Option(type=inner):
             return [f"if ({beside(place, 'has')}) {{", *indent(write(inner, place, level)),
@@ -170,7 +172,8 @@ def show(type, place, level="i"):
         case List(item=item):
             inner = show(item, f"{place}[{level}]", level + "i")
             return ['wire_text_add(t, "[");',
-                    *loop(place, [f"if ({level} > 0)", '    wire_text_add(t, " ");', *inner], level),
+                    *loop(place, [f"if ({level} > 0)", '    wire_text_add(t, " ");', *inner],
+                          level),
                     'wire_text_add(t, "]");']
         case Option(type=inner):
             return [f"if ({beside(place, 'has')}) {{", *indent(show(inner, place, level)),
@@ -277,7 +280,8 @@ def family_header(family):
     enum = f"tally_{name}_kind" if family.frames() else f"tally_{name}"
     lines = [f"enum {enum} {{"]
     lines += [f"    {kind_name(family, c)} = {c.number}," for c in family.cases]
-    lines += ["};", f"enum {{ {constant(family.name)}_LAST = {max(c.number for c in family.cases)} }};",
+    last = max(c.number for c in family.cases)
+    lines += ["};", f"enum {{ {constant(family.name)}_LAST = {last} }};",
               "/* The name, as in the schema; NULL for a number nobody knows. */",
               f"const char *tally_{name}_name(uint32_t number);"]
     if not family.frames():
@@ -323,13 +327,15 @@ def family_source(family):
         record, place = c_name(c.record.name), f"&m->{member(family, c)}"
         counts += [label, f"    return {len(c.record.fields) + 2};"]
         full = bool(c.record.members())
-        reads += [label] + ([f"    tally_{record}_read_fields(r, {place});"] if full else []) + ["    break;"]
-        writes += [label] + ([f"    tally_{record}_write_fields({place}, w);"] if full else []) + ["    break;"]
-        shows += [label] + ([f"    tally_{record}_print({place}, t);"] if full else []) + ["    break;"]
+        for lines_of, call in ((reads, f"tally_{record}_read_fields(r, {place});"),
+                               (writes, f"tally_{record}_write_fields({place}, w);"),
+                               (shows, f"tally_{record}_print({place}, t);")):
+            lines_of += [label] + (["    " + call] if full else []) + ["    break;"]
     lines += function(f"static uint32_t {name}_count(enum tally_{name}_kind kind)",
                       ["switch (kind) {", *counts, "}", "return 0;"])
-    lines += function(f"static void {name}_read_kind(struct wire_reader *r, struct tally_{name} *m)",
-                      ["switch (m->kind) {", *reads, "}"])
+    lines += function(
+        f"static void {name}_read_kind(struct wire_reader *r, struct tally_{name} *m)",
+        ["switch (m->kind) {", *reads, "}"])
     lines += function(
         f"enum tally_drop tally_{name}_read(struct tally_bytes bytes, struct tally_{name} *m)",
         ["struct wire_reader reader, *r = &reader;",
@@ -345,9 +351,10 @@ def family_source(family):
          f"{name}_read_kind(r, m);",
          "return wire_reader_done(r) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;"])
     assert most <= 64
-    lines += function(f"void tally_{name}_write(const struct tally_{name} *m, struct wire_writer *w)",
-                      [f"wire_write_array(w, {name}_count(m->kind));", "wire_write_uint(w, m->kind);",
-                       "wire_write_uint(w, m->request);", "switch (m->kind) {", *writes, "}"])
+    lines += function(
+        f"void tally_{name}_write(const struct tally_{name} *m, struct wire_writer *w)",
+        [f"wire_write_array(w, {name}_count(m->kind));", "wire_write_uint(w, m->kind);",
+         "wire_write_uint(w, m->request);", "switch (m->kind) {", *writes, "}"])
     return lines + function(
         f"void tally_{name}_print(const struct tally_{name} *m, struct wire_text *t)",
         [f"wire_text_add(t, tally_{name}_name(m->kind));", 'wire_text_add(t, " request=");',
@@ -385,8 +392,8 @@ def codec_source(rules):
     inner = frame_only(rules)
     for rule in rules.values():
         name = c_name(rule.name)
-        head = f"static enum tally_drop again_{name}(struct tally_bytes in, struct wire_writer *w, " \
-               "struct wire_text *t)"
+        head = f"static enum tally_drop again_{name}(struct tally_bytes in, " \
+               "struct wire_writer *w, struct wire_text *t)"
         if isinstance(rule, Record) and rule.name not in inner:
             lines += function(head, [
                 "struct wire_reader reader;", f"struct tally_{name} m;",

@@ -258,7 +258,8 @@ class Parser:
         if not self.take(".."):
             return Const(least)
         most = self.number()
-        if least >= most or most >= 1 << 64 or (least < 0 and (most >= 1 << 63 or least < -(1 << 63))):
+        signed = least < 0
+        if least >= most or most >= 1 << (63 if signed else 64) or least < -(1 << 63):
             self.fail(f"no integer has the range {least}..{most}")
         return Int(least, most)
 

@@ -127,7 +127,8 @@ def bad(type):
                        if -(1 << 63) <= v < 1 << 64]
         case Bytes(least=low, most=high):
             result.append(("a text", encode_text(b"Z" * low)))
-            result += [(f"{s} bytes", encode_bytes(b"\x5a" * s)) for s in (low - 1, high + 1) if s >= 0]
+            result += [(f"{s} bytes", encode_bytes(b"\x5a" * s)) for s in (low - 1, high + 1)
+                       if s >= 0]
         case Text(least=low, most=high):
             result.append(("a byte string", encode_bytes(text_bytes(type, low))))
             result += [(f"{s} bytes", encode_text(text_bytes(type, s))) for s in (low - 1, high + 1)
@@ -164,7 +165,8 @@ def record_good(fields, front):
 def record_bad(fields, front):
     base = front + [least(f.type) for f in fields]
     whole = encode_array(base)
-    result = [("nothing", b""), ("cut short", whole[:-1]), ("a byte behind the end", whole + b"\xc0"),
+    result = [("nothing", b""), ("cut short", whole[:-1]),
+              ("a byte behind the end", whole + b"\xc0"),
               ("one item more", encode_array(base + [b"\xc0"])),
               ("not the shortest header", long_form(whole)), ("a map", b"\x80")]
     if base:
@@ -221,7 +223,8 @@ def text_of(rules, file):
     inner, entries = frame_only(rules), []
     for rule in rules.values():
         if isinstance(rule, Record) and rule.file == file and rule.name not in inner:
-            entries.append(entry(rule.name, record_good(rule.fields, []), record_bad(rule.fields, [])))
+            entries.append(entry(rule.name, record_good(rule.fields, []),
+                                 record_bad(rule.fields, [])))
         if isinstance(rule, Family) and rule.frames():
             entries += [frame_entry(rule, c) for c in rule.cases if c.record.file == file]
     lines = json.dumps({"about": "made by tools/schema.py from " + file, "messages": entries},
