@@ -179,17 +179,12 @@ def record_bad(fields, front):
 
 def hex_of(data):
     """Hex, with runs of one byte as «5a*1000»."""
-    parts = re.findall(rb"(?s)(.)\1{15,}|((?:(?!(.)\3{15,}).)+)", data)
     at, words = 0, []
-    for run, plain, _ in parts:
-        if run:
-            size = len(data[at:]) - len(data[at:].lstrip(run))
-            words.append(f"{run.hex()}*{size}")
-        else:
-            size = len(plain)
-            words.append(plain.hex())
-        at += size
-    assert at == len(data)
+    for run in re.finditer(rb"(?s)(.)\1{15,}", data):
+        words += [data[at:run.start()].hex()] if run.start() > at else []
+        words.append(f"{run.group(1).hex()}*{run.end() - run.start()}")
+        at = run.end()
+    words += [data[at:].hex()] if at < len(data) else []
     return " ".join(words)
 
 

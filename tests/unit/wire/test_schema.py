@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """No bound, no code: what the schema compiler must refuse, and the sentence it says."""
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -24,17 +23,23 @@ CASES = {
     "a = [x: " + "[0*1 " * 8 + "bool" + "]" * 9: "deep",
 }
 
-compiler = sys.argv[1]
+sys.path.insert(0, str(Path(sys.argv[1]).parent))
+import schema_model  # noqa: E402
+
 failed = 0
 print(f"1..{len(CASES)}")
 for number, (text, expected) in enumerate(CASES.items(), 1):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bad.cddl"
         path.write_text(text + "\n")
-        run = subprocess.run([sys.executable, compiler, str(path)], capture_output=True, text=True)
-    good = run.returncode == 1 and expected in run.stderr and "Traceback" not in run.stderr
+        sentence = "it was taken"
+        try:
+            schema_model.load([path])
+        except schema_model.Refused as refused:
+            sentence = str(refused)
+    good = expected in sentence
     failed += not good
     print(f"{'ok' if good else 'not ok'} {number} - {text.splitlines()[-1][:50]}")
     if not good:
-        print(f"# {run.returncode}: {run.stderr.strip()}")
+        print(f"# {sentence}")
 sys.exit(1 if failed else 0)
