@@ -64,10 +64,21 @@ static bool is_empty(const char *dir)
     return rmdir(dir) == 0 && mkdir(dir, 0700) == 0;
 }
 
+/* A new directory's name is durable with the folder above it, if we may open that. */
+static void keep_name(int root)
+{
+    int above = openat(root, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (above >= 0) {
+        fsync(above);
+        close(above);
+    }
+}
+
 static enum tally_error open_root(const struct opening *opening)
 {
     struct store *store = opening->store;
-    if (!store->read_only && mkdir(store->dir, 0700) != 0 && errno != EEXIST)
+    bool made = !store->read_only && mkdir(store->dir, 0700) == 0;
+    if (!store->read_only && !made && errno != EEXIST)
         return refuse_errno(opening, "");
     struct stat about;
     if (stat(store->dir, &about) != 0)
@@ -85,6 +96,8 @@ static enum tally_error open_root(const struct opening *opening)
     store->disk.root = open(store->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store->disk.root < 0)
         return refuse_errno(opening, "");
+    if (made)
+        keep_name(store->disk.root);
     if (is_remote(store->disk.root))
         return refuse(opening, TALLY_PERMISSION,
                       "%s is on a network file system, where locks do not hold: use a local disk",
