@@ -159,7 +159,7 @@ static enum tally_error log_for(struct issuer *issuer, struct tally_bytes name_s
         log = log_new(issuer, text, now);
     }
     if (log == NULL)
-        return TALLY_BUSY;
+        return TALLY_TOO_LARGE; /* More namespaces than a node writes in; waiting does not help. */
     if (log->state == ISSUER_STOPPED || log->state == ISSUER_BROKEN)
         return log->stopped;
     if (!issuer->writable)
