@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef UV_DISK_H
+#define UV_DISK_H
+/*
+ * The store thread: the only one that waits for the disk. All that came while it was busy is its
+ * next batch, which shares one wait (group commit); nothing waits for company.
+ */
+#include "host/config/complaint.h"
+#include "tally/action.h"
+#include <uv.h>
+
+enum { DISK_BATCH = 4096 }; /* Jobs a commit takes at most. */
+
+struct host;
+struct store;
+struct pool_package;
+struct disk_job;
+
+struct disk {
+    struct host *host;
+    struct store *store;
+    uv_async_t ready;
+    uv_thread_t thread;
+    bool open, started;
+    size_t count; /* Jobs given and not settled. */
+    /* Shared, under the mutex. */
+    uv_mutex_t mutex;
+    uv_cond_t wake;
+    bool stop;
+    struct disk_job *waiting, **waiting_end, *done, **done_end;
+};
+
+enum tally_error disk_open(struct disk *disk, struct host *host, struct store *store,
+                           struct complaint *complaint);
+
+/*
+ * APPEND, SEAL, PUBLISH, BODY, RELEASE or EVIDENCE. `package` is the one it names, else NULL; after
+ * an APPEND or RELEASE it goes back to the pool.
+ */
+void disk_perform(struct disk *disk, const struct tally_action *action,
+                  struct pool_package *package);
+
+/* Whether all that was asked is done and settled. */
+bool disk_idle(const struct disk *disk);
+
+/* Finishes what is queued and joins the thread. Idempotent. Memory goes with disk_free. */
+void disk_close(struct disk *disk);
+void disk_free(struct disk *disk);
+
+#endif
