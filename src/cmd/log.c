@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tally log list, show, export. */
+#include "cmd/copy.h"
+#include "cmd/print.h"
+#include "cmd/receipts.h"
+#include "cmd/shelf.h"
+#include "cmd/verbs.h"
+#include "core/base/bytes.h"
+#include "core/base/hex.h"
+#include "host/store/store.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static const char *state_of(const struct tally_log_view *view)
+{
+    return view->frozen ? "frozen" : view->own ? "own" : "replica";
+}
+
+static json_t *log_object(const struct shelf_log *log, const char *schema)
+{
+    char did[TALLY_DID_SIZE + 1];
+    const struct tally_log_view *view = &log->view;
+    json_t *object = schema == NULL ? json_object() : print_object(schema);
+    tally_did_write(&view->issuer, did);
+    (void)json_object_update_new(
+        object, json_pack("{s:s, s:o, s:s, s:s, s:I, s:I, s:o, s:s}", "origin", log->origin,
+                          "origin_hash", print_json_hash(&view->origin_hash), "issuer", did,
+                          "namespace", log->name_space, "size", (json_int_t)view->size, "pending",
+                          (json_int_t)(view->durable - view->size), "root",
+                          view->size > 0 ? print_json_hash(&view->root) : json_null(), "state",
+                          state_of(view)));
+    return object;
+}
+
+static void list_row(const struct shelf_log *log)
+{
+    char root[PRINT_HASH] = "-";
+    if (log->view.size > 0)
+        hex_write(bytes_of(log->view.root.bytes, sizeof log->view.root.bytes), root);
+    (void)printf("%10llu  %7llu  %-7s  %.16s  %s\n", (unsigned long long)log->view.size,
+                 (unsigned long long)(log->view.durable - log->view.size), state_of(&log->view),
+                 root, log->origin);
+}
+
+enum exit_code verb_log_list(struct call *call)
+{
+    struct shelf shelf;
+    struct shelf_log log;
+    if (!shelf_open(&shelf, call))
+        return shelf.code;
+    json_t *items = json_array();
+    if (!call->json && isatty(STDOUT_FILENO))
+        (void)printf("%10s  %7s  %-7s  %-16s  %s\n", "SIZE", "PENDING", "STATE", "ROOT", "ORIGIN");
+    for (size_t i = 0; shelf_log_at(&shelf, i, &log); i++) {
+        if (call->json)
+            (void)json_array_append_new(items, log_object(&log, NULL));
+        else
+            list_row(&log);
+    }
+    if (call->json) {
+        json_t *object = print_object("log-list/1");
+        (void)json_object_set(object, "items", items);
+        (void)json_object_set_new(object, "next", json_null());
+        print_json(object);
+    }
+    json_decref(items);
+    shelf_close(&shelf);
+    return EXIT_DONE;
+}
+
+static void show(const struct shelf *shelf, const struct shelf_log *log, const char *note)
+{
+    char folder[PATHS_MAX + 128] = "", root[PRINT_HASH] = "-", did[TALLY_DID_SIZE + 1];
+    const struct tally_log_view *view = &log->view;
+    (void)store_folder(shelf->store, &view->origin_hash, folder, sizeof folder);
+    if (shelf->call->json) {
+        json_t *object = log_object(log, "log/1");
+        (void)json_object_set_new(object, "path", json_string(folder));
+        (void)json_object_set_new(object, "checkpoint",
+                                  note[0] != '\0' ? json_string(note) : json_null());
+        print_json(object);
+        return;
+    }
+    if (view->size > 0)
+        hex_write(bytes_of(view->root.bytes, sizeof view->root.bytes), root);
+    tally_did_write(&view->issuer, did);
+    (void)printf("origin     %s\nissuer     %s\nnamespace  %s\nstate      %s\nsize       %llu\n"
+                 "pending    %llu\nroot       %s\npath       %s\n",
+                 log->origin, did, log->name_space, state_of(view), (unsigned long long)view->size,
+                 (unsigned long long)(view->durable - view->size), root, folder);
+    if (note[0] != '\0')
+        (void)printf("checkpoint\n\n%s", note);
+}
+
+enum exit_code verb_log_show(struct call *call)
+{
+    struct shelf shelf;
+    struct shelf_log log;
+    static char note[TALLY_NOTE_MAX + 1];
+    bool good = shelf_open(&shelf, call) && shelf_find(&shelf, call->operands[0], &log);
+    if (good) {
+        size_t size = shelf.ledger.checkpoint(shelf.ledger.context, &log.view.origin_hash,
+                                              (uint8_t *)note, TALLY_NOTE_MAX);
+        note[size] = '\0';
+        show(&shelf, &log, note);
+    }
+    shelf_close(&shelf);
+    return good ? EXIT_DONE : shelf.code;
+}
+
+/* ---- Export ---- */
+
+/* One JSON line a receipt: what an importer needs, byte by byte. */
+static bool export_lines(struct shelf *shelf, const struct shelf_log *log)
+{
+    struct shelf_receipt receipt;
+    for (uint64_t index = 0; index < log->view.size; index++) {
+        if (!shelf_receipt(shelf, log, index, &receipt))
+            return false;
+        json_t *line = receipts_object(shelf, log, &receipt, NULL);
+        (void)json_object_set_new(line, "envelope",
+                                  print_json_base64(bytes_of(receipt.envelope, receipt.size)));
+        print_json(line);
+        if (ferror(stdout))
+            break;
+    }
+    return true;
+}
+
+enum exit_code verb_log_export(struct call *call)
+{
+    struct shelf shelf;
+    struct shelf_log log;
+    const char *to = call_option(call, "to");
+    bool good = shelf_open(&shelf, call) && shelf_find(&shelf, call->operands[0], &log);
+    if (good && to == NULL) {
+        good = export_lines(&shelf, &log);
+    } else if (good) {
+        char folder[PATHS_MAX + 128] = "";
+        (void)store_folder(shelf.store, &log.view.origin_hash, folder, sizeof folder);
+        uint64_t files = 0;
+        if (copy_folder(folder, to, &files, &call->complaint) != TALLY_OK) {
+            shelf.code = call_fail(call, to);
+            good = false;
+        } else if (call->json) {
+            json_t *object = log_object(&log, "log-export/1");
+            (void)json_object_set_new(object, "to", json_string(to));
+            (void)json_object_set_new(object, "files", json_integer((json_int_t)files));
+            print_json(object);
+        } else {
+            (void)printf("%llu files of %s copied to %s\n", (unsigned long long)files, log.origin,
+                         to);
+        }
+    }
+    shelf_close(&shelf);
+    return good ? EXIT_DONE : shelf.code;
+}

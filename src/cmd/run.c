@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tally run: the daemon. */
+#include "cmd/peer_list.h"
+#include "cmd/print.h"
+#include "cmd/shelf.h"
+#include "cmd/verbs.h"
+#include "core/base/bytes.h"
+#include "core/libp2p/multiaddr.h"
+#include "core/libp2p/peer_id.h"
+#include "host/uv/address.h"
+#include "host/uv/host.h"
+#include "host/uv/trace.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <uv.h>
+
+enum { SHOWN_MAX = 16 };
+
+#define MIN_FREE_DEFAULT (UINT64_C(1) << 30)
+
+/* ---- The command line ---- */
+
+static bool read_profile(struct call *call, struct host_options *options, enum exit_code *code)
+{
+    static const char *const later[] = {"auto", "lan", "server"};
+    const char *profile = call_option(call, "profile");
+    options->network = profile == NULL || strcmp(profile, "offline") != 0;
+    if (profile == NULL || strcmp(profile, "static") == 0 || strcmp(profile, "offline") == 0)
+        return true;
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (strcmp(profile, later[i]) == 0) {
+            (void)fprintf(stderr,
+                          "tally: profile %s is treated as static: multicast, DHT and port mapping "
+                          "are not built yet; name peers with --peer\n",
+                          profile);
+            return true;
+        }
+    *code = call_usage(call, "there is no profile \"%.64s\": static, offline, auto, lan or server",
+                       profile);
+    return false;
+}
+
+static bool read_network(struct call *call, struct host_options *options, enum exit_code *code)
+{
+    const char *listen = call_option(call, "listen"), *port = call_option(call, "port");
+    uint64_t number = PATHS_PORT;
+    *code = EXIT_USAGE;
+    if (listen != NULL && !address_read(listen, &options->listen)) {
+        (void)call_usage(call,
+                         "--listen \"%.80s\" is not an IP address of this machine, such as "
+                         "127.0.0.1 or ::1",
+                         listen);
+        return false;
+    }
+    if (port != NULL && !call_number(call, "--port", port, 0, UINT16_MAX, &number))
+        return false;
+    options->listen.port = (uint16_t)number;
+    return true;
+}
+
+static bool read_rest(struct call *call, struct host_options *options, enum exit_code *code)
+{
+    const char *verify = call_option(call, "verify"), *level = call_option(call, "log-level");
+    const char *min_free = call_option(call, "min-free");
+    *code = EXIT_USAGE;
+    options->level = TALLY_LEVEL_INFO;
+    options->min_free_bytes = MIN_FREE_DEFAULT;
+    if (verify != NULL && strcmp(verify, "checkpoint") == 0)
+        options->verify = TALLY_VERIFY_CHECKPOINT;
+    else if (verify != NULL && strcmp(verify, "every") != 0) {
+        (void)call_usage(call, "--verify \"%.64s\" is neither every nor checkpoint", verify);
+        return false;
+    }
+    if (level != NULL && !trace_level_read(level, &options->level)) {
+        (void)call_usage(call, "--log-level \"%.64s\" is not error, warn, info, debug or trace",
+                         level);
+        return false;
+    }
+    return min_free == NULL ||
+           call_number(call, "--min-free", min_free, 0, UINT64_MAX / 2, &options->min_free_bytes);
+}
+
+/* ---- What is shown at the start ---- */
+
+/* The addresses one can dial: what is listened on, or for «all» those of the machine. */
+static size_t find_addresses(const struct host *host, struct tally_address *found)
+{
+    struct tally_address bound = host_address(host);
+    uv_interface_address_t *all;
+    int count;
+    size_t shown = 0;
+    if (bound.port == 0)
+        return 0;
+    if (!address_is_any(&bound)) {
+        found[0] = bound;
+        return 1;
+    }
+    if (uv_interface_addresses(&all, &count) != 0)
+        return 0;
+    for (int i = 0; i < count && shown < SHOWN_MAX; i++) {
+        struct tally_address *address = &found[shown];
+        if (!address_of_socket((const struct sockaddr *)&all[i].address, address) ||
+            address_is_link_local(address) || (address_is_v4(&bound) && !address_is_v4(address)))
+            continue;
+        address->port = bound.port;
+        shown++;
+    }
+    uv_free_interface_addresses(all, count);
+    return shown;
+}
+
+static void show_json(const struct host *host, const char *did, const char *id,
+                      const struct tally_address *addresses, size_t count)
+{
+    json_t *object = print_object("run/1"), *list = json_array();
+    char text[MULTIADDR_TEXT_MAX];
+    for (size_t i = 0; i < count; i++) {
+        if (multiaddr_write_text(&addresses[i], MULTIADDR_UDP, host_identity(host), text,
+                                 sizeof text) > 0)
+            (void)json_array_append_new(list, json_string(text));
+        if (multiaddr_write_text(&addresses[i], MULTIADDR_TCP, host_identity(host), text,
+                                 sizeof text) > 0)
+            (void)json_array_append_new(list, json_string(text));
+    }
+    (void)json_object_update_new(object, json_pack("{s:s, s:s, s:s, s:i, s:o, s:s}", "version",
+                                                   TALLY_VERSION, "node", did, "peer_id", id,
+                                                   "port", (int)host_address(host).port,
+                                                   "addresses", list, "data", host_data(host)));
+    print_json(object);
+}
+
+static void show(const struct call *call, const struct host *host)
+{
+    struct tally_address addresses[SHOWN_MAX];
+    char did[TALLY_DID_SIZE + 1], id[PEER_ID_TEXT_MAX], text[MULTIADDR_TEXT_MAX];
+    size_t count = find_addresses(host, addresses);
+    tally_did_write(host_identity(host), did);
+    (void)peer_id_print_key(host_identity(host), id);
+    if (call->json) {
+        show_json(host, did, id, addresses, count);
+    } else {
+        (void)printf("tally %s\nnode     %s\npeer id  %s\n", TALLY_VERSION, did, id);
+        for (size_t i = 0; i < count; i++) {
+            if (multiaddr_write_text(&addresses[i], MULTIADDR_UDP, host_identity(host), text,
+                                     sizeof text) > 0)
+                (void)printf("%s  %s\n", i == 0 ? "address" : "       ", text);
+            if (multiaddr_write_text(&addresses[i], MULTIADDR_TCP, host_identity(host), text,
+                                     sizeof text) > 0)
+                (void)printf("         %s\n", text);
+        }
+        (void)printf("data     %s\nnext     tally append --data %s --namespace NAME --lines FILE\n",
+                     host_data(host), host_data(host));
+    }
+    (void)fflush(stdout);
+}
+
+/* ---- Running ---- */
+
+static void on_peer(void *context, const struct tally_action *answer)
+{
+    enum tally_error *error = context;
+    *error = answer->answer.error;
+}
+
+static bool add_peers(struct call *call, struct host *host, const struct peer_list *peers,
+                      enum exit_code *code)
+{
+    for (size_t i = 0; i < peers->count; i++) {
+        const struct tally_command command = {
+            .kind = TALLY_COMMAND_PEER,
+            .peer = {.key = peers->list[i].key, .address = peers->list[i].address}};
+        enum tally_error error = TALLY_BUSY;
+        if (key_equal(&peers->list[i].key, host_identity(host))) {
+            *code = call_usage(call, "--peer %.200s is this node itself",
+                               call_option_at(call, "peer", i));
+            return false;
+        }
+        if (!host_command(host, &command, on_peer, &error) || error != TALLY_OK) {
+            *code = call_fail_with(call, EXIT_FAILED, error, NULL, "--peer %.200s: %s",
+                                   call_option_at(call, "peer", i), tally_error_text(error));
+            return false;
+        }
+    }
+    return true;
+}
+
+enum exit_code verb_run(struct call *call)
+{
+    char data[PATHS_MAX];
+    static struct peer_list peers;
+    enum exit_code code = EXIT_USAGE;
+    struct host *host;
+    struct host_options options = {.data = data, .create = true, .admin = true};
+    if (!shelf_data(call, data, &code) || !read_profile(call, &options, &code) ||
+        !read_network(call, &options, &code) || !read_rest(call, &options, &code) ||
+        !peer_list_read(call, &peers, &code))
+        return code;
+    (void)umask(077);
+    if (host_open(&options, &host, &call->complaint) != TALLY_OK)
+        return call_fail(call, data);
+    code = EXIT_DONE;
+    if (add_peers(call, host, &peers, &code)) {
+        show(call, host);
+        if (host_run(host, &call->complaint) != TALLY_OK)
+            code = call_fail(call, data);
+    }
+    host_close(host);
+    return code;
+}

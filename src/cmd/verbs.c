@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of verbs: parsing, help and the man page come from it. */
+#include "cmd/verbs.h"
+
+#define NO_MORE                                                                                    \
+    {                                                                                              \
+        NULL, NULL, NULL                                                                           \
+    }
+
+static const struct option common[] = {
+    {"data", "DIR", "data directory (else $TALLY_DATA_DIR, else ~/.local/state/tally)"},
+    {"json", NULL, "answer with JSON, errors too"},
+    {"help", NULL, "explain this verb"},
+    NO_MORE,
+};
+
+static const struct option none[] = {NO_MORE};
+
+static const struct option run_options[] = {
+    {"port", "N", "UDP and TCP port (4001; 0 draws a free one)"},
+    {"listen", "IP", "listen on this address only (all)"},
+    {"peer", "MULTIADDR", "a peer to join, /ip4/.../udp/.../p2p/12D3KooW...; may be repeated"},
+    {"profile", "NAME", "static: configured peers only; offline: no network at all"},
+    {"verify", "POLICY", "every: each receipt's signature; checkpoint: those of the log (every)"},
+    {"min-free", "BYTES", "read-only when less is free on the disk (1073741824)"},
+    {"log-level", "LEVEL", "error, warn, info, debug or trace, on standard error (info)"},
+    NO_MORE,
+};
+
+static const struct option append_options[] = {
+    {"namespace", "NAME", "the log to append to, together with our key; made by need"},
+    {"lines", NULL, "each line is a receipt; empty ones are skipped"},
+    {"type", "TYPE", "what the bodies say (record)"},
+    {"profile", "NAME", "how the bodies are to be checked (none: opaque)"},
+    NO_MORE,
+};
+
+static const struct option show_receipt_options[] = {
+    {"body", NULL, "write the body as it is, and nothing else"},
+    NO_MORE,
+};
+
+static const struct option list_options[] = {
+    {"from", "INDEX", "the first to be shown"},
+    {"limit", "N", "how many (100, at most 1000)"},
+    NO_MORE,
+};
+
+static const struct option export_options[] = {
+    {"to", "DIR", "copy the log's files, a static mirror for any web server, into a new folder"},
+    NO_MORE,
+};
+
+static const struct option proof_export_options[] = {
+    {"receipt", "FILE", "also write the receipt's envelope there"},
+    NO_MORE,
+};
+
+static const struct option proof_check_options[] = {
+    {"key", "KEY", "whose log it must be: did:key, vkey (origin+id+base64) or peer id"},
+    {"receipt", "HASH|FILE", "the receipt it must be about: its hash, or the file of its envelope"},
+    NO_MORE,
+};
+
+static const struct option help_options[] = {
+    {"man", NULL, "the manual page tally(1), in roff"},
+    NO_MORE,
+};
+
+#define FSCK                                                                                       \
+    "Reads everything back and verifies it again: each envelope's form, signature and chain, "     \
+    "each "                                                                                        \
+    "body's hash, each tile, each checkpoint. Changes nothing; may run beside a node."
+
+static const struct verb verbs[] = {
+    {NULL, "run", NULL, "", 0, 0, run_options, "run/1", "8", "Run a node, in the foreground",
+     "Makes a key and a data directory where there are none, prints the addresses others join it\n"
+     "by, and serves until SIGTERM or Ctrl-C.",
+     verb_run},
+    {"receipt", "append", "append", "FILE...", 1, 4096, append_options, "receipt-append/1", "4 6 8",
+     "Append receipts of our own, and print each when it is durable",
+     "Each FILE is a receipt, or with --lines each line of it; - is standard input. Prints "
+     "origin,\n"
+     "index and receipt hash of each, in the order of the input; with --json an object a line.\n"
+     "Goes through the running node, or writes by itself where none runs.",
+     verb_append},
+    {"receipt", "show", NULL, "HASH | ORIGIN INDEX", 1, 2, show_receipt_options, "receipt/1", "4 5",
+     "Show one receipt", "", verb_receipt_show},
+    {"receipt", "list", NULL, "ORIGIN", 1, 1, list_options, "receipt-list/1", "4 5",
+     "List receipts of a log: index, hash, time, type, bytes of the body",
+     "Without --from, the latest.", verb_receipt_list},
+    {"log", "list", NULL, "", 0, 0, none, "log-list/1", "4", "List the logs that are held",
+     "Size under the checkpoint, receipts that are durable but not yet under it, state, root,\n"
+     "origin.",
+     verb_log_list},
+    {"log", "show", NULL, "ORIGIN", 1, 1, none, "log/1", "4", "Show one log and its checkpoint",
+     "ORIGIN is a log's whole name, or its namespace where no second log has it.", verb_log_show},
+    {"log", "export", NULL, "ORIGIN", 1, 1, export_options, "log-export/1", "4 5",
+     "Write a log out, receipts as JSON lines or the files as they are", "", verb_log_export},
+    {"log", "fsck", NULL, "", 0, 0, none, "fsck/1", "4 5", "The same as tally fsck", FSCK,
+     verb_fsck},
+    {"proof", "export", NULL, "ORIGIN INDEX", 2, 2, proof_export_options, "proof-export/1", "4 5",
+     "Write the proof that a receipt is in a log (C2SP tlog-proof)",
+     "The file holds the log's signed checkpoint, the Merkle path, and in its extra line, which\n"
+     "other readers pass over, the receipt's signed envelope.",
+     verb_proof_export},
+    {"proof", "check", NULL, "FILE", 1, 1, proof_check_options, "proof-check/1", "5",
+     "Check a proof, without any node or data directory",
+     "Verifies the receipt's signature, the path from it to the root, and the checkpoint's\n"
+     "signature by the key.",
+     verb_proof_check},
+    {NULL, "status", NULL, "", 0, 0, none, "status/1", "3 4", "Say how the running node is", "",
+     verb_status},
+    {"peer", "list", "peers", "", 0, 0, none, "peer-list/1", "3 4",
+     "List the peers of the running node: state, round trip, address, last error", "",
+     verb_peer_list},
+    {"node", "init", NULL, "", 0, 0, none, "node-init/1", "8",
+     "Make a key and a data directory without running", "", verb_node_init},
+    {"node", "show", NULL, "", 0, 0, none, "node/1", "4", "Show who this node is", "",
+     verb_node_show},
+    {"fork", "list", NULL, "", 0, 0, none, "fork-list/1", "5",
+     "List the evidence against issuers who contradicted themselves", "", verb_fork_list},
+    {"fork", "show", NULL, "HASH", 1, 1, none, "fork/1", "4 5", "Show one piece of evidence", "",
+     verb_fork_show},
+    {"fork", "check", NULL, "FILE", 1, 1, none, "fork-check/1", "4 5 6",
+     "Verify evidence, without any node or data directory", "Exit code 6 if it proves a fork.",
+     verb_fork_check},
+    {NULL, "fsck", NULL, "", 0, 0, none, "fsck/1", "4 5", "Verify again everything on disk", FSCK,
+     verb_fsck},
+    {NULL, "version", NULL, "", 0, 0, none, "version/1", "", "Print the version", "", verb_version},
+    {NULL, "help", NULL, "[VERB]", 0, 2, help_options, NULL, "", "Explain the verbs", "",
+     verb_help},
+};
+
+const struct verb *verb_at(size_t index)
+{
+    return index < sizeof verbs / sizeof *verbs ? &verbs[index] : NULL;
+}
+
+const struct option *verb_common(void)
+{
+    return common;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CMD_VERBS_H
+#define CMD_VERBS_H
+/* What the verbs do; the table in verbs.c says what each is for. */
+#include "cmd/call.h"
+
+enum exit_code verb_run(struct call *call);
+enum exit_code verb_append(struct call *call);
+enum exit_code verb_status(struct call *call);
+enum exit_code verb_peer_list(struct call *call);
+enum exit_code verb_node_init(struct call *call);
+enum exit_code verb_node_show(struct call *call);
+enum exit_code verb_log_list(struct call *call);
+enum exit_code verb_log_show(struct call *call);
+enum exit_code verb_log_export(struct call *call);
+enum exit_code verb_receipt_show(struct call *call);
+enum exit_code verb_receipt_list(struct call *call);
+enum exit_code verb_proof_export(struct call *call);
+enum exit_code verb_proof_check(struct call *call);
+enum exit_code verb_fork_list(struct call *call);
+enum exit_code verb_fork_show(struct call *call);
+enum exit_code verb_fork_check(struct call *call);
+enum exit_code verb_fsck(struct call *call);
+enum exit_code verb_version(struct call *call);
+enum exit_code verb_help(struct call *call);
+
+#endif
