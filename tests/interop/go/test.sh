@@ -12,12 +12,13 @@ check() { "$here/tlogcheck" "$@"; }
 refuses() {
     cp "$1" "$dir/kept"
     byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
-    printf "$(printf '\\%03o' $(((byte + 1) % 256)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+    other=$(printf '\\%03o' $(((byte + 1) % 256)))
+    printf "$other" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
     if check "$dir/log" "$vkey" "$dir/log/proof" "$dir/log/older" >"$dir/said"; then
         echo "not refused: $1 with byte $2 changed"
         exit 1
     fi
-    cat "$dir/said" | tail -1
+    tail -1 "$dir/said"
     cp "$dir/kept" "$1"
 }
 

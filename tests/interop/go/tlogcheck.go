@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// tlogcheck verifies a log directory of ours with Go's golang.org/x/mod/sumdb, which shares no code
-// with us: the checkpoint's signature (note), the tree over the entry bundles (tlog.TreeHash), every
-// tile (tlog.TileHashReader, which authenticates what it reads), a proof file (tlog.CheckRecord).
+// tlogcheck verifies a log directory of ours with Go's golang.org/x/mod/sumdb, which shares no
+// code with us: the checkpoint's signature (note), the tree over the entry bundles
+// (tlog.TreeHash), every tile (tlog.TileHashReader, which authenticates what it reads), a proof
+// file (tlog.CheckRecord).
 //
 //	tlogcheck DIR VKEY [FILE...]
 //
@@ -247,7 +248,8 @@ func main() {
 		fail("%v", err)
 	}
 	tree := checkpoint(data, verifier, "checkpoint")
-	fmt.Printf("checkpoint  %s, size %d, root %s: signed\n", verifier.Name(), tree.N, hashText(tree.Hash))
+	fmt.Printf("checkpoint  %s, size %d, root %s: signed\n", verifier.Name(), tree.N,
+		hashText(tree.Hash))
 	leaves := entries(dir, tree.N)
 	hashes := store(leaves)
 	if tree.N > 0 {
