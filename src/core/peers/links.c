@@ -172,9 +172,10 @@ static void path_seen(struct peers *peers, struct peer *peer, struct tally_now n
 {
     struct link_path *path = &peer->link.path;
     uint64_t waited = now.mono.ms - path->probed.ms;
-    if (path->tries > 0 && waited < LINK_PATH_MS && !address_equal(&path->address, from))
+    bool same = address_equal(&path->address, from), tried = path->tries > 0;
+    if (!same && tried && waited < LINK_PATH_MS)
         return;
-    if (path->tries == 0 || !address_equal(&path->address, from) || waited >= LINK_PATH_REST_MS)
+    if (!same || (tried && waited >= LINK_PATH_REST_MS))
         *path = (struct link_path){.address = *from};
     path->credit += size;
     if (path->tries == LINK_PATH_TRIES || (path->tries > 0 && waited < LINK_PATH_MS))
@@ -182,11 +183,11 @@ static void path_seen(struct peers *peers, struct peer *peer, struct tally_now n
     struct parcel parcel;
     draw(peers, path->nonce, sizeof path->nonce);
     probe_make(peers, path->nonce, &parcel);
-    path->tries++;
-    path->probed = now.mono;
     if (parcel.size > path->credit)
         return;
     path->credit -= parcel.size;
+    path->tries++;
+    path->probed = now.mono;
     parcel_send(peers, &parcel, peer->link.current.send_key, from, out);
 }
 

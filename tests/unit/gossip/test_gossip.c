@@ -256,6 +256,18 @@ static void nobody_announces_the_log_of_another(void **state)
     mesh_free(mesh);
 }
 
+static void a_log_stands_in_its_own_namespace_only(void **state)
+{
+    struct mesh *mesh = linked_mesh(2);
+    /* The tag of another mesh's namespace, under a good signature. */
+    mesh->nodes[0].datagrams.peers.options.network[0] ^= 1;
+    mesh_seal(mesh, 0, "audit", 100, 1);
+    mesh_run(mesh, 1000);
+    assert_int_equal(drops(mesh, 1, TALLY_DROP_KEY), 1);
+    assert_int_equal(mesh->nodes[1].announces, 0);
+    mesh_free(mesh);
+}
+
 /* ---- Liars with good keys. ---- */
 
 static void bad_sign(void *context, struct tally_bytes message, struct tally_signature *signature)
@@ -453,6 +465,7 @@ int main(void)
         cmocka_unit_test(announces_are_joined_to_one_in_two_seconds),
         cmocka_unit_test(an_announce_is_compared_with_what_we_hold),
         cmocka_unit_test(nobody_announces_the_log_of_another),
+        cmocka_unit_test(a_log_stands_in_its_own_namespace_only),
         cmocka_unit_test(a_bad_signature_behind_a_good_tag_ends_the_link),
         cmocka_unit_test(a_wrong_clock_is_told_and_the_future_refused),
         cmocka_unit_test(a_heartbeat_overtaken_by_the_next_is_stale),

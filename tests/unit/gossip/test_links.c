@@ -246,6 +246,38 @@ static void a_stolen_datagram_moves_no_link(void **state)
     mesh_free(mesh);
 }
 
+/* What the node wants to send now, as one packet. */
+static struct mesh_packet fresh_yours(struct mesh *mesh, size_t from, size_t to)
+{
+    struct mesh_node *node = &mesh->nodes[from];
+    struct tally_action action;
+    outbox_clear(&node->outbox);
+    yours_send(&node->datagrams.heads, &node->datagrams.peers, mesh_peer(mesh, from, to),
+               &node->outbox);
+    assert_true(outbox_next(&node->outbox, &action));
+    struct mesh_packet packet = {.from = node->address, .size = action.send.bytes.size};
+    memcpy(packet.bytes, action.send.bytes.data, packet.size);
+    return packet;
+}
+
+static void a_small_datagram_brings_no_larger_probe(void **state)
+{
+    struct mesh *mesh = mesh_new(3);
+    mesh_introduce(mesh, 0, 1);
+    mesh_run(mesh, 2000);
+    uint64_t arrived = 0, before = mesh->sent[1][2];
+    for (unsigned i = 0; i < 6; i++) {
+        struct mesh_packet packet = fresh_yours(mesh, 0, 1);
+        packet.from = mesh->nodes[2].address;
+        arrived += packet.size;
+        assert_int_equal(mesh_deliver(mesh, 1, &packet), TALLY_DROP_NONE);
+        assert_true(mesh->sent[1][2] - before <= arrived);
+        /* The first is smaller than a probe; with the second there is room for one. */
+        assert_int_equal(mesh->sent[1][2] > before, i > 0);
+    }
+    mesh_free(mesh);
+}
+
 static void a_peer_that_moved_is_found_again(void **state)
 {
     struct mesh *mesh = mesh_new(2);
@@ -390,6 +422,7 @@ int main(void)
         cmocka_unit_test(every_datagram_counts_once),
         cmocka_unit_test(spoofed_addresses_never_get_more_than_they_sent),
         cmocka_unit_test(a_stolen_datagram_moves_no_link),
+        cmocka_unit_test(a_small_datagram_brings_no_larger_probe),
         cmocka_unit_test(a_peer_that_moved_is_found_again),
         cmocka_unit_test(silence_ends_a_link_and_healing_brings_it_back),
         cmocka_unit_test(an_absent_peer_is_greeted_ever_more_rarely_but_for_ever),
