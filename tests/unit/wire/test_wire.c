@@ -192,7 +192,7 @@ static void msgpack_c_agrees_where_we_accept(void **state)
                                      0xc3, 0xc4, 0xc5, 0xcc, 0xcd, 0xce, 0xd0, 0xd1, 0xd9, 0xe0};
     uint64_t seed = 1;
     size_t accepted = 0;
-    for (int round = 0; round < 200000; round++) {
+    for (int round = 0; round < 20000; round++) {
         uint8_t bytes[24];
         size_t size = 1 + (size_t)(seed >> 40) % sizeof bytes;
         for (size_t i = 0; i < size; i++) {
@@ -213,7 +213,7 @@ static void msgpack_c_agrees_where_we_accept(void **state)
         }
         msgpack_unpacked_destroy(&result);
     }
-    assert_true(accepted > 10000);
+    assert_true(accepted > 1000);
 }
 
 static size_t probe_of(uint8_t *bytes, bool tagged, enum tally_kind kind)
