@@ -58,14 +58,17 @@ static bool fetched_elsewhere(const struct sync *sync, const struct sync_asker *
     return false;
 }
 
-static bool append_under_way(const struct sync *sync, const struct tally_hash *origin_hash)
+/* Whether the log of the current task may be fetched now: there is space, nobody else fetches it,
+   and nothing of it is on its way to the disk. */
+static bool task_free(const struct sync *sync, const struct sync_asker *asker)
 {
+    const struct tally_hash *origin_hash = &asker->tasks[0].origin_hash;
     for (unsigned i = 0; i < sync->append_count; i++) {
         unsigned at = (sync->append_first + i) % (SYNC_PACKAGES * 4);
         if (hash_equal(&sync->appends[at].origin_hash, origin_hash))
-            return true;
+            return false;
     }
-    return false;
+    return sync->writable && !fetched_elsewhere(sync, asker, origin_hash);
 }
 
 /* Begins the current task: a proof that its head extends ours, or the transfer at once. */
@@ -110,12 +113,14 @@ void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker 
                      struct outbox *out)
 {
     while (asker->task_count > 0) {
-        if (sync->writable && !fetched_elsewhere(sync, asker, &asker->tasks[0].origin_hash) &&
-            !append_under_way(sync, &asker->tasks[0].origin_hash)) {
+        struct tally_log_view view;
+        /* Another asker may have been faster while this one fetched the log before. */
+        bool wanted = !asker_view(sync, asker, &view) || view.size < asker->tasks[0].size;
+        if (wanted && task_free(sync, asker)) {
             task_start(sync, now, asker, out);
             return;
         }
-        asker->later = true;
+        asker->later |= wanted;
         asker->task_count--;
         memmove(asker->tasks, asker->tasks + 1, asker->task_count * sizeof *asker->tasks);
     }

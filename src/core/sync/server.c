@@ -294,11 +294,12 @@ static bool package_compose(struct sync *sync, const struct sync_request *reques
 /* The buffer that holds the server's package; composed (again) if another took it meanwhile. */
 static const struct sync_buffer *buffer_for(struct sync *sync, struct sync_server *server)
 {
+    const struct tally_hash *origin_hash = &request_at(server, 0)->origin_hash;
     struct sync_buffer *oldest = &sync->buffers[0];
     for (unsigned i = 0; i < sync->options.buffers; i++) {
         struct sync_buffer *buffer = &sync->buffers[i];
         if (buffer->owner == server && buffer->first == server->first &&
-            buffer->end == server->end) {
+            buffer->end == server->end && hash_equal(&buffer->origin_hash, origin_hash)) {
             buffer->used = ++sync->uses;
             return buffer;
         }
@@ -306,6 +307,7 @@ static const struct sync_buffer *buffer_for(struct sync *sync, struct sync_serve
             oldest = buffer;
     }
     oldest->owner = server;
+    oldest->origin_hash = *origin_hash;
     oldest->first = server->first;
     oldest->end = server->end;
     oldest->used = ++sync->uses;

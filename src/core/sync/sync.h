@@ -56,6 +56,7 @@ struct sync_options {
 /* A composed package, shared by the servers: the one that needs it most recently owns it. */
 struct sync_buffer {
     const struct sync_server *owner;
+    struct tally_hash origin_hash;
     uint64_t first, end;
     uint32_t size;
     uint64_t used;  /* A counter: the least is taken away first. */
