@@ -198,18 +198,18 @@ static void msgpack_c_agrees_where_we_accept(void **state)
         for (size_t i = 0; i < size; i++) {
             seed = seed * UINT64_C(6364136223846793005) + 1;
             bytes[i] = (seed >> 63) ? firsts[(seed >> 33) % sizeof firsts] : (uint8_t)(seed >> 50);
+            if (bytes[i] >= 0xdc && bytes[i] <= 0xdf)
+                bytes[i] = 0x92; /* It allocates what these headers claim. */
         }
         msgpack_unpacked result;
         msgpack_unpacked_init(&result);
         size_t at = 0;
-        if (bytes[0] < 0xdc || bytes[0] > 0xdf) { /* It allocates what these headers claim. */
-            if (msgpack_unpack_next(&result, (const char *)bytes, size, &at) ==
-                MSGPACK_UNPACK_SUCCESS) {
-                struct wire_reader r;
-                wire_reader_init(&r, bytes_of(bytes, at));
-                read_any(&r, &result.data);
-                accepted += wire_reader_done(&r);
-            }
+        if (msgpack_unpack_next(&result, (const char *)bytes, size, &at) ==
+            MSGPACK_UNPACK_SUCCESS) {
+            struct wire_reader r;
+            wire_reader_init(&r, bytes_of(bytes, at));
+            read_any(&r, &result.data);
+            accepted += wire_reader_done(&r);
         }
         msgpack_unpacked_destroy(&result);
     }
