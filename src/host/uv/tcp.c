@@ -27,7 +27,7 @@ struct stream {
     bool closing; /* uv_close was called. */
     enum tally_error error;
     size_t pending; /* Bytes in libuv's queue. */
-    size_t told;    /* Room the node believes in. */
+    size_t told;    /* Room the node was told of and has not used; a WRITE uses all of it. */
     uint64_t until; /* Of lingering. */
 };
 
@@ -148,8 +148,8 @@ static void on_bytes(uv_stream_t *socket, ssize_t size, const uv_buf_t *buffer)
 
 static bool room_is_stale(const struct stream *stream)
 {
-    return stream->usable && !stream->ended && !stream->closing &&
-           TCP_BUDGET - stream->pending >= stream->told + TCP_BUDGET / 2;
+    return stream->usable && !stream->ended && !stream->closing && stream->told == 0 &&
+           stream->pending <= TCP_BUDGET / 2;
 }
 
 static void on_written(uv_write_t *request, int code)
@@ -191,7 +191,7 @@ void tcp_write(struct tcp *tcp, uint32_t number, struct tally_bytes bytes)
     if (stream == NULL || stream->ended)
         return; /* It ended, and the event is on its way. */
     assert(bytes.size <= stream->told);
-    stream->told -= bytes.size;
+    stream->told = 0;
     if (stream->pending == 0) {
         uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)bytes.data, (unsigned)bytes.size);
         int sent = uv_try_write((uv_stream_t *)&stream->socket, &buffer, 1);

@@ -4,7 +4,7 @@
 /*
  * TCP connections, called streams as in tally/event.h: listening, accepting, dialling, and room for
  * bytes to send. Each has a budget of TCP_BUDGET bytes that are given to us and not yet to the
- * kernel; the node is told of fresh room when at least half of it is free again.
+ * kernel. A WRITE uses up the room; fresh room is told when at least half of the budget is free.
  */
 #include "host/config/complaint.h"
 #include "tally/limits.h"
