@@ -6,7 +6,7 @@
 #include "bench.h"
 #include "pair.h"
 
-enum { TURNS = 5, MIB_A_TURN = 512, SETUPS = 100 };
+enum { TURNS = 11, MIB_A_TURN = 256, SETUPS = 100 };
 
 static bool arm(const char *name, const struct pair_arm *arm, const struct pair_work *work,
                 double *mb_per_s, double *setup_ms)
