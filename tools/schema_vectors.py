@@ -177,13 +177,18 @@ def record_bad(fields, front):
     return result
 
 
+RUN = re.compile(rb"(?s)(.)\1{15}")  # No {15,}: for each more byte sre would keep a mark.
+
+
 def hex_of(data):
     """Hex, with runs of one byte as «5a*1000»."""
     at, words = 0, []
-    for run in re.finditer(rb"(?s)(.)\1{15,}", data):
+    while run := RUN.search(data, at):
+        rest = data[run.start():]
+        size = len(rest) - len(rest.lstrip(run.group(1)))
         words += [data[at:run.start()].hex()] if run.start() > at else []
-        words.append(f"{run.group(1).hex()}*{run.end() - run.start()}")
-        at = run.end()
+        words.append(f"{run.group(1).hex()}*{size}")
+        at = run.start() + size
     words += [data[at:].hex()] if at < len(data) else []
     return " ".join(words)
 

@@ -35,7 +35,7 @@ enum tally_level {
     X(APPENDED, DEBUG, "appended", "size", "count")                                                \
     X(SEALED, INFO, "sealed", "size", "")                                                          \
     X(SYNCED, INFO, "synced", "size", "count")                                                     \
-    X(CONFIRMED, INFO, "confirmed", "", "")                                               \
+    X(CONFIRMED, INFO, "confirmed", "", "")                                                        \
     X(FORKED, ERROR, "fork", "size", "")                                                           \
     X(READ_ONLY, WARN, "read-only", "error", "")                                                   \
     X(WRITABLE, INFO, "writable", "", "")                                                          \
