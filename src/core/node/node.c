@@ -277,7 +277,6 @@ static void tick(struct tally_node *node, struct tally_now now)
         return;
     struct peers_ended ended = {.count = 0};
     datagrams_tick(&node->datagrams, now, &ended, &node->outbox);
-    wire_ended(node, now, &ended);
     sync_tick(&node->sync, now, &node->outbox);
     connections_tick(&node->connections, now);
 }

@@ -35,7 +35,6 @@ bool node_address(const struct tally_node *node, const struct tally_key *peer,
 /* wiring.c: who else should know what a module learnt. Each takes the news that are there. */
 void wire_datagrams(struct tally_node *node, struct tally_now now,
                     const struct datagrams_news *news);
-void wire_ended(struct tally_node *node, struct tally_now now, const struct peers_ended *ended);
 void wire_issuer(struct tally_node *node, struct tally_now now, const struct issuer_news *news);
 void wire_sync(struct tally_node *node, struct tally_now now);
 

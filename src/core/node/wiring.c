@@ -76,31 +76,11 @@ static void heard_announce(struct tally_node *node, struct tally_now now,
         note_compare(node, peer, news->note);
 }
 
-static void link_changed(struct tally_node *node, struct tally_now now, const struct peer *peer,
-                         enum tally_trace_kind kind)
-{
-    node_trace(node, now,
-               &(struct tally_trace){.kind = kind,
-                                     .drop = peer->last_error,
-                                     .peer = &peer->key,
-                                     .a = node->datagrams.peers.links});
-}
-
-void wire_ended(struct tally_node *node, struct tally_now now, const struct peers_ended *ended)
-{
-    for (size_t i = 0; i < ended->count; i++)
-        link_changed(node, now, ended->list[i], TALLY_TRACE_UNLINKED);
-}
-
 void wire_datagrams(struct tally_node *node, struct tally_now now,
                     const struct datagrams_news *news)
 {
-    if (news->links.unlinked != NULL)
-        link_changed(node, now, news->links.unlinked, TALLY_TRACE_UNLINKED);
-    if (news->links.linked != NULL) {
-        link_changed(node, now, news->links.linked, TALLY_TRACE_LINKED);
+    if (news->links.linked != NULL)
         sync_start(&node->sync, now, &news->links.linked->key);
-    }
     if (news->from == NULL)
         return;
     if (news->has_heartbeat)
