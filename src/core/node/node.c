@@ -275,6 +275,7 @@ static void tick(struct tally_node *node, struct tally_now now)
     issuer_tick(&node->issuer, now, &node->outbox);
     if (node->stopping)
         return;
+    /* Nobody else need know who fell silent: streams have limits of their own. */
     struct peers_ended ended = {.count = 0};
     datagrams_tick(&node->datagrams, now, &ended, &node->outbox);
     sync_tick(&node->sync, now, &node->outbox);
