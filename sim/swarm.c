@@ -19,6 +19,7 @@ struct drawing {
     size_t size;
     uint32_t nodes, liar; /* liar 0: none. */
     uint32_t down;        /* Bit per node that crashed and is not back. */
+    bool fork;            /* The liar has two faces. */
 };
 
 static void line(struct drawing *drawing, const char *form, ...)
@@ -102,9 +103,11 @@ static void draw_setup(struct drawing *drawing, uint64_t seed)
         line(drawing, "clock n1 offset %" PRIu32 " drift 200\n", draw(drawing, 0, 200));
     if (draw(drawing, 0, 2) == 0) {
         static const char *const lies[] = {"ahead", "root", "fork", "gap", "silent"};
+        uint32_t lie = draw(drawing, 0, 4);
         drawing->liar = draw(drawing, 1, drawing->nodes);
+        drawing->fork = lies[lie][0] == 'f';
         line(drawing, "at %" PRIu32 " lie n%" PRIu32 " %s\n", draw(drawing, 1, 15), drawing->liar,
-             lies[draw(drawing, 0, 4)]);
+             lies[lie]);
     }
 }
 
@@ -120,4 +123,7 @@ void swarm_draw(uint64_t seed, char text[SWARM_TEXT_MAX])
         if ((drawing.down >> node & 1) != 0)
             line(&drawing, "at %d restart n%" PRIu32 "\n", SAFETY_S, node);
     line(&drawing, "expect converged within %d\n", LIVENESS_S);
+    /* Seen by somebody honest on both sides, it is proved everywhere. */
+    if (drawing.fork && drawing.nodes > NODES_LEAST)
+        line(&drawing, "expect fork n%" PRIu32 " within %d\n", drawing.liar, LIVENESS_S);
 }
