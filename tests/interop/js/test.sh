@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# js-libp2p 3 dials our channel, and our channel dials it. The packages are those of
+# package-lock.json, installed into the build directory. Skips (77) without node, npm, or a registry.
+#
+#     test.sh PEER         PEER is the program of ../peer.c
+set -eu
+peer=$1
+here=$(cd "$(dirname "$0")" && pwd)
+work=$TALLY_BUILD/tests/interop/js/node
+command -v node >/dev/null && command -v npm >/dev/null || { echo "node or npm is missing"; exit 77; }
+
+mkdir -p "$work"
+cp "$here/package.json" "$here/package-lock.json" "$here/dial.mjs" "$work/"
+cd "$work"
+if ! cmp -s package-lock.json node_modules/.installed; then
+    npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1 ||
+        { tail -3 npm.log; echo "the packages cannot be installed"; exit 77; }
+    cp package-lock.json node_modules/.installed
+fi
+
+# The first line of a file that a program in the background writes.
+first_line() {
+    tries=0
+    while [ ! -s "$1" ] && [ $tries -lt 100 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    head -n 1 "$1"
+}
+
+"$peer" listen 2 >listen.out &
+listener=$!
+trap 'kill $listener 2>/dev/null || true' EXIT
+node dial.mjs "$(first_line listen.out)"
+
+rm -f js.out stop
+mkfifo stop
+node dial.mjs listen <stop >js.out &
+exec 3>stop
+address=$(first_line js.out)
+"$peer" dial 1 "$address"
+if "$peer" dial 2 "${address%/p2p/*}/p2p/12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5"; then
+    echo "a wrong identity was not refused"
+    exit 1
+fi
+exec 3>&-
