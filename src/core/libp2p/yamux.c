@@ -221,9 +221,9 @@ static bool on_body(struct yamux *yamux, const struct yamux_header *header, unsi
 {
     struct yamux_stream *stream = &yamux->streams[slot];
     if (header->type == YAMUX_WINDOW_UPDATE) {
-        stream->send_window += header->length;
-        if (stream->send_window > UINT32_MAX)
+        if (stream->send_window + header->length > UINT32_MAX)
             return broken(news, TALLY_DROP_PROTOCOL, "yamux credit above 2^32 - 1");
+        stream->send_window += header->length;
     } else if (stream->fin_in && header->length > 0) {
         *news = (struct yamux_news){.kind = YAMUX_NEWS_RESET,
                                     .slot = slot,
