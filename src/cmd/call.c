@@ -275,7 +275,8 @@ static enum exit_code read_option(struct call *call, int count, char **arguments
     const char *text = equals != NULL ? equals + 1 : NULL;
     if (option->value == NULL && text != NULL)
         return call_usage(call, "--%s takes no value", option->name);
-    if (option->value != NULL && text == NULL && ++*at == count)
+    if (option->value != NULL && text == NULL &&
+        (++*at == count || strncmp(arguments[*at], "--", 2) == 0))
         return call_usage(call, "--%s wants a value: --%s %s", option->name, option->name,
                           option->value);
     if (call->value_count == CALL_VALUES_MAX)
