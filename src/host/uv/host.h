@@ -12,6 +12,8 @@
 #include "host/config/complaint.h"
 #include "tally/node.h"
 
+#define HOST_CHECKED __attribute__((warn_unused_result))
+
 struct host;
 struct store;
 
@@ -28,11 +30,11 @@ struct host_options {
 };
 
 /* Takes the data directory, binds the sockets, starts the node. On failure *host is NULL. */
-[[nodiscard]] enum tally_error host_open(const struct host_options *options, struct host **host,
-                                         struct complaint *complaint);
+HOST_CHECKED enum tally_error host_open(const struct host_options *options, struct host **host,
+                                        struct complaint *complaint);
 
 /* Serves until host_stop was obeyed, or the disk failed (IO, with its complaint). */
-[[nodiscard]] enum tally_error host_run(struct host *host, struct complaint *complaint);
+HOST_CHECKED enum tally_error host_run(struct host *host, struct complaint *complaint);
 
 /* Orderly: appends on their way are finished, the rest is sealed, peers told; at most 10 s. */
 void host_stop(struct host *host);
@@ -49,7 +51,7 @@ int host_timeout_ms(const struct host *host);
 void host_turn(struct host *host);
 
 /* OK, or IO with its complaint: the disk failed, and the host does nothing more. */
-[[nodiscard]] enum tally_error host_failed(const struct host *host, struct complaint *complaint);
+HOST_CHECKED enum tally_error host_failed(const struct host *host, struct complaint *complaint);
 
 /*
  * A command to the node. Its ticket is drawn here; on_answer is called exactly once, maybe before
@@ -58,8 +60,8 @@ void host_turn(struct host *host);
  * when something was answered or sealed.
  */
 typedef void host_on_answer(void *context, const struct tally_action *answer);
-[[nodiscard]] bool host_command(struct host *host, const struct tally_command *command,
-                                host_on_answer *on_answer, void *context);
+HOST_CHECKED bool host_command(struct host *host, const struct tally_command *command,
+                               host_on_answer *on_answer, void *context);
 
 /* Commands that wait for their answer. */
 size_t host_commands(const struct host *host);
