@@ -58,7 +58,8 @@ async function check (address) {
     error => error.name === 'UnsupportedProtocolError')
   console.log('unknown protocol: na')
 
-  assert.equal(await node.services.fetch.fetch(connection.remotePeer, '/tally/no-such-key'), undefined)
+  const found = await node.services.fetch.fetch(connection.remotePeer, '/tally/no-such-key')
+  assert.equal(found, undefined)
   console.log('fetch of nothing: not found')
 
   await Promise.all(Array.from({ length: 8 }, () => node.services.fetch.fetch(

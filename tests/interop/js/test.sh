@@ -1,14 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # js-libp2p 3 dials our channel, and our channel dials it. The packages are those of
-# package-lock.json, installed into the build directory. Skips (77) without node, npm, or a registry.
+# package-lock.json, installed into the build directory. Skips (77) without node, npm or a
+# registry.
 #
 #     test.sh PEER         PEER is the program of ../peer.c
 set -eu
 peer=$1
 here=$(cd "$(dirname "$0")" && pwd)
 work=$TALLY_BUILD/tests/interop/js/node
-command -v node >/dev/null && command -v npm >/dev/null || { echo "node or npm is missing"; exit 77; }
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+    echo "node or npm is missing"
+    exit 77
+fi
 
 mkdir -p "$work"
 cp "$here/package.json" "$here/package-lock.json" "$here/dial.mjs" "$work/"
@@ -29,12 +33,13 @@ first_line() {
     head -n 1 "$1"
 }
 
+rm -f listen.out js.out stop
 "$peer" listen 2 >listen.out &
 listener=$!
 trap 'kill $listener 2>/dev/null || true' EXIT
 node dial.mjs "$(first_line listen.out)"
 
-rm -f js.out stop
+
 mkfifo stop
 node dial.mjs listen <stop >js.out &
 exec 3>stop

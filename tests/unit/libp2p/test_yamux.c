@@ -86,63 +86,63 @@ static int reply(struct bench *bench)
     return header.flags;
 }
 
+enum { ACK = YAMUX_ACK, RST = YAMUX_RST, SYN = YAMUX_SYN, FIN = YAMUX_FIN };
+static const struct {
+    struct frame first, second; /* The first one is taken without comment. */
+    int news, reply;
+    enum tally_drop drop;
+} cases[] = {
+#define NONE PING(YAMUX_ACK, 99)
+    /* Headers that are none. */
+    {NONE, {1, 0, SYN, 1, 0}, YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
+    {NONE, {0, 4, 0, 0, 0}, YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
+    {NONE, DATA(0, 0, 0), YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
+    {NONE, UPDATE(SYN, 0, 0), YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
+    {NONE, {0, YAMUX_PING, SYN, 1, 0}, YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
+    {NONE, {0, YAMUX_GOAWAY, 0, 3, 0}, YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
+    /* Pings: asked, answered unasked, neither, both. */
+    {NONE, PING(SYN, 7), NOTHING, ACK, 0},
+    {NONE, PING(ACK, 7), NOTHING, NOTHING, 0},
+    {NONE, PING(ACK, 0), YAMUX_NEWS_PONG, NOTHING, 0},
+    {NONE, PING(0, 7), YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
+    {NONE, PING(SYN | ACK, 7), YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
+    /* Opening: either kind of frame, with a body, with an end, the wrong side, twice. */
+    {NONE, UPDATE(SYN, 1, 0), YAMUX_NEWS_OPENED, ACK, 0},
+    {NONE, UPDATE(SYN, 1, 1 << 20), YAMUX_NEWS_OPENED, ACK, 0},
+    {NONE, DATA(SYN, 1, 5), YAMUX_NEWS_DATA, ACK, 0},
+    {NONE, DATA(SYN | FIN, 1, 5), YAMUX_NEWS_FINISHED, ACK, 0},
+    {NONE, UPDATE(SYN | FIN, 1, 0), YAMUX_NEWS_FINISHED, ACK, 0},
+    {NONE, UPDATE(SYN, 2, 0), YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
+    {UPDATE(SYN, 1, 0), UPDATE(SYN, 1, 0), YAMUX_NEWS_BROKEN, ACK, TALLY_DROP_PROTOCOL},
+    {NONE, DATA(SYN | RST, 1, 5), NOTHING, NOTHING, 0},
+    /* Frames for streams that are unknown or over are answered with nothing. */
+    {NONE, DATA(0, 1, 100), NOTHING, NOTHING, 0},
+    {NONE, UPDATE(0, 1, 100), NOTHING, NOTHING, 0},
+    {NONE, UPDATE(FIN, 1, 0), NOTHING, NOTHING, 0},
+    {NONE, UPDATE(RST, 1, 0), NOTHING, NOTHING, 0},
+    {NONE, DATA(ACK, 2, 9), NOTHING, NOTHING, 0},
+    {UPDATE(SYN | FIN, 1, 0), UPDATE(0, 1, 5), NOTHING, ACK, 0},
+    /* Resets, with a code that is no credit and a body that is skipped. */
+    {UPDATE(SYN, 1, 0), UPDATE(RST, 1, UINT32_MAX), YAMUX_NEWS_RESET, NOTHING, 0},
+    {UPDATE(SYN, 1, 0), DATA(RST, 1, 50), YAMUX_NEWS_RESET, NOTHING, 0},
+    /* Windows. */
+    {UPDATE(SYN, 1, 0), DATA(0, 1, YAMUX_WINDOW), YAMUX_NEWS_DATA, ACK, 0},
+    {UPDATE(SYN, 1, 0), DATA(0, 1, YAMUX_WINDOW + 1), YAMUX_NEWS_BROKEN, ACK, TALLY_DROP_PROTOCOL},
+    {UPDATE(SYN, 1, 0), DATA(0, 1, UINT32_MAX), YAMUX_NEWS_BROKEN, ACK, TALLY_DROP_PROTOCOL},
+    {UPDATE(SYN, 1, 0), UPDATE(0, 1, UINT32_MAX - YAMUX_WINDOW), NOTHING, ACK, 0},
+    {UPDATE(SYN, 1, 0), UPDATE(0, 1, UINT32_MAX - YAMUX_WINDOW + 1), YAMUX_NEWS_BROKEN, ACK,
+     TALLY_DROP_PROTOCOL},
+    {UPDATE(SYN | FIN, 1, 0), DATA(0, 1, 5), YAMUX_NEWS_RESET, RST, TALLY_DROP_PROTOCOL},
+    /* Legal and without effect. */
+    {UPDATE(SYN, 1, 0), DATA(0, 1, 0), NOTHING, ACK, 0},
+    {UPDATE(SYN, 1, 0), UPDATE(0xfff0, 1, 0), NOTHING, ACK, 0},
+    {NONE, GOAWAY(0), YAMUX_NEWS_GOAWAY, NOTHING, 0},
+    {NONE, GOAWAY(1), YAMUX_NEWS_GOAWAY, NOTHING, 0},
+    {NONE, GOAWAY(7), YAMUX_NEWS_GOAWAY, NOTHING, 0},
+};
+
 static void each_frame_has_its_verdict(void **state)
 {
-    enum { ACK = YAMUX_ACK, RST = YAMUX_RST, SYN = YAMUX_SYN, FIN = YAMUX_FIN };
-    static const struct {
-        struct frame first, second; /* The first one is taken without comment. */
-        int news, reply;
-        enum tally_drop drop;
-    } cases[] = {
-#define NONE PING(YAMUX_ACK, 99)
-        /* Headers that are none. */
-        {NONE, {1, 0, SYN, 1, 0}, YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
-        {NONE, {0, 4, 0, 0, 0}, YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
-        {NONE, DATA(0, 0, 0), YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
-        {NONE, UPDATE(SYN, 0, 0), YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
-        {NONE, {0, YAMUX_PING, SYN, 1, 0}, YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
-        {NONE, {0, YAMUX_GOAWAY, 0, 3, 0}, YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
-        /* Pings: asked, answered unasked, neither, both. */
-        {NONE, PING(SYN, 7), NOTHING, ACK, 0},
-        {NONE, PING(ACK, 7), NOTHING, NOTHING, 0},
-        {NONE, PING(ACK, 0), YAMUX_NEWS_PONG, NOTHING, 0},
-        {NONE, PING(0, 7), YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
-        {NONE, PING(SYN | ACK, 7), YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
-        /* Opening: either kind of frame, with a body, with an end, the wrong side, twice. */
-        {NONE, UPDATE(SYN, 1, 0), YAMUX_NEWS_OPENED, ACK, 0},
-        {NONE, UPDATE(SYN, 1, 1 << 20), YAMUX_NEWS_OPENED, ACK, 0},
-        {NONE, DATA(SYN, 1, 5), YAMUX_NEWS_DATA, ACK, 0},
-        {NONE, DATA(SYN | FIN, 1, 5), YAMUX_NEWS_FINISHED, ACK, 0},
-        {NONE, UPDATE(SYN | FIN, 1, 0), YAMUX_NEWS_FINISHED, ACK, 0},
-        {NONE, UPDATE(SYN, 2, 0), YAMUX_NEWS_BROKEN, NOTHING, TALLY_DROP_PROTOCOL},
-        {UPDATE(SYN, 1, 0), UPDATE(SYN, 1, 0), YAMUX_NEWS_BROKEN, ACK, TALLY_DROP_PROTOCOL},
-        {NONE, DATA(SYN | RST, 1, 5), NOTHING, NOTHING, 0},
-        /* Frames for streams that are unknown or over are answered with nothing. */
-        {NONE, DATA(0, 1, 100), NOTHING, NOTHING, 0},
-        {NONE, UPDATE(0, 1, 100), NOTHING, NOTHING, 0},
-        {NONE, UPDATE(FIN, 1, 0), NOTHING, NOTHING, 0},
-        {NONE, UPDATE(RST, 1, 0), NOTHING, NOTHING, 0},
-        {NONE, DATA(ACK, 2, 9), NOTHING, NOTHING, 0},
-        {UPDATE(SYN | FIN, 1, 0), UPDATE(0, 1, 5), NOTHING, ACK, 0},
-        /* Resets, with a code that is no credit and a body that is skipped. */
-        {UPDATE(SYN, 1, 0), UPDATE(RST, 1, UINT32_MAX), YAMUX_NEWS_RESET, NOTHING, 0},
-        {UPDATE(SYN, 1, 0), DATA(RST, 1, 50), YAMUX_NEWS_RESET, NOTHING, 0},
-        /* Windows. */
-        {UPDATE(SYN, 1, 0), DATA(0, 1, YAMUX_WINDOW), YAMUX_NEWS_DATA, ACK, 0},
-        {UPDATE(SYN, 1, 0), DATA(0, 1, YAMUX_WINDOW + 1), YAMUX_NEWS_BROKEN, ACK,
-         TALLY_DROP_PROTOCOL},
-        {UPDATE(SYN, 1, 0), DATA(0, 1, UINT32_MAX), YAMUX_NEWS_BROKEN, ACK, TALLY_DROP_PROTOCOL},
-        {UPDATE(SYN, 1, 0), UPDATE(0, 1, UINT32_MAX - YAMUX_WINDOW), NOTHING, ACK, 0},
-        {UPDATE(SYN, 1, 0), UPDATE(0, 1, UINT32_MAX - YAMUX_WINDOW + 1), YAMUX_NEWS_BROKEN, ACK,
-         TALLY_DROP_PROTOCOL},
-        {UPDATE(SYN | FIN, 1, 0), DATA(0, 1, 5), YAMUX_NEWS_RESET, RST, TALLY_DROP_PROTOCOL},
-        /* Legal and without effect. */
-        {UPDATE(SYN, 1, 0), DATA(0, 1, 0), NOTHING, ACK, 0},
-        {UPDATE(SYN, 1, 0), UPDATE(0xfff0, 1, 0), NOTHING, ACK, 0},
-        {NONE, GOAWAY(0), YAMUX_NEWS_GOAWAY, NOTHING, 0},
-        {NONE, GOAWAY(1), YAMUX_NEWS_GOAWAY, NOTHING, 0},
-        {NONE, GOAWAY(7), YAMUX_NEWS_GOAWAY, NOTHING, 0},
-    };
     static const size_t chunks[] = {1, 5, SIZE_MAX};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (size_t j = 0; j < sizeof chunks / sizeof *chunks; j++) {
