@@ -6,7 +6,7 @@
 #
 #     test.sh PEER         PEER is the program of ../peer.c
 set -eu
-peer=$1
+peer=$(realpath "$1")
 here=$(cd "$(dirname "$0")" && pwd)
 work=$TALLY_BUILD/tests/interop/js/node
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
@@ -38,7 +38,6 @@ rm -f listen.out js.out stop
 listener=$!
 trap 'kill $listener 2>/dev/null || true' EXIT
 node dial.mjs "$(first_line listen.out)"
-
 
 mkfifo stop
 node dial.mjs listen <stop >js.out &
