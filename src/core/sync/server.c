@@ -188,8 +188,8 @@ static size_t heads_compose(struct sync *sync, struct sync_server *server, uint8
     uint8_t *notes = sync->entries;
     size_t used = 0, index = cursor(sync, request);
     for (; ledger->log(ledger->context, index, &view); index++) {
-        if (view.size == 0 || view.frozen)
-            continue;
+        if (view.size == 0)
+            continue; /* A frozen log is told too: so the other branch, and the proof, get round. */
         if (message.heads.notes_count == TALLY_SYNC_HEADS_NOTES_MAX ||
             used + SYNC_NOTE_MAX > TALLY_FRAME_MAX - CONTROL_MAX) {
             message.heads.more = true;
@@ -327,8 +327,7 @@ static size_t package_begin(struct sync *sync, struct sync_server *server, uint8
     struct tally_log_view view;
     struct tree_proof proof;
     uint64_t block = request->from / TALLY_TILE_WIDTH * TALLY_TILE_WIDTH;
-    if (!ledger->find(ledger->context, &request->origin_hash, &view) || view.frozen ||
-        request->size > view.size)
+    if (!ledger->find(ledger->context, &request->origin_hash, &view) || request->size > view.size)
         return refuse(server, TALLY_DROP_REFUSED, 1000, frame, capacity);
     server->first = request->from;
     server->end = block + TALLY_TILE_WIDTH < request->to ? block + TALLY_TILE_WIDTH : request->to;
