@@ -10,11 +10,9 @@ static const char lie_name_space[] = "audit";
 
 bool adversary_lie(const char *word, enum lie *lie)
 {
-    static const char *const words[] = {[LIE_AHEAD] = "ahead",
-                                        [LIE_ROOT] = "root",
-                                        [LIE_FORK] = "fork",
-                                        [LIE_GAP] = "gap",
-                                        [LIE_SILENT] = "silent"};
+    static const char *const words[] = {
+        [LIE_AHEAD] = "ahead", [LIE_ROOT] = "root",     [LIE_FORK] = "fork",
+        [LIE_GAP] = "gap",     [LIE_SILENT] = "silent", [LIE_FORGED] = "forged"};
     for (size_t i = LIE_AHEAD; i < sizeof words / sizeof *words; i++)
         if (strcmp(word, words[i]) == 0) {
             *lie = (enum lie)i;
@@ -94,6 +92,25 @@ static void forge_hidden(struct world *world, struct slot *at, uint32_t count,
     forge_note(at, log);
 }
 
+/* The last receipt gets a wrong signature, and the tree is over it all the same. */
+static void forge_signature(struct world *world, struct slot *at, uint32_t count)
+{
+    struct disk_log *log = own_log(&at->disk);
+    for (uint32_t i = 0; i < count; i++)
+        forge_receipt(world, at, log, "true");
+    uint64_t last = simtree_size(&log->tree) - 1;
+    struct disk_entry entry = log->entries[last];
+    log->entries[last].envelope = NULL;
+    log->entries[last].body = NULL;
+    disk_log_cut(log, last);
+    entry.envelope[entry.envelope_size - 1] ^= 1;
+    disk_log_append(log, bytes_of(entry.envelope, entry.envelope_size),
+                    bytes_of(entry.body, entry.body_size), true);
+    memory_free(entry.envelope);
+    memory_free(entry.body);
+    forge_note(at, log);
+}
+
 /* The last leaf becomes another one: the tree, and so the root, is not that of the receipts. */
 static void forge_root(struct world *world, struct slot *at, uint32_t count)
 {
@@ -125,10 +142,11 @@ static bool fork_faces(struct world *world, uint32_t slot, uint32_t count)
     two->lie = LIE_FORK;
     two->offset_us = one->offset_us;
     one->second = second;
-    for (uint32_t i = 0; i < count; i++) {
+    /* An odd number: two sizes, so that it takes a proof to see the contradiction. */
+    for (uint32_t i = 0; i < count; i++)
         forge_receipt(world, one, own_log(&one->disk), "left");
+    for (uint32_t i = 0; i < count + count % 2; i++)
         forge_receipt(world, two, own_log(&two->disk), "right");
-    }
     forge_note(one, own_log(&one->disk));
     forge_note(two, own_log(&two->disk));
     world_wake(world, second);
@@ -150,6 +168,9 @@ bool adversary_begin(struct world *world, uint32_t slot, enum lie lie, uint32_t 
         break;
     case LIE_ROOT:
         forge_root(world, at, some);
+        break;
+    case LIE_FORGED:
+        forge_signature(world, at, some);
         break;
     case LIE_FORK:
         if (!fork_faces(world, slot, some))

@@ -16,9 +16,11 @@ bool adversary_lie(const char *word, enum lie *lie);
  *
  *   ahead N   its logs claim N more receipts, signed and chained, which it never serves
  *   root      its checkpoints are signed over a root that is not its receipts'
- *   fork N    it has two faces over one past: each half of the world sees N other new receipts
- *   gap       its logs hold one receipt it never serves, with others behind it
- *   silent    it answers datagrams, accepts streams and sends nothing on them
+ *   fork N    it has two faces over one past: each half of the world sees N other new receipts (one
+ * more in the second half if N is odd: two sizes) gap       its logs hold one receipt it never
+ * serves, with others behind it forged N  its logs hold N more receipts, the last with a wrong
+ * signature below a good root silent    it answers datagrams, accepts streams and sends nothing on
+ * them
  *
  * False if the world has no room for another face.
  */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 enum {
     NODES_LEAST = 3,
@@ -102,12 +103,12 @@ static void draw_setup(struct drawing *drawing, uint64_t seed)
     if (draw(drawing, 0, 1) == 0)
         line(drawing, "clock n1 offset %" PRIu32 " drift 200\n", draw(drawing, 0, 200));
     if (draw(drawing, 0, 2) == 0) {
-        static const char *const lies[] = {"ahead", "root", "fork", "gap", "silent"};
-        uint32_t lie = draw(drawing, 0, 4);
+        static const char *const lies[] = {"ahead", "root", "fork", "gap", "silent", "forged"};
+        uint32_t lie = draw(drawing, 0, 5);
         drawing->liar = draw(drawing, 1, drawing->nodes);
-        drawing->fork = lies[lie][0] == 'f';
-        line(drawing, "at %" PRIu32 " lie n%" PRIu32 " %s\n", draw(drawing, 1, 15), drawing->liar,
-             lies[lie]);
+        drawing->fork = strcmp(lies[lie], "fork") == 0;
+        line(drawing, "at %" PRIu32 " lie n%" PRIu32 " %s %" PRIu32 "\n", draw(drawing, 1, 15),
+             drawing->liar, lies[lie], draw(drawing, 1, 300));
     }
 }
 

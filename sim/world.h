@@ -25,6 +25,7 @@ enum lie {
     LIE_FORK,   /* Shows one half of the world another log than the other. */
     LIE_GAP,    /* Leaves one receipt out of what it serves. */
     LIE_SILENT, /* Offers, and never sends. */
+    LIE_FORGED, /* Has a receipt with a wrong signature below a good root. */
 };
 
 struct slot {
