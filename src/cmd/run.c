@@ -7,6 +7,7 @@
 #include "core/base/bytes.h"
 #include "core/libp2p/multiaddr.h"
 #include "core/libp2p/peer_id.h"
+#include "host/config/keys.h"
 #include "host/uv/address.h"
 #include "host/uv/host.h"
 #include "host/uv/trace.h"
@@ -158,6 +159,25 @@ static void show(const struct call *call, const struct host *host)
 
 /* ---- Running ---- */
 
+/* A key that is not there yet is not among them; one that cannot be read is told by host_open. */
+static bool is_one_of_them(struct call *call, const char *data, const struct peer_list *peers,
+                           enum exit_code *code)
+{
+    struct keys *keys;
+    struct complaint ignored;
+    bool found = false;
+    if (keys_open(data, false, &keys, &ignored) != TALLY_OK)
+        return false;
+    for (size_t i = 0; i < peers->count && !found; i++) {
+        found = key_equal(&peers->list[i].key, keys_identity(keys));
+        if (found)
+            *code = call_usage(call, "--peer %.200s is this node itself",
+                               call_option_at(call, "peer", i));
+    }
+    keys_free(keys);
+    return found;
+}
+
 static void on_peer(void *context, const struct tally_action *answer)
 {
     enum tally_error *error = context;
@@ -172,11 +192,6 @@ static bool add_peers(struct call *call, struct host *host, const struct peer_li
             .kind = TALLY_COMMAND_PEER,
             .peer = {.key = peers->list[i].key, .address = peers->list[i].address}};
         enum tally_error error = TALLY_BUSY;
-        if (key_equal(&peers->list[i].key, host_identity(host))) {
-            *code = call_usage(call, "--peer %.200s is this node itself",
-                               call_option_at(call, "peer", i));
-            return false;
-        }
         if (!host_command(host, &command, on_peer, &error) || error != TALLY_OK) {
             *code = call_fail_with(call, EXIT_FAILED, error, NULL, "--peer %.200s: %s",
                                    call_option_at(call, "peer", i), tally_error_text(error));
@@ -195,7 +210,7 @@ enum exit_code verb_run(struct call *call)
     struct host_options options = {.data = data, .create = true, .admin = true};
     if (!shelf_data(call, data, &code) || !read_profile(call, &options, &code) ||
         !read_network(call, &options, &code) || !read_rest(call, &options, &code) ||
-        !peer_list_read(call, &peers, &code))
+        !peer_list_read(call, &peers, &code) || is_one_of_them(call, data, &peers, &code))
         return code;
     (void)umask(077);
     if (host_open(&options, &host, &call->complaint) != TALLY_OK)
