@@ -64,7 +64,7 @@ static bool task_free(const struct sync *sync, const struct sync_asker *asker)
 {
     const struct tally_hash *origin_hash = &asker->tasks[0].origin_hash;
     for (unsigned i = 0; i < sync->append_count; i++) {
-        unsigned at = (sync->append_first + i) % (SYNC_PACKAGES * 4);
+        unsigned at = (sync->append_first + i) % SYNC_APPENDS;
         if (hash_equal(&sync->appends[at].origin_hash, origin_hash))
             return false;
     }

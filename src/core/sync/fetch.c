@@ -109,6 +109,8 @@ static bool want_due(const struct sync_asker *asker)
     if (asker->lost_step || asker->asked >= asker->tasks[0].size ||
         asker->wants >= (asker->average == 0 ? 1 : SYNC_WANTS))
         return false;
+    if ((asker->asked - asker->appended) * asker->average > SYNC_CREDIT)
+        return false;
     /* A slot for each package that may come, from the first that is not durable. */
     uint64_t blocks = (want_end(asker) - 1) / TALLY_TILE_WIDTH - asker->appended / TALLY_TILE_WIDTH;
     return blocks + 1 <= SYNC_PACKAGES;
@@ -294,7 +296,7 @@ static void append_ready(struct sync *sync, struct sync_asker *asker, struct out
         if (package->state == PACKAGE_APPENDING)
             continue;
         if (package->state != PACKAGE_WHOLE || package->large_next < package->large_count ||
-            sync->append_count == SYNC_PACKAGES * 4 || !outbox_room(out, 8, SYNC_NOTE_MAX))
+            sync->append_count == SYNC_APPENDS || !outbox_room(out, 8, SYNC_NOTE_MAX))
             return;
         bool final = package->end == task->size;
         struct tally_action *action = outbox_add(out, TALLY_ACTION_APPEND);
@@ -308,7 +310,7 @@ static void append_ready(struct sync *sync, struct sync_asker *asker, struct out
             action->append.note = outbox_copy(out, bytes_of(task->note, task->note_size));
         package->ticket = action->append.ticket = ++sync->tickets;
         package->state = PACKAGE_APPENDING;
-        unsigned at = (sync->append_first + sync->append_count++) % (SYNC_PACKAGES * 4);
+        unsigned at = (sync->append_first + sync->append_count++) % SYNC_APPENDS;
         sync->appends[at] = (struct sync_append){.ticket = package->ticket,
                                                  .origin_hash = task->origin_hash,
                                                  .root = task->root,
@@ -437,7 +439,7 @@ void sync_on_appended(struct sync *sync, struct tally_now now, const struct tall
     assert(sync->append_count > 0);
     struct sync_append append = sync->appends[sync->append_first];
     assert(append.ticket == event->appended.ticket); /* The host answers in order. */
-    sync->append_first = (sync->append_first + 1) % (SYNC_PACKAGES * 4);
+    sync->append_first = (sync->append_first + 1) % SYNC_APPENDS;
     sync->append_count--;
     struct sync_asker *asker = asker_of(sync, append.ticket);
 

@@ -10,9 +10,11 @@
 #include "tally/node.h"
 
 enum {
-    SYNC_TASKS = 16,    /* Logs a round takes up; more are found by the next round. */
-    SYNC_PACKAGES = 32, /* On their way for one asker: from bundle to durable. */
-    SYNC_WANTS = 4,     /* Open wants of an asker. */
+    SYNC_TASKS = 16,        /* Logs a round takes up; more are found by the next round. */
+    SYNC_PACKAGES = 128,    /* On their way for one asker: from bundle to durable. */
+    SYNC_CREDIT = 16 << 20, /* Bytes of them, by what a receipt took so far (protocols 9.2). */
+    SYNC_APPENDS = 256,     /* On their way to the disk, of all askers. */
+    SYNC_WANTS = 4,         /* Open wants of an asker. */
     SYNC_WANT_RECEIPTS = 2048,
     SYNC_WANT_BYTES = 1 << 20, /* Aimed at by the number of receipts of a want. */
     SYNC_REQUESTS = 64,        /* Open requests a server keeps; more are refused as BUSY. */

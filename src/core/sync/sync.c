@@ -374,5 +374,5 @@ bool sync_holds(const struct sync *sync)
               asker->next > asker->asked || asker->asked > asker->tasks[0].size)))
             return false;
     }
-    return sync->append_count <= SYNC_PACKAGES * 4;
+    return sync->append_count <= SYNC_APPENDS;
 }

@@ -71,7 +71,7 @@ struct sync {
     struct sync_buffer *buffers;
     struct tally_hash statements; /* Origin hash of our own log of statements. */
     uint8_t *entries, *bodies;    /* Scratch for one bundle as the ledger gives it. */
-    struct sync_append appends[SYNC_PACKAGES * 4];
+    struct sync_append appends[SYNC_APPENDS];
     unsigned append_first, append_count;
     struct sync_news news[SYNC_NEWS];
     unsigned news_first, news_count;
