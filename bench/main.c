@@ -18,6 +18,8 @@ static const struct bench benches[] = {
     {"catch-up", "a new node fetches 100,000 receipts, against the cores' Ed25519 rate",
      bench_catch_up},
     {"idle", "memory and CPU of a linked node without traffic", bench_idle},
+    {"store", "packages of a replica made durable, against the same bytes in one file",
+     bench_store},
 };
 
 static struct {
