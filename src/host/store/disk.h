@@ -26,6 +26,7 @@ struct disk {
     int root;              /* The data directory. */
     atomic_bool broken;    /* A write or fsync failed: nothing that was cached can be believed. */
     enum tally_error lost; /* Why files were forgotten before their flush; OK: none were. */
+    unsigned long many;    /* The kernel's context for many fsyncs at once; 0: none yet. */
     size_t count;
     struct disk_file files[DISK_FILES_MAX];
     size_t folder_count;
@@ -54,6 +55,9 @@ STORE_CHECKED enum tally_error disk_make_room(struct disk *disk);
 
 /* Forgets what was put since the last flush, and what was lost. */
 void disk_forget(struct disk *disk);
+
+/* Ends it: what was not flushed is forgotten, the directory closed. */
+void disk_end(struct disk *disk);
 
 /* Makes a folder and those above it, durable after disk_flush. */
 STORE_CHECKED enum tally_error disk_folder(struct disk *disk, const char *path);

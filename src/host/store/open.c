@@ -345,7 +345,6 @@ void store_close(struct store *store)
         return;
     for (size_t i = 0; i < STORE_UPLOADS; i++)
         upload_release(store, store->uploads[i].package);
-    disk_forget(&store->disk);
     state_close(&store->loop_state);
     state_close(&store->state);
     for (size_t i = 0; i < store->view_count; i++)
@@ -356,8 +355,7 @@ void store_close(struct store *store)
     }
     if (store->lock >= 0)
         close(store->lock);
-    if (store->disk.root >= 0)
-        close(store->disk.root);
+    disk_end(&store->disk);
     free(store->work);
     free(store->show);
     free(store->dir);
