@@ -377,5 +377,6 @@ int main(void)
         cmocka_unit_test(yamux_headers),
     };
     vectors_or_skip();
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("libp2p vectors", tests, NULL, NULL);
 }

@@ -326,5 +326,6 @@ int main(void)
         cmocka_unit_test(a_goodbye_is_heard),
         cmocka_unit_test(streams_are_counted),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("channel", tests, NULL, NULL);
 }

@@ -242,5 +242,6 @@ int main(void)
         cmocka_unit_test(windows_grow_for_readers_that_keep_up),
         cmocka_unit_test(floods_are_cut_off),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("yamux", tests, NULL, NULL);
 }
