@@ -152,7 +152,7 @@ static enum tally_error send_some(struct door *door, struct complaint *complaint
     return TALLY_OK;
 }
 
-static enum tally_error put(struct door *door, const struct admin_frame *frame, size_t size,
+static enum tally_error put(struct door *door, const struct tally_admin_frame *frame, size_t size,
                             struct complaint *complaint)
 {
     if (!reserve(&door->out, size))
@@ -183,12 +183,12 @@ enum tally_error door_append(struct door *door, uint64_t id, const struct tally_
         *slot = (struct slot){door, id};
         return host_command(door->host, command, on_own_answer, slot) ? TALLY_OK : TALLY_BUSY;
     }
-    const struct admin_frame frame = {.kind = ADMIN_APPEND,
-                                      .request = (uint32_t)(id % DOOR_FLIGHT),
-                                      .append = {.name_space = command->append.name_space,
-                                                 .type = command->append.type,
-                                                 .profile = command->append.profile,
-                                                 .body = command->append.body}};
+    const struct tally_admin_frame frame = {.kind = TALLY_ADMIN_APPEND,
+                                            .request = (uint32_t)(id % DOOR_FLIGHT),
+                                            .append = {.name_space = command->append.name_space,
+                                                       .type = command->append.type,
+                                                       .profile = command->append.profile,
+                                                       .body = command->append.body}};
     door->slots[id % DOOR_FLIGHT] = (struct slot){door, id};
     enum tally_error error =
         put(door, &frame, ADMIN_OVERHEAD + command->append.body.size, complaint);
@@ -205,13 +205,13 @@ size_t door_backlog(const struct door *door)
 
 /* ---- From the node ---- */
 
-static void on_appended(struct door *door, const struct admin_frame *frame)
+static void on_appended(struct door *door, const struct tally_admin_frame *frame)
 {
     char origin[256];
     struct tally_bytes name = frame->appended.origin;
     (void)snprintf(origin, sizeof origin, "%.*s", (int)name.size, (const char *)name.data);
     const struct door_answer answer = {.id = door->slots[frame->request % DOOR_FLIGHT].id,
-                                       .error = frame->appended.error,
+                                       .error = (enum tally_error)frame->appended.error,
                                        .origin = frame->appended.error == TALLY_OK ? origin : NULL,
                                        .index = frame->appended.index,
                                        .receipt = frame->appended.receipt};
@@ -219,7 +219,7 @@ static void on_appended(struct door *door, const struct admin_frame *frame)
     door->options.on_answer(door->options.context, &answer);
 }
 
-static bool on_answered(struct door *door, const struct admin_frame *frame)
+static bool on_answered(struct door *door, const struct tally_admin_frame *frame)
 {
     struct tally_bytes text = frame->answer.text;
     if (!reserve(&door->text, text.size + 1))
@@ -228,7 +228,7 @@ static bool on_answered(struct door *door, const struct admin_frame *frame)
         memcpy(door->text.bytes + door->text.size, text.data, text.size);
     door->text.size += text.size;
     door->text.bytes[door->text.size] = 0;
-    door->error = frame->answer.error;
+    door->error = (enum tally_error)frame->answer.error;
     door->whole = !frame->answer.more;
     door->answers++;
     return true;
@@ -237,16 +237,18 @@ static bool on_answered(struct door *door, const struct admin_frame *frame)
 static enum tally_error take_frames(struct door *door, struct complaint *complaint)
 {
     struct memory *in = &door->in;
-    struct admin_frame frame;
+    struct tally_admin_frame frame;
     for (;;) {
         size_t size;
         struct tally_bytes bytes = bytes_of(in->bytes + in->start, in->size - in->start);
         enum admin_read state = admin_frame_read(bytes, &frame, &size);
         if (state == ADMIN_SHORT)
             return TALLY_OK;
-        if (state == ADMIN_READ && frame.kind == ADMIN_APPENDED && door->options.on_answer != NULL)
+        if (state == ADMIN_READ && frame.kind == TALLY_ADMIN_APPENDED &&
+            door->options.on_answer != NULL)
             on_appended(door, &frame);
-        else if (state != ADMIN_READ || frame.kind != ADMIN_ANSWER || !on_answered(door, &frame))
+        else if (state != ADMIN_READ || frame.kind != TALLY_ADMIN_ANSWER ||
+                 !on_answered(door, &frame))
             return complain(complaint, TALLY_MALFORMED,
                             "the node's answer is not understood: is it of another version?");
         in->start += size;
@@ -316,8 +318,9 @@ enum tally_error door_wait(struct door *door, int input, bool *readable,
 char *door_query(struct door *door, const char *verb, const char *argument,
                  struct complaint *complaint)
 {
-    const struct admin_frame frame = {
-        .kind = ADMIN_QUERY, .query = {.verb = bytes_text(verb), .argument = bytes_text(argument)}};
+    const struct tally_admin_frame frame = {
+        .kind = TALLY_ADMIN_QUERY,
+        .query = {.verb = bytes_text(verb), .argument = bytes_text(argument)}};
     bool readable;
     enum tally_error error = put(door, &frame, ADMIN_OVERHEAD, complaint);
     while (error == TALLY_OK && !door->whole)

@@ -230,10 +230,12 @@ enum tally_error keys_open(const char *data, bool create, struct keys **keys,
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (folder < 0)
         return complain(complaint, complaint_of_errno(errno), "%s: %s", path, strerror(errno));
+    struct keys *made = sodium_malloc(sizeof *made);
+    if (made == NULL) {
+        (void)close(folder);
+        return complain(complaint, TALLY_NO_MEMORY, "%s", tally_error_text(TALLY_NO_MEMORY));
+    }
     enum tally_error error = check_mode(folder, "keys", path, 0700, complaint);
-    struct keys *made = error == TALLY_OK ? sodium_malloc(sizeof *made) : NULL;
-    if (error == TALLY_OK && made == NULL)
-        error = complain(complaint, TALLY_NO_MEMORY, "%s", tally_error_text(TALLY_NO_MEMORY));
     if (error == TALLY_OK) {
         strcat(path, "/identity.key");
         error = read_or_make(folder, create, made, path, complaint);

@@ -120,7 +120,7 @@ static void flush(struct client *client)
     }
 }
 
-static void answer(struct client *client, const struct admin_frame *frame, size_t size)
+static void answer(struct client *client, const struct tally_admin_frame *frame, size_t size)
 {
     struct buffer *out = &client->out;
     if (client->closing)
@@ -138,8 +138,8 @@ static void on_appended(void *context, const struct tally_action *action)
     const struct waiter waiter = *(struct waiter *)context;
     struct client *client = waiter.client;
     free(context);
-    struct admin_frame frame = {.kind = ADMIN_APPENDED, .request = waiter.request};
-    frame.appended.error = action->answer.error;
+    struct tally_admin_frame frame = {.kind = TALLY_ADMIN_APPENDED, .request = waiter.request};
+    frame.appended.error = (uint8_t)action->answer.error;
     if (action->answer.error == TALLY_OK) {
         frame.appended.origin = bytes_text(action->answer.origin);
         frame.appended.index = action->answer.index;
@@ -154,7 +154,7 @@ static void on_appended(void *context, const struct tally_action *action)
 /* ---- Requests ---- */
 
 /* False if the node takes no more for now: the request is then read again later. */
-static bool append(struct client *client, const struct admin_frame *frame)
+static bool append(struct client *client, const struct tally_admin_frame *frame)
 {
     const struct tally_command command = {.kind = TALLY_COMMAND_APPEND,
                                           .append = {.name_space = frame->append.name_space,
@@ -177,15 +177,16 @@ static bool append(struct client *client, const struct admin_frame *frame)
     return false;
 }
 
-static void query(struct client *client, const struct admin_frame *frame)
+static void query(struct client *client, const struct tally_admin_frame *frame)
 {
     enum tally_error error;
     char *text = questions_answer(client->admin->host, frame->query.verb, &error);
     struct tally_bytes rest = bytes_text(text == NULL ? "" : text);
-    struct admin_frame piece = {.kind = ADMIN_ANSWER, .request = frame->request};
-    piece.answer.error = error;
+    struct tally_admin_frame piece = {.kind = TALLY_ADMIN_ANSWER, .request = frame->request};
+    piece.answer.error = (uint8_t)error;
     do {
-        size_t size = rest.size < ADMIN_TEXT_MAX ? rest.size : ADMIN_TEXT_MAX;
+        size_t size =
+            rest.size < TALLY_ADMIN_ANSWER_TEXT_MAX ? rest.size : TALLY_ADMIN_ANSWER_TEXT_MAX;
         piece.answer.text = bytes_of(rest.data, size);
         rest = bytes_of(rest.data + size, rest.size - size);
         piece.answer.more = rest.size > 0;
@@ -205,7 +206,7 @@ static bool may_go_on(const struct client *client)
 static void obey(struct client *client)
 {
     struct buffer *in = &client->in;
-    struct admin_frame frame;
+    struct tally_admin_frame frame;
     client->wanted = 0;
     client->stalled = false;
     while (may_go_on(client)) {
@@ -215,11 +216,11 @@ static void obey(struct client *client)
         client->wanted = size;
         if (state == ADMIN_SHORT)
             return;
-        if (state == ADMIN_READ && frame.kind == ADMIN_APPEND) {
+        if (state == ADMIN_READ && frame.kind == TALLY_ADMIN_APPEND) {
             client->stalled = !append(client, &frame);
             if (client->stalled)
                 return;
-        } else if (state == ADMIN_READ && frame.kind == ADMIN_QUERY) {
+        } else if (state == ADMIN_READ && frame.kind == TALLY_ADMIN_QUERY) {
             query(client, &frame);
         } else {
             end(client);

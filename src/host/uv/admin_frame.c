@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/uv/admin_frame.h"
 
-#include "core/wire/reader.h"
 #include "core/wire/writer.h"
 
 #include <string.h>
@@ -19,52 +18,14 @@ static enum admin_read read_length(struct tally_bytes bytes, size_t *length, siz
         *length |= (size_t)(group & 0x7f) << (7 * *used);
         if (group < 0x80) {
             ++*used;
-            return *length > 0 && *length <= ADMIN_FRAME_MAX ? ADMIN_READ : ADMIN_BAD;
+            return *length > 0 && *length <= TALLY_ADMIN_FRAME_SIZE_MAX ? ADMIN_READ : ADMIN_BAD;
         }
     }
     return ADMIN_BAD;
 }
 
-static void read_append(struct wire_reader *r, struct admin_frame *frame)
-{
-    frame->append.name_space = wire_read_str(r, 0, 255);
-    frame->append.type = wire_read_str(r, 0, 255);
-    frame->append.profile = wire_read_str(r, 0, 255);
-    frame->append.body = wire_read_bin(r, 0, TALLY_BODY_MAX);
-}
-
-static void read_appended(struct wire_reader *r, struct admin_frame *frame)
-{
-    frame->appended.error = (enum tally_error)wire_read_uint(r, 0, 255);
-    frame->appended.origin = wire_read_str(r, 0, 255);
-    frame->appended.index = wire_read_uint(r, 0, INT64_MAX);
-    wire_read_fixed(r, frame->appended.receipt.bytes, sizeof frame->appended.receipt.bytes);
-}
-
-static void read_query(struct wire_reader *r, struct admin_frame *frame)
-{
-    frame->query.verb = wire_read_str(r, 1, 64);
-    frame->query.argument = wire_read_str(r, 0, 1024);
-}
-
-static void read_answer(struct wire_reader *r, struct admin_frame *frame)
-{
-    frame->answer.error = (enum tally_error)wire_read_uint(r, 0, 255);
-    frame->answer.more = wire_read_bool(r);
-    frame->answer.text = wire_read_bin(r, 0, ADMIN_TEXT_MAX);
-}
-
-static const struct {
-    uint32_t items; /* Beside number and request. */
-    void (*read)(struct wire_reader *r, struct admin_frame *frame);
-} kinds[] = {
-    [ADMIN_APPEND] = {4, read_append},
-    [ADMIN_APPENDED] = {4, read_appended},
-    [ADMIN_QUERY] = {2, read_query},
-    [ADMIN_ANSWER] = {3, read_answer},
-};
-
-enum admin_read admin_frame_read(struct tally_bytes bytes, struct admin_frame *frame, size_t *size)
+enum admin_read admin_frame_read(struct tally_bytes bytes, struct tally_admin_frame *frame,
+                                 size_t *size)
 {
     size_t length, used;
     enum admin_read state = read_length(bytes, &length, &used);
@@ -73,56 +34,19 @@ enum admin_read admin_frame_read(struct tally_bytes bytes, struct admin_frame *f
         return state;
     if (bytes.size < *size)
         return ADMIN_SHORT;
-    struct wire_reader r;
-    wire_reader_init(&r, (struct tally_bytes){bytes.data + used, length});
-    uint32_t items = wire_read_array(&r, 4, 6);
-    uint64_t kind = wire_read_uint(&r, 1, sizeof kinds / sizeof *kinds - 1);
-    frame->request = (uint32_t)wire_read_uint(&r, 0, UINT32_MAX);
-    if (!wire_reader_good(&r) || kinds[kind].items + 2 != items)
-        return ADMIN_BAD;
-    frame->kind = (enum admin_kind)kind;
-    kinds[kind].read(&r, frame);
-    return wire_reader_done(&r) ? ADMIN_READ : ADMIN_BAD;
+    enum tally_drop drop =
+        tally_admin_frame_read((struct tally_bytes){bytes.data + used, length}, frame);
+    return drop == TALLY_DROP_NONE ? ADMIN_READ : ADMIN_BAD;
 }
 
-static void write_message(struct wire_writer *w, const struct admin_frame *frame)
-{
-    wire_write_array(w, kinds[frame->kind].items + 2);
-    wire_write_uint(w, (uint64_t)frame->kind);
-    wire_write_uint(w, frame->request);
-    switch (frame->kind) {
-    case ADMIN_APPEND:
-        wire_write_str(w, frame->append.name_space);
-        wire_write_str(w, frame->append.type);
-        wire_write_str(w, frame->append.profile);
-        wire_write_bin(w, frame->append.body);
-        break;
-    case ADMIN_APPENDED:
-        wire_write_uint(w, (uint64_t)frame->appended.error);
-        wire_write_str(w, frame->appended.origin);
-        wire_write_uint(w, frame->appended.index);
-        wire_write_fixed(w, frame->appended.receipt.bytes, sizeof frame->appended.receipt.bytes);
-        break;
-    case ADMIN_QUERY:
-        wire_write_str(w, frame->query.verb);
-        wire_write_str(w, frame->query.argument);
-        break;
-    case ADMIN_ANSWER:
-        wire_write_uint(w, (uint64_t)frame->answer.error);
-        wire_write_bool(w, frame->answer.more);
-        wire_write_bin(w, frame->answer.text);
-        break;
-    }
-}
-
-size_t admin_frame_write(const struct admin_frame *frame, uint8_t *bytes, size_t capacity)
+size_t admin_frame_write(const struct tally_admin_frame *frame, uint8_t *bytes, size_t capacity)
 {
     struct wire_writer w;
     size_t used = 0;
     if (capacity <= PREFIX)
         return 0;
     wire_writer_init(&w, bytes + PREFIX, capacity - PREFIX);
-    write_message(&w, frame);
+    tally_admin_frame_write(frame, &w);
     struct tally_bytes message = wire_writer_bytes(&w);
     if (message.size == 0)
         return 0;
