@@ -119,12 +119,10 @@ static enum tally_error check_mode(int fd, const char *shown, const char *path, 
 /* Takes the halves of a draft into keys; both must belong together. */
 static enum tally_error adopt(struct keys *keys, const uint8_t secret[64])
 {
-    memcpy(keys->secret, secret, sizeof keys->secret);
-    memcpy(keys->identity.bytes, secret + 32, sizeof keys->identity.bytes);
-    struct tally_key derived;
-    sign_key(secret, &derived);
-    if (!key_equal(&derived, &keys->identity))
+    sign_key(secret, &keys->identity);
+    if (memcmp(keys->identity.bytes, secret + 32, sizeof keys->identity.bytes) != 0)
         return TALLY_MISMATCH;
+    memcpy(keys->secret, secret, sizeof keys->secret);
     dh_secret_of_seed(secret, keys->exchange);
     return TALLY_OK;
 }
