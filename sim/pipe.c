@@ -199,7 +199,8 @@ static void chunk_put(struct end *end, const uint8_t *bytes, size_t size)
     struct chunk *chunk = memory_raw(sizeof *chunk + size);
     chunk->next = NULL;
     chunk->size = size;
-    memcpy(chunk->bytes, bytes, size);
+    if (size > 0) /* The end of a stream comes without bytes. */
+        memcpy(chunk->bytes, bytes, size);
     if (end->last != NULL)
         end->last->next = chunk;
     else

@@ -139,5 +139,6 @@ int main(void)
         cmocka_unit_test(without_a_list_the_muxer_is_asked_for),
         cmocka_unit_test(lists_without_a_common_name_fail),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("muxer", tests, NULL, NULL);
 }
