@@ -213,9 +213,10 @@ static uint64_t drops_of(const struct world *world, uint32_t slot)
     return sum;
 }
 
-void checker_before(struct checker *checker, const struct world *world, uint32_t slot)
+void checker_before(struct checker *checker, const struct world *world, uint32_t slot,
+                    const struct tally_event *event)
 {
-    if (!checker->light)
+    if (!checker->light && event->kind == TALLY_EVENT_DATAGRAM)
         checker->drops_before = drops_of(world, slot);
 }
 

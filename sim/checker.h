@@ -102,7 +102,8 @@ void checker_expect(struct checker *checker, const struct world *world, uint32_t
                     enum check check);
 
 /* Around a step of a node. */
-void checker_before(struct checker *checker, const struct world *world, uint32_t slot);
+void checker_before(struct checker *checker, const struct world *world, uint32_t slot,
+                    const struct tally_event *event);
 void checker_after(struct checker *checker, const struct world *world, uint32_t slot,
                    const struct tally_event *event, uint64_t allocations);
 void checker_action(struct checker *checker, const struct world *world, uint32_t slot,

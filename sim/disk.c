@@ -50,15 +50,8 @@ void disk_free(struct disk *disk)
     for (size_t i = 0; i < disk->file_count; i++)
         memory_free(disk->files[i].bytes);
     memory_free(disk->logs);
+    memory_free(disk->places);
     memory_free(disk->files);
-}
-
-struct disk_log *disk_find(const struct disk *disk, const struct tally_hash *origin_hash)
-{
-    for (size_t i = 0; i < disk->log_count; i++)
-        if (hash_equal(&disk->logs[i]->origin_hash, origin_hash))
-            return disk->logs[i];
-    return NULL;
 }
 
 /* ---- Taking actions on. ---- */

@@ -90,6 +90,8 @@ struct disk {
     struct signer *signer;
     struct disk_log **logs;
     size_t log_count, log_capacity;
+    uint32_t *places; /* Of logs, by origin hash: index + 1. */
+    size_t place_count;
     struct disk_file *files;
     size_t file_count, file_capacity;
     struct disk_package *packages;

@@ -4,6 +4,36 @@
 #include "memory.h"
 #include <assert.h>
 
+static size_t place_of(const struct disk *disk, const struct tally_hash *origin_hash)
+{
+    size_t at = (size_t)be64_read(origin_hash->bytes) & (disk->place_count - 1);
+    while (disk->places[at] != 0 &&
+           !hash_equal(&disk->logs[disk->places[at] - 1]->origin_hash, origin_hash))
+        at = (at + 1) & (disk->place_count - 1);
+    return at;
+}
+
+struct disk_log *disk_find(const struct disk *disk, const struct tally_hash *origin_hash)
+{
+    if (disk->place_count == 0)
+        return NULL;
+    uint32_t found = disk->places[place_of(disk, origin_hash)];
+    return found != 0 ? disk->logs[found - 1] : NULL;
+}
+
+static void index_last(struct disk *disk)
+{
+    size_t from = disk->log_count - 1;
+    if (disk->log_count * 2 > disk->place_count) {
+        memory_free(disk->places);
+        disk->place_count = disk->place_count > 0 ? disk->place_count * 2 : 16;
+        disk->places = memory_new(disk->place_count, sizeof *disk->places);
+        from = 0;
+    }
+    for (size_t i = from; i < disk->log_count; i++)
+        disk->places[place_of(disk, &disk->logs[i]->origin_hash)] = (uint32_t)i + 1;
+}
+
 struct disk_log *disk_log_new(struct disk *disk, const struct tally_log_id *id)
 {
     struct disk_log *log = memory_new(1, sizeof *log);
@@ -15,6 +45,7 @@ struct disk_log *disk_log_new(struct disk *disk, const struct tally_log_id *id)
     disk->logs =
         memory_room(disk->logs, &disk->log_capacity, disk->log_count + 1, sizeof *disk->logs);
     disk->logs[disk->log_count++] = log;
+    index_last(disk);
     return log;
 }
 

@@ -106,7 +106,7 @@ void world_step(struct world *world, uint32_t slot, const struct tally_event *ev
     world->events++;
     transcript_event(&world->transcript, world->now_us, slot, event);
     if (watched)
-        checker_before(&world->checker, world, slot);
+        checker_before(&world->checker, world, slot, event);
     memory_watch_begin();
     tally_node_step(at->node, world_clock(world, slot), event);
     uint64_t allocations = memory_watch_end();
