@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 
 from nodes import TALLY, Nodes, ask, expect, run, tell
@@ -93,6 +94,47 @@ def export(folder):
         expect('empty' in err, f'{out}{err}')
 
 
+def as_soon_as_durable(folder):
+    """A receipt is printed when it is durable, not when the next one comes"""
+    with Nodes(folder, 'n') as (node,):
+        node.start()
+        for life in ('through the node', 'alone'):
+            with subprocess.Popen([TALLY, 'append', '--data', node.data, '--namespace', 'a',
+                                   '--lines', '-'], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE) as process:
+                for _ in range(3):
+                    process.stdin.write(b'a line\n')
+                    process.stdin.flush()
+                    expect(process.stdout.readline(), f'{life}: no answer')  # Else it hangs.
+            expect(process.returncode == 0, life)
+            if node.process is not None:
+                node.stop()
+        expect(ask('log', 'show', '--data', node.data, 'a')['size'] == 6, 'six receipts')
+
+
+def garbage_at_the_socket(folder):
+    """Garbage, halves and crowds at the admin socket end that connection, not the node"""
+    with Nodes(folder, 'n') as (node,):
+        node.start()
+        path = os.path.join(node.data, 'admin.sock')
+        expect(os.stat(path).st_mode & 0o777 == 0o600, 'others may use the socket')
+        for garbage in (b'\x00', b'\xff' * 9, b'\x05\x93\x01\x02\x03\x04', b'GET / HTTP/1.1\r\n' * 9,
+                        b'\x81\x80\x80\x09' + bytes(100)):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(path)
+                client.sendall(garbage)
+                client.settimeout(20)
+                expect(client.recv(1) == b'', f'{garbage} is not refused')
+        crowd = [socket.socket(socket.AF_UNIX) for _ in range(31)]
+        for client in crowd:
+            client.connect(path)
+            client.sendall(b'\xff\xff\x7f half of a large frame')
+        expect(ask('status', '--data', node.data)['links'] == 0, 'the last place is not served')
+        for client in crowd:
+            client.close()
+        expect(node.append('a', ['after']) != [], 'append')
+
+
 def alone(folder):
     """Without a node: append writes by itself, and the next one goes on"""
     data = os.path.join(folder, 'a very long path ' + 'x' * 90, 'n')
@@ -127,4 +169,5 @@ def alone(folder):
 
 
 if __name__ == '__main__':
-    tell([every_verb_explains_itself, manual_page, json_everywhere, export, alone])
+    tell([every_verb_explains_itself, manual_page, json_everywhere, export,
+          as_soon_as_durable, garbage_at_the_socket, alone])

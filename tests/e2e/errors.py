@@ -214,6 +214,19 @@ def no_space(folder):
         expect(node.append('a', ['two'])[0]['index'] == 1, 'index')
 
 
+def wrong_peer(folder):
+    """Another node than the one named answers: status says so, and what to correct"""
+    with Nodes(folder, 'a', 'b') as (a, b):
+        a.start()
+        other = ask('node', 'init', '--data', os.path.join(folder, 'other'))['peer_id']
+        a.address = a.address.split('/p2p/')[0] + '/p2p/' + other
+        b.start(peers=[a])
+        until(lambda: ask('status', '--data', b.data)['warnings'], 'a warning')
+        warning = ask('status', '--data', b.data)['warnings'][0]
+        expect(f'another node than {other} answers' in warning and '--peer' in warning, warning)
+        expect(warning in run('status', '--data', b.data)[0], 'people are not told')
+
+
 def full_disk(folder):
     """A disk that fills up under a running node"""
     disk = os.path.join(folder, 'disk')
@@ -251,4 +264,4 @@ def full_disk(folder):
 
 if __name__ == '__main__':
     tell([command_line, input_of_append, closed_output, data_directory, port_in_use, damage,
-          no_space, full_disk])
+          no_space, wrong_peer, full_disk])

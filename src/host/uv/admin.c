@@ -259,7 +259,12 @@ static void on_bytes(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 
 static void read_on(struct client *client)
 {
+    struct buffer *in = &client->in;
     obey(client);
+    if (in->start == in->size && in->capacity > 2 * BUFFER) {
+        free(in->bytes); /* It had a large body; others need the memory too. */
+        *in = (struct buffer){0};
+    }
     bool may = may_go_on(client) && !client->stalled;
     if (may && !client->reading)
         client->reading = uv_read_start((uv_stream_t *)&client->pipe, on_buffer, on_bytes) == 0;

@@ -51,6 +51,7 @@ struct host {
     uv_timer_t timer; /* The node's deadline. */
     struct tally_mono armed;
     uv_timer_t grace; /* Bounds an orderly end. */
+    uv_timer_t look;  /* Once, at configured peers. */
     uv_timer_t space; /* Runs only while the store is read-only. */
     uv_idle_t later;  /* Runs only when a part has something left to do. */
     uv_signal_t signals[2];

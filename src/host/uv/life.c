@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a host begins and ends. */
+#include "core/libp2p/peer_id.h"
 #include "host/config/keys.h"
 #include "host/config/paths.h"
 #include "host/store/store.h"
@@ -18,7 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 8000 }; /* Of an orderly end; with joining the threads it stays below 10 s. */
+enum {
+    GRACE_MS = 8000, /* Of an orderly end; with joining the threads it stays below 10 s. */
+    LOOK_MS = 10000, /* After which a configured peer should have answered. */
+};
 
 /* ---- The data directory ---- */
 
@@ -122,6 +126,24 @@ static enum tally_error open_network(struct host *host, struct complaint *compla
 
 /* ---- The node ---- */
 
+/* Once, when every configured peer had the time to answer: a wrong --peer is the operator's
+   mistake, and should not be found only by asking. */
+static void on_look(uv_timer_t *timer)
+{
+    struct host *host = timer->data;
+    struct tally_peer_view peer;
+    for (size_t i = 0; tally_node_peer(host->node, i, &peer); i++) {
+        char id[PEER_ID_TEXT_MAX], address[ADDRESS_TEXT_MAX];
+        if (!peer.configured || peer.state == TALLY_PEER_LINKED)
+            continue;
+        (void)peer_id_print_key(&peer.key, id);
+        address_write(&peer.address, address);
+        trace_line(&host->tracer, TALLY_LEVEL_WARN,
+                   "msg=\"no link with configured peer\" peer_id=%s address=%s reason=\"%s\"", id,
+                   address, tally_drop_text(peer.last_error));
+    }
+}
+
 static enum tally_error open_node(struct host *host, struct complaint *complaint)
 {
     struct tally_now now = host_now();
@@ -134,6 +156,11 @@ static enum tally_error open_node(struct host *host, struct complaint *complaint
         .crypto = keys_crypto(host->keys),
         .trace = trace_window(&host->tracer),
     };
+    if (host->options.admin) {
+        char did[TALLY_DID_SIZE + 1];
+        tally_did_write(&host->identity, did);
+        trace_line(&host->tracer, TALLY_LEVEL_INFO, "msg=\"[federation] node %s\"", did);
+    }
     randombytes_buf(&options.seed, sizeof options.seed);
     enum tally_error error = store_epoch(host->store, now.wall.us / 1000000, &options.epoch);
     if (error != TALLY_OK && error != TALLY_FULL)
@@ -189,7 +216,9 @@ static enum tally_error open_loop(struct host *host, struct complaint *complaint
     (void)uv_timer_init(&host->loop, &host->timer);
     (void)uv_timer_init(&host->loop, &host->grace);
     (void)uv_timer_init(&host->loop, &host->space);
+    (void)uv_timer_init(&host->loop, &host->look);
     (void)uv_idle_init(&host->loop, &host->later);
+    host->look.data = host;
     host->timer.data = host->grace.data = host->space.data = host->later.data = host;
     host->armed = TALLY_NEVER;
     const int numbers[] = {SIGTERM, SIGINT};
@@ -216,6 +245,8 @@ static enum tally_error open_parts(struct host *host, struct complaint *complain
                           host->options.network ? host->options.workers : 1, complaint);
     if (error == TALLY_OK)
         error = open_node(host, complaint);
+    if (error == TALLY_OK && host->options.network)
+        (void)uv_timer_start(&host->look, on_look, LOOK_MS, 0);
     if (error == TALLY_OK && host->options.admin)
         error = admin_open(&host->admin, host, complaint);
     return error;

@@ -29,6 +29,23 @@ __attribute__((format(printf, 2, 3))) static void warn(json_t *list, const char 
     (void)json_array_append_new(list, json_string(text));
 }
 
+/* A configured peer that is not there, and what it may be. */
+static void warn_of_peer(json_t *list, const struct tally_peer_view *peer)
+{
+    char id[PEER_ID_TEXT_MAX], address[MULTIADDR_TEXT_MAX] = "";
+    if (!peer->configured || peer->state == TALLY_PEER_LINKED ||
+        peer->last_error == TALLY_DROP_NONE)
+        return;
+    (void)peer_id_print_key(&peer->key, id);
+    (void)multiaddr_write_text(&peer->address, MULTIADDR_UDP, NULL, address, sizeof address);
+    if (peer->last_error == TALLY_DROP_IDENTITY)
+        warn(list, "another node than %s answers at %s: correct the id in --peer, or the address",
+             id, address);
+    else
+        warn(list, "no link with peer %s at %s: %s", id, address,
+             tally_drop_text(peer->last_error));
+}
+
 /* What the operator should know, each with what to do. */
 static json_t *warnings(struct host *host, const struct tally_node_status *status)
 {
@@ -42,6 +59,9 @@ static json_t *warnings(struct host *host, const struct tally_node_status *statu
     if (status->frozen > 0)
         warn(list, "%u logs are frozen at a fork of their issuer: see tally fork list",
              status->frozen);
+    struct tally_peer_view peer;
+    for (size_t i = 0; tally_node_peer(host->node, i, &peer); i++)
+        warn_of_peer(list, &peer);
     int64_t offset = status->clock_offset_us;
     if (offset > CLOCK_WARN_US || offset < -CLOCK_WARN_US)
         warn(list, "the clocks of peers differ from ours by %lld ms%s", (long long)(offset / 1000),
