@@ -118,8 +118,8 @@ def garbage_at_the_socket(folder):
         node.start()
         path = os.path.join(node.data, 'admin.sock')
         expect(os.stat(path).st_mode & 0o777 == 0o600, 'others may use the socket')
-        for garbage in (b'\x00', b'\xff' * 9, b'\x05\x93\x01\x02\x03\x04', b'GET / HTTP/1.1\r\n' * 9,
-                        b'\x81\x80\x80\x09' + bytes(100)):
+        for garbage in (b'\x00', b'\xff' * 9, b'\x05\x93\x01\x02\x03\x04',
+                        b'GET / HTTP/1.1\r\n' * 9, b'\x81\x80\x80\x09' + bytes(100)):
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(path)
                 client.sendall(garbage)
