@@ -3,7 +3,8 @@
 """Stories and their golden transcripts (docs/testing.md).
 
   golden.py TALLY_SIM STORY.scn             runs the story, twice, and compares with STORY.golden
-  golden.py --update TALLY_SIM STORY.scn…   writes what the stories tell now; read the diff
+  golden.py --update TALLY_SIM STORY.scn…   writes anew what those tell that have one; read the diff
+  golden.py --first TALLY_SIM STORY.scn…    writes it, also where there was none
   golden.py --self-test TALLY_SIM STORY.scn shows that a changed transcript is noticed
 
 A story must end well, tell the same bytes each time, tell them under libsodium's own verdicts as
@@ -51,7 +52,7 @@ def check(program, story, golden=None):
             with open(golden_path(story), 'rb') as file:
                 golden = file.read()
         except FileNotFoundError:
-            yield f'{story}: no golden transcript; read the run, then golden.py --update'
+            yield f'{story}: no golden transcript; read the run, then golden.py --first'
             golden = told
     changed = differences(golden, told)
     if changed:
@@ -71,9 +72,11 @@ def seeds_differ(program, story):
     return run_id('1001') != run_id('1002')
 
 
-def update(program, stories):
+def update(program, stories, first):
     wrong = 0
     for story in stories:
+        if not first and not os.path.exists(golden_path(story)):
+            continue
         told = tell(program, story)
         if told is None:
             wrong += 1
@@ -96,8 +99,8 @@ def self_test(program, story):
 
 
 def main(words):
-    if len(words) >= 3 and words[0] == '--update':
-        return update(words[1], words[2:])
+    if len(words) >= 3 and words[0] in ('--update', '--first'):
+        return update(words[1], words[2:], words[0] == '--first')
     if len(words) == 3 and words[0] == '--self-test':
         return self_test(words[1], words[2])
     if len(words) != 2:
