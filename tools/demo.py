@@ -87,9 +87,10 @@ def source_hashes():
 def named_file(name):
     try:
         with open(name, encoding='utf-8', errors='replace') as file:
-            return file.read().splitlines()
+            lines = file.read().splitlines()
     except OSError as error:
         return fail(f'{name}: {error.strerror}')
+    return lines if any(line.strip() for line in lines) else fail(f'{name} has no lines')
 
 
 def inputs(options):
@@ -368,13 +369,13 @@ def fresh_folder(below):
     return folder
 
 
-def story(nodes, options, folder):
+def story(nodes, sources, folder, kept):
     heading('Three nodes, three processes, three data directories')
     for index, node in enumerate(nodes):
         node.start(nodes[:index])
         say(f'  {shown(node.words)}')
     heading('Each issues receipts of its own; the others fetch, check and keep them')
-    appends = Appends(nodes, inputs(options), folder)
+    appends = Appends(nodes, sources, folder)
     try:
         appended, notes = converge(nodes, appends)
     finally:
@@ -387,7 +388,7 @@ def story(nodes, options, folder):
     if shutil.which('openssl'):
         check_with_openssl(notes[first[0]], folder)
     heading(f'Go on by hand (data in {folder})')
-    next_steps(nodes, first, options.keep)
+    next_steps(nodes, first, kept)
 
 
 def main():
@@ -396,16 +397,23 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--keep', action='store_true', help=argparse.SUPPRESS)
     parser.add_argument('--lines', type=int, default=500, help=argparse.SUPPRESS)
-    parser.add_argument('--data', default='demo-data', help=argparse.SUPPRESS)
+    parser.add_argument('--data', help=argparse.SUPPRESS)
     parser.add_argument('file', nargs='?', metavar='FILE', help=argparse.SUPPRESS)
     options = parser.parse_args()
+    # What the caller names is seen from where the caller is, all else from the project.
+    options.data = os.path.abspath(options.data) if options.data else 'demo-data'
+    options.file = options.file and os.path.abspath(options.file)
+    os.chdir(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     # As Ctrl-C: the nodes are stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if not os.access(TALLY, os.X_OK):
+        fail(f'{TALLY} is not built: start tools/demo, which builds it')
+    sources = inputs(options)
     folder = fresh_folder(options.data)
     nodes = [Node(folder, name) for name in ('a', 'b', 'c')]
     done = False
     try:
-        story(nodes, options, folder)
+        story(nodes, sources, folder, options.keep)
         done = True
     except KeyboardInterrupt:
         say()
