@@ -377,7 +377,8 @@ void connections_want(struct connections *connections, struct tally_now now,
             !connections->list[i].secured && key_equal(&connections->list[i].peer, peer))
             return; /* Under way. */
     connection = connection_on(connections, 0);
-    if (connection == NULL || !node_address(node, peer, &address)) {
+    if (connection == NULL || node->stopping || !outbox_room(&node->outbox, 1, 0) ||
+        !node_address(node, peer, &address)) {
         sync_closed(&node->sync, now, peer, 0, &node->outbox);
         return;
     }
@@ -484,6 +485,9 @@ void connections_tick(struct connections *connections, struct tally_now now)
         if (connection->channel == NULL || connection->closing ||
             channel_deadline(connection->channel).ms > now.mono.ms)
             continue;
+        /* What a lost stream leaves behind is released; without room it stays due. */
+        if (!outbox_room(&connections->node->outbox, 2 * SYNC_PACKAGES, 0))
+            return;
         channel_tick(connection->channel, now);
         news_take(connections, now, connection);
     }

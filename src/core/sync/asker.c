@@ -82,7 +82,7 @@ static void task_start(struct sync *sync, struct tally_now now, struct sync_aske
         asker_move(asker, SYNC_PROVING);
         asker->due = true;
     } else {
-        fetch_start(sync, now, asker, out);
+        fetch_start(sync, now, asker);
     }
 }
 
@@ -91,8 +91,8 @@ static void rest(struct sync_asker *asker, struct tally_now now, uint64_t ms)
     if (asker->state != SYNC_RESTING)
         asker_move(asker, SYNC_RESTING);
     asker->due = false;
-    if (asker->again.ms > now.mono.ms + ms)
-        asker->again.ms = now.mono.ms + ms;
+    asker->pages = 0;
+    asker->again.ms = now.mono.ms + ms;
 }
 
 /* The round is over: what came is told to the peer, unless it was told a short while ago. */
@@ -104,7 +104,6 @@ static void round_end(struct sync *sync, struct tally_now now, struct sync_asker
         asker->due = true;
         return;
     }
-    asker->again = TALLY_NEVER;
     rest(asker, now, SYNC_REST_MS);
     (void)sync;
 }
@@ -115,12 +114,15 @@ void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker 
     while (asker->task_count > 0) {
         struct tally_log_view view;
         /* Another asker may have been faster while this one fetched the log before. */
-        bool wanted = !asker_view(sync, asker, &view) || view.size < asker->tasks[0].size;
+        /* What is durable beyond a head, from a transfer that broke off, waits for a larger one:
+           a note goes in with the last package, and here nothing would be left to append. */
+        bool wanted = !asker_view(sync, asker, &view) ||
+                      (view.size < asker->tasks[0].size && view.durable < asker->tasks[0].size);
         if (wanted && task_free(sync, asker)) {
             task_start(sync, now, asker, out);
             return;
         }
-        asker->later |= wanted;
+        asker->later |= wanted && sync->writable;
         asker->task_count--;
         memmove(asker->tasks, asker->tasks + 1, asker->task_count * sizeof *asker->tasks);
     }
@@ -160,11 +162,11 @@ enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct s
     const struct tally_sync_heads *heads = &frame->heads;
     if (asker->state != SYNC_ASKING || asker->due || frame->request != asker->request)
         return TALLY_DROP_UNASKED;
-    asker->more = heads->more && heads->notes_count > 0;
+    asker->more = heads->more && heads->notes_count > 0 && ++asker->pages < SYNC_PAGES;
     for (size_t i = 0; i < heads->notes_count; i++) {
         if (asker->task_count == SYNC_TASKS) {
             /* The cursor stays behind what was taken up: the next page begins there. */
-            asker->more = true;
+            asker->more = asker->pages < SYNC_PAGES;
             break;
         }
         struct sync_task *task = &asker->tasks[asker->task_count];
@@ -214,7 +216,7 @@ enum tally_drop asker_on_proof(struct sync *sync, struct tally_now now, struct s
         asker_task_done(sync, now, asker, out);
         return TALLY_DROP_NONE;
     }
-    fetch_start(sync, now, asker, out);
+    fetch_start(sync, now, asker);
     return TALLY_DROP_NONE;
 }
 
@@ -225,13 +227,15 @@ enum tally_drop asker_on_confirm(struct sync *sync, struct tally_now now, struct
     if (asker->state != SYNC_TELLING || asker->due || frame->request != asker->request)
         return TALLY_DROP_UNASKED;
     enum tally_drop drop = statement_check(confirm->envelope, confirm->body, &asker->peer,
-                                           STATEMENT_SYNC_EVENT, sync->options.crypto);
+                                           STATEMENT_SYNC_EVENT, NULL, sync->options.crypto);
     if (drop != TALLY_DROP_NONE)
         return drop;
+    if (!statement_agrees(sync, asker, confirm->body))
+        return TALLY_DROP_REFUSED;
     tally_receipt_hash(confirm->envelope, &asker->event);
     statement_confirm(sync, asker, out);
     asker->told_count = 0;
-    asker->tell_at.ms = now.mono.ms + SYNC_TELL_MS;
+    asker->tell_at.ms = now.mono.ms + SYNC_TELL_MS + 1000; /* Its clock may be slower. */
     rest(asker, now, SYNC_REST_MS);
     asker_wake(sync, now, asker, out);
     return TALLY_DROP_NONE;
@@ -244,12 +248,23 @@ enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct 
     uint64_t wait = refuse->retry_ms < 1000 ? 1000 : refuse->retry_ms;
     if (wait > SYNC_REST_MS)
         wait = SYNC_REST_MS;
-    if (asker->state == SYNC_RESTING || asker->due)
+    bool fetching = asker->state == SYNC_FETCHING;
+    if (asker->state == SYNC_RESTING || asker->due ||
+        (!fetching && frame->request != asker->request))
         return TALLY_DROP_UNASKED;
-    fetch_abandon(asker, out);
+    if (fetching) {
+        /* Answers to other requests may be on their way: a new stream knows nothing of them. */
+        asker_fail(sync, now, asker, TALLY_DROP_NONE, out);
+        if (asker->state == SYNC_WAITING && asker->again.ms < now.mono.ms + wait)
+            asker->again.ms = now.mono.ms + wait;
+        return TALLY_DROP_NONE;
+    }
+    if (asker->state == SYNC_TELLING && refuse->reason == TALLY_DROP_BUSY)
+        asker->tell_at.ms = now.mono.ms + wait;
+    else if (asker->state == SYNC_TELLING)
+        asker->told_count = 0;
     asker->task_count = 0;
     asker->more = asker->dirty = false;
-    asker->told_count = asker->state == SYNC_TELLING ? 0 : asker->told_count;
     rest(asker, now, wait);
     return TALLY_DROP_NONE;
 }
@@ -292,8 +307,9 @@ size_t asker_compose(struct sync *sync, struct sync_asker *asker, uint8_t *frame
 {
     if (asker->confirming) {
         asker->confirming = false;
+        struct tally_hash receipt;
         return statement_compose(sync, asker->confirm_index, ++asker->request, true, frame,
-                                 capacity);
+                                 capacity, &receipt);
     }
     if (!asker->due)
         return asker->state == SYNC_FETCHING ? fetch_compose(asker, frame, capacity) : 0;

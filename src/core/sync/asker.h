@@ -39,8 +39,10 @@ enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct 
 /* ---- fetch.c ---- */
 
 /* Begins with the ranges that are not durable. */
-void fetch_start(struct sync *sync, struct tally_now now, struct sync_asker *asker,
-                 struct outbox *out);
+void fetch_start(struct sync *sync, struct tally_now now, struct sync_asker *asker);
+
+/* Whether our own pool or disk is at work for it: then the peer is not to blame for silence. */
+bool fetch_works(const struct sync_asker *asker);
 
 enum tally_drop fetch_on_package(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                                  const struct tally_sync_frame *frame);

@@ -49,19 +49,12 @@ static void last_load(struct sync *sync, struct sync_asker *asker)
     }
 }
 
-void fetch_start(struct sync *sync, struct tally_now now, struct sync_asker *asker,
-                 struct outbox *out)
+void fetch_start(struct sync *sync, struct tally_now now, struct sync_asker *asker)
 {
     struct tally_log_view view;
     uint64_t durable = asker_view(sync, asker, &view) ? view.durable : 0;
     uint64_t size = asker->tasks[0].size;
-    /* The note goes in with the last package, so one is fetched even if all its receipts are
-       here, left over from a transfer that was interrupted. */
-    if (durable >= size) {
-        durable = (size - 1) / TALLY_TILE_WIDTH * TALLY_TILE_WIDTH;
-        if (durable < asker->held)
-            durable = asker->held;
-    }
+    assert(durable < size); /* Else it is no task: see asker_next_task. */
     asker->from = asker->asked = asker->next = asker->appended = durable;
     asker->wants = 0;
     asker->average = 0;
@@ -69,11 +62,11 @@ void fetch_start(struct sync *sync, struct tally_now now, struct sync_asker *ask
     asker->skip = 0;
     asker->package_first = asker->package_count = 0;
     asker->body_asked = false;
+    asker->brought = 0;
     asker->heard = now.mono;
     asker->due = false;
     last_load(sync, asker);
     asker_move(asker, SYNC_FETCHING);
-    (void)out;
 }
 
 void fetch_abandon(struct sync_asker *asker, struct outbox *out)
@@ -142,7 +135,7 @@ size_t fetch_compose(struct sync_asker *asker, uint8_t *frame, size_t capacity)
         message.body_want.origin = asker->tasks[0].origin_hash;
         message.body_want.index = package->first + package->large[package->large_next];
         asker->body_asked = true;
-        asker->body_offset = 0;
+        asker->body_size = asker->body_offset = 0;
     } else if (want_due(asker)) {
         message.kind = TALLY_SYNC_WANT;
         message.want.origin = asker->tasks[0].origin_hash;
@@ -160,6 +153,27 @@ size_t fetch_compose(struct sync_asker *asker, uint8_t *frame, size_t capacity)
 
 /* ---- What comes. ---- */
 
+/* A drop now and then does not count: who brings less than SYNC_PACE in SYNC_SILENCE_MS keeps the
+   log from those who would bring more. */
+static void heard(struct sync_asker *asker, struct tally_now now, size_t bytes)
+{
+    asker->brought += (uint32_t)bytes;
+    if (asker->brought < SYNC_PACE)
+        return;
+    asker->brought = 0;
+    asker->heard = now.mono;
+}
+
+bool fetch_works(const struct sync_asker *asker)
+{
+    for (unsigned i = 0; i < asker->package_count; i++) {
+        const struct sync_package *package = package_view(asker, i);
+        if (package->state == PACKAGE_CHECKING || package->state == PACKAGE_APPENDING)
+            return true;
+    }
+    return asker->body_asked && asker->body_size > 0 && asker->body_offset == asker->body_size;
+}
+
 enum tally_drop fetch_on_package(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                                  const struct tally_sync_frame *frame)
 {
@@ -168,7 +182,7 @@ enum tally_drop fetch_on_package(struct sync *sync, struct tally_now now, struct
                   package_at(asker, asker->package_count - 1)->state == PACKAGE_COMING;
     if (asker->state != SYNC_FETCHING || asker->wants == 0 || coming || asker->skip > 0)
         return TALLY_DROP_UNASKED;
-    asker->heard = now.mono;
+    (void)now;
     if (head->first != asker->next || asker->lost_step) {
         /* Of a want behind one that was cut short: those bytes come again. */
         asker->lost_step = true;
@@ -216,6 +230,8 @@ static enum tally_drop piece_pass(struct sync *sync, struct sync_asker *asker,
 {
     const struct sync_task *task = &asker->tasks[0];
     const struct tally_hash *before = NULL;
+    if (!outbox_room(out, SYNC_SPARE_ACTIONS, bytes.size + SYNC_SPARE_BYTES))
+        return TALLY_DROP_BUSY; /* In more pieces than a step can pass on. */
     if (package->got == 0 && !before_load(sync, asker, package->first, out, &before))
         return TALLY_DROP_BUSY; /* Our own disk failed us; not the peer's fault, but over. */
     package->got += (uint32_t)bytes.size;
@@ -262,7 +278,7 @@ enum tally_drop fetch_on_bundle(struct sync *sync, struct tally_now now, struct 
     const struct tally_sync_bundle *bundle = &frame->bundle;
     if (asker->state != SYNC_FETCHING || asker->wants == 0)
         return TALLY_DROP_UNASKED;
-    asker->heard = now.mono;
+    heard(asker, now, bundle->bytes.size);
     enum tally_drop drop =
         asker->skip > 0 ? piece_skip(asker, bundle) : piece_take(sync, asker, bundle, out);
     if (drop != TALLY_DROP_NONE || !bundle->last)
@@ -287,59 +303,64 @@ static bool proved(const struct sync_asker *asker, const struct sync_package *pa
                                package->proof_count, subtree, &task->root);
 }
 
-/* Hands over to the disk what is whole, in order. */
-static void append_ready(struct sync *sync, struct sync_asker *asker, struct outbox *out)
+/* Whether the package at that place continues what is before it: packages are opened side by side,
+   so their ends are compared here, in order. */
+static bool chained(struct sync_asker *asker, unsigned index)
+{
+    const struct sync_package *package = package_at(asker, index);
+    const struct tally_hash *last = asker->last_known ? &asker->last : NULL;
+    if (index > 0)
+        last = &package_at(asker, index - 1)->last;
+    return last == NULL || package->first == 0 || hash_equal(last, &package->previous);
+}
+
+static void append(struct sync *sync, struct sync_asker *asker, struct sync_package *package,
+                   struct outbox *out)
 {
     const struct sync_task *task = &asker->tasks[0];
+    bool final = package->end == task->size;
+    struct tally_action *action = outbox_add(out, TALLY_ACTION_APPEND);
+    action->append.log = (struct tally_log_id){.origin_hash = task->origin_hash,
+                                               .issuer = task->issuer,
+                                               .origin = task->origin,
+                                               .name_space = task->name_space};
+    action->append.first = package->first;
+    action->append.package = package->ticket;
+    if (final)
+        action->append.note = outbox_copy(out, bytes_of(task->note, task->note_size));
+    package->ticket = action->append.ticket = ++sync->tickets;
+    package->state = PACKAGE_APPENDING;
+    unsigned at = (sync->append_first + sync->append_count++) % (SYNC_APPENDS);
+    sync->appends[at] = (struct sync_append){.ticket = package->ticket,
+                                             .origin_hash = task->origin_hash,
+                                             .root = task->root,
+                                             .first = package->first,
+                                             .end = package->end,
+                                             .final = final};
+}
+
+/* Hands over to the disk what is whole, in order, up to the first that is bad: the same is kept
+   whatever the order in which the pool was done with them (reliability 10.3). */
+static void append_ready(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                         struct outbox *out)
+{
     for (unsigned i = 0; i < asker->package_count; i++) {
         struct sync_package *package = package_at(asker, i);
         if (package->state == PACKAGE_APPENDING)
             continue;
+        if (package->state == PACKAGE_WHOLE && !chained(asker, i)) {
+            package->state = PACKAGE_BAD;
+            package->drop = TALLY_DROP_CHAIN;
+        }
+        if (package->state == PACKAGE_BAD) {
+            asker_fail(sync, now, asker, package->drop, out);
+            return;
+        }
         if (package->state != PACKAGE_WHOLE || package->large_next < package->large_count ||
             sync->append_count == SYNC_APPENDS || !outbox_room(out, 8, SYNC_NOTE_MAX))
             return;
-        bool final = package->end == task->size;
-        struct tally_action *action = outbox_add(out, TALLY_ACTION_APPEND);
-        action->append.log = (struct tally_log_id){.origin_hash = task->origin_hash,
-                                                   .issuer = task->issuer,
-                                                   .origin = task->origin,
-                                                   .name_space = task->name_space};
-        action->append.first = package->first;
-        action->append.package = package->ticket;
-        if (final)
-            action->append.note = outbox_copy(out, bytes_of(task->note, task->note_size));
-        package->ticket = action->append.ticket = ++sync->tickets;
-        package->state = PACKAGE_APPENDING;
-        unsigned at = (sync->append_first + sync->append_count++) % SYNC_APPENDS;
-        sync->appends[at] = (struct sync_append){.ticket = package->ticket,
-                                                 .origin_hash = task->origin_hash,
-                                                 .root = task->root,
-                                                 .first = package->first,
-                                                 .end = package->end,
-                                                 .final = final};
+        append(sync, asker, package, out);
     }
-}
-
-/* Checks that need the neighbour: packages are opened side by side, so their ends are compared
-   here, in order, once both are known. */
-static bool chained(struct sync_asker *asker, struct sync_package *package)
-{
-    unsigned index = 0;
-    while (package_at(asker, index) != package)
-        index++;
-    const struct tally_hash *last = NULL;
-    if (index > 0)
-        last = package_at(asker, index - 1)->state >= PACKAGE_WHOLE
-                   ? &package_at(asker, index - 1)->last
-                   : NULL;
-    else if (package->first == asker->appended && asker->last_known)
-        last = &asker->last;
-    if (last != NULL && package->first > 0 && !hash_equal(last, &package->previous))
-        return false;
-    if (index + 1 == asker->package_count)
-        return true;
-    const struct sync_package *next = package_at(asker, index + 1);
-    return next->state < PACKAGE_WHOLE || hash_equal(&package->last, &next->previous);
 }
 
 void sync_on_verified(struct sync *sync, struct tally_now now, const struct tally_event *event,
@@ -350,21 +371,17 @@ void sync_on_verified(struct sync *sync, struct tally_now now, const struct tall
         struct sync_package *package = package_find(asker, event->verified.ticket);
         if (package == NULL)
             continue;
-        enum tally_drop drop = event->verified.drop;
-        package->last = event->verified.last;
-        package->previous = event->verified.previous;
-        if (drop == TALLY_DROP_NONE && !proved(asker, package, &event->verified.subtree))
-            drop = TALLY_DROP_PROOF;
-        package->state = PACKAGE_WHOLE;
-        if (drop == TALLY_DROP_NONE && !chained(asker, package))
-            drop = TALLY_DROP_CHAIN;
-        if (drop != TALLY_DROP_NONE) {
-            asker_fail(sync, now, asker, drop, out);
-            return;
+        package->drop = event->verified.drop;
+        if (package->drop == TALLY_DROP_NONE && !proved(asker, package, &event->verified.subtree))
+            package->drop = TALLY_DROP_PROOF;
+        package->state = package->drop == TALLY_DROP_NONE ? PACKAGE_WHOLE : PACKAGE_BAD;
+        if (package->state == PACKAGE_WHOLE) {
+            package->last = event->verified.last;
+            package->previous = event->verified.previous;
+            package->large_count = (uint16_t)event->verified.large_count;
+            memcpy(package->large, event->verified.large, event->verified.large_count);
         }
-        package->large_count = (uint16_t)event->verified.large_count;
-        memcpy(package->large, event->verified.large, event->verified.large_count);
-        append_ready(sync, asker, out);
+        append_ready(sync, now, asker, out);
         return;
     }
     /* Nobody waits for it any more: the asker was closed, and RELEASE has gone out. */
@@ -377,10 +394,14 @@ enum tally_drop fetch_on_body(struct sync *sync, struct tally_now now, struct sy
     const struct sync_package *package = body_wanting(asker);
     if (asker->state != SYNC_FETCHING || !asker->body_asked || package == NULL)
         return TALLY_DROP_UNASKED;
-    if (body->offset != asker->body_offset || body->bytes.size == 0 ||
-        body->bytes.size > body->size - body->offset)
+    if (body->offset != asker->body_offset || body->bytes.size == 0 || body->offset > body->size ||
+        body->bytes.size > body->size - body->offset ||
+        (asker->body_offset > 0 && body->size != asker->body_size))
         return TALLY_DROP_MALFORMED;
-    asker->heard = now.mono;
+    if (!outbox_room(out, SYNC_SPARE_ACTIONS, body->bytes.size + SYNC_SPARE_BYTES))
+        return TALLY_DROP_BUSY;
+    heard(asker, now, body->bytes.size);
+    asker->body_size = body->size;
     asker->body_offset += (uint32_t)body->bytes.size;
     struct tally_action *action = outbox_add(out, TALLY_ACTION_BODY);
     action->body.package = package->ticket;
@@ -398,7 +419,7 @@ void sync_on_body(struct sync *sync, struct tally_now now, const struct tally_ev
     for (unsigned i = 0; i < sync->options.askers; i++) {
         struct sync_asker *asker = &sync->askers[i];
         struct sync_package *package = package_find(asker, event->body.package);
-        if (package == NULL || package->state != PACKAGE_WHOLE)
+        if (package == NULL || package != body_wanting(asker) || !asker->body_asked)
             continue;
         if (event->body.drop != TALLY_DROP_NONE) {
             asker_fail(sync, now, asker, event->body.drop, out);
@@ -406,7 +427,8 @@ void sync_on_body(struct sync *sync, struct tally_now now, const struct tally_ev
         }
         package->large_next++;
         asker->body_asked = false;
-        append_ready(sync, asker, out);
+        asker->heard = now.mono;
+        append_ready(sync, now, asker, out);
         return;
     }
 }
@@ -416,6 +438,7 @@ static void fetched(struct sync *sync, struct tally_now now, struct sync_asker *
                     struct outbox *out)
 {
     const struct sync_task *task = &asker->tasks[0];
+    backoff_reset(&asker->backoff);
     bool statements = bytes_equal(bytes_text(task->name_space), bytes_text(TALLY_STATEMENTS));
     if (!statements && asker->told_count < SYNC_TELL)
         asker->told[asker->told_count++] = (struct sync_range){.origin_hash = task->origin_hash,
@@ -431,6 +454,20 @@ static struct sync_asker *asker_of(struct sync *sync, uint64_t ticket)
         if (package_find(&sync->askers[i], ticket) != NULL)
             return &sync->askers[i];
     return NULL;
+}
+
+/* The first package of the ring is durable. */
+static void package_done(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                         const struct sync_append *append, struct outbox *out)
+{
+    asker->last = package_at(asker, 0)->last;
+    asker->last_known = true;
+    asker->appended = append->end;
+    asker->package_first = (asker->package_first + 1) % SYNC_PACKAGES;
+    asker->package_count--;
+    asker->heard = now.mono;
+    if (append->final)
+        fetched(sync, now, asker, out);
 }
 
 void sync_on_appended(struct sync *sync, struct tally_now now, const struct tally_event *event,
@@ -452,19 +489,11 @@ void sync_on_appended(struct sync *sync, struct tally_now now, const struct tall
             news->count = asker != NULL ? append.end - asker->held : append.end - append.first;
         }
     }
-    if (asker == NULL)
-        return;
-    if (event->appended.error != TALLY_OK) {
+    if (asker != NULL && event->appended.error != TALLY_OK)
         asker_fail(sync, now, asker, TALLY_DROP_BUSY, out);
-        return;
-    }
-    asker->last = package_at(asker, 0)->last;
-    asker->last_known = true;
-    asker->appended = append.end;
-    asker->package_first = (asker->package_first + 1) % SYNC_PACKAGES;
-    asker->package_count--;
-    if (append.final)
-        fetched(sync, now, asker, out);
-    else
-        append_ready(sync, asker, out);
+    else if (asker != NULL)
+        package_done(sync, now, asker, &append, out);
+    /* There is one place more among the APPENDs under way: whoever waited for it goes on. */
+    for (unsigned i = 0; i < sync->options.askers; i++)
+        append_ready(sync, now, &sync->askers[i], out);
 }

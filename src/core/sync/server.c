@@ -45,7 +45,8 @@ enum tally_drop server_refuse(struct sync_server *server, uint32_t request, enum
     return request_add(server, &refuse);
 }
 
-/* Whether a told range ends in a root of ours. */
+/* Whether a told range ends in a root of ours. Of statements nothing is stated: two idle nodes
+   would write receipts about receipts for ever. */
 static bool range_true(const struct sync *sync, const struct sync_range *range)
 {
     const struct tally_ledger *ledger = sync->options.ledger;
@@ -53,8 +54,25 @@ static bool range_true(const struct sync *sync, const struct sync_range *range)
     struct tally_log_view view;
     struct tally_hash root;
     return ledger->find(ledger->context, &range->origin_hash, &view) && range->from < range->to &&
-           range->to <= view.size && tree_root(&tree, range->to, &root) &&
-           hash_equal(&root, &range->root);
+           range->to <= view.size && strcmp(view.name_space, TALLY_STATEMENTS) != 0 &&
+           tree_root(&tree, range->to, &root) && hash_equal(&root, &range->root);
+}
+
+/* Whether a statement about that peer is due, and notes it. A new stream or connection is no way
+   round it; when many peers ask at once some wait. */
+static bool state_due(struct sync *sync, struct tally_now now, const struct tally_key *peer)
+{
+    struct sync_statement *place = NULL;
+    for (unsigned i = 0; i < SYNC_STATED; i++) {
+        struct sync_statement *one = &sync->stated[i];
+        if (one->until.ms <= now.mono.ms)
+            place = one;
+        else if (key_equal(&one->peer, peer))
+            return false;
+    }
+    if (place != NULL)
+        *place = (struct sync_statement){*peer, {now.mono.ms + SYNC_TELL_MS}};
+    return place != NULL;
 }
 
 /* What the peer says it holds now is stated, once in a while. */
@@ -63,8 +81,6 @@ static enum tally_drop on_done(struct sync *sync, struct tally_now now, struct s
 {
     struct sync_range ranges[SYNC_TELL];
     unsigned count = (unsigned)frame->done.ranges_count;
-    if (server->tag != 0 || server->stated || server->state_at.ms > now.mono.ms)
-        return server_refuse(server, frame->request, TALLY_DROP_BUSY);
     for (unsigned i = 0; i < count; i++) {
         ranges[i] = (struct sync_range){.origin_hash = frame->done.ranges[i].origin,
                                         .from = frame->done.ranges[i].from,
@@ -73,8 +89,9 @@ static enum tally_drop on_done(struct sync *sync, struct tally_now now, struct s
         if (!range_true(sync, &ranges[i]))
             return server_refuse(server, frame->request, TALLY_DROP_PROOF);
     }
+    if (server->tag != 0 || server->stated || !state_due(sync, now, &server->peer))
+        return server_refuse(server, frame->request, TALLY_DROP_BUSY);
     server->event_request = frame->request;
-    server->state_at.ms = now.mono.ms + SYNC_TELL_MS / 2;
     statement_event(sync, server, ranges, count, out);
     return TALLY_DROP_NONE;
 }
@@ -82,9 +99,12 @@ static enum tally_drop on_done(struct sync *sync, struct tally_now now, struct s
 static enum tally_drop on_confirmed(struct sync *sync, struct sync_server *server,
                                     const struct tally_sync_frame *frame)
 {
+    if (!server->awaiting)
+        return TALLY_DROP_UNASKED; /* Each costs a signature's check. */
+    server->awaiting = false;
     enum tally_drop drop =
         statement_check(frame->confirmed.envelope, frame->confirmed.body, &server->peer,
-                        STATEMENT_SYNC_CONFIRMED, sync->options.crypto);
+                        STATEMENT_SYNC_CONFIRMED, &server->event, sync->options.crypto);
     if (drop == TALLY_DROP_NONE)
         (void)news_add(sync, SYNC_NEWS_CONFIRMED, &server->peer);
     return drop;
@@ -387,8 +407,10 @@ size_t server_compose(struct sync *sync, struct sync_server *server, uint8_t *fr
 {
     if (server->stated) {
         server->stated = false;
-        return statement_compose(sync, server->event_index, server->event_request, false, frame,
-                                 capacity);
+        size_t size = statement_compose(sync, server->event_index, server->event_request, false,
+                                        frame, capacity, &server->event);
+        server->awaiting = size > 0;
+        return size;
     }
     if (server->request_count == 0)
         return 0;

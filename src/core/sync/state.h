@@ -19,7 +19,13 @@ enum {
     SYNC_WANT_BYTES = 1 << 20, /* Aimed at by the number of receipts of a want. */
     SYNC_REQUESTS = 64,        /* Open requests a server keeps; more are refused as BUSY. */
     SYNC_TELL = 8,             /* Ranges told in one `done`: the statement fits a frame. */
-    SYNC_NEWS = 64,
+    SYNC_PAGES = 128, /* Pages of heads in a round: as many as 16 logs each of 2,048 need. */
+    SYNC_NEWS = 128,  /* In one step: 59 forks in a page of heads, and what time makes due. */
+    SYNC_STATED = 64, /* Peers for whom SYNC_EVENT was stated a short while ago. */
+    /* Actions and bytes that bulk leaves free in a step's outbox: releases, dials, answers. */
+    SYNC_SPARE_ACTIONS = 512,
+    SYNC_SPARE_BYTES = 16384,
+    SYNC_PACE = 8192,        /* Bytes a transfer has to bring in SYNC_SILENCE_MS. */
     SYNC_SILENCE_MS = 15000, /* Without any answer: the peer is given up for now. */
     SYNC_TELL_MS = 60000,    /* Statements about transfers, a peer: one pair in this time. */
     SYNC_REST_MS = 30000,    /* Heads are asked again after this time, if nothing else asks. */
@@ -40,13 +46,15 @@ struct sync_task {
 enum sync_package_state {
     PACKAGE_COMING,    /* Its bytes are passed on to the pool. */
     PACKAGE_CHECKING,  /* VERIFY is out. */
+    PACKAGE_BAD,       /* Refused; those before it still count, so it waits for its turn. */
     PACKAGE_WHOLE,     /* Checked and proved; may lack large bodies. */
     PACKAGE_APPENDING, /* APPEND is out. */
 };
 
 struct sync_package {
     enum sync_package_state state;
-    uint64_t ticket; /* Of VERIFY; afterwards of APPEND. */
+    enum tally_drop drop; /* BAD: why. */
+    uint64_t ticket;      /* Of VERIFY; afterwards of APPEND. */
     uint64_t first, end;
     uint32_t size, got;         /* Bytes of the compact package. */
     struct tally_hash previous; /* What it says was before it; checked against its neighbour. */
@@ -88,6 +96,7 @@ struct sync_asker {
     uint32_t request;        /* The last request number used. */
     bool due;                /* The request of this state is still to be sent. */
     bool later;              /* A log was passed over: ask again soon. */
+    uint16_t pages;          /* Of heads in this round. */
 
     struct sync_task tasks[SYNC_TASKS]; /* tasks[0] is the current one. */
     unsigned task_count;
@@ -106,8 +115,9 @@ struct sync_asker {
     bool last_known;
     struct sync_package packages[SYNC_PACKAGES]; /* A ring, in order of their numbers. */
     unsigned package_first, package_count;
-    uint32_t body_offset; /* Of the large body that comes now. */
     bool body_asked;
+    uint32_t body_size, body_offset; /* Of the large body that comes now; whole if equal, not 0. */
+    uint32_t brought;                /* Bytes since `heard`. */
 
     /* What was fetched since the peer was last told. */
     struct sync_range told[SYNC_TELL];
@@ -148,7 +158,14 @@ struct sync_server {
     bool stated;  /* It is durable, and to be sent. */
     uint64_t event_index;
     uint32_t event_request;
-    struct tally_mono state_at; /* No statement before. */
+    bool awaiting; /* Our statement was sent: the peer's, citing it, is awaited. */
+    struct tally_hash event;
+};
+
+/* For whom SYNC_EVENT was stated, whatever streams and connections it comes over. */
+struct sync_statement {
+    struct tally_key peer;
+    struct tally_mono until;
 };
 
 /* An APPEND on its way to the disk: survives the asker that sent it. */

@@ -75,20 +75,22 @@ static void add_logs(struct text *text, const struct sync *sync, const struct sy
     add(text, "]");
 }
 
-static struct tally_bytes body_write(struct sync *sync, const struct sync_range *ranges,
-                                     unsigned count, const struct tally_key *peer,
-                                     const struct tally_hash *event, struct outbox *out)
+/* event: its receipt hash in SYNC_CONFIRMED, NULL in SYNC_EVENT. */
+static struct tally_bytes body_write(const struct sync *sync, const struct sync_range *ranges,
+                                     unsigned count, const struct tally_key *source,
+                                     const struct tally_key *target, const struct tally_hash *event,
+                                     uint8_t *bytes)
 {
-    struct text text = {(char *)outbox_take(out, BODY_MAX), 0, BODY_MAX};
+    struct text text = {(char *)bytes, 0, BODY_MAX};
     add_logs(&text, sync, ranges, count);
     add(&text, ",\"source\":\"");
-    add_did(&text, event != NULL ? peer : &sync->options.key);
+    add_did(&text, source);
     if (event != NULL) {
         add(&text, "\",\"sync_hash\":\"");
         add_hash(&text, event);
     }
     add(&text, "\",\"target\":\"");
-    add_did(&text, event != NULL ? &sync->options.key : peer);
+    add_did(&text, target);
     add(&text, "\",\"type\":\"");
     add(&text, event != NULL ? STATEMENT_SYNC_CONFIRMED : STATEMENT_SYNC_EVENT);
     add(&text, "\"}");
@@ -98,29 +100,40 @@ static struct tally_bytes body_write(struct sync *sync, const struct sync_range 
 void statement_event(struct sync *sync, struct sync_server *server, const struct sync_range *ranges,
                      unsigned count, struct outbox *out)
 {
-    struct sync_news *news = news_add(sync, SYNC_NEWS_STATE, &server->peer);
-    if (news == NULL || !outbox_room(out, 1, BODY_MAX))
+    struct sync_news *news =
+        outbox_room(out, 1, BODY_MAX) ? news_add(sync, SYNC_NEWS_STATE, &server->peer) : NULL;
+    if (news == NULL)
         return;
     server->tag = news->tag = ++sync->uses;
     news->type = STATEMENT_SYNC_EVENT;
-    news->body = body_write(sync, ranges, count, &server->peer, NULL, out);
+    news->body = body_write(sync, ranges, count, &sync->options.key, &server->peer, NULL,
+                            outbox_take(out, BODY_MAX));
 }
 
 void statement_confirm(struct sync *sync, struct sync_asker *asker, struct outbox *out)
 {
-    struct sync_news *news = news_add(sync, SYNC_NEWS_STATE, &asker->peer);
-    if (news == NULL || !outbox_room(out, 1, BODY_MAX))
+    struct sync_news *news =
+        outbox_room(out, 1, BODY_MAX) ? news_add(sync, SYNC_NEWS_STATE, &asker->peer) : NULL;
+    if (news == NULL)
         return;
     asker->tag = news->tag = ++sync->uses;
     news->type = STATEMENT_SYNC_CONFIRMED;
     news->reference = asker->event;
     news->has_reference = true;
-    news->body = body_write(sync, asker->told, asker->told_count, &asker->peer, &asker->event, out);
+    news->body = body_write(sync, asker->told, asker->told_count, &asker->peer, &sync->options.key,
+                            &asker->event, outbox_take(out, BODY_MAX));
+}
+
+bool statement_agrees(struct sync *sync, const struct sync_asker *asker, struct tally_bytes body)
+{
+    uint8_t expected[BODY_MAX];
+    return bytes_equal(body, body_write(sync, asker->told, asker->told_count, &asker->peer,
+                                        &sync->options.key, NULL, expected));
 }
 
 enum tally_drop statement_check(struct tally_bytes envelope, struct tally_bytes body,
                                 const struct tally_key *issuer, const char *type,
-                                const struct tally_crypto *crypto)
+                                const struct tally_hash *cited, const struct tally_crypto *crypto)
 {
     struct tally_receipt receipt;
     enum tally_drop drop = tally_receipt_read(envelope, &receipt);
@@ -130,12 +143,16 @@ enum tally_drop statement_check(struct tally_bytes envelope, struct tally_bytes 
         !bytes_equal(receipt.name_space, bytes_text(TALLY_STATEMENTS)) ||
         !bytes_equal(receipt.type, bytes_text(type)))
         return TALLY_DROP_REFUSED;
+    if (cited != NULL &&
+        (receipt.reference_count != 1 || receipt.references[0].kind != TALLY_REFERENCE_RECEIPT ||
+         !hash_equal(&receipt.references[0].hash, cited)))
+        return TALLY_DROP_REFUSED;
     drop = tally_receipt_body(&receipt, body);
     return drop != TALLY_DROP_NONE ? drop : tally_receipt_verify(envelope, crypto);
 }
 
 size_t statement_compose(struct sync *sync, uint64_t index, uint32_t request, bool confirmed,
-                         uint8_t *frame, size_t capacity)
+                         uint8_t *frame, size_t capacity, struct tally_hash *receipt)
 {
     const struct tally_ledger *ledger = sync->options.ledger;
     uint8_t envelope[TALLY_ENVELOPE_MAX], body[BODY_MAX];
@@ -147,6 +164,7 @@ size_t statement_compose(struct sync *sync, uint64_t index, uint32_t request, bo
                       &body_size) ||
         body_size > sizeof body)
         return 0;
+    tally_receipt_hash(bytes_of(envelope, size), receipt);
     struct tally_sync_frame message = {
         .kind = confirmed ? TALLY_SYNC_CONFIRMED : TALLY_SYNC_CONFIRM, .request = request};
     if (confirmed) {

@@ -20,13 +20,17 @@ void statement_event(struct sync *sync, struct sync_server *server, const struct
                      unsigned count, struct outbox *out);
 void statement_confirm(struct sync *sync, struct sync_asker *asker, struct outbox *out);
 
-/* Whether envelope and body are such a statement by that issuer. */
+/* Whether envelope and body are such a statement by that issuer, citing that receipt (or NULL). */
 enum tally_drop statement_check(struct tally_bytes envelope, struct tally_bytes body,
                                 const struct tally_key *issuer, const char *type,
-                                const struct tally_crypto *crypto);
+                                const struct tally_hash *cited, const struct tally_crypto *crypto);
 
-/* Writes our statement at that index as `confirm`, or as `confirmed`; 0 if it cannot be read. */
+/* Whether the peer's SYNC_EVENT says of our transfer what we told it. */
+bool statement_agrees(struct sync *sync, const struct sync_asker *asker, struct tally_bytes body);
+
+/* Writes our statement at that index as `confirm`, or as `confirmed`, and tells its receipt hash;
+   0 if it cannot be read. */
 size_t statement_compose(struct sync *sync, uint64_t index, uint32_t request, bool confirmed,
-                         uint8_t *frame, size_t capacity);
+                         uint8_t *frame, size_t capacity, struct tally_hash *receipt);
 
 #endif

@@ -226,15 +226,18 @@ void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out)
         struct sync_asker *asker = &sync->askers[i];
         if (asker_deadline(asker).ms > now.mono.ms)
             continue;
+        /* Without room for what follows it stays due: the next step goes on. */
+        if (!outbox_room(out, SYNC_PACKAGES + 2, 0) || sync->news_count > SYNC_NEWS / 2)
+            return;
         if (asker->state == SYNC_WAITING) {
             stream_ask(sync, now, asker);
         } else if (asker->state == SYNC_RESTING) {
             asker->dirty = true;
             asker_wake(sync, now, asker, out);
-        } else if (asker->package_count == 0) {
-            asker_fail(sync, now, asker, TALLY_DROP_SILENT, out);
+        } else if (asker->state == SYNC_FETCHING && fetch_works(asker)) {
+            asker->heard = now.mono;
         } else {
-            asker->heard = now.mono; /* It is our own pool or disk that takes its time. */
+            asker_fail(sync, now, asker, TALLY_DROP_SILENT, out);
         }
     }
 }
@@ -321,7 +324,8 @@ size_t sync_compose(struct sync *sync, struct tally_now now, uint32_t stream, ui
 {
     struct sync_asker *asker = asker_on(sync, stream);
     if (asker != NULL) {
-        asker->heard = now.mono;
+        if (asker->state != SYNC_FETCHING)
+            asker->heard = now.mono;
         return asker_compose(sync, asker, frame, capacity);
     }
     struct sync_server *server = server_on(sync, stream);

@@ -75,6 +75,7 @@ struct sync {
     unsigned append_first, append_count;
     struct sync_news news[SYNC_NEWS];
     unsigned news_first, news_count;
+    struct sync_statement stated[SYNC_STATED];
     uint64_t tickets, uses;
     bool writable;
 };
