@@ -73,6 +73,8 @@ static void give_back(struct client *client)
     free(client->out.bytes);
     free(client->sending.bytes);
     free(client);
+    if (admin->knocking && admin->open)
+        host_later(admin->host);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -274,35 +276,45 @@ static void read_on(struct client *client)
     }
 }
 
-void admin_later(struct admin *admin)
-{
-    /* Clients only go in callbacks of uv_close and of answers, not under this loop. */
-    for (size_t i = 0; i < admin->count; i++) {
-        flush(admin->clients[i]);
-        read_on(admin->clients[i]);
-    }
-}
-
 /* ---- Clients ---- */
+
+/* Takes in who has knocked, as soon as there is a place; until then libuv takes in nobody else. */
+static void let_in(struct admin *admin)
+{
+    if (!admin->knocking || !admin->open || admin->count == ADMIN_CLIENTS)
+        return;
+    struct client *client = calloc(1, sizeof *client);
+    if (client == NULL)
+        return;
+    admin->knocking = false;
+    client->admin = admin;
+    (void)uv_pipe_init(&admin->host->loop, &client->pipe, 0);
+    client->pipe.data = client;
+    admin->clients[admin->count++] = client;
+    if (uv_accept((uv_stream_t *)&admin->listener, (uv_stream_t *)&client->pipe) != 0 ||
+        admin->quiet)
+        end(client);
+    else
+        read_on(client);
+}
 
 static void on_client(uv_stream_t *listener, int code)
 {
     struct admin *admin = listener->data;
     if (code != 0)
         return;
-    struct client *client = calloc(1, sizeof *client);
-    if (client == NULL)
-        return;
-    client->admin = admin;
-    (void)uv_pipe_init(&admin->host->loop, &client->pipe, 0);
-    client->pipe.data = client;
-    bool full = admin->count == ADMIN_CLIENTS;
-    if (!full)
-        admin->clients[admin->count++] = client;
-    if (uv_accept(listener, (uv_stream_t *)&client->pipe) != 0 || full || admin->quiet)
-        end(client);
-    else
+    admin->knocking = true;
+    let_in(admin);
+}
+
+void admin_later(struct admin *admin)
+{
+    for (size_t i = 0; i < admin->count; i++) {
+        struct client *client = admin->clients[i]; /* Reading on may take others away. */
+        flush(client);
         read_on(client);
+    }
+    let_in(admin);
 }
 
 /* ---- The whole ---- */

@@ -11,7 +11,7 @@
 #include <uv.h>
 
 enum {
-    ADMIN_CLIENTS = 32,
+    ADMIN_CLIENTS = 32,        /* The next one waits. */
     ADMIN_FLIGHT = 4096,       /* Appends under way of one client, */
     ADMIN_FLIGHT_ALL = 12288,  /* and of all; the node's limit is above that. */
     ADMIN_UNSENT_MAX = 1 << 20 /* Bytes of answers a client has not taken. */
@@ -25,6 +25,7 @@ struct admin {
     uv_pipe_t listener;
     int folder; /* The data directory. */
     bool open, quiet;
+    bool knocking; /* Somebody waits for a place. */
     struct client *clients[ADMIN_CLIENTS];
     size_t count;
     size_t flight;
