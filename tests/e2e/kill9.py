@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two nodes under kill -9: nothing acknowledged is lost, no two checkpoints contradict each other.
 
-    kill9.py [--kills N] [--seed N]      15 in an ordinary run; --long is 200
+    kill9.py [--kills N] [--seed N]      15 in an ordinary run; 200 with --long or TALLY_LONG
 
 Who dies is drawn each time: the issuer, the replica, both at once, or a call of append that writes
 by itself. All the while receipts are appended, and what was acknowledged is written down here.
@@ -184,7 +184,7 @@ def story(kills, seed):
 
 if __name__ == '__main__':
     parser = argparse.ArgumentParser()
-    parser.add_argument('--kills', type=int, default=15)
+    parser.add_argument('--kills', type=int, default=200 if 'TALLY_LONG' in os.environ else 15)
     parser.add_argument('--long', action='store_const', dest='kills', const=200)
     parser.add_argument('--seed', type=int, default=random.randrange(10**6))
     given = parser.parse_args()
