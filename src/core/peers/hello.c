@@ -214,7 +214,7 @@ static enum tally_drop admit(const struct peers *peers, const struct peer *peer,
     if (peers->stopping)
         return TALLY_DROP_REFUSED;
     if (peer == NULL)
-        return peers->links < peers->options.links_max ? TALLY_DROP_NONE : TALLY_DROP_BUSY;
+        return link_room(peers, NULL) ? TALLY_DROP_NONE : TALLY_DROP_BUSY;
     if (peer_barred(peer, now))
         return TALLY_DROP_REFUSED;
     if (!peer_order_above(&peer->hello, datagram->epoch, datagram->counter))

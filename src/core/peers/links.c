@@ -36,7 +36,13 @@ static void say(const struct peers *peers, struct tally_now now, enum tally_trac
 
 bool link_room(const struct peers *peers, const struct peer *peer)
 {
-    return peer->link.state == LINK_LINKED || peers->links < peers->options.links_max;
+    unsigned awaited = 0;
+    if (peer != NULL && peer->link.state == LINK_LINKED)
+        return true;
+    if (peer == NULL || !peer->configured)
+        for (size_t i = 0; i < peers->capacity; i++)
+            awaited += peers->list[i].configured && peers->list[i].link.state != LINK_LINKED;
+    return peers->links + awaited < peers->options.links_max;
 }
 
 void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struct peers_news *news)

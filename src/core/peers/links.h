@@ -48,7 +48,8 @@ enum tally_drop link_open(struct peers *peers, struct peer *peer, struct tally_n
                           const struct tally_address *from, const struct datagram *datagram,
                           size_t size, struct peers_news *news, struct outbox *out);
 
-/* Whether one more link with this peer is within the limit. */
+/* Whether one more link with this peer is within the limit. Strangers (NULL: one not yet known)
+   leave room for every configured peer, or whoever has many keys could keep those out. */
 bool link_room(const struct peers *peers, const struct peer *peer);
 
 /* Makes `next` the session of the link, which is LINKED from now on. */

@@ -57,20 +57,21 @@ struct peer *peers_find(const struct peers *peers, const struct tally_key *key)
     return index == 0 ? NULL : &peers->list[index - 1];
 }
 
-/* Whom we can forget: nobody we were told to keep, nobody linked, no one who would come back
-   unbarred. NULL if there is none. */
+/* Whom we can forget: nobody we were told to keep, nobody linked; who is barred, and would come
+   back unbarred, only when there is no one else: keys cost nothing, and a table full of barred ones
+   would shut honest strangers out. NULL if there is none. */
 static struct peer *forgettable(struct peers *peers, struct tally_now now)
 {
-    struct peer *oldest = NULL;
+    struct peer *oldest[2] = {NULL, NULL};
     for (size_t i = 0; i < peers->capacity; i++) {
         struct peer *peer = &peers->list[i];
-        if (!peer->used || peer->configured || peer->link.state != LINK_IDLE ||
-            peer_barred(peer, now))
+        if (!peer->used || peer->configured || peer->link.state != LINK_IDLE)
             continue;
-        if (oldest == NULL || peer->link.heard.ms < oldest->link.heard.ms)
-            oldest = peer;
+        struct peer **place = &oldest[peer_barred(peer, now)];
+        if (*place == NULL || peer->link.heard.ms < (*place)->link.heard.ms)
+            *place = peer;
     }
-    return oldest;
+    return oldest[0] != NULL ? oldest[0] : oldest[1];
 }
 
 static void index_rebuild(struct peers *peers)

@@ -412,6 +412,23 @@ static void links_are_bounded(void **state)
     mesh_free(mesh);
 }
 
+static void strangers_leave_room_for_configured_peers(void **state)
+{
+    struct mesh *mesh = mesh_new(4);
+    mesh->nodes[0].datagrams.peers.options.links_max = 2;
+    mesh_introduce(mesh, 0, 3);
+    mesh->cut[3][0] = true;
+    mesh_introduce(mesh, 1, 0);
+    mesh_introduce(mesh, 2, 0);
+    mesh_run(mesh, 30000);
+    assert_int_equal(mesh->nodes[0].datagrams.peers.links, 1);
+    mesh->cut[3][0] = false;
+    mesh_run(mesh, 120000);
+    assert_int_equal(mesh->nodes[0].datagrams.peers.links, 2);
+    assert_int_equal(mesh->nodes[3].datagrams.peers.links, 1);
+    mesh_free(mesh);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +448,7 @@ int main(void)
         cmocka_unit_test(goodbye_ends_a_link_at_once),
         cmocka_unit_test(a_wrong_peer_id_is_named),
         cmocka_unit_test(links_are_bounded),
+        cmocka_unit_test(strangers_leave_room_for_configured_peers),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("links", tests, NULL, NULL);

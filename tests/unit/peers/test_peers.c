@@ -277,6 +277,28 @@ static void strangers_make_way_for_strangers_only(void **state)
     peers_free(peers);
 }
 
+static void barred_keys_do_not_shut_strangers_out(void **state)
+{
+    struct fixture fixture;
+    peers_setup(&fixture, 8);
+    struct peers *peers = &fixture.peers;
+    for (unsigned n = 0; n < 7; n++) {
+        struct tally_key key = key_of(n);
+        assert_true(peer_judge(peers_take(peers, &key, at(n)), -100, at(n)));
+    }
+    struct tally_key honest = key_of(100), next = key_of(101), third = key_of(102);
+    assert_non_null(peers_take(peers, &honest, at(10)));
+    /* The honest one goes first, then the oldest of the barred. */
+    assert_non_null(peers_take(peers, &next, at(11)));
+    assert_null(peers_find(peers, &honest));
+    peers_find(peers, &next)->link.state = LINK_GREETING;
+    assert_non_null(peers_take(peers, &third, at(12)));
+    struct tally_key oldest = key_of(0), second = key_of(1);
+    assert_null(peers_find(peers, &oldest));
+    assert_non_null(peers_find(peers, &second));
+    peers_free(peers);
+}
+
 static void addresses_that_answered_come_first(void **state)
 {
     struct fixture fixture;
@@ -390,6 +412,7 @@ int main(void)
         cmocka_unit_test(cookie_lives_60_to_120_s_and_for_one_asker),
         cmocka_unit_test(one_prefix_cannot_spend_the_budget_of_all),
         cmocka_unit_test(strangers_make_way_for_strangers_only),
+        cmocka_unit_test(barred_keys_do_not_shut_strangers_out),
         cmocka_unit_test(addresses_that_answered_come_first),
         cmocka_unit_test(the_exchange_is_computed_once),
         cmocka_unit_test(standing_fades_and_bars),
