@@ -326,10 +326,11 @@ static int bind_socket(struct admin *admin, const char *data)
     admin_path(data, admin->folder, &address);
     /* The lock is ours, so a socket that is there is of a process that is gone. */
     (void)unlinkat(admin->folder, ADMIN_SOCKET, 0);
-    mode_t mask = umask(0177);
-    bool good = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+    /* Nobody can connect before listen; and umask belongs to all threads, one of which may just be
+       making folders for the store. */
+    bool good = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
+                fchmodat(admin->folder, ADMIN_SOCKET, 0600, 0) == 0;
     int code = good ? 0 : errno;
-    (void)umask(mask);
     if (good)
         code = -uv_pipe_open(&admin->listener, fd);
     if (code != 0 && fd >= 0)
