@@ -36,6 +36,13 @@ static inline bool address_equal(const struct tally_address *a, const struct tal
     return a->port == b->port && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
 }
 
+/* Bytes of an address that name its network: /24 of an IPv4-mapped one, /48 of another. */
+static inline size_t address_prefix(const struct tally_address *address)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    return memcmp(address->ip, mapped, sizeof mapped) == 0 ? 15 : 6;
+}
+
 static inline uint16_t be16_read(const uint8_t *p)
 {
     return (uint16_t)(p[0] << 8 | p[1]);

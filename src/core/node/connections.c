@@ -81,18 +81,25 @@ static struct sync_stream *sync_stream_new(struct connections *connections,
 
 /* ---- The life of a connection. ---- */
 
-/* Limits on half-open connections: each costs us three key exchanges and a signature. */
+/* Limits on half-open connections: each costs us three key exchanges and a signature. And a quarter
+   of all is left for those we dial, or strangers could keep us from whom we want to reach. */
 static bool may_accept(const struct connections *connections, const struct tally_address *remote)
 {
-    unsigned half_open = 0, near = 0;
+    unsigned accepted = 0, half_open = 0, near = 0;
     for (unsigned i = 0; i < connections->capacity; i++) {
         const struct connection *connection = &connections->list[i];
-        if (connection->stream == 0 || connection->secured || connection->dialled)
+        if (connection->stream == 0 || connection->dialled)
             continue;
+        accepted++;
+        if (connection->secured)
+            continue;
+        size_t prefix = address_prefix(&connection->remote);
         half_open++;
-        near += memcmp(connection->remote.ip, remote->ip, 15) == 0;
+        near += prefix == address_prefix(remote) &&
+                memcmp(connection->remote.ip, remote->ip, prefix) == 0;
     }
-    return half_open < TALLY_HALF_OPEN_MAX && near < TALLY_HALF_OPEN_PER_PREFIX;
+    return half_open < TALLY_HALF_OPEN_MAX && near < TALLY_HALF_OPEN_PER_PREFIX &&
+           accepted < connections->capacity - connections->capacity / 4;
 }
 
 static void connection_open(struct connections *connections, struct tally_now now,
@@ -124,6 +131,8 @@ static void on_open(struct connections *connections, struct tally_now now,
     uint32_t stream = event->stream_open.stream;
     if (event->stream_open.dialled) {
         connection = connection_on(connections, stream);
+        if (connection != NULL && connection->closing)
+            return; /* Too late: CLOSE is on its way. */
     } else if (may_accept(connections, &event->stream_open.remote)) {
         connection = connection_on(connections, 0);
         if (connection != NULL) {
@@ -227,12 +236,24 @@ static void on_secured(struct connections *connections, struct tally_now now,
     sync_open(connections, now, connection);
 }
 
+/* Streams of the peer's: of the dialler those have odd numbers (yamux). */
+static unsigned served(const struct connection *connection)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < CONNECTION_SYNC_MAX; i++)
+        count += connection->streams[i].handle != 0 &&
+                 (connection->streams[i].id % 2 == 1) != connection->dialled;
+    return count;
+}
+
 static void on_opened(struct connections *connections, struct connection *connection,
                       const struct channel_news *news)
 {
     if (news->opened.ours)
         return; /* The stream was in use from the first byte. */
-    struct sync_stream *stream = sync_stream_new(connections, connection, news->stream);
+    struct sync_stream *stream = served(connection) < CONNECTION_SERVED_MAX
+                                     ? sync_stream_new(connections, connection, news->stream)
+                                     : NULL;
     if (stream != NULL &&
         sync_accepted(&connections->node->sync, &connection->peer, stream->handle))
         return;
@@ -387,7 +408,8 @@ void connections_want(struct connections *connections, struct tally_now now,
                                       .stream = connections->last_dialled,
                                       .dialled = true,
                                       .remote = address,
-                                      .peer = *peer};
+                                      .peer = *peer,
+                                      .since = now.mono};
     connections->count++;
     struct tally_action *action = outbox_add(&node->outbox, TALLY_ACTION_DIAL);
     action->dial.stream = connection->stream;
@@ -437,7 +459,7 @@ static void flush(struct connections *connections, struct tally_now now,
     struct outbox *out = &connections->node->outbox;
     if (!connection->closing && connection->secured && connection->room > 0)
         compose(connections, now, connection);
-    if (connection->room > 0 && outbox_room(out, 2, 0)) {
+    if (connection->channel != NULL && connection->room > 0 && outbox_room(out, 2, 0)) {
         struct tally_bytes bytes = channel_output(connection->channel, connection->room);
         if (bytes.size > 0) {
             struct tally_action *action = outbox_add(out, TALLY_ACTION_WRITE);
@@ -457,21 +479,30 @@ void connections_flush(struct connections *connections, struct tally_now now)
 {
     for (unsigned i = 0; connections->count > 0 && i < connections->capacity; i++) {
         struct connection *connection = &connections->list[i];
-        if (connection->stream != 0 && connection->channel != NULL && !connection->ended)
+        bool anything = connection->channel != NULL || connection->closing;
+        if (connection->stream != 0 && anything && !connection->ended)
             flush(connections, now, connection);
     }
 }
 
 /* ---- Time. ---- */
 
+/* Systems try to connect for two minutes; who answers no sooner than an upgrade may take is gone.
+ */
+static struct tally_mono deadline(const struct connection *connection)
+{
+    if (connection->stream == 0 || connection->closing)
+        return TALLY_NEVER;
+    if (connection->channel == NULL)
+        return (struct tally_mono){connection->since.ms + TALLY_UPGRADE_MS};
+    return channel_deadline(connection->channel);
+}
+
 struct tally_mono connections_deadline(const struct connections *connections)
 {
     struct tally_mono next = TALLY_NEVER;
     for (unsigned i = 0; connections->count > 0 && i < connections->capacity; i++) {
-        const struct connection *connection = &connections->list[i];
-        if (connection->channel == NULL || connection->closing)
-            continue;
-        struct tally_mono one = channel_deadline(connection->channel);
+        struct tally_mono one = deadline(&connections->list[i]);
         if (one.ms < next.ms)
             next = one;
     }
@@ -482,12 +513,15 @@ void connections_tick(struct connections *connections, struct tally_now now)
 {
     for (unsigned i = 0; connections->count > 0 && i < connections->capacity; i++) {
         struct connection *connection = &connections->list[i];
-        if (connection->channel == NULL || connection->closing ||
-            channel_deadline(connection->channel).ms > now.mono.ms)
+        if (deadline(connection).ms > now.mono.ms)
             continue;
         /* What a lost stream leaves behind is released; without room it stays due. */
         if (!outbox_room(&connections->node->outbox, 2 * SYNC_PACKAGES, 0))
             return;
+        if (connection->channel == NULL) {
+            connection_close(connections, now, connection, TALLY_DROP_SILENT);
+            continue;
+        }
         channel_tick(connection->channel, now);
         news_take(connections, now, connection);
     }

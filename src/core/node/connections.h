@@ -11,7 +11,9 @@
 #include "tally/node.h"
 
 enum {
-    CONNECTION_SYNC_MAX = 4, /* Of synchronisation on one connection: one of ours, theirs. */
+    CONNECTION_SYNC_MAX =
+        4, /* Streams of synchronisation on one connection: one of ours, theirs, */
+    CONNECTION_SERVED_MAX = 2, /* of which one may be on its way out. */
 };
 
 /* A stream of a channel that synchronisation uses. */

@@ -98,7 +98,7 @@ static bool logs_new(struct tally_node *node, struct tally_now now)
     const struct sync_options sync = {.key = options->key,
                                       .signatures = options->verify == TALLY_VERIFY_EVERY,
                                       .askers = options->connections_max,
-                                      .servers = options->connections_max,
+                                      .servers = options->connections_max * CONNECTION_SERVED_MAX,
                                       .buffers = buffers,
                                       .ledger = &options->ledger,
                                       .crypto = &options->crypto,

@@ -49,12 +49,9 @@ bool cookie_good(const struct cookie_jar *jar, const struct tally_address *from,
     return false;
 }
 
-/* /24 of an IPv4-mapped address, /48 of another. */
 static struct bucket *prefix_bucket(struct cookie_jar *jar, const struct tally_address *from)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    size_t size = memcmp(from->ip, mapped, sizeof mapped) == 0 ? 15 : 6;
-    uint64_t hash = hash_siphash(jar->prefix_key, bytes_of(from->ip, size));
+    uint64_t hash = hash_siphash(jar->prefix_key, bytes_of(from->ip, address_prefix(from)));
     return &jar->prefixes[hash % COOKIE_PREFIXES];
 }
 
