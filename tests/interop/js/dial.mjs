@@ -3,7 +3,15 @@
 //
 //   node dial.mjs /ip4/127.0.0.1/tcp/PORT/p2p/ID     checks a node, says what it saw, ends with 0
 //   node dial.mjs listen                             prints its own multiaddr and serves
-Promise.withResolvers ??= function () { // Node 20 has none, and libp2p 3 wants it.
+// Debian 12 has Node 18, and libp2p 3 wants what came with 19, 20 and 22.
+globalThis.crypto ??= (await import('node:crypto')).webcrypto
+globalThis.CustomEvent ??= class extends Event {
+  constructor (type, options) {
+    super(type, options)
+    this.detail = options?.detail ?? null
+  }
+}
+Promise.withResolvers ??= function () {
   let resolve, reject
   const promise = new Promise((a, b) => { resolve = a; reject = b })
   return { promise, resolve, reject }
