@@ -269,7 +269,11 @@ enum exit_code verb_append(struct call *call)
     append.started_ms = now_ms();
     const struct door_options options = {
         .data = data, .alone = true, .on_answer = on_answer, .context = &append};
-    if (door_open(&options, &append.door, &call->complaint) != TALLY_OK) {
+    bool known = paths_is_data(data);
+    enum tally_error error = door_open(&options, &append.door, &call->complaint);
+    if (error == TALLY_OK && !known)
+        (void)fprintf(stderr, "tally: made a key and a data directory: %s\n", data);
+    if (error != TALLY_OK) {
         code = call_fail(call, data);
     } else {
         pump(&append);

@@ -89,7 +89,8 @@ static int connect_to(const char *data)
 
 static enum tally_error open_own(struct door *door, struct complaint *complaint)
 {
-    const struct host_options options = {.data = door->options.data, .level = TALLY_LEVEL_WARN};
+    const struct host_options options = {
+        .data = door->options.data, .create = true, .level = TALLY_LEVEL_WARN};
     return host_open(&options, &door->host, complaint);
 }
 
@@ -97,7 +98,7 @@ enum tally_error door_open(const struct door_options *options, struct door **res
                            struct complaint *complaint)
 {
     *result = NULL;
-    if (!paths_is_data(options->data))
+    if (!paths_is_data(options->data) && !options->alone)
         return complain(complaint, TALLY_NOT_FOUND,
                         "%s is not a data directory of Tally: name one with --data, or make one "
                         "with tally run",

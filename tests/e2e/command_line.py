@@ -168,6 +168,15 @@ def alone(folder):
         node.wait(12)
 
 
+def first_append(folder):
+    """An append without any node makes what is missing, and says so"""
+    data = os.path.join(folder, 'new')
+    out, said = run('append', '--data', data, '--namespace', 'a', '--lines', '-', input=b'1\n')
+    expect('made a key and a data directory' in said and data in said, said)
+    origin, index, _ = out.split()
+    expect(index == '0' and origin == ask('node', 'show', '--data', data)['node'] + '/a', out)
+
+
 if __name__ == '__main__':
     tell([every_verb_explains_itself, manual_page, json_everywhere, export,
-          as_soon_as_durable, garbage_at_the_socket, alone])
+          as_soon_as_durable, garbage_at_the_socket, alone, first_append])
