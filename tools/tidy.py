@@ -60,6 +60,12 @@ def check_functions(path, text):
             yield f'warning: {path}:{first}: {name} has {size} lines, better {FUNCTION_WARNS}'
 
 
+def check_tap(path, text):
+    """cmocka says TAP only when told to; meson takes all else for a skipped test."""
+    if 'cmocka_run_group_tests' in text and 'CM_OUTPUT_TAP' not in text:
+        yield f'{path}:1: cmocka_set_message_output(CM_OUTPUT_TAP) is missing'
+
+
 def check_links(root, path, text):
     """Markdown names only files that are there."""
     for number, line in enumerate(text.split('\n'), 1):
@@ -105,6 +111,7 @@ def check(root):
             found += check_source(path, text)
         if path.endswith(('.c', '.h')):
             found += check_functions(path, text)
+            found += check_tap(path, text)
         if path.endswith('.md'):
             found += check_links(root, path, text)
     found += check_form(root, [path for path in paths if path.endswith(('.c', '.h'))])
@@ -122,6 +129,7 @@ def self_test():
         (check_source('a.h', '\n' * 201), 'a header of 201'),
         (check_source('a.c', '\n' * 701), '701 lines'),
         (check_functions('a.c', long_function), 'a.c:1: f has 73 lines'),
+        (check_tap('a.c', 'return cmocka_run_group_tests(t, 0, 0);'), 'CM_OUTPUT_TAP'),
         (check_links('.', 'a.md', '[b](gone.md)'), 'gone.md, which is not there'),
     ]
     for made, want in cases:

@@ -195,5 +195,6 @@ int main(void)
         cmocka_unit_test(strangers_leave_room_for_dialling),
         cmocka_unit_test(a_dial_that_hangs_is_given_up),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("connections", tests, NULL, NULL);
 }
