@@ -187,6 +187,7 @@ static void sets_take(const struct heads *heads, const struct tally_heartbeat *m
         struct heartbeat_set *item = &news->sets[news->set_count++];
         *item = (struct heartbeat_set){.known = ours != NULL, .count = theirs->count};
         memcpy(item->name_space, theirs->name_space, HEADS_TAG);
+        memcpy(item->fingerprint, theirs->fingerprint, HEADS_FINGERPRINT);
         if (ours != NULL)
             heads_fingerprint(ours, fingerprint);
         item->differs = ours == NULL || ours->count != theirs->count ||

@@ -35,6 +35,7 @@ struct heartbeat_set {
     bool known;   /* We hold logs of it. */
     bool differs; /* Count or fingerprint. */
     uint64_t count;
+    uint8_t fingerprint[HEADS_FINGERPRINT]; /* As the peer has it. */
 };
 
 /* A third party's checkpoint, signed by the log. Views are into the datagram. */

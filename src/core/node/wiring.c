@@ -41,7 +41,7 @@ static void note_compare(struct tally_node *node, const struct tally_key *peer,
 static void heard_heartbeat(struct tally_node *node, struct tally_now now,
                             const struct tally_key *peer, const struct heartbeat_news *news)
 {
-    bool ahead = false;
+    uint64_t cause = 0;
     for (size_t i = 0; i < news->log_count; i++) {
         const struct heartbeat_log *log = &news->logs[i];
         if (log->relation == HEAD_AHEAD)
@@ -51,14 +51,16 @@ static void heard_heartbeat(struct tally_node *node, struct tally_now now,
                                              .a = log->size,
                                              .b = log->ours != NULL ? log->ours->size : 0});
         /* A split head or a smaller one than before is worth the signed checkpoint as well. */
-        ahead |= log->relation == HEAD_AHEAD || log->relation == HEAD_SPLIT || log->regression;
+        if (log->relation == HEAD_AHEAD || log->relation == HEAD_SPLIT || log->regression)
+            cause += be64_read(log->root.bytes) | 1;
     }
     for (size_t i = 0; i < news->set_count; i++)
-        ahead |= news->sets[i].differs;
+        if (news->sets[i].differs)
+            cause += be64_read(news->sets[i].fingerprint) | 1;
     if (news->audit.any && news->audit.ours != NULL)
         note_compare(node, peer, news->audit.note);
-    if (ahead)
-        sync_start(&node->sync, now, peer);
+    if (cause != 0)
+        sync_start(&node->sync, now, peer, cause);
 }
 
 static void heard_announce(struct tally_node *node, struct tally_now now,
@@ -70,7 +72,7 @@ static void heard_announce(struct tally_node *node, struct tally_now now,
                                          .peer = peer,
                                          .a = news->size,
                                          .b = news->ours != NULL ? news->ours->size : 0});
-        sync_start(&node->sync, now, peer);
+        sync_start(&node->sync, now, peer, 0);
     }
     if (news->ours != NULL)
         note_compare(node, peer, news->note);
@@ -80,7 +82,7 @@ void wire_datagrams(struct tally_node *node, struct tally_now now,
                     const struct datagrams_news *news)
 {
     if (news->links.linked != NULL)
-        sync_start(&node->sync, now, &news->links.linked->key);
+        sync_start(&node->sync, now, &news->links.linked->key, 0);
     if (news->from == NULL)
         return;
     if (news->has_heartbeat)
@@ -89,7 +91,7 @@ void wire_datagrams(struct tally_node *node, struct tally_now now,
         heard_announce(node, now, &news->from->key, &news->announce);
     else if (news->has_yours && news->yours.count > 0)
         /* More of our own logs than we hold, or so it says: the signed checkpoint decides. */
-        sync_start(&node->sync, now, &news->from->key);
+        sync_start(&node->sync, now, &news->from->key, 0);
 }
 
 /* ---- Our own logs. ---- */

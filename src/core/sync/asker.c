@@ -32,6 +32,23 @@ bool asker_view(const struct sync *sync, const struct sync_asker *asker,
     return ledger->find(ledger->context, &asker->tasks[0].origin_hash, view);
 }
 
+/* The current task waits so long, from this peer: else it would be the first of each round, and
+   those behind it never had their turn. */
+static void shun(struct sync_asker *asker, struct tally_now now, uint64_t ms)
+{
+    struct sync_shunned *one = &asker->shunned[asker->shunned_turn++ % SYNC_SHUNNED];
+    *one = (struct sync_shunned){asker->tasks[0].origin_hash, {now.mono.ms + ms}};
+}
+
+static bool is_shunned(const struct sync_asker *asker, struct tally_now now)
+{
+    for (unsigned i = 0; i < SYNC_SHUNNED; i++)
+        if (asker->shunned[i].until.ms > now.mono.ms &&
+            hash_equal(&asker->shunned[i].origin_hash, &asker->tasks[0].origin_hash))
+            return true;
+    return false;
+}
+
 void asker_fail(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                 enum tally_drop drop, struct outbox *out)
 {
@@ -40,6 +57,8 @@ void asker_fail(struct sync *sync, struct tally_now now, struct sync_asker *aske
         news->stream = asker->stream;
         news->drop = drop;
     }
+    if (asker->task_count > 0 && drop != TALLY_DROP_NONE && drop != TALLY_DROP_BUSY)
+        shun(asker, now, SYNC_REST_MS);
     sync_closed(sync, now, &asker->peer, asker->stream, out);
 }
 
@@ -96,7 +115,7 @@ static void rest(struct sync_asker *asker, struct tally_now now, uint64_t ms)
 }
 
 /* The round is over: what came is told to the peer, unless it was told a short while ago. */
-static void round_end(struct sync *sync, struct tally_now now, struct sync_asker *asker)
+static void round_end(struct tally_now now, struct sync_asker *asker)
 {
     if (asker->told_count > 0 && asker->tell_at.ms <= now.mono.ms) {
         asker_move(asker, SYNC_TELLING);
@@ -104,8 +123,27 @@ static void round_end(struct sync *sync, struct tally_now now, struct sync_asker
         asker->due = true;
         return;
     }
-    rest(asker, now, SYNC_REST_MS);
-    (void)sync;
+    uint64_t ms = (uint64_t)SYNC_REST_MS
+                  << (asker->calm < SYNC_CALM_MAX ? asker->calm : SYNC_CALM_MAX);
+    if (asker->told_count > 0 && asker->tell_at.ms - now.mono.ms < ms)
+        ms = asker->tell_at.ms - now.mono.ms;
+    rest(asker, now, ms);
+}
+
+/* What the round was begun for is remembered if nothing came of it. */
+static void round_count(struct sync_asker *asker, struct tally_now now)
+{
+    if (!asker->looked)
+        return;
+    if (asker->found) {
+        asker->calm = 0;
+        memset(asker->known, 0, sizeof asker->known);
+    } else {
+        asker->calm += asker->calm < SYNC_CALM_MAX;
+        asker->known[asker->known_turn++ % SYNC_CAUSES] = asker->cause;
+    }
+    asker->rested = now.mono;
+    asker->looked = asker->found = false;
 }
 
 void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker *asker,
@@ -118,11 +156,12 @@ void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker 
            a note goes in with the last package, and here nothing would be left to append. */
         bool wanted = !asker_view(sync, asker, &view) ||
                       (view.size < asker->tasks[0].size && view.durable < asker->tasks[0].size);
-        if (wanted && task_free(sync, asker)) {
+        bool shunned = is_shunned(asker, now);
+        if (wanted && !shunned && task_free(sync, asker)) {
             task_start(sync, now, asker, out);
             return;
         }
-        asker->later |= wanted && sync->writable;
+        asker->later |= wanted && !shunned && sync->writable;
         asker->task_count--;
         memmove(asker->tasks, asker->tasks + 1, asker->task_count * sizeof *asker->tasks);
     }
@@ -131,10 +170,11 @@ void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker 
         asker->dirty = asker->dirty && asker->more;
         asker_move(asker, SYNC_ASKING);
         asker->heard = now.mono;
-        asker->due = true;
+        asker->due = asker->looked = true;
         return;
     }
-    round_end(sync, now, asker);
+    round_count(asker, now);
+    round_end(now, asker);
     if (asker->later && asker->state == SYNC_RESTING)
         asker->again.ms = now.mono.ms + 500 + random_below(&sync->random, 500);
     asker->later = false;
@@ -175,6 +215,7 @@ enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct s
             return TALLY_DROP_FORGED;
         asker->after = task->origin_hash;
         asker->after_known = true;
+        asker->found |= verdict == SYNC_VERDICT_AHEAD || verdict == SYNC_VERDICT_FORK;
         if (verdict == SYNC_VERDICT_AHEAD)
             asker->task_count++;
     }
@@ -252,6 +293,8 @@ enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct 
     if (asker->state == SYNC_RESTING || asker->due ||
         (!fetching && frame->request != asker->request))
         return TALLY_DROP_UNASKED;
+    if (asker->task_count > 0)
+        shun(asker, now, 4 * wait);
     if (fetching) {
         /* Answers to other requests may be on their way: a new stream knows nothing of them. */
         asker_fail(sync, now, asker, TALLY_DROP_NONE, out);
@@ -264,7 +307,7 @@ enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct 
     else if (asker->state == SYNC_TELLING)
         asker->told_count = 0;
     asker->task_count = 0;
-    asker->more = asker->dirty = false;
+    asker->more = asker->dirty = asker->looked = false;
     rest(asker, now, wait);
     return TALLY_DROP_NONE;
 }

@@ -28,7 +28,11 @@ enum {
     SYNC_PACE = 8192,        /* Bytes a transfer has to bring in SYNC_SILENCE_MS. */
     SYNC_SILENCE_MS = 15000, /* Without any answer: the peer is given up for now. */
     SYNC_TELL_MS = 60000,    /* Statements about transfers, a peer: one pair in this time. */
-    SYNC_REST_MS = 30000,    /* Heads are asked again after this time, if nothing else asks. */
+    SYNC_REST_MS = 30000,    /* Heads are asked again after this time, if nothing else asks, */
+    SYNC_CALM_MAX = 3,       /* doubled so often while they stay the same. */
+    SYNC_GAP_MS = 1000,      /* Between rounds that a peer prompts and that find nothing. */
+    SYNC_CAUSES = 8,         /* Heartbeats tell of 32 namespaces in six turns. */
+    SYNC_SHUNNED = 8,
 };
 
 /* One log to be fetched from one peer. */
@@ -81,6 +85,12 @@ struct sync_range {
     struct tally_hash root;
 };
 
+/* A log that the peer could not or would not give: others go first for a while. */
+struct sync_shunned {
+    struct tally_hash origin_hash;
+    struct tally_mono until;
+};
+
 struct sync_asker {
     enum sync_state state;
     struct tally_key peer;
@@ -92,11 +102,19 @@ struct sync_asker {
     bool dirty;              /* Heads are to be asked as soon as possible. */
     bool more;               /* The last page of heads was not the end. */
     bool after_known;
-    struct tally_hash after; /* Cursor of the pages. */
-    uint32_t request;        /* The last request number used. */
-    bool due;                /* The request of this state is still to be sent. */
-    bool later;              /* A log was passed over: ask again soon. */
-    uint16_t pages;          /* Of heads in this round. */
+    struct tally_hash after;     /* Cursor of the pages. */
+    uint32_t request;            /* The last request number used. */
+    bool due;                    /* The request of this state is still to be sent. */
+    bool later;                  /* A log was passed over: ask again soon. */
+    bool looked, found;          /* Heads were asked in this round; something was new in them. */
+    unsigned calm;               /* Rounds in a row that found nothing. */
+    struct tally_mono rested;    /* Since when, if it rests. */
+    uint64_t cause;              /* Of this round: see sync_start. */
+    uint64_t known[SYNC_CAUSES]; /* Causes that led to nothing since something was found. */
+    unsigned known_turn;
+    struct sync_shunned shunned[SYNC_SHUNNED];
+    unsigned shunned_turn;
+    uint16_t pages; /* Of heads in this round. */
 
     struct sync_task tasks[SYNC_TASKS]; /* tasks[0] is the current one. */
     unsigned task_count;

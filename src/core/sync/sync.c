@@ -118,7 +118,16 @@ static void stream_ask(struct sync *sync, struct tally_now now, struct sync_aske
         asker->again.ms = now.mono.ms + SYNC_SILENCE_MS; /* If nothing comes of it. */
 }
 
-void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer)
+static bool cause_known(const struct sync_asker *asker, uint64_t cause)
+{
+    for (unsigned i = 0; i < SYNC_CAUSES; i++)
+        if (cause != 0 && asker->known[i] == cause)
+            return true;
+    return false;
+}
+
+void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer,
+                uint64_t cause)
 {
     struct sync_asker *asker = asker_find(sync, peer);
     if (asker == NULL) {
@@ -127,12 +136,18 @@ void sync_start(struct sync *sync, struct tally_now now, const struct tally_key 
             return; /* All are busy; the next heartbeat asks again. */
         asker_move(asker, SYNC_WAITING);
         asker->dirty = true;
+        asker->cause = cause;
         stream_ask(sync, now, asker);
         return;
     }
+    bool resting = asker->state == SYNC_RESTING;
+    if (resting && cause_known(asker, cause))
+        return;
+    asker->cause = cause;
     asker->dirty = true;
-    if (asker->state == SYNC_RESTING && asker->again.ms > now.mono.ms)
-        asker->again = now.mono;
+    uint64_t at = asker->rested.ms + (cause != 0 && asker->calm > 0 ? SYNC_GAP_MS : 0);
+    if (resting && asker->again.ms > at)
+        asker->again.ms = at > now.mono.ms ? at : now.mono.ms;
 }
 
 bool sync_waiting(const struct sync *sync, const struct tally_key *peer)
@@ -181,6 +196,7 @@ void sync_closed(struct sync *sync, struct tally_now now, const struct tally_key
     fetch_abandon(asker, out);
     asker->task_count = 0;
     asker->confirming = asker->due = asker->more = asker->after_known = false;
+    asker->looked = asker->found = false;
     asker->stream = 0;
     if (asker->state != SYNC_WAITING)
         asker_move(asker, SYNC_WAITING);

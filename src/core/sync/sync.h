@@ -90,8 +90,12 @@ void sync_free(struct sync *sync);
 struct tally_mono sync_deadline(const struct sync *sync);
 void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out);
 
-/* The peer may hold more than we do: ask it for its heads. */
-void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer);
+/* The peer may hold more than we do: ask it for its heads. `cause` stands for what it said it
+   holds: once that has led to nothing it is not asked for it again, or two nodes whose heads stay
+   apart, frozen at a fork, would list all their logs to each other at each heartbeat. 0: ask
+   anyway. */
+void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer,
+                uint64_t cause);
 
 /* Whether synchronisation with that peer waits for a stream. */
 bool sync_waiting(const struct sync *sync, const struct tally_key *peer);

@@ -148,7 +148,7 @@ static void strangers_leave_room_for_dialling(void **state)
     sign_key(other, &event.command.peer.key);
     event.command.peer.address = ip6(30, 1);
     step(&fixture, &event);
-    sync_start(&fixture.node->sync, fixture.now, &event.command.peer.key);
+    sync_start(&fixture.node->sync, fixture.now, &event.command.peer.key, 0);
     tick(&fixture, 0);
     assert_int_equal(fixture.dialled, 1);
     tally_node_free(fixture.node);
@@ -165,7 +165,7 @@ static void a_dial_that_hangs_is_given_up(void **state)
     sign_key(other, &event.command.peer.key);
     event.command.peer.address = ip6(30, 1);
     step(&fixture, &event);
-    sync_start(&fixture.node->sync, fixture.now, &event.command.peer.key);
+    sync_start(&fixture.node->sync, fixture.now, &event.command.peer.key, 0);
     tick(&fixture, 0);
     assert_int_equal(fixture.dialled, 1);
     assert_true(tally_node_deadline(fixture.node).ms <= fixture.now.mono.ms + TALLY_UPGRADE_MS);
@@ -190,6 +190,7 @@ static void a_dial_that_hangs_is_given_up(void **state)
 
 int main(void)
 {
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_site_cannot_take_all_handshakes),
         cmocka_unit_test(strangers_leave_room_for_dialling),

@@ -251,6 +251,65 @@ static void what_is_durable_beyond_a_head_waits_for_a_larger_one(void **state)
     holds(a, whole);
 }
 
+static struct tally_hash not_given;
+
+/* The server is asked for a log that it does not know, and refuses. */
+static bool refuse_one(struct world *w, bool to_asker, struct tally_sync_frame *frame)
+{
+    if (frame->kind == TALLY_SYNC_WANT && hash_equal(&frame->want.origin, &not_given))
+        frame->want.origin.bytes[0] ^= 1;
+    return true;
+}
+
+static void a_log_that_is_refused_keeps_no_other_back(void **state)
+{
+    struct disk_log *one = log_grow(b, &b->signer, "one", 300, 30, "x");
+    struct disk_log *two = log_grow(b, &b->signer, "two", 300, 30, "y");
+    not_given = one->origin_hash;
+    world_start(world);
+    world->bend = refuse_one;
+    ask(world, a, b);
+    pass(world, 15000);
+    assert_null(copy_of(a, one));
+    holds(a, two);
+    world->bend = NULL;
+    pass(world, 120000);
+    holds(a, one);
+}
+
+static bool count_questions(struct world *w, bool to_asker, struct tally_sync_frame *frame)
+{
+    w->count += frame->kind == TALLY_SYNC_HEADS_WANT;
+    return true;
+}
+
+static void nobody_is_asked_again_and_again_for_what_led_to_nothing(void **state)
+{
+    struct disk_log *log = log_grow(b, &b->signer, "audit", 10, 30, "x");
+    world_start(world);
+    ask(world, a, b);
+    holds(a, log);
+    pass(world, 20000);
+    world->bend = count_questions;
+    world->count = 0;
+    for (unsigned i = 0; i < 100; i++) { /* It says at each heartbeat that it holds the same. */
+        sync_start(&a->sync, world->now, &b->signer.key, 7 + i % 2);
+        pass(world, 5000);
+    }
+    assert_in_range(world->count, 2, 7);
+    log_grow(b, &b->signer, "audit", 1, 30, "y");
+    sync_start(&a->sync, world->now, &b->signer.key, 9);
+    pass(world, 1000);
+    holds(a, log);
+    /* Somebody who says something else each time is not asked more than once a second. */
+    world->count = 0;
+    for (unsigned i = 0; i < 600; i++) {
+        sync_start(&a->sync, world->now, &b->signer.key, 100 + i);
+        pass(world, 100);
+    }
+    assert_in_range(world->count, 30, 70);
+}
+
 static void a_package_of_the_greatest_receipts_moves(void **state)
 {
     /* 4,096 bytes and eight references each. */
@@ -282,6 +341,8 @@ int main(void)
         T(a_full_disk_keeps_what_was_durable_and_goes_on_later),
         T(an_append_the_disk_refuses_is_tried_again),
         T(what_is_durable_beyond_a_head_waits_for_a_larger_one),
+        T(a_log_that_is_refused_keeps_no_other_back),
+        T(nobody_is_asked_again_and_again_for_what_led_to_nothing),
         T(a_package_of_the_greatest_receipts_moves),
 #undef T
     };

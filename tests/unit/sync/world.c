@@ -483,7 +483,7 @@ void settle(struct world *world)
 void ask(struct world *world, struct side *a, struct side *b)
 {
     step_begin(a);
-    sync_start(&a->sync, world->now, &b->signer.key);
+    sync_start(&a->sync, world->now, &b->signer.key, 0);
     step_end(world, a);
     settle(world);
 }
