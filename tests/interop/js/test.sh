@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# js-libp2p 3 dials our channel, and our channel dials it. The packages are those of
-# package-lock.json, installed into the build directory. Skips (77) without node, npm or a
+# js-libp2p 3 dials our channel and a whole node, and our channel dials it. The packages are those
+# of package-lock.json, installed into the build directory. Skips (77) without node, npm or a
 # registry.
 #
-#     test.sh PEER         PEER is the program of ../peer.c
+#     test.sh PEER TALLY   PEER is the program of ../peer.c
 set -eu
 peer=$(realpath "$1")
+tally=$(realpath "$2")
 here=$(cd "$(dirname "$0")" && pwd)
 work=$TALLY_BUILD/tests/interop/js/node
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
@@ -38,6 +39,18 @@ rm -f listen.out js.out stop
 listener=$!
 trap 'kill $listener 2>/dev/null || true' EXIT
 node dial.mjs "$(first_line listen.out)"
+
+# The node as an operator runs it; its second address is the one of TCP.
+rm -rf node.out data
+"$tally" run --data data --port 0 --listen 127.0.0.1 --profile static --min-free 0 --json \
+    >node.out 2>node.log &
+node=$!
+trap 'kill $listener $node 2>/dev/null || true' EXIT
+address=$(first_line node.out | grep -o '/ip4/127.0.0.1/tcp/[^"]*')
+node dial.mjs "$address"
+"$tally" status --data data | grep -q 'all is well'
+kill $node
+wait $node
 
 mkfifo stop
 node dial.mjs listen <stop >js.out &
