@@ -534,6 +534,14 @@ uint32_t accept_from(struct world *world, struct side *side, const struct tally_
     return world->handles;
 }
 
+void hang(struct world *world, struct side *side, uint32_t stream)
+{
+    struct tally_key nobody = {{0}};
+    step_begin(side);
+    sync_closed(&side->sync, world->now, &nobody, stream, &side->out);
+    step_end(world, side);
+}
+
 bool next_frame(struct world *world, struct side *side, uint32_t stream,
                 struct tally_sync_frame *frame)
 {

@@ -93,6 +93,8 @@ enum tally_drop tell(struct world *world, struct side *side, uint32_t stream,
                      const struct tally_sync_frame *frame);
 /* A stream that the peer opens. */
 uint32_t accept_from(struct world *world, struct side *side, const struct tally_key *peer);
+/* It ends the stream again. */
+void hang(struct world *world, struct side *side, uint32_t stream);
 /* The next frame the side sends on a stream; false: none. Views live until the next call. */
 bool next_frame(struct world *world, struct side *side, uint32_t stream,
                 struct tally_sync_frame *frame);
