@@ -473,8 +473,10 @@ static void all(void)
 {
     for (unsigned turns = 0; turns < 300; turns++) {
         bool more = pump(QUEUE);
-        for (unsigned i = 0; i < NODES; i++)
-            more |= disk_go(i, DISK_POOL) | disk_go(i, DISK_STORE);
+        for (unsigned i = 0; i < NODES; i++) {
+            more |= disk_go(i, DISK_POOL);
+            more |= disk_go(i, DISK_STORE);
+        }
         for (unsigned i = 0; i < EVIL_STREAMS && w.channel != NULL; i++)
             evil_answer((uint8_t)i);
         if (!more && w.queue_count == 0)
