@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <uv.h>
 
-enum { SHOWN_MAX = 16, LARGE = 512 << 10 };
+enum { SHOWN_MAX = 16, LARGE = 128 << 10 };
 
 #define MIN_FREE_DEFAULT (UINT64_C(1) << 30)
 
@@ -213,7 +213,8 @@ enum exit_code verb_run(struct call *call)
         !peer_list_read(call, &peers, &code) || is_one_of_them(call, data, &peers, &code))
         return code;
     (void)umask(077);
-    /* Large buffers go back to the system when they are freed: an idle node is small again. */
+    /* Large buffers go back to the system when they are freed, and those of connections that were
+       never used are not cleared: an idle node is small, and small again. */
     (void)mallopt(M_MMAP_THRESHOLD, LARGE);
     if (host_open(&options, &host, &call->complaint) != TALLY_OK)
         return call_fail(call, data);
