@@ -5,5 +5,5 @@
 
 void node_ask(struct tally_node *node, struct tally_now now, const struct tally_key *peer)
 {
-    sync_start(&node->sync, now, peer);
+    sync_start(&node->sync, now, peer, 0);
 }
