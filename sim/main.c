@@ -5,6 +5,7 @@
 #include "swarm.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,6 +241,10 @@ int main(int count, char **words)
     struct arguments arguments;
     if (count < 2)
         return misuse("what is to be done?", "");
+    if (sodium_init() < 0) { /* Chooses the code for this processor; results are the same. */
+        fputs("tally-sim: libsodium does not start\n", stderr);
+        return 1;
+    }
     if (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0) {
         fputs(usage, stdout);
         return 0;

@@ -10,7 +10,8 @@
  *         perform(&action);
  *     wake_at(tally_node_deadline(node));
  *
- * A step cannot fail and does not allocate. A node is used by one thread at a time.
+ * A step cannot fail and does not allocate. A node is used by one thread at a time. Call
+ * sodium_init() before anything else: it chooses libsodium's code for this processor.
  */
 #include "tally/action.h"
 #include "tally/event.h"
