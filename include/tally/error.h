@@ -39,8 +39,8 @@
     X(NO_DAEMON,     19, "no node is running on this data directory; start it with tally run")     \
     X(MALFORMED,     20, "the bytes are not of the expected form")                                 \
     X(MISMATCH,      21, "a signature, hash or proof does not verify")                             \
-    X(GUARDED,       22, "a peer holds a larger checkpoint of ours: nothing is signed until the "  \
-                         "log is recovered")                                                       \
+    X(GUARDED,       22, "a peer holds a larger checkpoint of ours, so this data directory is an " \
+                         "old copy, or one of two: nothing is signed; go on with the newest")      \
     X(STOPPING,      23, "the node is stopping")
 
 enum tally_error {

@@ -79,16 +79,29 @@ static void on_answer(void *context, const struct door_answer *answer)
         (void)snprintf(append->origin, sizeof append->origin, "%s", answer->origin);
 }
 
+/* What is too large for the source never gets to the node: there it is the number of logs. */
+static void say_why(enum tally_error error, char *why, size_t capacity)
+{
+    if (error == TALLY_TOO_LARGE)
+        (void)snprintf(why, capacity,
+                       "a node writes in at most %d namespaces, those of its own statements among "
+                       "them: choose one that tally log list shows",
+                       TALLY_OWN_LOGS_MAX);
+    else
+        (void)snprintf(why, capacity, "%s", tally_error_text(error));
+}
+
 static void fail(struct append *append, const struct flight *flight)
 {
-    char where[300] = "", why[COMPLAINT_MAX];
+    char where[300] = "", text[300], why[COMPLAINT_MAX];
     if (append->code != EXIT_DONE)
         return;
     if (append->source.lines)
         (void)snprintf(where, sizeof where, "line %" PRIu64 " was not appended: ", flight->line);
     else
         (void)snprintf(where, sizeof where, "not appended: ");
-    (void)snprintf(why, sizeof why, "%s%s%s", where, tally_error_text(flight->error),
+    say_why(flight->error, text, sizeof text);
+    (void)snprintf(why, sizeof why, "%s%s%s", where, text,
                    append->printed > 0 ? "; what is printed above is durable" : "");
     append->code =
         call_fail_with(append->call, exit_of_error(flight->error), flight->error, NULL, "%s", why);
@@ -210,7 +223,8 @@ static enum exit_code finish(struct append *append)
         append->code = call_fail(call, NULL);
     }
     if (append->source.skipped > 0)
-        (void)fprintf(stderr, "tally: %" PRIu64 " empty lines skipped\n", append->source.skipped);
+        (void)fprintf(stderr, "tally: %" PRIu64 " empty line%s skipped\n", append->source.skipped,
+                      append->source.skipped == 1 ? "" : "s");
     if (append->closed && append->code == EXIT_DONE)
         append->code = call_fail_with(call, EXIT_FAILED, TALLY_CLOSED, NULL,
                                       "standard output was closed: stopped reading; %" PRIu64

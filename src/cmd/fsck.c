@@ -66,12 +66,12 @@ enum exit_code verb_fsck(struct call *call)
                      " not yet under a checkpoint; every signature, hash and tree verifies\n",
                      fsck.receipts, fsck.logs, fsck.pending);
     } else {
-        code = call_fail_with(call, code, error, shelf.data,
-                              "%s: %" PRIu64 " problems in %" PRIu64 " receipts of %" PRIu64
-                              " logs: %s",
-                              shelf.data, fsck.problems, fsck.receipts, fsck.logs,
-                              error == TALLY_DAMAGED ? "what is named above does not verify"
-                                                     : tally_error_text(error));
+        code = call_fail_with(
+            call, code, error, shelf.data,
+            "%s: %" PRIu64 " problem%s in %" PRIu64 " receipts of %" PRIu64 " logs: %s", shelf.data,
+            fsck.problems, fsck.problems == 1 ? "" : "s", fsck.receipts, fsck.logs,
+            error == TALLY_DAMAGED ? "what is named above does not verify"
+                                   : tally_error_text(error));
     }
     json_decref(report.problems);
     shelf_close(&shelf);

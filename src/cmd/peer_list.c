@@ -29,6 +29,23 @@ static bool resolve(struct call *call, struct tally_bytes name, struct tally_add
     return good;
 }
 
+/* What follows /p2p/ is the usual mistake, and worth its own sentence. */
+static bool id_is_wrong(const char *text)
+{
+    struct multiaddr before;
+    const char *id = strstr(text, "/p2p/");
+    return id != NULL && multiaddr_parse(bytes_of(text, (size_t)(id - text)), &before);
+}
+
+/* The wildcard, multicast and broadcast are for listening or for many. */
+static bool one_can_answer(const struct tally_address *address)
+{
+    bool four = address_is_v4(address);
+    uint8_t first = four ? address->ip[12] : address->ip[0];
+    return address->port != 0 && !address_is_any(address) &&
+           (four ? first != 0 && first < 224 : first != 0xff);
+}
+
 static bool read_one(struct call *call, const char *text, struct tally_key *key,
                      struct tally_address *address, enum exit_code *code)
 {
@@ -37,11 +54,9 @@ static bool read_one(struct call *call, const char *text, struct tally_key *key,
     *code = EXIT_USAGE;
     if (!multiaddr_parse(bytes_text(text), &multiaddr)) {
         char shown[200];
-        /* What follows /p2p/ is the usual mistake, and worth its own sentence. */
-        const char *id = strstr(text, "/p2p/");
         (void)snprintf(shown, sizeof shown, "%s", text);
         (void)call_usage(call,
-                         id != NULL
+                         id_is_wrong(text)
                              ? "--peer \"%s\" is not a multiaddr: what follows /p2p/ must be "
                                "a whole peer id, as tally run prints it"
                              : "--peer \"%s\" is not a multiaddr: " EXPECTED,
@@ -51,6 +66,13 @@ static bool read_one(struct call *call, const char *text, struct tally_key *key,
     if (!multiaddr_target((struct tally_bytes){multiaddr.bytes, multiaddr.size}, &target) ||
         target.transport == MULTIADDR_NONE || target.zone.size > 0) {
         (void)call_usage(call, "--peer \"%.200s\" is no address that can be dialled: " EXPECTED,
+                         text);
+        return false;
+    }
+    if (target.name.size == 0 && !one_can_answer(&target.address)) {
+        (void)call_usage(call,
+                         "--peer \"%.200s\" is no address of one node: it needs a port that is "
+                         "not 0 and an IP that is neither 0.0.0.0, multicast nor broadcast",
                          text);
         return false;
     }

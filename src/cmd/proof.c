@@ -136,6 +136,7 @@ struct evidence {
     struct tally_bytes file;
     uint8_t envelope[TALLY_ENVELOPE_MAX];
     size_t size;   /* Of the envelope; 0: none was given. */
+    bool unread;   /* The extra line holds something else. */
     bool expected; /* --receipt named a hash. */
     struct tally_hash receipt_hash;
     bool by_key; /* --key is a bare key: it must be the origin's did:key. */
@@ -154,8 +155,10 @@ static void find_extra(struct evidence *evidence)
     line += strlen(extra);
     const char *end = strchr(line, '\n');
     if (end == NULL || !base64_read(line, (size_t)(end - line), evidence->envelope,
-                                    sizeof evidence->envelope, &evidence->size))
+                                    sizeof evidence->envelope, &evidence->size)) {
         evidence->size = 0;
+        evidence->unread = true;
+    }
 }
 
 /* --receipt: the hash it must have, or a file with the envelope. */
@@ -201,9 +204,11 @@ static bool read_key(struct evidence *evidence)
 
 static enum exit_code refuse(struct evidence *evidence, const char *sentence)
 {
-    return call_fail_with(evidence->call, EXIT_UNVERIFIED, TALLY_MISMATCH,
-                          evidence->call->operands[0], "%s does not verify: %s",
-                          evidence->call->operands[0], sentence);
+    const char *file = evidence->call->operands[0];
+    if (strcmp(file, "-") == 0)
+        file = "standard input";
+    return call_fail_with(evidence->call, EXIT_UNVERIFIED, TALLY_MISMATCH, file,
+                          "%s does not verify: %s", file, sentence);
 }
 
 /* The receipt itself: signed by its issuer, in the place and log that were proved. */
@@ -271,6 +276,9 @@ static enum exit_code check(struct evidence *evidence)
     struct tally_hash leaf, hash;
     if (tally_proof_read(evidence->file, &proof) != TALLY_DROP_NONE)
         return refuse(evidence, tally_proof_text(TALLY_PROOF_FORM));
+    if (evidence->size == 0 && evidence->unread)
+        return refuse(evidence, "its extra line is no receipt of Tally, or a damaged one; if it is "
+                                "of another program, name the envelope with --receipt");
     if (evidence->size == 0)
         return call_usage(evidence->call, "the proof carries no receipt: name the file of its "
                                           "envelope with --receipt");

@@ -56,6 +56,14 @@ def command_line(folder):
             (2, 'no address that can be dialled', (*peer, f'/p2p/{key}')),
             (2, 'not of an Ed25519 key',
              (*peer, '/ip4/127.0.0.1/udp/1/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N')),
+            (2, 'is not a multiaddr: expected', (*peer, f'/ip4/127.0.0.1/udp/99999/p2p/{key}')),
+            (2, 'is not a multiaddr: expected', (*peer, f' /ip4/127.0.0.1/udp/4001/p2p/{key}')),
+            (2, 'a port that is not 0', (*peer, f'/ip4/127.0.0.1/udp/0/p2p/{key}')),
+            (2, 'no address of one node', (*peer, f'/ip4/0.0.0.0/udp/4001/p2p/{key}')),
+            (2, 'no address of one node', (*peer, f'/ip4/224.0.0.1/udp/4001/p2p/{key}')),
+            (2, 'no address of one node', (*peer, f'/ip4/255.255.255.255/udp/1/p2p/{key}')),
+            (2, 'no address of one node', (*peer, f'/ip6/::/tcp/4001/p2p/{key}')),
+            (2, 'no address of one node', (*peer, f'/ip6/ff02::1/udp/4001/p2p/{key}')),
             (2, 'neither a did:key', ('proof', 'check', '--key', 'x', '-')),
             (2, 'whose log', ('proof', 'check', '-')),
             (2, 'not a receipt hash', ('receipt', 'show', *node, 'abc')),
@@ -94,6 +102,10 @@ def input_of_append(folder):
     run(*words, '--lines', '-', input=b'\xff\x00\x01 garbage\r\nlast without newline')
     shown = [ask('receipt', 'show', '--data', data, 'a', index) for index in range(4)]
     expect(shown[2]['body_base64'] and shown[3]['body'] == 'last without newline', f'{shown}')
+    for number in range(1, 64):
+        run(*words[:-1], f'n{number}', '--lines', '-', input=b'one\n')
+    refused(1, 'at most 64 namespaces', *words[:-1], 'n64', '--lines', '-', input=b'one\n')
+    run(*words, '--lines', '-', input=b'the others go on\n')
     expect(ask('fsck', '--data', data)['good'], 'fsck')
 
 
@@ -197,6 +209,22 @@ def damage(folder):
     expect(ask('fsck', '--data', data)['receipts'] == 600, 'the rest is not as it was')
 
 
+def damaged_proof(folder):
+    """A proof with any byte changed, or cut off anywhere, is refused"""
+    data = os.path.join(folder, 'n')
+    node = ask('node', 'init', '--data', data)['node']
+    run('append', '--data', data, '--namespace', 'a', '--lines', '-', input=b'1\n2\n3\n')
+    proof = run('proof', 'export', '--data', data, 'a', 1)[0].encode()
+    words = ('proof', 'check', '-', '--key', node)
+    run(*words, input=proof)
+    for at in range(0, len(proof), 5):
+        changed = proof[:at] + bytes([proof[at] ^ 1]) + proof[at + 1:]
+        for bad in (changed, proof[:at]):
+            out, err = run(*words, input=bad, code=5)
+            expect(not out and err.startswith('tally: standard input does not verify: '), err)
+    run(*words, input=proof + b'\n', code=5)
+
+
 def no_space(folder):
     """Too little space: read-only, still answering; with space again it goes on by itself"""
     with Nodes(folder, 'n') as (node,):
@@ -264,4 +292,4 @@ def full_disk(folder):
 
 if __name__ == '__main__':
     tell([command_line, input_of_append, closed_output, data_directory, port_in_use, damage,
-          no_space, wrong_peer, full_disk])
+          damaged_proof, no_space, wrong_peer, full_disk])

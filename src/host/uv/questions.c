@@ -57,8 +57,8 @@ static json_t *warnings(struct host *host, const struct tally_node_status *statu
     if (status->guarded)
         warn(list, "%s", tally_error_text(TALLY_GUARDED));
     if (status->frozen > 0)
-        warn(list, "%u logs are frozen at a fork of their issuer: see tally fork list",
-             status->frozen);
+        warn(list, "%u log%s frozen at a fork of the issuer: see tally fork list", status->frozen,
+             status->frozen == 1 ? " is" : "s are");
     struct tally_peer_view peer;
     for (size_t i = 0; tally_node_peer(host->node, i, &peer); i++)
         warn_of_peer(list, &peer);
