@@ -341,9 +341,10 @@ static void done(struct sync_asker *asker, struct tally_sync_frame *message)
     }
 }
 
-bool asker_due(const struct sync_asker *asker)
+bool asker_due(const struct sync *sync, const struct sync_asker *asker)
 {
-    return asker->due || asker->confirming || (asker->state == SYNC_FETCHING && fetch_due(asker));
+    return asker->due || asker->confirming ||
+           (asker->state == SYNC_FETCHING && fetch_due(sync, asker));
 }
 
 size_t asker_compose(struct sync *sync, struct sync_asker *asker, uint8_t *frame, size_t capacity)
@@ -355,7 +356,7 @@ size_t asker_compose(struct sync *sync, struct sync_asker *asker, uint8_t *frame
                                  capacity, &receipt);
     }
     if (!asker->due)
-        return asker->state == SYNC_FETCHING ? fetch_compose(asker, frame, capacity) : 0;
+        return asker->state == SYNC_FETCHING ? fetch_compose(sync, asker, frame, capacity) : 0;
     struct tally_sync_frame message = {.request = ++asker->request};
     asker->due = false;
     if (asker->state == SYNC_ASKING)

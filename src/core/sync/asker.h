@@ -23,7 +23,7 @@ void asker_wake(struct sync *sync, struct tally_now now, struct sync_asker *aske
                 struct outbox *out);
 
 /* Whether it has a frame to send, and writes the next. */
-bool asker_due(const struct sync_asker *asker);
+bool asker_due(const struct sync *sync, const struct sync_asker *asker);
 size_t asker_compose(struct sync *sync, struct sync_asker *asker, uint8_t *frame, size_t capacity);
 
 /* Frames that answer requests of an asker. */
@@ -52,8 +52,9 @@ enum tally_drop fetch_on_body(struct sync *sync, struct tally_now now, struct sy
                               const struct tally_sync_frame *frame, struct outbox *out);
 
 /* Whether a want or body_want is due, and writes it. */
-bool fetch_due(const struct sync_asker *asker);
-size_t fetch_compose(struct sync_asker *asker, uint8_t *frame, size_t capacity);
+bool fetch_due(const struct sync *sync, const struct sync_asker *asker);
+size_t fetch_compose(const struct sync *sync, struct sync_asker *asker, uint8_t *frame,
+                     size_t capacity);
 
 /* Packages that are not on their way to the disk yet are released. */
 void fetch_abandon(struct sync_asker *asker, struct outbox *out);

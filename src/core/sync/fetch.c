@@ -57,6 +57,7 @@ void fetch_start(struct sync *sync, struct tally_now now, struct sync_asker *ask
     assert(durable < size); /* Else it is no task: see asker_next_task. */
     asker->from = asker->asked = asker->next = asker->appended = durable;
     asker->wants = 0;
+    asker->bytes = 0;
     asker->average = 0;
     asker->lost_step = false;
     asker->skip = 0;
@@ -78,6 +79,7 @@ void fetch_abandon(struct sync_asker *asker, struct outbox *out)
         outbox_add(out, TALLY_ACTION_RELEASE)->release.ticket = package->ticket;
     }
     asker->package_count = 0;
+    asker->bytes = 0;
 }
 
 /* ---- What is wanted. ---- */
@@ -97,12 +99,21 @@ static uint64_t want_end(const struct sync_asker *asker)
     return end < asker->tasks[0].size ? end : asker->tasks[0].size;
 }
 
-static bool want_due(const struct sync_asker *asker)
+static uint64_t bytes_of_all(const struct sync *sync)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < sync->options.askers; i++)
+        bytes += sync->askers[i].package_count > 0 ? sync->askers[i].bytes : 0;
+    return bytes;
+}
+
+static bool want_due(const struct sync *sync, const struct sync_asker *asker)
 {
     if (asker->lost_step || asker->asked >= asker->tasks[0].size ||
         asker->wants >= (asker->average == 0 ? 1 : SYNC_WANTS))
         return false;
-    if ((asker->asked - asker->appended) * asker->average > SYNC_CREDIT)
+    if ((asker->asked - asker->appended) * asker->average > SYNC_CREDIT ||
+        asker->bytes > SYNC_CREDIT || (asker->bytes > 0 && bytes_of_all(sync) > SYNC_CREDIT_ALL))
         return false;
     /* A slot for each package that may come, from the first that is not durable. */
     uint64_t blocks = (want_end(asker) - 1) / TALLY_TILE_WIDTH - asker->appended / TALLY_TILE_WIDTH;
@@ -121,12 +132,13 @@ static const struct sync_package *body_wanting(const struct sync_asker *asker)
     return NULL;
 }
 
-bool fetch_due(const struct sync_asker *asker)
+bool fetch_due(const struct sync *sync, const struct sync_asker *asker)
 {
-    return want_due(asker) || (!asker->body_asked && body_wanting(asker) != NULL);
+    return want_due(sync, asker) || (!asker->body_asked && body_wanting(asker) != NULL);
 }
 
-size_t fetch_compose(struct sync_asker *asker, uint8_t *frame, size_t capacity)
+size_t fetch_compose(const struct sync *sync, struct sync_asker *asker, uint8_t *frame,
+                     size_t capacity)
 {
     struct tally_sync_frame message = {.request = asker->request + 1};
     const struct sync_package *package = asker->body_asked ? NULL : body_wanting(asker);
@@ -136,7 +148,9 @@ size_t fetch_compose(struct sync_asker *asker, uint8_t *frame, size_t capacity)
         message.body_want.index = package->first + package->large[package->large_next];
         asker->body_asked = true;
         asker->body_size = asker->body_offset = 0;
-    } else if (want_due(asker)) {
+    } else if (want_due(sync, asker)) {
+        if (asker->wants == 0)
+            asker->wants_from = asker->next;
         message.kind = TALLY_SYNC_WANT;
         message.want.origin = asker->tasks[0].origin_hash;
         message.want.from = asker->asked;
@@ -189,10 +203,14 @@ enum tally_drop fetch_on_package(struct sync *sync, struct tally_now now, struct
         asker->skip = head->size;
         return TALLY_DROP_NONE;
     }
+    /* The whole rest of its block: parts of it would be many small steps. */
     uint64_t end = block_end(head->first);
-    if (head->end <= head->first || head->end > end || head->end > asker->asked ||
-        asker->package_count == SYNC_PACKAGES)
+    if (head->end != (end < asker->tasks[0].size ? end : asker->tasks[0].size) ||
+        head->end > asker->asked || asker->package_count == SYNC_PACKAGES)
         return TALLY_DROP_MALFORMED;
+    if (asker->bytes + head->size > SYNC_BYTES_MAX)
+        return TALLY_DROP_PROTOCOL; /* It sends more than we want. */
+    asker->bytes += head->size;
     struct sync_package *package = package_at(asker, asker->package_count++);
     package->state = PACKAGE_COMING;
     package->ticket = ++sync->tickets;
@@ -286,6 +304,8 @@ enum tally_drop fetch_on_bundle(struct sync *sync, struct tally_now now, struct 
     asker->wants--;
     if (asker->next < asker->asked && asker->wants == 0) {
         /* The last want was cut short: begin again where it ended. */
+        if (asker->next == asker->wants_from)
+            return TALLY_DROP_PROTOCOL;
         asker->asked = asker->next;
         asker->lost_step = false;
     }
@@ -463,6 +483,7 @@ static void package_done(struct sync *sync, struct tally_now now, struct sync_as
     asker->last = package_at(asker, 0)->last;
     asker->last_known = true;
     asker->appended = append->end;
+    asker->bytes -= package_at(asker, 0)->size;
     asker->package_first = (asker->package_first + 1) % SYNC_PACKAGES;
     asker->package_count--;
     asker->heard = now.mono;

@@ -10,11 +10,14 @@
 #include "tally/node.h"
 
 enum {
-    SYNC_TASKS = 16,        /* Logs a round takes up; more are found by the next round. */
-    SYNC_PACKAGES = 128,    /* On their way for one asker: from bundle to durable. */
-    SYNC_CREDIT = 16 << 20, /* Bytes of them, by what a receipt took so far (protocols 9.2). */
-    SYNC_APPENDS = 256,     /* On their way to the disk, of all askers. */
-    SYNC_WANTS = 4,         /* Open wants of an asker. */
+    SYNC_TASKS = 16,            /* Logs a round takes up; more are found by the next round. */
+    SYNC_PACKAGES = 128,        /* On their way for one asker: from bundle to durable. */
+    SYNC_CREDIT = 16 << 20,     /* Bytes of them, by what a receipt took so far (protocols 9.2). */
+    SYNC_CREDIT_ALL = 64 << 20, /* Of all askers: above it only those that have none ask. */
+    /* No server that keeps to the limits of wants gets above it. */
+    SYNC_BYTES_MAX = SYNC_CREDIT + 4 * (TALLY_WANT_MAX + TALLY_PACKAGE_MAX),
+    SYNC_APPENDS = 256, /* On their way to the disk, of all askers. */
+    SYNC_WANTS = 4,     /* Open wants of an asker. */
     SYNC_WANT_RECEIPTS = 2048,
     SYNC_WANT_BYTES = 1 << 20, /* Aimed at by the number of receipts of a want. */
     SYNC_REQUESTS = 64,        /* Open requests a server keeps; more are refused as BUSY. */
@@ -126,6 +129,8 @@ struct sync_asker {
     uint64_t next;          /* First of the next package to come. */
     uint64_t appended;      /* Durable now. */
     unsigned wants;         /* Open ones. */
+    uint64_t wants_from;    /* Where they began: they must bring us beyond it. */
+    uint64_t bytes;         /* Of all packages of the ring. */
     uint32_t average;       /* Bytes a receipt, from packages that came; 0 unknown. */
     bool lost_step;         /* A package out of step: skip until no want is open. */
     uint32_t skip;          /* Bytes of a package that are still to be skipped. */

@@ -330,7 +330,7 @@ size_t sync_wants(const struct sync *sync, uint32_t stream)
 {
     const struct sync_asker *asker = asker_on(sync, stream);
     if (asker != NULL)
-        return asker_due(asker) ? 8192 : 0;
+        return asker_due(sync, asker) ? 8192 : 0;
     const struct sync_server *server = server_on(sync, stream);
     return server != NULL ? server_wants(server) : 0;
 }
@@ -388,6 +388,11 @@ bool sync_holds(const struct sync *sync)
         const struct sync_asker *asker = &sync->askers[i];
         if (asker->state == SYNC_FREE)
             continue;
+        uint64_t bytes = 0;
+        for (unsigned j = 0; j < asker->package_count; j++)
+            bytes += asker->packages[(asker->package_first + j) % SYNC_PACKAGES].size;
+        if (bytes > SYNC_BYTES_MAX || (asker->package_count > 0 && bytes != asker->bytes))
+            return false;
         if (asker->task_count > SYNC_TASKS || asker->package_count > SYNC_PACKAGES ||
             (asker->state == SYNC_FETCHING &&
              (asker->task_count == 0 || asker->appended > asker->next ||

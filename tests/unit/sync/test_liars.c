@@ -104,6 +104,20 @@ static bool empty_package(struct world *w, bool to_asker, struct tally_sync_fram
     return true;
 }
 
+static bool part_of_a_block(struct world *w, bool to_asker, struct tally_sync_frame *frame)
+{
+    if (frame->kind == TALLY_SYNC_PACKAGE && w->count++ == 1)
+        frame->package.end -= 1;
+    return true;
+}
+
+static bool never_what_is_next(struct world *w, bool to_asker, struct tally_sync_frame *frame)
+{
+    if (frame->kind == TALLY_SYNC_PACKAGE)
+        frame->package.first += 256;
+    return true;
+}
+
 static bool twice_announced(struct world *w, bool to_asker, struct tally_sync_frame *frame)
 {
     return frame->kind != TALLY_SYNC_BUNDLE || w->count++ != 1;
@@ -115,11 +129,17 @@ static void a_bent_transfer_ends_at_the_last_good_package(void **state)
         bool (*bend)(struct world *, bool, struct tally_sync_frame *);
         enum tally_drop drop;
     } lies[] = {
-        {flip_byte, TALLY_DROP_FORGED},         {wrong_proof, TALLY_DROP_PROOF},
-        {longer_proof, TALLY_DROP_PROOF},       {said_too_short, TALLY_DROP_MALFORMED},
-        {said_too_long, TALLY_DROP_UNASKED},    {out_of_order, TALLY_DROP_MALFORMED},
-        {over_the_block, TALLY_DROP_MALFORMED}, {empty_package, TALLY_DROP_MALFORMED},
+        {flip_byte, TALLY_DROP_FORGED},
+        {wrong_proof, TALLY_DROP_PROOF},
+        {longer_proof, TALLY_DROP_PROOF},
+        {said_too_short, TALLY_DROP_MALFORMED},
+        {said_too_long, TALLY_DROP_UNASKED},
+        {out_of_order, TALLY_DROP_MALFORMED},
+        {over_the_block, TALLY_DROP_MALFORMED},
+        {empty_package, TALLY_DROP_MALFORMED},
         {twice_announced, TALLY_DROP_UNASKED},
+        {part_of_a_block, TALLY_DROP_MALFORMED},
+        {never_what_is_next, TALLY_DROP_PROTOCOL},
     };
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         if (i > 0)
