@@ -15,6 +15,7 @@
 #include "disk_inside.h"
 #include "memory.h"
 #include "node_inside.h"
+#include "node_logs.h"
 
 #include <stdlib.h>
 
@@ -575,36 +576,6 @@ static void one(uint8_t what, uint8_t how)
 
 /* ---- Beginning and end. ---- */
 
-static void log_make(struct party *party, unsigned count)
-{
-    char origin[TALLY_ORIGIN_MAX + 1];
-    struct tally_log_id id = {
-        .issuer = party->signer.key, .origin = origin, .name_space = "audit", .own = true};
-    tally_origin_write(&id.issuer, bytes_text("audit"), origin);
-    tally_origin_hash(bytes_text(origin), &id.origin_hash);
-    struct disk_log *log = disk_log_new(&party->disk, &id);
-    struct tally_receipt receipt = {
-        .issuer = id.issuer, .name_space = bytes_text("audit"), .type = bytes_text("fuzz")};
-    static uint8_t body[5000];
-    for (unsigned i = 0; i < count; i++) {
-        uint8_t envelope[TALLY_ENVELOPE_MAX];
-        receipt.sequence = i;
-        receipt.body_size = i % 100 == 99 ? 5000 : 8;
-        hash_sha256(bytes_of(body, receipt.body_size), &receipt.body_hash);
-        size_t size = tally_receipt_write(&receipt, &party->crypto, envelope);
-        tally_receipt_hash(bytes_of(envelope, size), &receipt.previous);
-        disk_log_append(log, bytes_of(envelope, size), bytes_of(body, receipt.body_size), true);
-    }
-    struct tally_vkey vkey;
-    uint8_t note[TALLY_CHECKPOINT_MAX];
-    struct tally_checkpoint checkpoint = {.origin = bytes_text(log->origin), .size = count};
-    checkpoint.root = log->root = simtree_root(&log->tree, count);
-    log->tiled = log->size = count;
-    must(tally_vkey_of_origin(&vkey, checkpoint.origin));
-    log->note_size = tally_checkpoint_sign(&checkpoint, &vkey, &party->crypto, note);
-    log->note = memory_copy(note, log->note_size);
-}
-
 static void party_begin(unsigned number)
 {
     struct party *party = &w.parties[number];
@@ -618,7 +589,7 @@ static void party_begin(unsigned number)
     party->refuse = TALLY_OK;
     party->address =
         (struct tally_address){{[10] = 0xff, [11] = 0xff, 10, 0, (uint8_t)number, 1}, 4001};
-    log_make(party, number == 0 ? 5 : RECEIPTS);
+    node_log_make(&party->disk, number == 0 ? 5 : RECEIPTS);
     if (number == EVIL)
         return;
     const struct tally_node_options options = {.key = party->signer.key,
@@ -664,28 +635,11 @@ static void begin(void)
     all();
 }
 
-static bool log_true(const struct disk_log *log)
-{
-    for (uint64_t i = 0; i < simtree_size(&log->tree); i++) {
-        const struct disk_entry *entry = &log->entries[i];
-        struct tally_bytes envelope = bytes_of(entry->envelope, entry->envelope_size);
-        struct tally_receipt receipt;
-        if (tally_receipt_read(envelope, &receipt) != TALLY_DROP_NONE || receipt.sequence != i ||
-            !key_equal(&receipt.issuer, &log->issuer) || !entry->body_held ||
-            tally_receipt_verify(envelope, &w.parties[0].crypto) != TALLY_DROP_NONE ||
-            tally_receipt_body(&receipt, bytes_of(entry->body, entry->body_size)) !=
-                TALLY_DROP_NONE)
-            return false;
-    }
-    struct tally_hash root = simtree_root(&log->tree, log->size);
-    return log->size == 0 || hash_equal(&root, &log->root);
-}
-
 static void end(void)
 {
     for (unsigned i = 0; i < NODES; i++) {
         for (size_t j = 0; j < w.parties[i].disk.log_count; j++)
-            must(log_true(w.parties[i].disk.logs[j]));
+            must(node_log_true(w.parties[i].disk.logs[j], &w.parties[i].crypto));
         tally_node_free(w.parties[i].node);
     }
     for (unsigned i = 0; i <= EVIL; i++)
