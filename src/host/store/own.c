@@ -15,7 +15,8 @@ enum { FULL = TALLY_TILE_WIDTH };
 static size_t add_entry(uint8_t *bundle, size_t size, struct tally_bytes entry)
 {
     be16_write(bundle + size, (uint16_t)entry.size);
-    memcpy(bundle + size + 2, entry.data, entry.size);
+    if (entry.size > 0) /* Only of a rotten database. */
+        memcpy(bundle + size + 2, entry.data, entry.size);
     return size + 2 + entry.size;
 }
 

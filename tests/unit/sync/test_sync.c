@@ -310,6 +310,34 @@ static void nobody_is_asked_again_and_again_for_what_led_to_nothing(void **state
     assert_in_range(world->count, 30, 70);
 }
 
+static unsigned verified;
+
+static bool count_verify(void *context, const struct tally_key *key, struct tally_bytes message,
+                         const struct tally_signature *signature)
+{
+    verified++;
+    return true;
+}
+
+static void heads_that_are_held_cost_no_signature_check(void **state)
+{
+    char name[8];
+    for (unsigned i = 0; i < 50; i++) {
+        snprintf(name, sizeof name, "n%u", i);
+        log_grow(b, &b->signer, name, 1, 10, "x");
+    }
+    world_start(world);
+    ask(world, a, b);
+    pass(world, 120000); /* Statements are told, too. */
+    a->crypto.verify = count_verify;
+    verified = 0;
+    world->bend = count_questions;
+    world->count = 0;
+    ask(world, a, b);
+    assert_in_range(world->count, 1, 3);
+    assert_int_equal(verified, 0);
+}
+
 static void a_package_of_the_greatest_receipts_moves(void **state)
 {
     /* 4,096 bytes and eight references each. */
@@ -343,6 +371,7 @@ int main(void)
         T(what_is_durable_beyond_a_head_waits_for_a_larger_one),
         T(a_log_that_is_refused_keeps_no_other_back),
         T(nobody_is_asked_again_and_again_for_what_led_to_nothing),
+        T(heads_that_are_held_cost_no_signature_check),
         T(a_package_of_the_greatest_receipts_moves),
 #undef T
     };
