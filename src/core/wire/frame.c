@@ -21,6 +21,7 @@ enum wire_found wire_frame_find(struct tally_bytes bytes, size_t limit, struct t
                                 size_t *used)
 {
     uint64_t size = 0;
+    *used = bytes.size + 1;
     for (size_t i = 0; i < WIRE_PREFIX_MAX; i++) {
         if (i == bytes.size)
             return WIRE_MORE;
@@ -30,10 +31,10 @@ enum wire_found wire_frame_find(struct tally_bytes bytes, size_t limit, struct t
         /* A last byte of zero adds nothing: a shorter form, or an empty frame. */
         if (bytes.data[i] == 0 || size > limit)
             return WIRE_BAD;
-        if (size > bytes.size - i - 1)
+        *used = i + 1 + (size_t)size;
+        if (*used > bytes.size)
             return WIRE_MORE;
         *frame = bytes_of(bytes.data + i + 1, (size_t)size);
-        *used = i + 1 + (size_t)size;
         return WIRE_WHOLE;
     }
     return WIRE_BAD;

@@ -12,7 +12,7 @@ size_t wire_prefix_write(size_t size, uint8_t prefix[WIRE_PREFIX_MAX]);
 
 enum wire_found {
     WIRE_WHOLE, /* *frame is a view of it, *used the bytes up to its end. */
-    WIRE_MORE,  /* More bytes are needed. */
+    WIRE_MORE,  /* More bytes are needed, *used in all at least. */
     WIRE_BAD,   /* An empty frame, one above the limit, or a length not in its shortest form. */
 };
 
