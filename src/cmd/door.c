@@ -99,10 +99,7 @@ enum tally_error door_open(const struct door_options *options, struct door **res
 {
     *result = NULL;
     if (!paths_is_data(options->data) && !options->alone)
-        return complain(complaint, TALLY_NOT_FOUND,
-                        "%s is not a data directory of Tally: name one with --data, or make one "
-                        "with tally run",
-                        options->data);
+        return paths_no_data(options->data, complaint);
     struct door *door = calloc(1, sizeof *door);
     if (door == NULL)
         return no_memory(complaint);

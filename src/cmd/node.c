@@ -38,11 +38,10 @@ enum exit_code verb_node_show(struct call *call)
     struct keys *keys;
     if (!shelf_data(call, data, &code))
         return code;
-    if (!paths_is_data(data))
-        return call_fail_with(call, EXIT_NOT_FOUND, TALLY_NOT_FOUND, data,
-                              "%s is not a data directory of Tally: name one with --data, or make "
-                              "one with tally run",
-                              data);
+    if (!paths_is_data(data)) {
+        (void)paths_no_data(data, &call->complaint);
+        return call_fail(call, data);
+    }
     if (keys_open(data, false, &keys, &call->complaint) != TALLY_OK)
         return call_fail(call, data);
     code = show(call, data, keys_identity(keys), "node/1");

@@ -13,7 +13,12 @@
 
 bool shelf_data(struct call *call, char data[PATHS_MAX], enum exit_code *code)
 {
-    if (paths_data(call_option(call, "data"), data, &call->complaint) == TALLY_OK)
+    const char *given = call_option(call, "data");
+    if (given != NULL && given[0] == '\0') { /* A variable of a script that is not set. */
+        *code = call_usage(call, "--data is empty: name a directory, or leave it out");
+        return false;
+    }
+    if (paths_data(given, data, &call->complaint) == TALLY_OK)
         return true;
     *code = call_fail(call, "--data");
     return false;
@@ -38,10 +43,8 @@ bool shelf_open(struct shelf *shelf, struct call *call)
     if (!shelf_data(call, shelf->data, &shelf->code))
         return false;
     if (!paths_is_data(shelf->data)) {
-        shelf->code = call_fail_with(call, EXIT_NOT_FOUND, TALLY_NOT_FOUND, shelf->data,
-                                     "%s is not a data directory of Tally: name one with --data, "
-                                     "or make one with tally run",
-                                     shelf->data);
+        (void)paths_no_data(shelf->data, &call->complaint);
+        shelf->code = call_fail(call, shelf->data);
         return false;
     }
     find_key(shelf);

@@ -71,6 +71,8 @@ def command_line(folder):
             (4, 'no receipt 0000', ('receipt', 'show', *node, '0' * 64)),
             (3, 'no node is running on .*: start it with', ('status', *node)),
             (3, 'no node is running on .*: start it with', ('peers', *node)),
+            (2, '--data is empty', ('status', '--data', '')),
+            (2, '--data is empty', ('run', '--data=', '--port', '0')),
             (4, 'not a data directory', ('log', 'list', '--data', folder)),
             (4, 'not a data directory', ('status', '--data', folder + '/nowhere')),
             (4, 'not a data directory', ('run', '--data', folder, '--port', '0')),
@@ -133,6 +135,15 @@ def closed_output(folder):
     expect(done.returncode == 1 and b'cannot be written' in done.stderr, f'{done}')
 
 
+def others_can_run():
+    """Whether we may be somebody else, and he may read the program."""
+    try:
+        run('version', user=65534, group=65534, extra_groups=[])
+    except PermissionError:
+        return False
+    return True
+
+
 def data_directory(folder):
     """A locked directory, a wide key, another's version, a lost key"""
     with Nodes(folder, 'n') as (node,):
@@ -153,6 +164,11 @@ def data_directory(folder):
         os.chmod(path, mode)
         refused(1, f'is {mode:04o}: chmod [67]00 ', 'run', '--data', data, '--port', '0')
         os.chmod(path, before)
+    if others_can_run():
+        os.chmod(os.path.dirname(data), 0o755)
+        for words in ('log', 'list'), ('node', 'show'), ('status',), ('run', '--port', '0'):
+            refused(1, 'permission denied; run tally as its owner', *words, '--data', data,
+                    user=65534, group=65534, extra_groups=[])
     version = os.path.join(data, 'version')
     with open(version, encoding='ascii') as file:
         kept = file.read()

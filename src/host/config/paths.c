@@ -83,3 +83,18 @@ bool paths_is_data(const char *path)
     (void)snprintf(part, sizeof part, "%s/keys", path);
     return stat(part, &status) == 0 && S_ISDIR(status.st_mode);
 }
+
+enum tally_error paths_no_data(const char *path, struct complaint *complaint)
+{
+    struct stat status;
+    char part[PATHS_MAX + 16];
+    (void)snprintf(part, sizeof part, "%s/keys", path);
+    if (stat(part, &status) != 0 && errno == EACCES)
+        return complain(complaint, TALLY_PERMISSION,
+                        "%s cannot be looked into: permission denied; run tally as its owner",
+                        path);
+    return complain(complaint, TALLY_NOT_FOUND,
+                    "%s is not a data directory of Tally: name one with --data, or make one with "
+                    "tally run",
+                    path);
+}

@@ -20,4 +20,7 @@ enum tally_error paths_make(const char *path, struct complaint *complaint);
 /* Whether the data directory holds a node: it has keys or logs. */
 bool paths_is_data(const char *path);
 
+/* Says why it does not: there is none, or it may not be looked into. */
+enum tally_error paths_no_data(const char *path, struct complaint *complaint);
+
 #endif

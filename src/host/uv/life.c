@@ -44,10 +44,7 @@ static enum tally_error open_data(struct host *host, struct complaint *complaint
     struct stat status;
     const char *data = host->data;
     if (!paths_is_data(data) && !(host->options.create && is_empty(data)))
-        return complain(complaint, TALLY_NOT_FOUND,
-                        "%s is not a data directory of Tally: name one with --data, or make one "
-                        "with tally run",
-                        data);
+        return paths_no_data(data, complaint);
     enum tally_error error = host->options.create ? paths_make(data, complaint) : TALLY_OK;
     if (error != TALLY_OK)
         return error;
