@@ -5,38 +5,10 @@
 #include "core/base/backoff.h"
 #include "core/base/outbox.h"
 #include "core/base/random.h"
+#include "core/sync/bounds.h"
 #include "core/sync/frame.h"
 #include "tally/log.h"
 #include "tally/node.h"
-
-enum {
-    SYNC_TASKS = 16,            /* Logs a round takes up; more are found by the next round. */
-    SYNC_PACKAGES = 128,        /* On their way for one asker: from bundle to durable. */
-    SYNC_CREDIT = 16 << 20,     /* Bytes of them, by what a receipt took so far (protocols 9.2). */
-    SYNC_CREDIT_ALL = 64 << 20, /* Of all askers: above it only those that have none ask. */
-    /* No server that keeps to the limits of wants gets above it. */
-    SYNC_BYTES_MAX = SYNC_CREDIT + 4 * (TALLY_WANT_MAX + TALLY_PACKAGE_MAX),
-    SYNC_APPENDS = 256, /* On their way to the disk, of all askers. */
-    SYNC_WANTS = 4,     /* Open wants of an asker. */
-    SYNC_WANT_RECEIPTS = 2048,
-    SYNC_WANT_BYTES = 1 << 20, /* Aimed at by the number of receipts of a want. */
-    SYNC_REQUESTS = 64,        /* Open requests a server keeps; more are refused as BUSY. */
-    SYNC_TELL = 8,             /* Ranges told in one `done`: the statement fits a frame. */
-    SYNC_PAGES = 128, /* Pages of heads in a round: as many as 16 logs each of 2,048 need. */
-    SYNC_NEWS = 128,  /* In one step: 59 forks in a page of heads, and what time makes due. */
-    SYNC_STATED = 64, /* Peers for whom SYNC_EVENT was stated a short while ago. */
-    /* Actions and bytes that bulk leaves free in a step's outbox: releases, dials, answers. */
-    SYNC_SPARE_ACTIONS = 512,
-    SYNC_SPARE_BYTES = 16384,
-    SYNC_PACE = 8192,        /* Bytes a transfer has to bring in SYNC_SILENCE_MS. */
-    SYNC_SILENCE_MS = 15000, /* Without any answer: the peer is given up for now. */
-    SYNC_TELL_MS = 60000,    /* Statements about transfers, a peer: one pair in this time. */
-    SYNC_REST_MS = 30000,    /* Heads are asked again after this time, if nothing else asks, */
-    SYNC_CALM_MAX = 3,       /* doubled so often while they stay the same. */
-    SYNC_GAP_MS = 1000,      /* Between rounds that a peer prompts and that find nothing. */
-    SYNC_CAUSES = 8,         /* Heartbeats tell of 32 namespaces in six turns. */
-    SYNC_SHUNNED = 8,
-};
 
 /* One log to be fetched from one peer. */
 struct sync_task {
@@ -100,7 +72,7 @@ struct sync_asker {
     uint32_t stream; /* The node's handle; 0 while WAITING. */
     struct sync_inbox inbox;
     struct tally_mono heard; /* When the peer last answered, or was first asked. */
-    struct tally_mono again; /* When to ask for heads anew; NEVER if it is known equal. */
+    struct tally_mono again; /* When to ask for heads anew, or for a stream. */
     struct backoff backoff;  /* Of streams that could not be had or were lost. */
     bool dirty;              /* Heads are to be asked as soon as possible. */
     bool more;               /* The last page of heads was not the end. */
