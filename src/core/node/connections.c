@@ -275,7 +275,7 @@ static void on_data(struct connections *connections, struct tally_now now,
     channel_consumed(connection->channel, news->stream, size);
     if (drop == TALLY_DROP_NONE)
         return;
-    node_drop(node, now, drop, &connection->peer);
+    node_blame(node, now, drop, &connection->peer);
     stream->handle = 0;
     channel_reset(connection->channel, news->stream);
     sync_closed(&node->sync, now, &connection->peer, handle, &node->outbox);
@@ -399,7 +399,7 @@ void connections_want(struct connections *connections, struct tally_now now,
             return; /* Under way. */
     connection = connection_on(connections, 0);
     if (connection == NULL || node->stopping || !outbox_room(&node->outbox, 1, 0) ||
-        !node_address(node, peer, &address)) {
+        !node_address(node, now, peer, &address)) {
         sync_closed(&node->sync, now, peer, 0, &node->outbox);
         return;
     }

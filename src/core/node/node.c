@@ -30,11 +30,27 @@ void node_drop(struct tally_node *node, struct tally_now now, enum tally_drop dr
                &(struct tally_trace){.kind = TALLY_TRACE_DROPPED, .drop = drop, .peer = peer});
 }
 
-bool node_address(const struct tally_node *node, const struct tally_key *peer,
+/* Once may be a rotten disk, twice within a minute ends the link and bars the key (protocols 4.4,
+   9.2 rule 2). */
+enum { STANDING_LIE = -30 };
+
+void node_blame(struct tally_node *node, struct tally_now now, enum tally_drop drop,
+                const struct tally_key *peer)
+{
+    struct peers_news news = {0};
+    struct peer *found = peers_find(&node->datagrams.peers, peer);
+    bool lie = drop == TALLY_DROP_FORGED || drop == TALLY_DROP_PROOF || drop == TALLY_DROP_CHAIN ||
+               drop == TALLY_DROP_BODY;
+    node_drop(node, now, drop, peer);
+    if (lie && found != NULL)
+        datagrams_judge(&node->datagrams, found, STANDING_LIE, now, &news);
+}
+
+bool node_address(const struct tally_node *node, struct tally_now now, const struct tally_key *peer,
                   struct tally_address *address)
 {
     const struct peer *found = peers_find(&node->datagrams.peers, peer);
-    if (found == NULL || found->address_count == 0)
+    if (found == NULL || found->address_count == 0 || peer_barred(found, now))
         return false;
     *address = found->link.state == LINK_LINKED ? found->link.address : found->addresses[0].address;
     return true;

@@ -28,8 +28,12 @@ void node_trace(struct tally_node *node, struct tally_now now, const struct tall
 void node_drop(struct tally_node *node, struct tally_now now, enum tally_drop drop,
                const struct tally_key *peer);
 
-/* Where streams to a peer go: false if it has no address. */
-bool node_address(const struct tally_node *node, const struct tally_key *peer,
+/* A peer's mistake on a stream: counted, and if it was a lie its standing suffers. */
+void node_blame(struct tally_node *node, struct tally_now now, enum tally_drop drop,
+                const struct tally_key *peer);
+
+/* Where streams to a peer go: false if it has no address, or is barred. */
+bool node_address(const struct tally_node *node, struct tally_now now, const struct tally_key *peer,
                   struct tally_address *address);
 
 /* wiring.c: who else should know what a module learnt. Each takes the news that are there. */

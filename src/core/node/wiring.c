@@ -195,7 +195,7 @@ void wire_sync(struct tally_node *node, struct tally_now now)
             break;
         case SYNC_NEWS_CLOSE:
             if (news.drop != TALLY_DROP_NONE)
-                node_drop(node, now, news.drop, &news.peer);
+                node_blame(node, now, news.drop, &news.peer);
             connections_close(&node->connections, news.stream, news.drop);
             break;
         case SYNC_NEWS_HEAD:
