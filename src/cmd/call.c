@@ -93,6 +93,52 @@ enum exit_code exit_of_error(enum tally_error error)
     return EXIT_FAILED;
 }
 
+/* What to do; the message says what is wrong. */
+static const char *remedy_of(enum tally_error error)
+{
+    switch (error) {
+    case TALLY_NOT_FOUND:
+        return "check the name: tally log list, receipt list and fork list show what there is";
+    case TALLY_DAMAGED:
+        return "run tally fsck, which names each damaged file, and put those back from a copy";
+    case TALLY_MISMATCH:
+        return "do not rely on it: get it again, and check that the key is whose it should be";
+    case TALLY_LOCKED:
+        return "stop that process, or let it do the work: most verbs go through a running node";
+    case TALLY_PERMISSION:
+        return "run tally as the owner of the files, with modes 0700 and 0600";
+    case TALLY_TOO_LARGE:
+        return "split it, or give less; docs/operations.md has the limits";
+    case TALLY_BAD_NAME:
+        return "choose another name";
+    case TALLY_FROZEN:
+        return "see tally fork list: the evidence is against the issuer of the log";
+    case TALLY_REFUSED:
+    case TALLY_UNREACHABLE:
+    case TALLY_TIMED_OUT:
+    case TALLY_CLOSED:
+        return "check that the other side runs and can be reached, then try again";
+    case TALLY_IN_USE:
+        return "stop the other program, or choose another port with --port";
+    case TALLY_NO_MEMORY:
+        return "free some memory, then try again";
+    case TALLY_MALFORMED:
+        return "get it again: it is damaged, or not what it is taken for";
+    case TALLY_STOPPING:
+        return "start the node again with tally run";
+    case TALLY_OK:
+    case TALLY_IO:
+    case TALLY_FULL:
+    case TALLY_NEWER:
+    case TALLY_READ_ONLY:
+    case TALLY_BUSY:
+    case TALLY_NO_DAEMON:
+    case TALLY_GUARDED:
+        break; /* Their text says it. */
+    }
+    return tally_error_text(error);
+}
+
 static void say(const struct call *call, enum exit_code code, const char *name, const char *where,
                 const char *remedy)
 {
@@ -115,7 +161,7 @@ enum exit_code call_fail(struct call *call, const char *where)
 {
     enum tally_error error = call->complaint.error;
     enum exit_code code = exit_of_error(error);
-    say(call, code, tally_error_name(error), where, tally_error_text(error));
+    say(call, code, tally_error_name(error), where, remedy_of(error));
     return code;
 }
 
@@ -127,7 +173,7 @@ enum exit_code call_fail_with(struct call *call, enum exit_code code, enum tally
     (void)vsnprintf(call->complaint.text, sizeof call->complaint.text, format, arguments);
     va_end(arguments);
     call->complaint.error = error;
-    say(call, code, tally_error_name(error), where, tally_error_text(error));
+    say(call, code, tally_error_name(error), where, remedy_of(error));
     return code;
 }
 

@@ -8,6 +8,7 @@
 #include "core/base/bytes.h"
 #include "core/base/hex.h"
 #include "host/store/store.h"
+#include "tally/note.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -73,10 +74,15 @@ static void show(const struct shelf *shelf, const struct shelf_log *log, const c
 {
     char folder[PATHS_MAX + 128] = "", root[PRINT_HASH] = "-", did[TALLY_DID_SIZE + 1];
     const struct tally_log_view *view = &log->view;
+    struct tally_vkey vkey;
+    char key[TALLY_VKEY_MAX] = "-"; /* What other people's verifiers of notes are told. */
+    if (tally_vkey_of_origin(&vkey, bytes_text(log->origin)))
+        (void)tally_vkey_write(&vkey, key);
     (void)store_folder(shelf->store, &view->origin_hash, folder, sizeof folder);
     if (shelf->call->json) {
         json_t *object = log_object(log, "log/1");
         (void)json_object_set_new(object, "path", json_string(folder));
+        (void)json_object_set_new(object, "vkey", json_string(key));
         (void)json_object_set_new(object, "checkpoint",
                                   note[0] != '\0' ? json_string(note) : json_null());
         print_json(object);
@@ -86,9 +92,9 @@ static void show(const struct shelf *shelf, const struct shelf_log *log, const c
         hex_write(bytes_of(view->root.bytes, sizeof view->root.bytes), root);
     tally_did_write(&view->issuer, did);
     (void)printf("origin     %s\nissuer     %s\nnamespace  %s\nstate      %s\nsize       %llu\n"
-                 "pending    %llu\nroot       %s\npath       %s\n",
+                 "pending    %llu\nroot       %s\nvkey       %s\npath       %s\n",
                  log->origin, did, log->name_space, state_of(view), (unsigned long long)view->size,
-                 (unsigned long long)(view->durable - view->size), root, folder);
+                 (unsigned long long)(view->durable - view->size), root, key, folder);
     if (note[0] != '\0')
         (void)printf("checkpoint\n\n%s", note);
 }

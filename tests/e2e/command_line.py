@@ -146,7 +146,7 @@ def alone(folder):
     log = ask('log', 'show', '--data', data, 'a')
     expect(log['size'] == 3 and log['pending'] == 0, f'{log}')
     proof, _ = run('proof', 'export', '--data', data, 'a', 2)
-    for key in (made['node'], made['peer_id']):
+    for key in (made['node'], made['peer_id'], log['vkey']):
         run('proof', 'check', '-', '--key', key, input=proof.encode())
     without = proof.splitlines(keepends=True)
     del without[1]

@@ -20,7 +20,9 @@ def refused(code, pattern, *words, json_too=True, **options):
     expect(re.search(pattern, lines[0]), f'{words}: "{lines[0]}" lacks "{pattern}"')
     if json_too:
         error = json.loads(run(*words, '--json', code=code, **options)[0].splitlines()[-1])
-        expect(error['schema'] == 'tally/error/1' and error['exit'] == code and error['remedy'] and
+        expect(error['schema'] == 'tally/error/1' and error['exit'] == code and
+               re.match('(see|check|run|do|stop|split|choose|get|free|start|.*; |.* until )',
+                        error['remedy']) and  # Says what to do, not once more what is wrong.
                re.search(pattern, error['message']), f'{words}: {error}')
 
 
