@@ -53,14 +53,12 @@ static bool read_one(struct call *call, const char *text, struct tally_key *key,
     struct multiaddr_target target;
     *code = EXIT_USAGE;
     if (!multiaddr_parse(bytes_text(text), &multiaddr)) {
-        char shown[200];
-        (void)snprintf(shown, sizeof shown, "%s", text);
         (void)call_usage(call,
                          id_is_wrong(text)
-                             ? "--peer \"%s\" is not a multiaddr: what follows /p2p/ must be "
+                             ? "--peer \"%.199s\" is not a multiaddr: what follows /p2p/ must be "
                                "a whole peer id, as tally run prints it"
-                             : "--peer \"%s\" is not a multiaddr: " EXPECTED,
-                         shown);
+                             : "--peer \"%.199s\" is not a multiaddr: " EXPECTED,
+                         text);
         return false;
     }
     if (!multiaddr_target((struct tally_bytes){multiaddr.bytes, multiaddr.size}, &target) ||
