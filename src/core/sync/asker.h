@@ -36,6 +36,27 @@ enum tally_drop asker_on_confirm(struct sync *sync, struct tally_now now, struct
 enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                                 const struct tally_sync_frame *frame, struct outbox *out);
 
+/* ---- The ring of packages under way, first to last. ---- */
+
+static inline struct sync_package *package_at(struct sync_asker *asker, unsigned index)
+{
+    return &asker->packages[(asker->package_first + index) % SYNC_PACKAGES];
+}
+
+static inline const struct sync_package *package_view(const struct sync_asker *asker,
+                                                      unsigned index)
+{
+    return &asker->packages[(asker->package_first + index) % SYNC_PACKAGES];
+}
+
+static inline struct sync_package *package_find(struct sync_asker *asker, uint64_t ticket)
+{
+    for (unsigned i = 0; i < asker->package_count; i++)
+        if (package_at(asker, i)->ticket == ticket)
+            return package_at(asker, i);
+    return NULL;
+}
+
 /* ---- fetch.c ---- */
 
 /* Begins with the ranges that are not durable. */
@@ -50,6 +71,9 @@ enum tally_drop fetch_on_bundle(struct sync *sync, struct tally_now now, struct 
                                 const struct tally_sync_frame *frame, struct outbox *out);
 enum tally_drop fetch_on_body(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                               const struct tally_sync_frame *frame, struct outbox *out);
+
+/* The first package that waits for a large body; NULL if none does. */
+const struct sync_package *fetch_body_wanting(const struct sync_asker *asker);
 
 /* Whether a want or body_want is due, and writes it. */
 bool fetch_due(const struct sync *sync, const struct sync_asker *asker);
