@@ -15,6 +15,17 @@ struct disk_job {
 
 /* ---- On the store thread ---- */
 
+/* Lets packages come together, as long as nothing else waits. */
+static void gather(struct disk *disk)
+{
+    const uint64_t end = uv_hrtime() + DISK_GATHER_MS * UINT64_C(1000000);
+    for (uint64_t now = uv_hrtime(); now < end; now = uv_hrtime()) {
+        if (disk->stop || disk->urgent > 0 || disk->patient == 0 || disk->patient >= DISK_GATHER)
+            return;
+        (void)uv_cond_timedwait(&disk->wake, &disk->mutex, end - now);
+    }
+}
+
 static struct disk_job *take_batch(struct disk *disk, struct store_job **batch, size_t *count)
 {
     struct disk_job *first = disk->waiting, *last = NULL;
@@ -29,6 +40,8 @@ static struct disk_job *take_batch(struct disk *disk, struct store_job **batch, 
     last->next = NULL;
     if (disk->waiting == NULL)
         disk->waiting_end = &disk->waiting;
+    disk->patient = 0;
+    disk->urgent = disk->waiting != NULL; /* More than a batch: no reason to wait. */
     return first;
 }
 
@@ -48,6 +61,7 @@ static void work(void *argument)
     uv_mutex_lock(&disk->mutex);
     for (;;) {
         size_t count;
+        gather(disk);
         struct disk_job *jobs = take_batch(disk, batch, &count);
         if (jobs == NULL && disk->stop)
             break;
@@ -118,7 +132,11 @@ void disk_perform(struct disk *disk, const struct tally_action *action,
     job->job = inner;
     job->package = action->kind == TALLY_ACTION_BODY ? NULL : package;
     disk->count++;
+    bool patient =
+        action->kind == TALLY_ACTION_APPEND && package != NULL && action->append.note.size == 0;
     uv_mutex_lock(&disk->mutex);
+    disk->patient += patient;
+    disk->urgent += !patient;
     *disk->waiting_end = job;
     disk->waiting_end = &job->next;
     uv_cond_signal(&disk->wake);

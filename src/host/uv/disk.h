@@ -3,13 +3,19 @@
 #define UV_DISK_H
 /*
  * The store thread: the only one that waits for the disk. All that came while it was busy is its
- * next batch, which shares one wait (group commit); nothing waits for company.
+ * next batch, which shares one wait (group commit). Only packages in the middle of a transfer wait
+ * for company, a moment (protocols 9.2 rule 5): nobody is told of them, and each by itself would
+ * cost the processor what the pool needs for signatures.
  */
 #include "host/config/complaint.h"
 #include "tally/action.h"
 #include <uv.h>
 
-enum { DISK_BATCH = 4096 }; /* Jobs a commit takes at most. */
+enum {
+    DISK_BATCH = 4096,   /* Jobs a commit takes at most. */
+    DISK_GATHER = 16,    /* Packages that are enough company. */
+    DISK_GATHER_MS = 50, /* The longest that one waits for it. */
+};
 
 struct host;
 struct store;
@@ -27,6 +33,7 @@ struct disk {
     uv_mutex_t mutex;
     uv_cond_t wake;
     bool stop;
+    size_t patient, urgent; /* Of those waiting: packages that may wait for company, and others. */
     struct disk_job *waiting, **waiting_end, *done, **done_end;
 };
 
