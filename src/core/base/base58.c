@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char alphabet[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+static const char base58btc[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
 size_t base58_write(struct tally_bytes bytes, char *text, size_t capacity)
 {
@@ -27,16 +27,23 @@ size_t base58_write(struct tally_bytes bytes, char *text, size_t capacity)
         return 0;
     memset(text, '1', zeros);
     for (size_t i = 0; i < count; i++)
-        text[zeros + i] = alphabet[digits[count - 1 - i]];
+        text[zeros + i] = base58btc[digits[count - 1 - i]];
     text[zeros + count] = '\0';
     return zeros + count;
 }
 
 bool base58_read(const char *text, size_t size, uint8_t *bytes, size_t capacity, size_t *count)
 {
+    return base_number_read(base58btc, text, size, bytes, capacity, count);
+}
+
+bool base_number_read(const char *alphabet, const char *text, size_t size, uint8_t *bytes,
+                      size_t capacity, size_t *count)
+{
+    const unsigned radix = (unsigned)strlen(alphabet);
     uint8_t number[BASE58_BYTES_MAX]; /* Little endian. */
     size_t length = 0, zeros = 0;
-    while (zeros < size && text[zeros] == '1')
+    while (zeros < size && text[zeros] == alphabet[0])
         zeros++;
     for (size_t i = zeros; i < size; i++) {
         const char *digit = text[i] != '\0' ? strchr(alphabet, text[i]) : NULL;
@@ -44,7 +51,7 @@ bool base58_read(const char *text, size_t size, uint8_t *bytes, size_t capacity,
             return false;
         unsigned carry = (unsigned)(digit - alphabet);
         for (size_t j = 0; j < length; j++) {
-            carry += number[j] * 58U;
+            carry += number[j] * radix;
             number[j] = (uint8_t)carry;
             carry >>= 8;
         }

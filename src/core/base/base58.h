@@ -10,6 +10,12 @@ enum { BASE58_BYTES_MAX = 128 }; /* Peer ids and did:keys are below 40. */
    text does not fit into capacity. */
 size_t base58_write(struct tally_bytes bytes, char *text, size_t capacity);
 
+/* A number in as many digits as the alphabet has, its first one standing for a leading zero byte:
+   base58btc and its like. Bytes read from size characters; false if one is no digit, or the result
+   is more than BASE58_BYTES_MAX or capacity. */
+bool base_number_read(const char *alphabet, const char *text, size_t size, uint8_t *bytes,
+                      size_t capacity, size_t *count);
+
 /* Bytes read from size characters; false if one is no digit or the result does not fit. */
 bool base58_read(const char *text, size_t size, uint8_t *bytes, size_t capacity, size_t *count);
 

@@ -41,35 +41,17 @@ static bool read_bits(const char *alphabet, unsigned bits, struct tally_bytes te
     return have < bits && (held & ((1U << have) - 1)) == 0;
 }
 
-/* A big-endian number, one leading '0' per leading zero byte, as base58 does it. */
+/* Digits in either case, as base58 reads a number. */
 static bool read_base36(struct tally_bytes text, uint8_t *bytes, size_t capacity, size_t *count)
 {
-    uint8_t number[64]; /* Little endian. */
-    size_t length = 0, zeros = 0;
-    while (zeros < text.size && text.data[zeros] == '0')
-        zeros++;
-    for (size_t i = zeros; i < text.size; i++) {
-        unsigned carry;
-        if (!digit_of(base36, true, text.data[i], &carry))
-            return false;
-        for (size_t j = 0; j < length; j++) {
-            carry += number[j] * 36U;
-            number[j] = (uint8_t)carry;
-            carry >>= 8;
-        }
-        for (; carry > 0; carry >>= 8) {
-            if (length == sizeof number)
-                return false;
-            number[length++] = (uint8_t)carry;
-        }
-    }
-    if (zeros + length > capacity)
+    char lower[2 * BASE58_BYTES_MAX];
+    if (text.size > sizeof lower)
         return false;
-    memset(bytes, 0, zeros);
-    for (size_t i = 0; i < length; i++)
-        bytes[zeros + i] = number[length - 1 - i];
-    *count = zeros + length;
-    return true;
+    for (size_t i = 0; i < text.size; i++) {
+        char c = (char)text.data[i];
+        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    return base_number_read(base36, lower, text.size, bytes, capacity, count);
 }
 
 bool multibase_read(struct tally_bytes text, uint8_t *bytes, size_t capacity, size_t *count)
