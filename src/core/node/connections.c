@@ -420,7 +420,7 @@ void connections_want(struct connections *connections, struct tally_now now,
                                      .a = connection->stream});
 }
 
-void connections_close(struct connections *connections, uint32_t handle, enum tally_drop drop)
+void connections_close(struct connections *connections, uint32_t handle)
 {
     for (unsigned i = 0; i < connections->capacity; i++) {
         struct connection *connection = &connections->list[i];
@@ -431,7 +431,6 @@ void connections_close(struct connections *connections, uint32_t handle, enum ta
             channel_reset(connection->channel, connection->streams[j].id);
         }
     }
-    (void)drop;
 }
 
 /* ---- Time. ---- */

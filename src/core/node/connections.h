@@ -62,7 +62,7 @@ void connections_want(struct connections *connections, struct tally_now now,
                       const struct tally_key *peer);
 
 /* Synchronisation is done with a stream, or the peer broke its rules. */
-void connections_close(struct connections *connections, uint32_t handle, enum tally_drop drop);
+void connections_close(struct connections *connections, uint32_t handle);
 
 /* Writes what is due: once at the end of each step. */
 void connections_flush(struct connections *connections, struct tally_now now);

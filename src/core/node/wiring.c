@@ -13,9 +13,8 @@ void wire_head(struct tally_node *node, struct tally_now now, const struct tally
                         .size = view->size,
                         .root = view->root,
                         .own = view->own};
-    uint8_t network[8];
-    derive_network_tag(bytes_text(node->options.network), network);
-    derive_namespace_tag(network, bytes_text(view->name_space), head.name_space);
+    derive_namespace_tag(node->datagrams.peers.options.network, bytes_text(view->name_space),
+                         head.name_space);
     const struct head *known = heads_find(&node->datagrams.heads, &head.origin);
     if (known == NULL || known->size < head.size)
         (void)datagrams_head(&node->datagrams, now, &head, sealed);
@@ -196,7 +195,7 @@ void wire_sync(struct tally_node *node, struct tally_now now)
         case SYNC_NEWS_CLOSE:
             if (news.drop != TALLY_DROP_NONE)
                 node_blame(node, now, news.drop, &news.peer);
-            connections_close(&node->connections, news.stream, news.drop);
+            connections_close(&node->connections, news.stream);
             break;
         case SYNC_NEWS_HEAD:
             head_moved(node, now, &news);
@@ -207,8 +206,6 @@ void wire_sync(struct tally_node *node, struct tally_now now)
         case SYNC_NEWS_GUARD:
             guarded(node, now, &news);
             break;
-        case SYNC_NEWS_EVENT:
-            break; /* Our statement is one among our receipts; the peer's answer counts. */
         case SYNC_NEWS_CONFIRMED:
             node->confirms++;
             node_trace(node, now,

@@ -146,14 +146,21 @@ static void round_count(struct sync_asker *asker, struct tally_now now)
     asker->looked = asker->found = false;
 }
 
+static void task_drop(struct sync_asker *asker)
+{
+    assert(asker->task_count > 0);
+    asker->task_count--;
+    memmove(asker->tasks, asker->tasks + 1, asker->task_count * sizeof *asker->tasks);
+}
+
 void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                      struct outbox *out)
 {
     while (asker->task_count > 0) {
         struct tally_log_view view;
-        /* Another asker may have been faster while this one fetched the log before. */
-        /* What is durable beyond a head, from a transfer that broke off, waits for a larger one:
-           a note goes in with the last package, and here nothing would be left to append. */
+        /* Another asker may have been faster while this one fetched the log before. And what is
+           durable beyond a head, from a transfer that broke off, waits for a larger one: a note
+           goes in with the last package, and here nothing would be left to append. */
         bool wanted = !asker_view(sync, asker, &view) ||
                       (view.size < asker->tasks[0].size && view.durable < asker->tasks[0].size);
         bool shunned = is_shunned(asker, now);
@@ -162,8 +169,7 @@ void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker 
             return;
         }
         asker->later |= wanted && !shunned && sync->writable;
-        asker->task_count--;
-        memmove(asker->tasks, asker->tasks + 1, asker->task_count * sizeof *asker->tasks);
+        task_drop(asker);
     }
     if (asker->more || asker->dirty) {
         asker->after_known = asker->more && asker->after_known;
@@ -183,9 +189,7 @@ void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker 
 void asker_task_done(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                      struct outbox *out)
 {
-    assert(asker->task_count > 0);
-    asker->task_count--;
-    memmove(asker->tasks, asker->tasks + 1, asker->task_count * sizeof *asker->tasks);
+    task_drop(asker);
     asker_next_task(sync, now, asker, out);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SYNC_ASKER_H
 #define SYNC_ASKER_H
-/* The asking side of one synchronisation: shared by asker.c (heads, tasks, statements) and fetch.c
-   (the transfer of one log). For this folder only. */
+/* The asking side of one synchronisation: shared by asker.c (heads, tasks, statements), fetch.c
+   and land.c (the transfer of one log). For this folder only. */
 #include "core/sync/sync.h"
 
 /* Moves along the permitted ways (the table is in asker.c). */
@@ -65,11 +65,11 @@ void fetch_start(struct sync *sync, struct tally_now now, struct sync_asker *ask
 /* Whether our own pool or disk is at work for it: then the peer is not to blame for silence. */
 bool fetch_works(const struct sync_asker *asker);
 
-enum tally_drop fetch_on_package(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+enum tally_drop fetch_on_package(struct sync *sync, struct sync_asker *asker,
                                  const struct tally_sync_frame *frame);
 enum tally_drop fetch_on_bundle(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                                 const struct tally_sync_frame *frame, struct outbox *out);
-enum tally_drop fetch_on_body(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+enum tally_drop fetch_on_body(struct tally_now now, struct sync_asker *asker,
                               const struct tally_sync_frame *frame, struct outbox *out);
 
 /* The first package that waits for a large body; NULL if none does. */

@@ -170,7 +170,7 @@ bool fetch_works(const struct sync_asker *asker)
     return asker->body_asked && asker->body_size > 0 && asker->body_offset == asker->body_size;
 }
 
-enum tally_drop fetch_on_package(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+enum tally_drop fetch_on_package(struct sync *sync, struct sync_asker *asker,
                                  const struct tally_sync_frame *frame)
 {
     const struct tally_sync_package *head = &frame->package;
@@ -178,7 +178,6 @@ enum tally_drop fetch_on_package(struct sync *sync, struct tally_now now, struct
                   package_at(asker, asker->package_count - 1)->state == PACKAGE_COMING;
     if (asker->state != SYNC_FETCHING || asker->wants == 0 || coming || asker->skip > 0)
         return TALLY_DROP_UNASKED;
-    (void)now;
     if (head->first != asker->next || asker->lost_step) {
         /* Of a want behind one that was cut short: those bytes come again. */
         asker->lost_step = true;
@@ -294,7 +293,7 @@ enum tally_drop fetch_on_bundle(struct sync *sync, struct tally_now now, struct 
     return TALLY_DROP_NONE;
 }
 
-enum tally_drop fetch_on_body(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+enum tally_drop fetch_on_body(struct tally_now now, struct sync_asker *asker,
                               const struct tally_sync_frame *frame, struct outbox *out)
 {
     const struct tally_sync_body *body = &frame->body;
@@ -316,6 +315,5 @@ enum tally_drop fetch_on_body(struct sync *sync, struct tally_now now, struct sy
     action->body.offset = body->offset;
     action->body.bytes = outbox_copy(out, body->bytes);
     action->body.last = asker->body_offset == body->size;
-    (void)sync;
     return TALLY_DROP_NONE;
 }

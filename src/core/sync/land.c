@@ -45,10 +45,9 @@ static void append(struct sync *sync, struct sync_asker *asker, struct sync_pack
         action->append.note = outbox_copy(out, bytes_of(task->note, task->note_size));
     package->ticket = action->append.ticket = ++sync->tickets;
     package->state = PACKAGE_APPENDING;
-    unsigned at = (sync->append_first + sync->append_count++) % (SYNC_APPENDS);
+    unsigned at = (sync->append_first + sync->append_count++) % SYNC_APPENDS;
     sync->appends[at] = (struct sync_append){.ticket = package->ticket,
                                              .origin_hash = task->origin_hash,
-                                             .root = task->root,
                                              .first = package->first,
                                              .end = package->end,
                                              .final = final};

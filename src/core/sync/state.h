@@ -167,7 +167,6 @@ struct sync_statement {
 struct sync_append {
     uint64_t ticket;
     struct tally_hash origin_hash;
-    struct tally_hash root;
     uint64_t first, end;
     bool final;
 };

@@ -270,11 +270,11 @@ static enum tally_drop asker_receive(struct sync *sync, struct tally_now now,
     case TALLY_SYNC_PROOF:
         return asker_on_proof(sync, now, asker, frame, out);
     case TALLY_SYNC_PACKAGE:
-        return fetch_on_package(sync, now, asker, frame);
+        return fetch_on_package(sync, asker, frame);
     case TALLY_SYNC_BUNDLE:
         return fetch_on_bundle(sync, now, asker, frame, out);
     case TALLY_SYNC_BODY:
-        return fetch_on_body(sync, now, asker, frame, out);
+        return fetch_on_body(now, asker, frame, out);
     case TALLY_SYNC_CONFIRM:
         return asker_on_confirm(sync, now, asker, frame, out);
     case TALLY_SYNC_REFUSE:
@@ -368,8 +368,6 @@ void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t
         server->tag = 0;
         server->event_index = index;
         server->stated = error == TALLY_OK;
-        if (error == TALLY_OK)
-            (void)news_add(sync, SYNC_NEWS_EVENT, &server->peer);
     }
     (void)now;
 }

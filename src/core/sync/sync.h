@@ -24,7 +24,6 @@ enum sync_news_kind {
     SYNC_NEWS_HEAD,      /* Our copy of the log moved to a new checkpoint. */
     SYNC_NEWS_FORK,      /* Evidence was written to the outbox: the log is frozen. */
     SYNC_NEWS_GUARD,     /* The peer holds a larger checkpoint of our own log. */
-    SYNC_NEWS_EVENT,     /* We stated SYNC_EVENT for what peer fetched. */
     SYNC_NEWS_CONFIRMED, /* The peer confirmed what it fetched. */
     SYNC_NEWS_STATE,     /* The node is to append a statement: type, body, reference. */
 };
