@@ -116,6 +116,25 @@ void transcript_event(struct transcript *transcript, uint64_t us, uint32_t slot,
     case TALLY_EVENT_COMMAND:
         add_command(transcript, &event->command);
         break;
+    case TALLY_EVENT_LINKS:
+        for (size_t i = 0; i < event->links.count; i++)
+            add(transcript, event->links.list[i].address.ip, 16);
+        break;
+    case TALLY_EVENT_MULTICAST:
+        add_number(transcript, event->multicast.interface);
+        add_bytes(transcript, event->multicast.bytes);
+        break;
+    case TALLY_EVENT_MAPPED:
+        add_number(transcript, event->mapped.error);
+        add(transcript, event->mapped.outer.ip, sizeof event->mapped.outer.ip);
+        add_number(transcript, event->mapped.lifetime_s);
+        break;
+    case TALLY_EVENT_GATEWAY:
+        add_number(transcript, event->gateway.epoch_s);
+        break;
+    case TALLY_EVENT_RESOLVED:
+        add_number(transcript, event->resolved.count);
+        break;
     case TALLY_EVENT_TICK:
     case TALLY_EVENT_SPACE:
         break;
@@ -167,6 +186,22 @@ void transcript_action(struct transcript *transcript, uint64_t us, uint32_t slot
     case TALLY_ACTION_ANSWER:
         add_number(transcript, action->answer.ticket);
         add_number(transcript, action->answer.error);
+        break;
+    case TALLY_ACTION_MULTICAST:
+        add_number(transcript, action->multicast.interface);
+        add(transcript, action->multicast.to.ip, sizeof action->multicast.to.ip);
+        add_bytes(transcript, action->multicast.bytes);
+        break;
+    case TALLY_ACTION_MAP:
+        add_number(transcript, action->map.outer_port);
+        add_number(transcript, action->map.lifetime_s);
+        break;
+    case TALLY_ACTION_RESOLVE:
+        add_bytes(transcript, bytes_text(action->resolve.name));
+        break;
+    case TALLY_ACTION_FOUND:
+        add(transcript, action->found.key.bytes, sizeof action->found.key.bytes);
+        add(transcript, action->found.address.ip, sizeof action->found.address.ip);
         break;
     }
 }

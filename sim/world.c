@@ -86,6 +86,11 @@ static void perform(struct world *world, uint32_t slot, const struct tally_actio
     case TALLY_ACTION_ANSWER:
         on_answer(world, slot, action);
         break;
+    case TALLY_ACTION_MULTICAST:
+    case TALLY_ACTION_MAP:
+    case TALLY_ACTION_RESOLVE:
+    case TALLY_ACTION_FOUND:
+        break;
     case TALLY_ACTION_APPEND:
     case TALLY_ACTION_SEAL:
     case TALLY_ACTION_PUBLISH:

@@ -6,21 +6,26 @@
  * whoever needs them longer (a worker, a queue) copies them.
  */
 #include "tally/error.h"
+#include "tally/network.h"
 #include "tally/types.h"
 
 enum tally_action_kind {
-    TALLY_ACTION_SEND,     /* A datagram; it may be lost. */
-    TALLY_ACTION_DIAL,     /* Open a stream to an address. */
-    TALLY_ACTION_WRITE,    /* Bytes to a stream, never more than its room. */
-    TALLY_ACTION_CLOSE,    /* End a stream after what was written; STREAM_CLOSED follows. */
-    TALLY_ACTION_APPEND,   /* Make receipts durable, all or none. */
-    TALLY_ACTION_SEAL,     /* Write the tiles of an own log up to a size, read them back. */
-    TALLY_ACTION_PUBLISH,  /* Make a signed checkpoint of an own log durable. */
-    TALLY_ACTION_VERIFY,   /* Bytes of a package for the worker pool. */
-    TALLY_ACTION_BODY,     /* Bytes of a large body of a verified package. */
-    TALLY_ACTION_RELEASE,  /* A package is not wanted any more, whatever its state. */
-    TALLY_ACTION_EVIDENCE, /* A proved fork: keep the file for ever, mark the log frozen. */
-    TALLY_ACTION_ANSWER,   /* To a COMMAND. */
+    TALLY_ACTION_SEND,      /* A datagram; it may be lost. */
+    TALLY_ACTION_DIAL,      /* Open a stream to an address. */
+    TALLY_ACTION_WRITE,     /* Bytes to a stream, never more than its room. */
+    TALLY_ACTION_CLOSE,     /* End a stream after what was written; STREAM_CLOSED follows. */
+    TALLY_ACTION_APPEND,    /* Make receipts durable, all or none. */
+    TALLY_ACTION_SEAL,      /* Write the tiles of an own log up to a size, read them back. */
+    TALLY_ACTION_PUBLISH,   /* Make a signed checkpoint of an own log durable. */
+    TALLY_ACTION_VERIFY,    /* Bytes of a package for the worker pool. */
+    TALLY_ACTION_BODY,      /* Bytes of a large body of a verified package. */
+    TALLY_ACTION_RELEASE,   /* A package is not wanted any more, whatever its state. */
+    TALLY_ACTION_EVIDENCE,  /* A proved fork: keep the file for ever, mark the log frozen. */
+    TALLY_ACTION_ANSWER,    /* To a COMMAND. */
+    TALLY_ACTION_MULTICAST, /* A packet from an interface's mDNS socket (port 5353). */
+    TALLY_ACTION_MAP,       /* One request to the gateway; MAPPED answers. */
+    TALLY_ACTION_RESOLVE,   /* Ask DNS for a domain's nodes; RESOLVED answers. */
+    TALLY_ACTION_FOUND,     /* One result of a FIND. */
 };
 
 /* Whose log, enough to create its folder. Strings live as long as the action. */
@@ -55,6 +60,7 @@ struct tally_action {
         struct {
             uint32_t stream;
             struct tally_address to;
+            bool punch; /* From the port we listen on, so that both ends meet (protocols 7.3). */
         } dial;
         struct {
             uint32_t stream;
@@ -115,6 +121,34 @@ struct tally_action {
             uint64_t index;
             struct tally_hash receipt;
         } answer;
+        struct {
+            uint32_t interface;      /* As in LINKS. */
+            struct tally_address to; /* The group, or one host. */
+            struct tally_bytes bytes;
+        } multicast;
+        struct {
+            uint64_t ticket;
+            enum tally_mapping protocol;
+            enum tally_transport transport;
+            uint16_t inner_port, outer_port; /* The outer one is a wish. */
+            uint32_t lifetime_s;             /* Wished for; 0 ends the mapping. */
+            uint8_t nonce[12];               /* PCP's, the same for the life of a mapping. */
+            uint32_t timeout_ms;             /* Then MAPPED says TIMED_OUT; one request only. */
+        } map;
+        struct {
+            uint64_t ticket;
+            const char *name; /* NUL-terminated. */
+        } resolve;
+        struct {
+            uint64_t ticket; /* The COMMAND's. */
+            struct tally_key key;
+            bool has_address;
+            struct tally_address address;
+            enum tally_transport transport;
+            enum tally_source source;
+            struct tally_mono learnt;
+            bool linked; /* We have a link with it. */
+        } found;
     };
 };
 

@@ -76,7 +76,10 @@ enum tally_error {
     X(IDENTITY,      22, "not the peer we dialled")                                                \
     X(PROTOCOL,      23, "breaks the rules of a stream protocol")                                  \
     X(SILENT,        24, "no answer in time")                                                      \
-    X(UNPROVED,      25, "more bytes for an address that is not proved")
+    X(UNPROVED,      25, "more bytes for an address that is not proved")                           \
+    X(SCOPE,         26, "an address that may not be used for that")                               \
+    X(CROWDED,       27, "too many of one network prefix")                                         \
+    X(EXPIRED,       28, "no longer valid")
 
 enum tally_drop {
 #define X(name, number, text) TALLY_DROP_##name = number,

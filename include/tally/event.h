@@ -11,6 +11,7 @@
  * A *ticket* is a number the core drew for an action that is answered later, exactly once.
  */
 #include "tally/error.h"
+#include "tally/network.h"
 #include "tally/types.h"
 
 enum tally_event_kind {
@@ -27,13 +28,22 @@ enum tally_event_kind {
     TALLY_EVENT_BODY,      /* Answers the last piece of a BODY. */
     TALLY_EVENT_COMMAND,   /* The operator or an API client wants something. */
     TALLY_EVENT_SPACE,     /* The store became read-only, or writable again. */
+    TALLY_EVENT_LINKS,     /* Own addresses: at the start, and whenever they changed. */
+    TALLY_EVENT_MULTICAST, /* A packet came to an mDNS socket. */
+    TALLY_EVENT_MAPPED,    /* Answers MAP. */
+    TALLY_EVENT_GATEWAY,   /* A gateway spoke of itself: it may have forgotten its mappings. */
+    TALLY_EVENT_RESOLVED,  /* Answers RESOLVE. */
 };
 
 enum tally_command_kind {
     TALLY_COMMAND_APPEND, /* One receipt of our own. ANSWER when it is durable. */
     TALLY_COMMAND_SEAL,   /* Seal all own logs now. ANSWER when all are published. */
     TALLY_COMMAND_PEER,   /* A configured peer: kept, dialled again with backoff. ANSWER at once. */
-    TALLY_COMMAND_STOP,   /* Say goodbye, dial no more. ANSWER at once; the host may then free. */
+    TALLY_COMMAND_BOOTSTRAP, /* Someone to find others by. ANSWER at once. */
+    TALLY_COMMAND_DOMAIN,    /* A domain whose records name such ones. ANSWER at once. */
+    TALLY_COMMAND_FIND,      /* FOUND for each result, then ANSWER; NOT_FOUND without any. */
+    TALLY_COMMAND_CHECK,     /* Find out now whether we are reachable. ANSWER when known. */
+    TALLY_COMMAND_STOP, /* Say goodbye, dial no more. ANSWER at once; the host may then free. */
 };
 
 struct tally_command {
@@ -47,7 +57,29 @@ struct tally_command {
             struct tally_key key;
             struct tally_address address; /* Of its datagrams and its streams alike. */
         } peer;
+        struct {
+            bool has_key; /* False: whoever answers there is pinned. */
+            struct tally_key key;
+            struct tally_address address;
+            enum tally_source source; /* CONFIGURED or REMEMBERED. */
+        } bootstrap;
+        struct {
+            const char *name; /* NUL-terminated, at most TALLY_DOMAIN_MAX bytes. */
+        } domain;
+        struct {
+            bool peer; /* A peer by its key; else those who hold a namespace. */
+            struct tally_key key;
+            struct tally_bytes name_space;
+        } find;
     };
+};
+
+/* What a domain says of one node. */
+struct tally_resolved {
+    bool has_key; /* dnsaddr texts may name the key, SRV records do not. */
+    struct tally_key key;
+    struct tally_address address;
+    enum tally_transport transport;
 };
 
 struct tally_event {
@@ -106,6 +138,37 @@ struct tally_event {
         struct {
             bool writable;
         } space;
+        struct {
+            const struct tally_interface *list;
+            size_t count;
+        } links;
+        struct {
+            uint32_t interface; /* Where it came in; its index as in LINKS. */
+            struct tally_address from;
+            bool group; /* Sent to the group, not to us alone. */
+            struct tally_bytes bytes;
+        } multicast;
+        struct {
+            uint64_t ticket;
+            enum tally_error error; /* TIMED_OUT, UNREACHABLE (no gateway), REFUSED, TOO_LARGE (its
+                                       table is full), NEWER (it does not speak this protocol). */
+            enum tally_mapping protocol;
+            struct tally_address outer; /* Address and port that others see. */
+            uint32_t lifetime_s;        /* Granted; 0: the mapping is gone. */
+            uint32_t epoch_s;           /* Seconds since the gateway began to remember. */
+            struct tally_address gateway;
+        } mapped;
+        struct {
+            enum tally_mapping protocol;
+            uint32_t epoch_s;
+            struct tally_address gateway;
+        } gateway;
+        struct {
+            uint64_t ticket;
+            enum tally_error error; /* NOT_FOUND, TIMED_OUT, or OK with what there is. */
+            const struct tally_resolved *list;
+            size_t count;
+        } resolved;
     };
 };
 

@@ -46,9 +46,12 @@ enum {
     TALLY_DRIFT_MS = 300000,        /* A datagram from further ahead is dropped. */
     TALLY_HEARTBEAT_MS = 5000,      /* Interval, +- 20 %. */
     TALLY_ANNOUNCE_MS = 2000,       /* One announce a log in this time. */
-    TALLY_PEERS_MAX = 256,          /* Peers known by key; 64 of them linked. */
+    TALLY_PEERS_MAX = 1024,         /* Peers known by key, DHT contacts too; 64 in the mesh. */
     TALLY_ADDRESSES_MAX = 8,        /* Addresses a peer. */
     TALLY_NAMESPACES_MAX = 32,      /* Namespaces followed, told in hello and welcome. */
+    TALLY_DOMAIN_MAX = 253,         /* RFC 1035 section 2.3.4, as text. */
+    TALLY_MDNS_PACKET_MAX = 1400,   /* Of ours: below Ethernet's MTU with any tunnel in between. */
+    TALLY_MDNS_READ_MAX = 9000,     /* RFC 6762 section 17: what others may send. */
 
     /* Streams (libp2p chapter, limits and timeouts). */
     TALLY_CONNECTIONS_MAX = 64, /* Secured or being secured. */

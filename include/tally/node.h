@@ -15,6 +15,7 @@
  */
 #include "tally/action.h"
 #include "tally/event.h"
+#include "tally/network.h"
 #include "tally/windows.h"
 
 struct tally_node;
@@ -31,7 +32,11 @@ struct tally_node_options {
     uint32_t epoch;       /* Boot epoch: greater than in any earlier life, and durable. */
     uint64_t seed;        /* For jitter only. */
     enum tally_verify verify;
+    enum tally_profile profile;
     struct tally_address listen; /* Where we listen, UDP and TCP alike; port 0: nowhere. */
+    unsigned peers_max;          /* 0: TALLY_PEERS_MAX. The simulator asks for few. */
+    unsigned links_max;          /* 0: TALLY_LINKS_MAX. */
+    unsigned dht_values_max;     /* 0: DHT_VALUES_MAX. Log values and ads kept for others. */
     unsigned connections_max;    /* 0: TALLY_CONNECTIONS_MAX. The simulator asks for few. */
     unsigned logs_max;           /* 0: TALLY_LOGS_MAX. */
     unsigned pending_max;        /* 0: TALLY_PENDING_MAX. */
@@ -65,6 +70,8 @@ bool tally_node_holds(const struct tally_node *node);
 
 struct tally_node_status {
     unsigned links, connections, logs, peers;
+    unsigned contacts;       /* In the DHT's table. */
+    unsigned health;         /* 0..8: how far it doubts itself (protocols 4.2). */
     bool writable;           /* False: the disk is full. */
     bool guarded;            /* A peer holds more of our own log than we do. */
     unsigned frozen;         /* Logs frozen at a fork. */
@@ -73,6 +80,16 @@ struct tally_node_status {
     uint64_t datagrams_in, datagrams_out, bytes_in, bytes_out; /* Datagrams only. */
     uint64_t stream_bytes_in, stream_bytes_out;
     uint64_t syncs, confirms, forks;
+    enum tally_profile profile;
+    bool dht_on, dht_server; /* Takes part in the DHT; answers others. */
+    uint64_t lookups, lookups_failed;
+    uint64_t refused[8];                      /* Addresses not dialled, by enum tally_hygiene. */
+    uint64_t mdns_in, mdns_out, mdns_refused; /* Packets. */
+    enum tally_nat_kind nat;
+    enum tally_lease_state lease;
+    enum tally_error lease_error; /* Of the last try; OK. */
+    enum tally_mapping mapping;
+    struct tally_address gateway, outer; /* All zero: unknown. */
 };
 void tally_node_status(const struct tally_node *node, struct tally_node_status *status);
 
@@ -88,8 +105,16 @@ struct tally_peer_view {
     uint32_t rtt_us;            /* Smoothed; 0 unknown. */
     int64_t offset_us;          /* Their clock less ours; 0 unknown. */
     enum tally_drop last_error; /* Why the last try failed; NONE. */
+    bool mesh;                  /* In the active view: heartbeats and announces go both ways. */
+    enum tally_source source;   /* Of that address. */
+    enum tally_path path;
+    enum tally_path_reason why; /* Not a better one. */
     char agent[64];             /* From identify; NUL-terminated; untrusted, escaped by users. */
 };
+/* The own address of that index; false past the last. */
+bool tally_node_own_address(const struct tally_node *node, size_t index,
+                            struct tally_own_address *address);
+
 /* The peer of that index; false past the last. */
 bool tally_node_peer(const struct tally_node *node, size_t index, struct tally_peer_view *view);
 

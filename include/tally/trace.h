@@ -40,7 +40,18 @@ enum tally_level {
     X(READ_ONLY, WARN, "read-only", "error", "")                                                   \
     X(WRITABLE, INFO, "writable", "", "")                                                          \
     X(GUARDED, ERROR, "guarded", "theirs", "ours")                                                 \
-    X(STOPPED, INFO, "stopped", "", "")
+    X(STOPPED, INFO, "stopped", "", "")                                                            \
+    X(DISCOVERED, DEBUG, "discovered", "source", "")                                               \
+    X(SUSPECTED, DEBUG, "suspected", "health", "")                                                 \
+    X(ALIVE, DEBUG, "alive", "health", "")                                                         \
+    X(LOOKUP, DEBUG, "lookup", "messages", "found")                                                \
+    X(LEASED, INFO, "leased", "port", "lifetime")                                                  \
+    X(UNLEASED, WARN, "unleased", "port", "error")                                                 \
+    X(REACHABLE, INFO, "reachable", "port", "")                                                    \
+    X(UNREACHABLE, INFO, "unreachable", "port", "")                                                \
+    X(PUNCHED, INFO, "punched", "try", "")                                                         \
+    X(RELAYED, TRACE, "relayed", "hops", "links")                                                  \
+    X(LINKS, DEBUG, "links", "addresses", "")
 
 enum tally_trace_kind {
 #define X(kind, level, word, a, b) TALLY_TRACE_##kind,

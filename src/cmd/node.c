@@ -3,7 +3,7 @@
 #include "cmd/print.h"
 #include "cmd/shelf.h"
 #include "cmd/verbs.h"
-#include "core/libp2p/peer_id.h"
+#include "core/address/peer_id.h"
 #include "host/config/keys.h"
 #include "host/store/store.h"
 #include "host/uv/host.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/peer_list.h"
 
+#include "core/address/multiaddr.h"
 #include "core/base/bytes.h"
-#include "core/libp2p/multiaddr.h"
 #include "host/uv/address.h"
 
 #include <netdb.h>

@@ -7,10 +7,10 @@
 #include "cmd/print.h"
 #include "cmd/shelf.h"
 #include "cmd/verbs.h"
+#include "core/address/peer_id.h"
 #include "core/base/base64.h"
 #include "core/base/bytes.h"
 #include "core/base/hex.h"
-#include "core/libp2p/peer_id.h"
 #include "core/log/tree.h"
 #include "host/config/keys.h"
 

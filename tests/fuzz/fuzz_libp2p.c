@@ -3,10 +3,10 @@
  * The readers of the stream channel one by one: the first byte says which. What is read must come
  * out again the same, where the form is one.
  */
+#include "core/address/multiaddr.h"
 #include "core/base/bytes.h"
 #include "core/libp2p/fetch.h"
 #include "core/libp2p/identify.h"
-#include "core/libp2p/multiaddr.h"
 #include "core/libp2p/multistream.h"
 #include "core/libp2p/noise_payload.h"
 #include "core/libp2p/yamux.h"

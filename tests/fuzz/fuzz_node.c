@@ -242,6 +242,10 @@ static void perform(unsigned number, const struct tally_action *action)
         closed_put(number, action->close.stream);
         return;
     case TALLY_ACTION_ANSWER:
+    case TALLY_ACTION_MULTICAST:
+    case TALLY_ACTION_MAP:
+    case TALLY_ACTION_RESOLVE:
+    case TALLY_ACTION_FOUND:
         return;
     case TALLY_ACTION_APPEND:
     case TALLY_ACTION_SEAL:

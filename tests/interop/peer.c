@@ -10,9 +10,9 @@
  *
  * SEED is a number 0..255 that fills the seed of the identity.
  */
+#include "core/address/multiaddr.h"
 #include "core/base/bytes.h"
 #include "core/libp2p/channel.h"
-#include "core/libp2p/multiaddr.h"
 
 #include <assert.h>
 #include <inttypes.h>

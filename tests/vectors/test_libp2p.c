@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What js-libp2p computed with fixed keys, go's lists of multiaddrs, and the public Noise vectors:
    byte for byte. */
+#include "core/address/multiaddr.h"
+#include "core/address/multibase.h"
+#include "core/address/varint.h"
 #include "core/base/bytes.h"
 #include "core/base/hex.h"
 #include "core/crypto/hash.h"
 #include "core/crypto/sign.h"
 #include "core/libp2p/identify.h"
-#include "core/libp2p/multiaddr.h"
-#include "core/libp2p/multibase.h"
 #include "core/libp2p/multistream.h"
 #include "core/libp2p/noise_payload.h"
 #include "core/libp2p/record.h"
-#include "core/libp2p/varint.h"
 #include "core/libp2p/yamux.h"
 
 #include "support/cmocka.h"

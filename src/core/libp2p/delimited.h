@@ -2,7 +2,7 @@
 #ifndef LIBP2P_DELIMITED_H
 #define LIBP2P_DELIMITED_H
 /* Messages behind a uvarint length, gathered from pieces of any size: identify and fetch. */
-#include "core/libp2p/varint.h"
+#include "core/address/varint.h"
 
 struct delimited {
     uint8_t head[VARINT_MAX];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/libp2p/fetch.h"
 
+#include "core/address/proto.h"
+#include "core/address/varint.h"
 #include "core/base/bytes.h"
-#include "core/libp2p/proto.h"
-#include "core/libp2p/varint.h"
 
 #include <assert.h>
 

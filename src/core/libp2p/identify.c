@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/libp2p/identify.h"
 
+#include "core/address/multiaddr.h"
+#include "core/address/proto.h"
+#include "core/address/varint.h"
 #include "core/base/bytes.h"
-#include "core/libp2p/multiaddr.h"
-#include "core/libp2p/proto.h"
 #include "core/libp2p/record.h"
-#include "core/libp2p/varint.h"
 
 /* Field numbers of Identify. */
 enum {

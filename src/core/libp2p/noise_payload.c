@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/libp2p/noise_payload.h"
 
+#include "core/address/proto.h"
 #include "core/base/bytes.h"
-#include "core/libp2p/proto.h"
 
 #include <assert.h>
 

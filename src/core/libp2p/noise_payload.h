@@ -3,8 +3,8 @@
 #define LIBP2P_NOISE_PAYLOAD_H
 /* What libp2p says inside Noise messages 2 and 3: who speaks, signed, and which muxers it knows
    (libp2p chapter, sections 6 and 7). */
+#include "core/address/peer_id.h"
 #include "core/libp2p/noise.h"
-#include "core/libp2p/peer_id.h"
 #include "tally/error.h"
 #include "tally/windows.h"
 

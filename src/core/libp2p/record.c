@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/libp2p/record.h"
 
+#include "core/address/peer_id.h"
+#include "core/address/proto.h"
+#include "core/address/varint.h"
 #include "core/base/bytes.h"
-#include "core/libp2p/peer_id.h"
-#include "core/libp2p/proto.h"
-#include "core/libp2p/varint.h"
 
 #define DOMAIN "libp2p-peer-record"
 

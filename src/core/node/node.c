@@ -200,6 +200,12 @@ static void on_command(struct tally_node *node, struct tally_now now,
         stop(node, now);
         answer(node, command->ticket, TALLY_OK);
         return;
+    case TALLY_COMMAND_BOOTSTRAP:
+    case TALLY_COMMAND_DOMAIN:
+    case TALLY_COMMAND_FIND:
+    case TALLY_COMMAND_CHECK:
+        answer(node, command->ticket, TALLY_NOT_FOUND);
+        return;
     }
 }
 
@@ -265,6 +271,12 @@ static void on_event(struct tally_node *node, struct tally_now now, const struct
         return;
     case TALLY_EVENT_SPACE:
         on_space(node, now, event->space.writable);
+        return;
+    case TALLY_EVENT_LINKS:
+    case TALLY_EVENT_MULTICAST:
+    case TALLY_EVENT_MAPPED:
+    case TALLY_EVENT_GATEWAY:
+    case TALLY_EVENT_RESOLVED:
         return;
     }
 }

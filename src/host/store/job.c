@@ -41,6 +41,10 @@ static struct parts parts_of(struct tally_action *action)
     case TALLY_ACTION_CLOSE:
     case TALLY_ACTION_VERIFY:
     case TALLY_ACTION_ANSWER:
+    case TALLY_ACTION_MULTICAST:
+    case TALLY_ACTION_MAP:
+    case TALLY_ACTION_RESOLVE:
+    case TALLY_ACTION_FOUND:
         break;
     }
     assert(!"an action for the store");
@@ -67,6 +71,10 @@ static uint64_t ticket_of(const struct tally_action *action)
     case TALLY_ACTION_CLOSE:
     case TALLY_ACTION_VERIFY:
     case TALLY_ACTION_ANSWER:
+    case TALLY_ACTION_MULTICAST:
+    case TALLY_ACTION_MAP:
+    case TALLY_ACTION_RESOLVE:
+    case TALLY_ACTION_FOUND:
         break;
     }
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a host begins and ends. */
-#include "core/libp2p/peer_id.h"
+#include "core/address/peer_id.h"
 #include "host/config/keys.h"
 #include "host/config/paths.h"
 #include "host/store/store.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/uv/questions.h"
 
+#include "core/address/multiaddr.h"
+#include "core/address/peer_id.h"
 #include "core/base/bytes.h"
-#include "core/libp2p/multiaddr.h"
-#include "core/libp2p/peer_id.h"
 #include "host/store/store.h"
 #include "host/uv/address.h"
 #include "host/uv/inside.h"

@@ -435,7 +435,7 @@ static void what_is_no_datagram_has_a_name(void **state)
     } cases[] = {
         {0, 0x98, 0, TALLY_DROP_MALFORMED},         {0, 0x98, 42, TALLY_DROP_MALFORMED},
         {0, 0x97, last.size, TALLY_DROP_MALFORMED}, {1, 2, last.size, TALLY_DROP_VERSION},
-        {2, 19, last.size, TALLY_DROP_UNKNOWN},     {2, 127, last.size, TALLY_DROP_UNKNOWN},
+        {2, 99, last.size, TALLY_DROP_UNKNOWN},     {2, 127, last.size, TALLY_DROP_UNKNOWN},
         {5, 0, last.size, TALLY_DROP_STRANGER},     {0, 0x98, last.size - 1, TALLY_DROP_MALFORMED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

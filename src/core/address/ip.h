@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIBP2P_IP_H
-#define LIBP2P_IP_H
+#ifndef ADDRESS_IP_H
+#define ADDRESS_IP_H
 /* Text forms of IP addresses: dotted decimal, and RFC 4291 section 2.2 read, RFC 5952 written. */
 #include "tally/types.h"
 

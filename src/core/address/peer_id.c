@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/libp2p/peer_id.h"
+#include "core/address/peer_id.h"
 
+#include "core/address/multibase.h"
+#include "core/address/proto.h"
 #include "core/base/base58.h"
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
-#include "core/libp2p/multibase.h"
-#include "core/libp2p/proto.h"
 
 enum {
     HASH_IDENTITY = 0x00, /* Multihash codes. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIBP2P_VARINT_H
-#define LIBP2P_VARINT_H
+#ifndef ADDRESS_VARINT_H
+#define ADDRESS_VARINT_H
 /*
  * The unsigned varint of multiformats: 7 bits a byte, least group first, minimal, at most 9 bytes
  * (63 bits). In front of every multistream, identify and fetch message, and inside multiaddrs.

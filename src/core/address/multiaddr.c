@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/libp2p/multiaddr.h"
+#include "core/address/multiaddr.h"
 
+#include "core/address/ip.h"
+#include "core/address/multiaddr_part.h"
+#include "core/address/varint.h"
 #include "core/base/bytes.h"
-#include "core/libp2p/ip.h"
-#include "core/libp2p/multiaddr_part.h"
-#include "core/libp2p/varint.h"
 
 static const struct multiaddr_kind kinds[] = {
     {"ip4", 4, MULTIADDR_IP4},

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIBP2P_MULTIADDR_PART_H
-#define LIBP2P_MULTIADDR_PART_H
+#ifndef ADDRESS_MULTIADDR_PART_H
+#define ADDRESS_MULTIADDR_PART_H
 /* One /name/value of a multiaddr, shared by its binary and its text form; for nobody else. */
-#include "core/libp2p/multiaddr.h"
+#include "core/address/multiaddr.h"
 
 enum {
     MULTIADDR_CODE_IP4 = 4,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIBP2P_PROTO_H
-#define LIBP2P_PROTO_H
+#ifndef ADDRESS_PROTO_H
+#define ADDRESS_PROTO_H
 /*
  * As much of protobuf's wire format as libp2p needs (libp2p chapter, section 2): fields in any
  * order, unknown ones skipped by the caller, groups and lengths past the end refused. Writing uses

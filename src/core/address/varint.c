@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/libp2p/varint.h"
+#include "core/address/varint.h"
 
 #include <assert.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/libp2p/proto.h"
+#include "core/address/proto.h"
 
-#include "core/libp2p/varint.h"
+#include "core/address/varint.h"
 
 #include <string.h>
 

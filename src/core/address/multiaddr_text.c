@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/address/ip.h"
+#include "core/address/multiaddr_part.h"
+#include "core/address/multibase.h"
 #include "core/base/bytes.h"
-#include "core/libp2p/ip.h"
-#include "core/libp2p/multiaddr_part.h"
-#include "core/libp2p/multibase.h"
 
 static const char hex[] = "0123456789ABCDEF";
 

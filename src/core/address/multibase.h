@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIBP2P_MULTIBASE_H
-#define LIBP2P_MULTIBASE_H
+#ifndef ADDRESS_MULTIBASE_H
+#define ADDRESS_MULTIBASE_H
 /* Multibase: one letter names the base of the rest. Read: b base32, k base36, u base64url,
    z base58btc; letters of base32 and base36 in either case. */
 #include "tally/types.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/libp2p/multibase.h"
+#include "core/address/multibase.h"
 
 #include "core/base/base58.h"
 

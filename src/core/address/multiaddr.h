@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIBP2P_MULTIADDR_H
-#define LIBP2P_MULTIADDR_H
+#ifndef ADDRESS_MULTIADDR_H
+#define ADDRESS_MULTIADDR_H
 /*
  * Multiaddresses, text and binary (libp2p chapter, section 4): "/ip4/1.2.3.4/udp/4001/p2p/12D3…".
  * The whole table of section 4 is parsed and printed; what we dial is read with multiaddr_target.
  */
-#include "core/libp2p/peer_id.h"
+#include "core/address/peer_id.h"
 #include "tally/types.h"
 
 enum {

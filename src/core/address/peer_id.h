@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIBP2P_PEER_ID_H
-#define LIBP2P_PEER_ID_H
+#ifndef ADDRESS_PEER_ID_H
+#define ADDRESS_PEER_ID_H
 /*
  * libp2p's names for keys (libp2p chapter, section 3): a multihash of the protobuf PublicKey. Ours
  * are Ed25519 (12D3KooW…); ids of other key types are read, compared and printed, never trusted.

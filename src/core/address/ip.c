@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/libp2p/ip.h"
+#include "core/address/ip.h"
 
 #include "core/base/bytes.h"
 
