@@ -11,6 +11,7 @@
 #include "core/base/random.h"
 #include "core/crypto/hash.h"
 #include "core/node/datagrams.h"
+#include "core/peers/greet.h"
 #include "core/wire/derive.h"
 
 #include <stdlib.h>

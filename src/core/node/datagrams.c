@@ -79,7 +79,7 @@ bool datagrams_head(struct datagrams *datagrams, struct tally_now now, const str
 static enum tally_drop on_hello(struct datagrams *datagrams, const struct arrival *arrival)
 {
     return hello_receive(&datagrams->peers, arrival->now, arrival->address, arrival->datagram,
-                         arrival->size, arrival->out);
+                         arrival->size, &arrival->news->links, arrival->out);
 }
 
 static enum tally_drop on_cookie(struct datagrams *datagrams, const struct arrival *arrival)
@@ -102,7 +102,8 @@ static enum tally_drop on_probe(struct datagrams *datagrams, const struct arriva
 
 static enum tally_drop on_echo(struct datagrams *datagrams, const struct arrival *arrival)
 {
-    return link_on_echo(arrival->peer, arrival->now, arrival->address, arrival->datagram);
+    return link_on_echo(arrival->peer, arrival->now, arrival->address, arrival->datagram,
+                        &arrival->news->links);
 }
 
 static enum tally_drop on_goodbye(struct datagrams *datagrams, const struct arrival *arrival)
@@ -202,6 +203,10 @@ static handler *const handlers[] = {
     [TALLY_KIND_RELAY] = on_relay,
 };
 
+/* What may ride along with a hello: requests of a few bytes. */
+static const uint8_t riding[] = {TALLY_KIND_FIND_NODE, TALLY_KIND_GET_RECORD, TALLY_KIND_FIND_LOG,
+                                 TALLY_KIND_TOPIC_QUERY, TALLY_KIND_DIAL_BACK};
+
 static handler *handler_of(handler *const *table, size_t count, unsigned kind)
 {
     return kind < count ? table[kind] : NULL;
@@ -238,6 +243,27 @@ static enum tally_drop dispatch(struct datagrams *datagrams, struct arrival *arr
     return handle(datagrams, arrival);
 }
 
+/* A request that rode along with the hello of a peer that has just proved itself. Only those kinds
+   whose answer is worth a light link; it is answered under the keys of that link. */
+static enum tally_drop dispatch_request(struct datagrams *datagrams, struct arrival *arrival)
+{
+    struct tally_bytes request = arrival->news->links.request;
+    struct datagram inner = *arrival->datagram;
+    inner.kind = request.data[0];
+    inner.body = bytes_of(request.data + 1, request.size - 1);
+    bool allowed = false;
+    for (size_t i = 0; i < sizeof riding / sizeof *riding; i++)
+        allowed = allowed || riding[i] == inner.kind;
+    if (!allowed)
+        return TALLY_DROP_REFUSED;
+    handler *handle = HANDLER(handlers, inner.kind);
+    if (handle == NULL)
+        return TALLY_DROP_UNKNOWN;
+    arrival->datagram = &inner;
+    arrival->peer = arrival->news->from = arrival->news->links.asked;
+    return handle(datagrams, arrival);
+}
+
 enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now now,
                                   const struct tally_event *event, struct datagrams_news *news,
                                   struct outbox *out)
@@ -262,6 +288,10 @@ enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now 
     unsigned kind = drop == TALLY_DROP_NONE ? datagram.kind : 0;
     if (drop == TALLY_DROP_NONE)
         drop = dispatch(datagrams, &arrival);
+    if (news->links.asked != NULL) {
+        kind = news->links.request.data[0];
+        drop = dispatch_request(datagrams, &arrival);
+    }
     if (news->links.linked != NULL) {
         /* Also the first datagram, with which the other side sees that the link is up. */
         yours_send(&datagrams->heads, &datagrams->peers, news->links.linked, out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/node/node.h"
+#include "core/peers/greet.h"
 
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
@@ -88,6 +89,8 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
     struct datagrams_options datagrams = {.peers = {.key = options->key,
                                                     .epoch = options->epoch,
                                                     .caps = PEERS_CAPS_STREAMS,
+                                                    .peers_max = options->peers_max,
+                                                    .links_max = options->links_max,
                                                     .seed = options->seed,
                                                     .secret = options->secret,
                                                     .crypto = options->crypto,

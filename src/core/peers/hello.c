@@ -9,8 +9,8 @@
 
 /* ---- Who begins. ---- */
 
-static void hello_send(struct peers *peers, struct peer *peer, const struct tally_hello *hello,
-                       const uint8_t *key, struct outbox *out)
+static void hello_send(struct peers *peers, const struct tally_address *to,
+                       const struct tally_hello *hello, const uint8_t *key, struct outbox *out)
 {
     uint8_t body[TALLY_DATAGRAM_MAX];
     struct wire_writer w;
@@ -18,14 +18,17 @@ static void hello_send(struct peers *peers, struct peer *peer, const struct tall
     wire_writer_init(&w, body, sizeof body);
     tally_hello_write(hello, &w);
     parcel_make(peers, TALLY_KIND_HELLO, wire_writer_bytes(&w), key != NULL, &parcel);
-    parcel_send(peers, &parcel, key, &peer->link.address, out);
+    parcel_send(peers, &parcel, key, to, out);
 }
 
-static struct tally_hello hello_of(const struct peers *peers, const struct link *link)
+static struct tally_hello hello_of(const struct peers *peers, const uint8_t nonce[LINK_NONCE],
+                                   bool mesh)
 {
-    struct tally_hello hello = {.caps = (uint8_t)peers->options.caps};
+    struct tally_hello hello = {.caps = peers->options.caps};
+    if (mesh)
+        hello.caps |= PEERS_CAPS_MESH;
     memcpy(hello.network, peers->options.network, sizeof hello.network);
-    memcpy(hello.nonce, link->nonce, sizeof hello.nonce);
+    memcpy(hello.nonce, nonce, sizeof hello.nonce);
     return hello;
 }
 
@@ -42,19 +45,29 @@ static size_t padding_for(const struct peers *peers, const struct tally_hello *h
     return HELLO_SIZE - datagram_overhead(peers->options.epoch, peers->counter) - fixed;
 }
 
-void hello_start(struct peers *peers, struct peer *peer, struct tally_now now, struct outbox *out)
+/* The first message, padded: no answer to it is larger. */
+static void hello_first(struct peers *peers, const struct tally_address *to,
+                        const uint8_t nonce[LINK_NONCE], struct outbox *out)
 {
     static const uint8_t zeroes[TALLY_DATAGRAM_MAX];
-    struct link *link = &peer->link;
-    if (peer->address_count == 0) {
-        peers_wake(peers, peer, TALLY_NEVER);
-        return;
-    }
-    link->address = peer->addresses[peer->address_turn++ % peer->address_count].address;
-    peers->options.secret.draw(peers->options.secret.context, link->nonce, sizeof link->nonce);
-    struct tally_hello hello = hello_of(peers, link);
+    struct tally_hello hello = hello_of(peers, nonce, false);
     hello.padding = bytes_of(zeroes, padding_for(peers, &hello));
-    hello_send(peers, peer, &hello, NULL, out);
+    hello_send(peers, to, &hello, NULL, out);
+}
+
+void hello_start(struct peers *peers, struct peer *peer, size_t index, struct tally_now now,
+                 struct outbox *out)
+{
+    struct link *link = &peer->link;
+    struct peer_address *known = &peer->addresses[index];
+    link->address = known->address;
+    known->greeted = now.mono;
+    if (known->hellos < UINT8_MAX)
+        known->hellos++;
+    peer->address_greeted = index;
+    peer->address_turn = index + 1;
+    peers->options.secret.draw(peers->options.secret.context, link->nonce, sizeof link->nonce);
+    hello_first(peers, &link->address, link->nonce, out);
     link_move(link, LINK_GREETING, now);
     peers_wake(peers, peer, (struct tally_mono){now.mono.ms + LINK_ANSWER_MS});
     const struct tally_trace_window *trace = &peers->options.trace;
@@ -62,6 +75,12 @@ void hello_start(struct peers *peers, struct peer *peer, struct tally_now now, s
         .kind = TALLY_TRACE_HELLO, .peer = &peer->key, .a = peer->backoff.tries};
     if (trace->say != NULL)
         trace->say(trace->context, now, &what);
+}
+
+void hello_blind(struct peers *peers, struct peers_blind *blind, struct outbox *out)
+{
+    peers->options.secret.draw(peers->options.secret.context, blind->nonce, sizeof blind->nonce);
+    hello_first(peers, &blind->address, blind->nonce, out);
 }
 
 /* Another key answers where we greet a peer. Nothing is proved yet, but only who saw our hello
@@ -83,6 +102,31 @@ static enum tally_drop cookie_of_another(struct peers *peers, struct tally_now n
     return TALLY_DROP_UNASKED;
 }
 
+/* The third message: the cookie comes back under a key that only the two of us can make. */
+static enum tally_drop hello_prove(struct peers *peers, struct peer *peer, struct tally_now now,
+                                   const struct tally_cookie *cookie, struct outbox *out)
+{
+    struct link *link = &peer->link;
+    if (!peers_shared(peers, peer))
+        return TALLY_DROP_KEY;
+    memcpy(link->cookie, cookie->cookie, sizeof link->cookie);
+    uint8_t key[32];
+    derive_hello_key(peer->shared, peers->options.network, &peers->options.key, &peer->key,
+                     link->nonce, link->cookie, key);
+    struct tally_hello hello = hello_of(peers, link->nonce, (peer->wants & PEER_WANTS_MESH) != 0);
+    hello.has_cookie = true;
+    memcpy(hello.cookie, link->cookie, sizeof hello.cookie);
+    hello.namespaces = bytes_of(peers->follows, peers->follow_count * sizeof *peers->follows);
+    hello.has_first = peer->first_size > 0;
+    hello.first = bytes_of(peer->first, peer->first_size);
+    hello_send(peers, &link->address, &hello, key, out);
+    hash_wipe(key, sizeof key);
+    peer->first_size = 0;
+    link_move(link, LINK_PROVING, now);
+    peers_wake(peers, peer, (struct tally_mono){now.mono.ms + LINK_ANSWER_MS});
+    return TALLY_DROP_NONE;
+}
+
 enum tally_drop hello_on_cookie(struct peers *peers, struct tally_now now,
                                 const struct tally_address *from, const struct datagram *datagram,
                                 struct outbox *out)
@@ -97,23 +141,10 @@ enum tally_drop hello_on_cookie(struct peers *peers, struct tally_now now,
     if (peer == NULL || peer->link.state != LINK_GREETING ||
         !address_equal(&peer->link.address, from) ||
         memcmp(peer->link.nonce, cookie.nonce, sizeof cookie.nonce) != 0)
+        peer = blind_answered(peers, from, &datagram->sender, cookie.nonce, now);
+    if (peer == NULL)
         return cookie_of_another(peers, now, from, &cookie);
-    struct link *link = &peer->link;
-    if (!peers_shared(peers, peer))
-        return TALLY_DROP_KEY;
-    memcpy(link->cookie, cookie.cookie, sizeof link->cookie);
-    uint8_t key[32];
-    derive_hello_key(peer->shared, peers->options.network, &peers->options.key, &peer->key,
-                     link->nonce, link->cookie, key);
-    struct tally_hello hello = hello_of(peers, link);
-    hello.has_cookie = true;
-    memcpy(hello.cookie, link->cookie, sizeof hello.cookie);
-    hello.namespaces = bytes_of(peers->follows, peers->follow_count * sizeof *peers->follows);
-    hello_send(peers, peer, &hello, key, out);
-    hash_wipe(key, sizeof key);
-    link_move(link, LINK_PROVING, now);
-    peers_wake(peers, peer, (struct tally_mono){now.mono.ms + LINK_ANSWER_MS});
-    return TALLY_DROP_NONE;
+    return hello_prove(peers, peer, now, &cookie, out);
 }
 
 /* Both directions of a session from the nonces; `ours` tells which of the two nonces we drew. */
@@ -148,8 +179,6 @@ enum tally_drop hello_on_welcome(struct peers *peers, struct tally_now now,
         return TALLY_DROP_MALFORMED;
     if (memcmp(welcome.initiator_nonce, link->nonce, sizeof link->nonce) != 0)
         return TALLY_DROP_UNASKED;
-    if (!link_room(peers, peer))
-        return TALLY_DROP_BUSY;
     struct session session;
     session_init(peers, peer, link->nonce, welcome.responder_nonce, datagram->epoch, &session);
     enum tally_drop drop = TALLY_DROP_FORGED;
@@ -157,8 +186,14 @@ enum tally_drop hello_on_welcome(struct peers *peers, struct tally_now now,
         replay_take(&session.window, datagram->counter);
         link->next = session;
         link->has_next = true;
+        link->next_mesh = (peer->wants & PEER_WANTS_MESH) != 0 &&
+                          (welcome.caps & PEERS_CAPS_MESH) != 0 && link_room(peers, peer);
         link->next_address = *from;
+        link->initiated = true;
+        peer->caps = welcome.caps & (uint8_t)~PEERS_CAPS_MESH;
         link_up(peers, peer, now, news);
+        news->observer = peer;
+        news->observed = welcome.observed;
         drop = TALLY_DROP_NONE;
     }
     hash_wipe(&session, sizeof session);
@@ -172,7 +207,7 @@ static enum tally_drop cookie_answer(struct peers *peers, const struct tally_add
                                      const struct tally_hello *hello, size_t size,
                                      struct outbox *out)
 {
-    if (size != HELLO_SIZE || hello->has_cookie || hello->namespaces.size > 0)
+    if (size != HELLO_SIZE || hello->has_cookie || hello->namespaces.size > 0 || hello->has_first)
         return TALLY_DROP_MALFORMED;
     struct tally_cookie cookie;
     memcpy(cookie.nonce, hello->nonce, sizeof cookie.nonce);
@@ -193,7 +228,9 @@ static void welcome_send(struct peers *peers, const struct peer *peer,
                          struct outbox *out)
 {
     const struct link *link = &peer->link;
-    struct tally_welcome welcome = {.caps = (uint8_t)peers->options.caps};
+    struct tally_welcome welcome = {.caps = peers->options.caps};
+    if (link->next_mesh)
+        welcome.caps |= PEERS_CAPS_MESH;
     memcpy(welcome.initiator_nonce, nonce_i, LINK_NONCE);
     memcpy(welcome.responder_nonce, nonce_r, LINK_NONCE);
     welcome.observed = link->next_address;
@@ -214,7 +251,7 @@ static enum tally_drop admit(const struct peers *peers, const struct peer *peer,
     if (peers->stopping)
         return TALLY_DROP_REFUSED;
     if (peer == NULL)
-        return link_room(peers, NULL) ? TALLY_DROP_NONE : TALLY_DROP_BUSY;
+        return TALLY_DROP_NONE;
     if (peer_barred(peer, now))
         return TALLY_DROP_REFUSED;
     if (!peer_order_above(&peer->hello, datagram->epoch, datagram->counter))
@@ -223,7 +260,7 @@ static enum tally_drop admit(const struct peers *peers, const struct peer *peer,
     if (peer->link.state == LINK_PROVING &&
         memcmp(peers->options.key.bytes, peer->key.bytes, sizeof peer->key.bytes) < 0)
         return TALLY_DROP_SEEN;
-    return link_room(peers, peer) ? TALLY_DROP_NONE : TALLY_DROP_BUSY;
+    return TALLY_DROP_NONE;
 }
 
 /* X25519 with a key that may not be in the table yet; the work is paid for by the caller. */
@@ -252,6 +289,10 @@ static void accept(struct peers *peers, struct peer *peer, struct tally_now now,
     link->has_next = true;
     link->next_since = now.mono;
     link->next_address = *from;
+    /* Where the mesh has no room the link is a light one: it may ask us things. */
+    link->next_mesh = (hello->caps & PEERS_CAPS_MESH) != 0 && link_room(peers, peer);
+    link->initiated = false;
+    peer->caps = hello->caps & (uint8_t)~PEERS_CAPS_MESH;
     if (link->state != LINK_LINKED) {
         link->address = *from;
         if (link->state != LINK_ACCEPTED)
@@ -265,7 +306,8 @@ static void accept(struct peers *peers, struct peer *peer, struct tally_now now,
 
 static enum tally_drop proof_take(struct peers *peers, struct tally_now now,
                                   const struct tally_address *from, const struct datagram *datagram,
-                                  const struct tally_hello *hello, size_t size, struct outbox *out)
+                                  const struct tally_hello *hello, size_t size,
+                                  struct peers_news *news, struct outbox *out)
 {
     if (!hello->has_cookie || hello->padding.size > 0 || size > HELLO_PROVED_MAX)
         return TALLY_DROP_MALFORMED;
@@ -293,6 +335,8 @@ static enum tally_drop proof_take(struct peers *peers, struct tally_now now,
         memcpy(peer->shared, shared, sizeof peer->shared);
         peer->has_shared = true;
         accept(peers, peer, now, from, datagram, hello, out);
+        news->asked = hello->has_first ? peer : NULL;
+        news->request = hello->first;
     }
     hash_wipe(shared, sizeof shared);
     hash_wipe(key, sizeof key);
@@ -301,7 +345,7 @@ static enum tally_drop proof_take(struct peers *peers, struct tally_now now,
 
 enum tally_drop hello_receive(struct peers *peers, struct tally_now now,
                               const struct tally_address *from, const struct datagram *datagram,
-                              size_t size, struct outbox *out)
+                              size_t size, struct peers_news *news, struct outbox *out)
 {
     struct wire_reader r;
     struct tally_hello hello;
@@ -314,5 +358,5 @@ enum tally_drop hello_receive(struct peers *peers, struct tally_now now,
     cookie_turn(&peers->jar, &peers->options.secret, now);
     if (!datagram->tagged)
         return cookie_answer(peers, from, datagram, &hello, size, out);
-    return proof_take(peers, now, from, datagram, &hello, size, out);
+    return proof_take(peers, now, from, datagram, &hello, size, news, out);
 }

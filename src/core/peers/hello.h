@@ -7,15 +7,20 @@
  * third of a sender counts only if its (epoch, counter) is above the last, so a replay does
  * nothing.
  */
+#include "core/peers/greet.h"
 #include "core/peers/links.h"
 
 enum {
-    HELLO_SIZE = TALLY_DATAGRAM_MAX, /* Of the first: no answer to it is larger. */
-    HELLO_PROVED_MAX = 507,          /* Of the third. */
+    HELLO_SIZE = TALLY_DATAGRAM_MAX,          /* Of the first: no answer to it is larger. */
+    HELLO_PROVED_MAX = 507 + PEERS_FIRST_MAX, /* Of the third. */
 };
 
-/* Greets a peer in IDLE that has an address: the first message, to the next of its addresses. */
-void hello_start(struct peers *peers, struct peer *peer, struct tally_now now, struct outbox *out);
+/* Greets a peer in IDLE: the first message, to the address of that index. */
+void hello_start(struct peers *peers, struct peer *peer, size_t index, struct tally_now now,
+                 struct outbox *out);
+
+/* The first message to an address without a key. */
+void hello_blind(struct peers *peers, struct peers_blind *blind, struct outbox *out);
 
 /*
  * The three kinds that come without a link. All cost at most a few hashes before the cookie is
@@ -25,7 +30,7 @@ void hello_start(struct peers *peers, struct peer *peer, struct tally_now now, s
  */
 enum tally_drop hello_receive(struct peers *peers, struct tally_now now,
                               const struct tally_address *from, const struct datagram *datagram,
-                              size_t size, struct outbox *out);
+                              size_t size, struct peers_news *news, struct outbox *out);
 enum tally_drop hello_on_cookie(struct peers *peers, struct tally_now now,
                                 const struct tally_address *from, const struct datagram *datagram,
                                 struct outbox *out);

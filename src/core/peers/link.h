@@ -26,6 +26,7 @@ enum {
     LINK_ACCEPT_MS = 5000,     /* A session without a first datagram is forgotten. */
     LINK_PROBE_MS = 30000,     /* Probe and echo measure the round trip. */
     LINK_QUIET_MS = 15000,     /* The least silence that ends a link (protocols 4.2). */
+    LINK_LIGHT_MS = 1800000,   /* A link outside the mesh may be silent for so long. */
     LINK_PATH_MS = 1000,       /* A new address is probed once a second, ... */
     LINK_PATH_TRIES = 3,       /* ... three times at the most. */
     LINK_PATH_REST_MS = 60000, /* Then that address may try again. */
@@ -59,6 +60,9 @@ struct link {
     struct session current; /* In LINKED. */
     struct session next;    /* In ACCEPTED, or waiting in LINKED. */
     bool has_next;
+    bool next_mesh; /* The session that waits is for the mesh: both ends said so. */
+    bool initiated; /* We greeted; else the peer did. */
+    bool punched;   /* Both greeted at once, as a common peer told them. */
     struct tally_mono next_since;
     struct tally_address next_address;
     struct bucket bucket; /* Of the peer's datagrams, paid after the tag. */

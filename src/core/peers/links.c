@@ -36,23 +36,54 @@ static void say(const struct peers *peers, struct tally_now now, enum tally_trac
 
 bool link_room(const struct peers *peers, const struct peer *peer)
 {
+    bool configured = peer != NULL && peer->configured;
     unsigned awaited = 0;
-    if (peer != NULL && peer->link.state == LINK_LINKED)
+    if (peer != NULL && peer->mesh)
         return true;
-    if (peer == NULL || !peer->configured)
-        for (size_t i = 0; i < peers->capacity; i++)
-            awaited += peers->list[i].configured && peers->list[i].link.state != LINK_LINKED;
+    for (size_t i = 0; i < peers->capacity; i++) {
+        const struct peer *other = &peers->list[i];
+        if (other == peer || other->mesh)
+            continue;
+        bool promised = other->link.has_next && other->link.next_mesh;
+        awaited += promised || (other->configured && !configured);
+    }
     return peers->links + awaited < peers->options.links_max;
+}
+
+/* Keeps the counts; every change of a link's kind goes through here. */
+static void count_link(struct peers *peers, struct peer *peer, bool linked, bool mesh)
+{
+    peers->links -= peer->mesh;
+    peers->light -= peer->link.state == LINK_LINKED && !peer->mesh;
+    peer->mesh = linked && mesh;
+    peers->links += peer->mesh;
+    peers->light += linked && !peer->mesh;
+}
+
+void link_mesh(struct peers *peers, struct peer *peer, bool mesh, struct tally_now now)
+{
+    struct link *link = &peer->link;
+    assert(link->state == LINK_LINKED);
+    assert(!mesh || link_room(peers, peer));
+    if (peer->mesh == mesh)
+        return;
+    count_link(peers, peer, true, mesh);
+    link->heard = now.mono; /* From now on its silence counts. */
+    link->interval_ms = TALLY_HEARTBEAT_MS;
+    link->probe_at = now.mono;
+    peers_wake(peers, peer, now.mono);
 }
 
 void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struct peers_news *news)
 {
     struct link *link = &peer->link;
-    assert(link->has_next && link_room(peers, peer));
-    if (link->state != LINK_LINKED) {
+    assert(link->has_next);
+    count_link(peers, peer, true, link->next_mesh && link_room(peers, peer));
+    if (link->state != LINK_LINKED)
         link_move(link, LINK_LINKED, now);
-        peers->links++;
-    }
+    peer->first_size = 0;
+    if (!peer->configured)
+        peer->wants = 0;
     link->current = link->next;
     hash_wipe(&link->next, sizeof link->next);
     link->has_next = false;
@@ -65,7 +96,7 @@ void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struc
     bucket_init(&link->bucket, TALLY_LINK_RATE, 2 * TALLY_LINK_RATE, now.mono);
     backoff_reset(&peer->backoff);
     peer->last_error = TALLY_DROP_NONE;
-    peer_address_add(peer, &link->address, PEER_SOURCE_LINK, true, now);
+    peer_address_add(peer, &link->address, TALLY_SOURCE_LINK, true, now);
     peers_wake(peers, peer, now.mono);
     news->linked = peer;
     say(peers, now, TALLY_TRACE_LINKED, peer);
@@ -77,6 +108,9 @@ void link_end(struct peers *peers, struct peer *peer, enum tally_drop why, struc
     struct link *link = &peer->link;
     peer->last_error = why;
     bool linked = link->state == LINK_LINKED;
+    bool greeted = link->state == LINK_GREETING || link->state == LINK_PROVING;
+    if (linked)
+        count_link(peers, peer, false, false);
     if (link->state != LINK_IDLE)
         link_move(link, LINK_IDLE, now);
     hash_wipe(&link->current, sizeof link->current);
@@ -87,11 +121,15 @@ void link_end(struct peers *peers, struct peer *peer, enum tally_drop why, struc
         if (at < peer->barred_until.ms)
             at = peer->barred_until.ms;
         peers_wake(peers, peer, (struct tally_mono){at});
+    } else if (greeted && !peers->stopping) {
+        /* The next address, if there is one. */
+        peers_wake(peers, peer, now.mono);
     } else {
+        peer->wants = 0;
         peers_wake(peers, peer, TALLY_NEVER);
     }
+    link->punched = false;
     if (linked) {
-        peers->links--;
         news->unlinked = peer;
         say(peers, now, TALLY_TRACE_UNLINKED, peer);
     }
@@ -105,48 +143,6 @@ void peers_judge(struct peers *peers, struct peer *peer, int change, struct tall
 }
 
 /* ---- Sending. ---- */
-
-void parcel_make(struct peers *peers, enum tally_kind kind, struct tally_bytes body, bool tagged,
-                 struct parcel *parcel)
-{
-    struct datagram_draft draft = {
-        .kind = kind,
-        .sender = peers->options.key,
-        .epoch = peers->options.epoch,
-        .counter = peers->counter++,
-        .tagged = tagged,
-        .body = body,
-    };
-    parcel->size = datagram_write(&draft, &peers->options.crypto, parcel->bytes,
-                                  sizeof parcel->bytes, &parcel->tag_at);
-    assert(parcel->size > 0);
-}
-
-void parcel_send(struct peers *peers, struct parcel *parcel, const uint8_t key[32],
-                 const struct tally_address *to, struct outbox *out)
-{
-    if (parcel->tag_at != 0)
-        datagram_tag(key, parcel->bytes, parcel->size, parcel->tag_at);
-    outbox_send(out, to, bytes_of(parcel->bytes, parcel->size));
-    peers->datagrams_out++;
-    peers->bytes_out += parcel->size;
-}
-
-void peers_send(struct peers *peers, const struct peer *peer, struct parcel *parcel,
-                struct outbox *out)
-{
-    const struct link *link = &peer->link;
-    if (link->state == LINK_LINKED)
-        parcel_send(peers, parcel, link->current.send_key, &link->address, out);
-}
-
-void peers_send_all(struct peers *peers, const struct peer *except, struct parcel *parcel,
-                    struct outbox *out)
-{
-    for (size_t i = 0; i < peers->capacity; i++)
-        if (peers->list[i].used && &peers->list[i] != except)
-            peers_send(peers, &peers->list[i], parcel, out);
-}
 
 /* A probe with room for its echo, which tells an address and so is the larger of the two. */
 static void probe_make(struct peers *peers, const uint8_t nonce[LINK_PROBE_NONCE],
@@ -221,8 +217,6 @@ enum tally_drop link_open(struct peers *peers, struct peer *peer, struct tally_n
         if (!link->has_next)
             return drop;
         drop = session_open(&link->next, datagram);
-        if (drop == TALLY_DROP_NONE && !link_room(peers, peer))
-            drop = TALLY_DROP_BUSY;
         if (drop != TALLY_DROP_NONE)
             return drop;
         replay_take(&link->next.window, datagram->counter);
@@ -277,7 +271,8 @@ static uint32_t round_trip(struct tally_now sent, struct tally_now now)
 }
 
 enum tally_drop link_on_echo(struct peer *peer, struct tally_now now,
-                             const struct tally_address *from, const struct datagram *datagram)
+                             const struct tally_address *from, const struct datagram *datagram,
+                             struct peers_news *news)
 {
     struct wire_reader r;
     struct tally_echo echo;
@@ -291,12 +286,14 @@ enum tally_drop link_on_echo(struct peer *peer, struct tally_now now,
         memcmp(path->nonce, echo.nonce, sizeof path->nonce) == 0) {
         link->address = *from;
         *path = (struct link_path){.tries = 0};
-        peer_address_add(peer, from, PEER_SOURCE_LINK, true, now);
+        peer_address_add(peer, from, TALLY_SOURCE_LINK, true, now);
         return TALLY_DROP_NONE;
     }
     if (!link->probing || memcmp(link->probe_nonce, echo.nonce, sizeof echo.nonce) != 0)
         return TALLY_DROP_UNASKED;
     link->probing = false;
+    news->observer = peer;
+    news->observed = echo.observed;
     uint32_t sample = round_trip(link->probe_sent, now);
     peer->rtt_us =
         peer->rtt_us == 0 ? sample : (uint32_t)(((uint64_t)peer->rtt_us * 7 + sample) / 8);
@@ -348,19 +345,38 @@ static void probe(struct peers *peers, struct peer *peer, struct tally_now now, 
         now.mono.ms + (quiet ? LINK_ANSWER_MS : random_jitter(&peers->random, LINK_PROBE_MS, 20));
 }
 
+/* Outside the mesh nobody sends heartbeats: such a link may be silent, and is not probed. */
+static void light_tick(struct peers *peers, struct peer *peer, struct tally_now now,
+                       struct peers_news *news)
+{
+    struct link *link = &peer->link;
+    uint64_t wake = link->heard.ms + LINK_LIGHT_MS;
+    if (now.mono.ms >= wake) {
+        link_end(peers, peer, TALLY_DROP_SILENT, now, news);
+        return;
+    }
+    if (link->has_next && link->next_since.ms + LINK_ACCEPT_MS < wake)
+        wake = link->next_since.ms + LINK_ACCEPT_MS;
+    peers_wake(peers, peer, (struct tally_mono){wake});
+}
+
 static void linked_tick(struct peers *peers, struct peer *peer, struct tally_now now,
                         struct peers_news *news, struct outbox *out)
 {
     struct link *link = &peer->link;
+    if (link->has_next && now.mono.ms - link->next_since.ms >= LINK_ACCEPT_MS) {
+        hash_wipe(&link->next, sizeof link->next);
+        link->has_next = false;
+    }
+    if (!peer->mesh) {
+        light_tick(peers, peer, now, news);
+        return;
+    }
     uint64_t silent_at = link->heard.ms + silence_of(link);
     uint64_t missed_at = link->heard.ms + 2 * (uint64_t)link->interval_ms;
     if (now.mono.ms >= silent_at) {
         link_end(peers, peer, TALLY_DROP_SILENT, now, news);
         return;
-    }
-    if (link->has_next && now.mono.ms - link->next_since.ms >= LINK_ACCEPT_MS) {
-        hash_wipe(&link->next, sizeof link->next);
-        link->has_next = false;
     }
     bool asked = link->probing && link->probe_sent.mono.ms >= missed_at;
     if (now.mono.ms >= link->probe_at.ms || (now.mono.ms >= missed_at && !asked))
@@ -373,19 +389,54 @@ static void linked_tick(struct peers *peers, struct peer *peer, struct tally_now
     peers_wake(peers, peer, (struct tally_mono){wake});
 }
 
+/* A configured peer is tried for ever; of others the caller hears that it was in vain. */
+static void give_up(struct peers *peers, struct peer *peer, struct tally_now now,
+                    struct peers_news *news)
+{
+    if (peer->configured) {
+        uint64_t wait = backoff_next(&peer->backoff, &peers->random);
+        peers_wake(peers, peer, (struct tally_mono){now.mono.ms + wait});
+        return;
+    }
+    peer->wants = 0;
+    peer->first_size = 0;
+    peers_wake(peers, peer, TALLY_NEVER);
+    news->failed = peer;
+}
+
+static void idle_tick(struct peers *peers, struct peer *peer, struct tally_now now,
+                      struct peers_news *news, struct outbox *out)
+{
+    size_t index;
+    struct tally_mono later;
+    if (peer->wants == 0 || peers->stopping) {
+        peers_wake(peers, peer, TALLY_NEVER);
+        return;
+    }
+    bool room = (peer->wants & PEER_WANTS_LINK) != 0 || link_room(peers, peer);
+    if (!room || peer_barred(peer, now)) {
+        give_up(peers, peer, now, news);
+        return;
+    }
+    switch (greet_choose(peers, peer, now, &index, &later)) {
+    case GREET_NOW:
+        hello_start(peers, peer, index, now, out);
+        return;
+    case GREET_LATER:
+        peers_wake(peers, peer, later);
+        return;
+    case GREET_NEVER:
+        give_up(peers, peer, now, news);
+        return;
+    }
+}
+
 static void peer_tick(struct peers *peers, struct peer *peer, struct tally_now now,
                       struct peers_news *news, struct outbox *out)
 {
     switch (peer->link.state) {
     case LINK_IDLE:
-        if (!peer->configured || peers->stopping)
-            peers_wake(peers, peer, TALLY_NEVER);
-        else if (link_room(peers, peer) && !peer_barred(peer, now))
-            hello_start(peers, peer, now, out);
-        else
-            peers_wake(
-                peers, peer,
-                (struct tally_mono){now.mono.ms + backoff_next(&peer->backoff, &peers->random)});
+        idle_tick(peers, peer, now, news, out);
         return;
     case LINK_GREETING:
     case LINK_PROVING:
@@ -401,18 +452,21 @@ static void peer_tick(struct peers *peers, struct peer *peer, struct tally_now n
 void peers_tick(struct peers *peers, struct tally_now now, struct peers_ended *ended,
                 struct outbox *out)
 {
-    struct tally_mono wake = TALLY_NEVER;
     ended->count = 0;
     if (now.mono.ms < peers->wake.ms)
         return;
+    struct tally_mono wake = blinds_tick(peers, now, out);
     for (size_t i = 0; i < peers->capacity; i++) {
         struct peer *peer = &peers->list[i];
         bool room = ended->count < PEERS_ENDED_MAX && outbox_room(out, 1, TALLY_DATAGRAM_MAX);
         if (peer->used && room && peer->wake.ms <= now.mono.ms) {
             struct peers_news news = {.linked = NULL};
             peer_tick(peers, peer, now, &news, out);
-            if (news.unlinked != NULL)
-                ended->list[ended->count++] = news.unlinked;
+            if (news.unlinked != NULL || news.failed != NULL) {
+                ended->list[ended->count].failed = news.unlinked == NULL;
+                ended->list[ended->count++].peer =
+                    news.unlinked != NULL ? news.unlinked : news.failed;
+            }
         }
         if (peer->used && peer->wake.ms < wake.ms)
             wake = peer->wake;

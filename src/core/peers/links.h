@@ -5,39 +5,17 @@
  * What happens on links (protocols 2.3, 4.2): sending and opening datagrams, probe and echo, moving
  * to a new address, silence and goodbye. The greeting that sets a link up is in hello.h.
  */
-#include "core/base/outbox.h"
-#include "core/peers/peers.h"
-#include "core/wire/datagram.h"
+#include "core/peers/parcel.h"
 
-/* A datagram that is made, counted and (if its kind is) signed once, then tagged for each link. */
-struct parcel {
-    uint8_t bytes[TALLY_DATAGRAM_MAX];
-    size_t size;
-    size_t tag_at; /* Offset of the tag's 16 bytes; 0: made without a tag. */
-};
-
-/* Links that ended in a tick, at most so many; the rest ends in the next one. */
+/* Links and greetings that ended in a tick, at most so many; the rest ends in the next one. */
 enum { PEERS_ENDED_MAX = 16 };
 struct peers_ended {
-    struct peer *list[PEERS_ENDED_MAX];
+    struct {
+        struct peer *peer;
+        bool failed; /* It was greeted in vain; else a link ended. */
+    } list[PEERS_ENDED_MAX];
     size_t count;
 };
-
-/* Makes a datagram of ours with the next counter. The body fits (an assertion): it was written by
-   the generated code, whose bounds are those of the wire. */
-void parcel_make(struct peers *peers, enum tally_kind kind, struct tally_bytes body, bool tagged,
-                 struct parcel *parcel);
-
-/* Tags it with that key and sends it to an address. The caller knows that the address may have
-   it. */
-void parcel_send(struct peers *peers, struct parcel *parcel, const uint8_t key[32],
-                 const struct tally_address *to, struct outbox *out);
-
-/* To the peer, if it is linked; to all linked ones but `except`, which may be NULL. */
-void peers_send(struct peers *peers, const struct peer *peer, struct parcel *parcel,
-                struct outbox *out);
-void peers_send_all(struct peers *peers, const struct peer *except, struct parcel *parcel,
-                    struct outbox *out);
 
 /*
  * Checks 3, 5 and 6 of protocols 2.4 for a tagged datagram of `size` bytes: NONE, STRANGER,
@@ -48,9 +26,13 @@ enum tally_drop link_open(struct peers *peers, struct peer *peer, struct tally_n
                           const struct tally_address *from, const struct datagram *datagram,
                           size_t size, struct peers_news *news, struct outbox *out);
 
-/* Whether one more link with this peer is within the limit. Strangers (NULL: one not yet known)
-   leave room for every configured peer, or whoever has many keys could keep those out. */
+/* Whether this peer may be one more of the mesh. Strangers (NULL: one not yet known) leave room
+   for every configured peer, or whoever has many keys could keep those out. Places that were
+   promised in a greeting count as taken. */
 bool link_room(const struct peers *peers, const struct peer *peer);
+
+/* A linked peer becomes one of the mesh (there is room: an assertion), or its link a light one. */
+void link_mesh(struct peers *peers, struct peer *peer, bool mesh, struct tally_now now);
 
 /* Makes `next` the session of the link, which is LINKED from now on. */
 void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struct peers_news *news);
@@ -67,7 +49,8 @@ enum tally_drop link_on_probe(struct peers *peers, struct peer *peer,
                               const struct tally_address *from, const struct datagram *datagram,
                               struct outbox *out);
 enum tally_drop link_on_echo(struct peer *peer, struct tally_now now,
-                             const struct tally_address *from, const struct datagram *datagram);
+                             const struct tally_address *from, const struct datagram *datagram,
+                             struct peers_news *news);
 enum tally_drop link_on_goodbye(struct peers *peers, struct peer *peer, struct tally_now now,
                                 const struct datagram *datagram, struct peers_news *news);
 

@@ -57,21 +57,24 @@ struct peer *peers_find(const struct peers *peers, const struct tally_key *key)
     return index == 0 ? NULL : &peers->list[index - 1];
 }
 
-/* Whom we can forget: nobody we were told to keep, nobody linked; who is barred, and would come
-   back unbarred, only when there is no one else: keys cost nothing, and a table full of barred ones
-   would shut honest strangers out. NULL if there is none. */
+/* Whom we can forget: nobody we were told to keep, nobody of the mesh. Light links go only when no
+   unlinked one is left, the longest unheard first; who is barred, and would come back unbarred,
+   only when there is no one else: keys cost nothing, and a table full of barred ones would shut
+   honest strangers out. NULL if there is none. */
 static struct peer *forgettable(struct peers *peers, struct tally_now now)
 {
-    struct peer *oldest[2] = {NULL, NULL};
+    struct peer *oldest[3] = {NULL, NULL, NULL};
     for (size_t i = 0; i < peers->capacity; i++) {
         struct peer *peer = &peers->list[i];
-        if (!peer->used || peer->configured || peer->link.state != LINK_IDLE)
+        bool light = peer->link.state == LINK_LINKED && !peer->mesh;
+        if (!peer->used || peer->configured || peer->bootstrap ||
+            (peer->link.state != LINK_IDLE && !light))
             continue;
-        struct peer **place = &oldest[peer_barred(peer, now)];
+        struct peer **place = &oldest[peer_barred(peer, now) ? 2 : light ? 1 : 0];
         if (*place == NULL || peer->link.heard.ms < (*place)->link.heard.ms)
             *place = peer;
     }
-    return oldest[0] != NULL ? oldest[0] : oldest[1];
+    return oldest[0] != NULL ? oldest[0] : oldest[1] != NULL ? oldest[1] : oldest[2];
 }
 
 static void index_rebuild(struct peers *peers)
@@ -92,6 +95,7 @@ static struct peer *place_for(struct peers *peers, struct tally_now now)
     }
     struct peer *peer = forgettable(peers, now);
     if (peer != NULL) {
+        peers->light -= peer->link.state == LINK_LINKED;
         hash_wipe(peer, sizeof *peer);
         peers->count--;
         index_rebuild(peers);
@@ -127,21 +131,9 @@ void peers_wake(struct peers *peers, struct peer *peer, struct tally_mono at)
         peers->wake = at;
 }
 
-bool peers_configure(struct peers *peers, const struct tally_key *key,
-                     const struct tally_address *address, struct tally_now now)
+void peers_caps(struct peers *peers, uint8_t caps)
 {
-    if (key_equal(key, &peers->options.key))
-        return false;
-    struct peer *peer = peers_take(peers, key, now);
-    if (peer == NULL)
-        return false;
-    peer->configured = true;
-    peer_address_add(peer, address, PEER_SOURCE_CONFIGURED, false, now);
-    if (peer->link.state == LINK_IDLE) {
-        backoff_reset(&peer->backoff);
-        peers_wake(peers, peer, now.mono);
-    }
-    return true;
+    peers->options.caps = caps;
 }
 
 void peers_follow(struct peers *peers, const uint8_t (*tags)[8], size_t count)
@@ -159,7 +151,7 @@ static size_t address_place(const struct peer *peer)
         return peer->address_count;
     for (size_t i = 0; i < TALLY_ADDRESSES_MAX; i++) {
         const struct peer_address *known = &peer->addresses[i];
-        if (known->source != PEER_SOURCE_CONFIGURED &&
+        if (known->source != TALLY_SOURCE_CONFIGURED &&
             (place == TALLY_ADDRESSES_MAX || known->learnt.ms < peer->addresses[place].learnt.ms))
             place = i;
     }
@@ -167,7 +159,7 @@ static size_t address_place(const struct peer *peer)
 }
 
 void peer_address_add(struct peer *peer, const struct tally_address *address,
-                      enum peer_source source, bool answered, struct tally_now now)
+                      enum tally_source source, bool answered, struct tally_now now)
 {
     size_t i = 0;
     while (i < peer->address_count && !address_equal(&peer->addresses[i].address, address))
@@ -182,9 +174,10 @@ void peer_address_add(struct peer *peer, const struct tally_address *address,
     }
     struct peer_address known = peer->addresses[i];
     known.learnt = now.mono;
-    if (source == PEER_SOURCE_CONFIGURED)
-        known.source = source;
+    if (source < known.source)
+        known.source = source; /* The most trustworthy comes first. */
     if (answered) {
+        known.hellos = 0;
         memmove(&peer->addresses[1], &peer->addresses[0], i * sizeof known);
         peer->address_turn = i = 0;
     }
@@ -271,6 +264,7 @@ bool peers_view(const struct peers *peers, size_t index, struct tally_peer_view 
         .key = peer->key,
         .state = states[peer->link.state],
         .configured = peer->configured,
+        .mesh = peer->mesh,
         .since = peer->link.since,
         .rtt_us = peer->rtt_us,
         .offset_us = peer->offset_us,
@@ -280,6 +274,9 @@ bool peers_view(const struct peers *peers, size_t index, struct tally_peer_view 
         view->address = peer->link.address;
     else if (peer->address_count > 0)
         view->address = peer->addresses[peer->address_turn % peer->address_count].address;
+    for (size_t i = 0; i < peer->address_count; i++)
+        if (address_equal(&peer->addresses[i].address, &view->address))
+            view->source = peer->addresses[i].source;
     return true;
 }
 
@@ -309,13 +306,16 @@ int64_t peers_clock_offset(const struct peers *peers)
 
 bool peers_holds(const struct peers *peers)
 {
-    unsigned count = 0, links = 0;
+    unsigned count = 0, links = 0, light = 0;
     for (size_t i = 0; i < peers->capacity; i++) {
         const struct peer *peer = &peers->list[i];
         if (!peer->used)
             continue;
         count++;
-        links += peer->link.state == LINK_LINKED;
+        links += peer->mesh;
+        light += peer->link.state == LINK_LINKED && !peer->mesh;
+        if (peer->mesh && peer->link.state != LINK_LINKED)
+            return false;
         if (peers_find(peers, &peer->key) != peer || key_equal(&peer->key, &peers->options.key))
             return false;
         if (peer->address_count > TALLY_ADDRESSES_MAX || peer->wake.ms < peers->wake.ms)
@@ -325,5 +325,6 @@ bool peers_holds(const struct peers *peers)
         if (peer->standing < -100 || peer->standing > 100)
             return false;
     }
-    return count == peers->count && links == peers->links && links <= peers->options.links_max;
+    return count == peers->count && links == peers->links && light == peers->light &&
+           links <= peers->options.links_max;
 }

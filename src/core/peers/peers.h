@@ -7,6 +7,7 @@
  * is as long as it is known; one that is neither configured, linked nor barred may make way for a
  * newcomer when the table is full.
  */
+#include "core/address/hygiene.h"
 #include "core/base/backoff.h"
 #include "core/base/random.h"
 #include "core/peers/cookie.h"
@@ -20,15 +21,31 @@ enum {
     PEERS_STANDING_END = -50,      /* Below: the link ends, the key is barred. */
     PEERS_BAR_MS = 30 * 60 * 1000, /* Doubling each time, to a day. */
     PEERS_BAR_CAP_MS = 24 * 60 * 60 * 1000,
-    PEERS_CAPS_STREAMS = 2, /* protocols 5.2: takes streams. */
+    PEERS_HELLO_MS = 10000,       /* Found addresses: one hello in this time each, ... */
+    PEERS_HELLO_TRIES = 3,        /* ... so many in all (protocols 7.4 rule 7). */
+    PEERS_BLIND_MAX = 16,         /* Addresses greeted before their key is known. */
+    PEERS_BLIND_REST_MS = 600000, /* After three hellos nobody answered (protocols 5.5). */
+    PEERS_FIRST_MAX = 64,         /* A request that rides along with hello: kind and body. */
 };
 
-enum peer_source { PEER_SOURCE_CONFIGURED, PEER_SOURCE_LINK };
+/* What a node says of itself in hello and welcome (protocols 5.2); MESH is said of this link. */
+enum {
+    PEERS_CAPS_DHT = 1,
+    PEERS_CAPS_STREAMS = 2,
+    PEERS_CAPS_INTRODUCES = 16,
+    PEERS_CAPS_MESH = 32,
+};
+
+/* Why a peer is greeted: for heartbeats and announces, or to ask it something (a light link). */
+enum { PEER_WANTS_MESH = 1, PEER_WANTS_LINK = 2 };
 
 struct peer_address {
     struct tally_address address;
-    enum peer_source source;
-    struct tally_mono learnt;
+    enum tally_source source;
+    bool no_udp;       /* It takes streams there, but no datagrams; */
+    uint16_t tcp_port; /* where that is another port than of the address; 0: the same. */
+    uint8_t hellos;    /* Sent in vain, one after the other. */
+    struct tally_mono learnt, greeted;
 };
 
 /* Orders what one node says of itself, over its restarts too. */
@@ -41,8 +58,13 @@ struct peer_order {
 struct peer {
     struct tally_key key;
     bool used, configured;
-    struct peer_address addresses[TALLY_ADDRESSES_MAX]; /* The one that answered last is first. */
-    size_t address_count, address_turn;
+    bool bootstrap; /* Kept, and greeted again when others are wanted; but it may be let go. */
+    bool mesh;      /* LINKED, and one of the mesh: both ends send heartbeats and announces. */
+    uint8_t wants;  /* PEER_WANTS_*: 0, and nobody greets it. */
+    uint8_t caps;   /* As it told last. */
+    uint8_t first_size, first[PEERS_FIRST_MAX];          /* Rides along with our next hello. */
+    struct peer_address addresses[TALLY_ADDRESSES_MAX];  /* The one that answered last is first. */
+    size_t address_count, address_turn, address_greeted; /* The last is the one being greeted. */
     struct link link;
 
     struct backoff backoff;
@@ -67,22 +89,36 @@ struct peers_options {
     struct tally_key key;
     uint8_t network[8]; /* The network tag. */
     uint32_t epoch;
-    uint32_t caps;
+    uint8_t caps; /* Of the node; see peers_caps. */
     uint64_t seed;
     unsigned peers_max, links_max; /* 0: TALLY_PEERS_MAX, TALLY_LINKS_MAX. */
+    const struct address_policy
+        *policy; /* Outlives the peers; NULL: every address may be dialled. */
     struct tally_secret secret;
     struct tally_crypto crypto;
     struct tally_trace_window trace;
+};
+
+/* An address whose key nobody told us: whoever answers is pinned. */
+struct peers_blind {
+    struct tally_address address;
+    enum tally_source source;
+    uint8_t nonce[LINK_NONCE];
+    unsigned tries;
+    bool used, answered;
+    struct tally_key key;   /* Of whom answered. */
+    struct tally_mono next; /* The next hello; TALLY_NEVER once answered. */
 };
 
 struct peers {
     struct peers_options options;
     struct peer *list;
     size_t capacity;
-    unsigned count, links; /* Known; in LINKED. */
-    uint16_t *slots;       /* Open addressing by key: index + 1, 0 is free. */
+    unsigned count, links, light; /* Known; linked in the mesh; other links. */
+    uint16_t *slots;              /* Open addressing by key: index + 1, 0 is free. */
     size_t slot_mask;
     uint8_t hash_key[16];
+    struct peers_blind blind[PEERS_BLIND_MAX];
     struct cookie_jar jar;
     uint64_t counter;       /* Of our next datagram. */
     struct tally_mono wake; /* The least of all peers, or earlier. */
@@ -97,6 +133,11 @@ struct peers {
 struct peers_news {
     struct peer *linked;   /* A link is up, for the first time or anew. */
     struct peer *unlinked; /* last_error says why. */
+    struct peer *failed;   /* Was greeted in vain, and is not greeted again by itself. */
+    struct peer *observer; /* Told where it sees us. */
+    struct tally_address observed;
+    struct peer *asked; /* Proved itself with a request that rode along: kind, then body. */
+    struct tally_bytes request;
 };
 
 bool peers_new(struct peers *peers, const struct peers_options *options, struct tally_now now);
@@ -108,17 +149,15 @@ struct peer *peers_find(const struct peers *peers, const struct tally_key *key);
 /* The peer of that key, made if it is new; NULL if there is no room. */
 struct peer *peers_take(struct peers *peers, const struct tally_key *key, struct tally_now now);
 
-/* A configured peer: kept for ever, greeted at once and again with backoff. False without room,
-   or if it is ourselves. */
-bool peers_configure(struct peers *peers, const struct tally_key *key,
-                     const struct tally_address *address, struct tally_now now);
+/* What we say of ourselves from the next greeting on: PEERS_CAPS_* without MESH. */
+void peers_caps(struct peers *peers, uint8_t caps);
 
 /* Namespaces to be told in greetings; at most TALLY_NAMESPACES_MAX. */
 void peers_follow(struct peers *peers, const uint8_t (*tags)[8], size_t count);
 
 /* Remembers an address of a peer; one that answered goes first. */
 void peer_address_add(struct peer *peer, const struct tally_address *address,
-                      enum peer_source source, bool answered, struct tally_now now);
+                      enum tally_source source, bool answered, struct tally_now now);
 
 /* Wants a tick for this peer at that time. */
 void peers_wake(struct peers *peers, struct peer *peer, struct tally_mono at);

@@ -5,6 +5,7 @@
 #include "core/base/random.h"
 #include "core/crypto/dh.h"
 #include "core/crypto/sign.h"
+#include "core/peers/greet.h"
 #include "core/wire/derive.h"
 #include "tally/log.h"
 
@@ -200,7 +201,10 @@ static void tick(struct mesh *mesh, struct mesh_node *node)
     struct peers_ended ended;
     outbox_clear(&node->outbox);
     datagrams_tick(&node->datagrams, now_of(mesh, node), &ended, &node->outbox);
-    node->unlinked += (unsigned)ended.count;
+    for (size_t i = 0; i < ended.count; i++) {
+        node->unlinked += !ended.list[i].failed;
+        node->failed += ended.list[i].failed;
+    }
     flush(mesh, node);
 }
 

@@ -41,7 +41,7 @@ struct mesh_node {
     unsigned signs, verifies, exchanges;
 
     /* What the node learned. */
-    unsigned linked, unlinked, heartbeats, announces;
+    unsigned linked, unlinked, failed, heartbeats, announces;
     struct datagrams_news last;      /* Of the last datagram that was taken. */
     struct heartbeat_news heartbeat; /* The last of each. */
     struct announce_news announce;

@@ -3,6 +3,7 @@
 #include "mesh.h"
 
 #include "core/base/bytes.h"
+#include "core/peers/hello.h"
 
 #include "support/cmocka.h"
 
@@ -408,7 +409,15 @@ static void links_are_bounded(void **state)
         mesh_introduce(mesh, n, 0);
     mesh_run(mesh, 30000);
     assert_int_equal(mesh->nodes[0].datagrams.peers.links, 2);
-    assert_true(mesh->nodes[0].datagrams.drops[TALLY_DROP_BUSY] > 0);
+    /* The third may ask things, but belongs to nobody's mesh. */
+    assert_int_equal(mesh->nodes[0].datagrams.peers.light, 1);
+    unsigned links = 0, light = 0;
+    for (size_t n = 1; n < 4; n++) {
+        links += mesh->nodes[n].datagrams.peers.links;
+        light += mesh->nodes[n].datagrams.peers.light;
+    }
+    assert_int_equal(links, 2);
+    assert_int_equal(light, 1);
     mesh_free(mesh);
 }
 
@@ -426,6 +435,130 @@ static void strangers_leave_room_for_configured_peers(void **state)
     mesh_run(mesh, 120000);
     assert_int_equal(mesh->nodes[0].datagrams.peers.links, 2);
     assert_int_equal(mesh->nodes[3].datagrams.peers.links, 1);
+    mesh_free(mesh);
+}
+
+/* ---- Links that are not of the mesh, and addresses without a key. ---- */
+
+static struct peer *found(struct mesh *mesh, size_t a, size_t b)
+{
+    struct peers *peers = &mesh->nodes[a].datagrams.peers;
+    struct peer *peer = peers_take(peers, &mesh->nodes[b].key, mesh->now);
+    peer_address_add(peer, &mesh->nodes[b].address, TALLY_SOURCE_DHT, false, mesh->now);
+    return peer;
+}
+
+static void a_light_link_is_silent_for_half_an_hour(void **state)
+{
+    struct mesh *mesh = mesh_new(2);
+    struct peer *peer = found(mesh, 0, 1);
+    peers_greet(&mesh->nodes[0].datagrams.peers, peer, PEER_WANTS_LINK, mesh->now);
+    mesh_run(mesh, 1000);
+    assert_true(mesh_linked(mesh, 0, 1));
+    assert_false(mesh_peer(mesh, 0, 1)->mesh || mesh_peer(mesh, 1, 0)->mesh);
+    uint64_t sent = mesh->sent[0][1] + mesh->sent[1][0];
+    mesh_run(mesh, LINK_LIGHT_MS - 10000);
+    assert_true(mesh_linked(mesh, 0, 1));
+    assert_int_equal(mesh->sent[0][1] + mesh->sent[1][0], sent);
+    mesh_run(mesh, 20000);
+    assert_false(mesh_linked(mesh, 0, 1));
+    assert_int_equal(mesh->nodes[0].unlinked, 1);
+    mesh_free(mesh);
+}
+
+static void light_links_make_way_before_the_mesh_does(void **state)
+{
+    struct mesh *mesh = mesh_new(4);
+    struct peers *peers = &mesh->nodes[0].datagrams.peers;
+    mesh_introduce(mesh, 0, 1);
+    peers_greet(peers, found(mesh, 0, 2), PEER_WANTS_LINK, mesh->now);
+    mesh_run(mesh, 1000);
+    assert_int_equal(peers->links, 1);
+    assert_int_equal(peers->light, 1);
+    struct tally_key key = {{0}};
+    for (unsigned n = 0; n < 100; n++) {
+        key.bytes[0] = (uint8_t)n;
+        key.bytes[1] = 0xee;
+        assert_non_null(peers_take(peers, &key, mesh->now));
+        assert_true(peers_holds(peers));
+    }
+    /* A table full of strangers: they push each other out first. */
+    assert_true(mesh_linked(mesh, 0, 1) && mesh_linked(mesh, 0, 2));
+    mesh_free(mesh);
+}
+
+static void a_found_address_is_greeted_three_times(void **state)
+{
+    static struct tape tape;
+    struct mesh *mesh = taped_mesh(2, &tape);
+    struct peer *peer = found(mesh, 0, 1);
+    mesh->nodes[1].up = false;
+    peers_greet(&mesh->nodes[0].datagrams.peers, peer, PEER_WANTS_MESH, mesh->now);
+    mesh_run(mesh, 600000);
+    assert_int_equal(tape.count, PEERS_HELLO_TRIES);
+    assert_int_equal(mesh->nodes[0].failed, 1);
+    assert_int_equal(peer->last_error, TALLY_DROP_SILENT);
+    /* Asked for again it is greeted again. */
+    mesh->nodes[1].up = true;
+    peers_greet(&mesh->nodes[0].datagrams.peers, peer, PEER_WANTS_MESH, mesh->now);
+    mesh_run(mesh, 1000);
+    assert_true(mesh_peer(mesh, 0, 1)->mesh && mesh_peer(mesh, 1, 0)->mesh);
+    mesh_free(mesh);
+}
+
+static void an_address_that_may_not_be_dialled_is_not(void **state)
+{
+    static struct tape tape;
+    struct mesh *mesh = taped_mesh(2, &tape);
+    static const struct address_policy policy = {.profile = TALLY_PROFILE_AUTO};
+    mesh->nodes[0].datagrams.peers.options.policy = &policy;
+    /* 10.1.0.1, told by the DHT: nobody's port is knocked at. */
+    peers_greet(&mesh->nodes[0].datagrams.peers, found(mesh, 0, 1), PEER_WANTS_MESH, mesh->now);
+    mesh_run(mesh, 60000);
+    assert_int_equal(tape.count, 0);
+    assert_int_equal(mesh->nodes[0].failed, 1);
+    mesh_free(mesh);
+}
+
+static void who_answers_at_an_address_is_pinned(void **state)
+{
+    static struct tape tape;
+    struct mesh *mesh = taped_mesh(3, &tape);
+    struct peers *peers = &mesh->nodes[0].datagrams.peers;
+    mesh->nodes[1].up = false;
+    assert_true(peers_greet_address(peers, &mesh->nodes[1].address, TALLY_SOURCE_DNS, mesh->now));
+    mesh_run(mesh, PEERS_BLIND_REST_MS / 2);
+    assert_int_equal(tape.count, 3); /* An absent bootstrap costs three hellos in ten minutes. */
+    mesh->nodes[1].up = true;
+    mesh_run(mesh, PEERS_BLIND_REST_MS);
+    assert_true(mesh_peer(mesh, 0, 1)->mesh && mesh_peer(mesh, 0, 1)->bootstrap);
+    /* A cookie for a nonce that nobody sent pins nobody. */
+    struct mesh_packet cookie = *taped(&tape, 2, 0);
+    cookie.from = mesh->nodes[2].address;
+    assert_true(peers_greet_address(peers, &cookie.from, TALLY_SOURCE_DNS, mesh->now));
+    assert_int_equal(mesh_deliver(mesh, 0, &cookie), TALLY_DROP_UNASKED);
+    mesh_free(mesh);
+}
+
+static void a_request_rides_along_with_a_hello(void **state)
+{
+    static struct tape tape;
+    struct mesh *mesh = taped_mesh(2, &tape);
+    struct peers *peers = &mesh->nodes[0].datagrams.peers;
+    struct peer *peer = found(mesh, 0, 1);
+    const uint8_t body[45] = {0x92};
+    struct tally_bytes request = bytes_of(body, sizeof body);
+    assert_int_equal(
+        peers_ask(peers, peer, TALLY_KIND_PROBE, request, mesh->now, &mesh->nodes[0].outbox),
+        PEERS_RIDES);
+    assert_int_equal(
+        peers_ask(peers, peer, TALLY_KIND_PROBE, request, mesh->now, &mesh->nodes[0].outbox),
+        PEERS_WAITS);
+    mesh_run(mesh, 1000);
+    /* It was read, once, after its sender was proved; this kind may not ride. */
+    assert_int_equal(mesh->nodes[1].datagrams.drops[TALLY_DROP_REFUSED], 1);
+    assert_true(mesh_linked(mesh, 0, 1));
+    assert_in_range(taped(&tape, 1, 1)->size, 150, HELLO_PROVED_MAX);
     mesh_free(mesh);
 }
 
@@ -449,6 +582,12 @@ int main(void)
         cmocka_unit_test(a_wrong_peer_id_is_named),
         cmocka_unit_test(links_are_bounded),
         cmocka_unit_test(strangers_leave_room_for_configured_peers),
+        cmocka_unit_test(a_light_link_is_silent_for_half_an_hour),
+        cmocka_unit_test(light_links_make_way_before_the_mesh_does),
+        cmocka_unit_test(a_found_address_is_greeted_three_times),
+        cmocka_unit_test(an_address_that_may_not_be_dialled_is_not),
+        cmocka_unit_test(who_answers_at_an_address_is_pinned),
+        cmocka_unit_test(a_request_rides_along_with_a_hello),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("links", tests, NULL, NULL);

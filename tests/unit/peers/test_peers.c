@@ -4,6 +4,7 @@
 #include "core/base/hex.h"
 #include "core/base/random.h"
 #include "core/crypto/hash.h"
+#include "core/peers/greet.h"
 #include "core/peers/heads.h"
 #include "core/peers/peers.h"
 
@@ -306,10 +307,10 @@ static void addresses_that_answered_come_first(void **state)
     struct tally_key key = key_of(1);
     struct peer *peer = peers_take(&fixture.peers, &key, start);
     struct tally_address configured = address_of(100);
-    peer_address_add(peer, &configured, PEER_SOURCE_CONFIGURED, false, start);
+    peer_address_add(peer, &configured, TALLY_SOURCE_CONFIGURED, false, start);
     for (unsigned n = 0; n < 20; n++) {
         struct tally_address address = address_of(n);
-        peer_address_add(peer, &address, PEER_SOURCE_LINK, true, at(n));
+        peer_address_add(peer, &address, TALLY_SOURCE_LINK, true, at(n));
         assert_true(address_equal(&peer->addresses[0].address, &address));
     }
     assert_int_equal(peer->address_count, TALLY_ADDRESSES_MAX);

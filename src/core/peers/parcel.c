@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/peers/parcel.h"
+
+#include "core/base/bytes.h"
+#include "core/peers/greet.h"
+
+#include <assert.h>
+
+void parcel_make(struct peers *peers, enum tally_kind kind, struct tally_bytes body, bool tagged,
+                 struct parcel *parcel)
+{
+    struct datagram_draft draft = {
+        .kind = kind,
+        .sender = peers->options.key,
+        .epoch = peers->options.epoch,
+        .counter = peers->counter++,
+        .tagged = tagged,
+        .body = body,
+    };
+    parcel->size = datagram_write(&draft, &peers->options.crypto, parcel->bytes,
+                                  sizeof parcel->bytes, &parcel->tag_at);
+    assert(parcel->size > 0);
+}
+
+void parcel_send(struct peers *peers, struct parcel *parcel, const uint8_t key[32],
+                 const struct tally_address *to, struct outbox *out)
+{
+    if (parcel->tag_at != 0)
+        datagram_tag(key, parcel->bytes, parcel->size, parcel->tag_at);
+    outbox_send(out, to, bytes_of(parcel->bytes, parcel->size));
+    peers->datagrams_out++;
+    peers->bytes_out += parcel->size;
+}
+
+void peers_send(struct peers *peers, const struct peer *peer, struct parcel *parcel,
+                struct outbox *out)
+{
+    const struct link *link = &peer->link;
+    if (link->state == LINK_LINKED)
+        parcel_send(peers, parcel, link->current.send_key, &link->address, out);
+    else if (link->state == LINK_ACCEPTED) /* The cookie proved its address. */
+        parcel_send(peers, parcel, link->next.send_key, &link->next_address, out);
+}
+
+enum peers_ask peers_ask(struct peers *peers, struct peer *peer, enum tally_kind kind,
+                         struct tally_bytes body, struct tally_now now, struct outbox *out)
+{
+    enum link_state state = peer->link.state;
+    if (state == LINK_LINKED) {
+        struct parcel parcel;
+        parcel_make(peers, kind, body, true, &parcel);
+        peers_send(peers, peer, &parcel, out);
+        return PEERS_SENT;
+    }
+    size_t index;
+    struct tally_mono later;
+    if (peers->stopping || peer_barred(peer, now) ||
+        (state == LINK_IDLE && greet_choose(peers, peer, now, &index, &later) == GREET_NEVER))
+        return PEERS_NEVER;
+    bool rides = (state == LINK_IDLE || state == LINK_GREETING) && peer->first_size == 0 &&
+                 body.size < sizeof peer->first;
+    if (rides) {
+        peer->first[0] = (uint8_t)kind;
+        memcpy(peer->first + 1, body.data, body.size);
+        peer->first_size = (uint8_t)(body.size + 1);
+    }
+    peers_greet(peers, peer, PEER_WANTS_LINK, now);
+    return rides ? PEERS_RIDES : PEERS_WAITS;
+}
+
+void peers_send_all(struct peers *peers, const struct peer *except, struct parcel *parcel,
+                    struct outbox *out)
+{
+    for (size_t i = 0; i < peers->capacity; i++)
+        if (peers->list[i].mesh && &peers->list[i] != except)
+            peers_send(peers, &peers->list[i], parcel, out);
+}
