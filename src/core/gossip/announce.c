@@ -7,8 +7,8 @@
 #include "core/wire/derive.h"
 #include "tally/log.h"
 
-bool announce_new(struct announce *announce, const struct tally_ledger *ledger, size_t seen_max,
-                  const uint8_t hash_key[16], struct tally_now now)
+void announce_init(struct announce *announce, const struct tally_ledger *ledger,
+                   const uint8_t hash_key[16], struct tally_now now)
 {
     *announce = (struct announce){.ledger = *ledger, .next = TALLY_NEVER};
     memcpy(announce->hash_key, hash_key, sizeof announce->hash_key);
@@ -16,13 +16,6 @@ bool announce_new(struct announce *announce, const struct tally_ledger *ledger, 
     for (size_t i = 0; i < ANNOUNCE_ORIGINS; i++)
         bucket_init(&announce->origins[i], ANNOUNCE_PER_MIN * 2 / 60, ANNOUNCE_PER_MIN * 2,
                     now.mono);
-    return seen_new(&announce->seen, seen_max, hash_key, now);
-}
-
-void announce_free(struct announce *announce)
-{
-    seen_free(&announce->seen);
-    hash_wipe(announce, sizeof *announce);
 }
 
 /* ---- Sending. ---- */
@@ -48,7 +41,8 @@ struct tally_mono announce_deadline(const struct announce *announce)
 }
 
 static void announce_send(const struct announce *announce, const struct head *head,
-                          struct tally_now now, struct peers *peers, struct outbox *out)
+                          struct tally_now now, struct peers *peers, struct spread *spread,
+                          struct outbox *out)
 {
     uint8_t note[NOTE_STORED_MAX], fitted[TALLY_CHECKPOINT_MAX], body[TALLY_SIGNED_BODY_MAX];
     size_t size =
@@ -68,8 +62,9 @@ static void announce_send(const struct announce *announce, const struct head *he
     struct parcel parcel;
     wire_writer_init(&w, body, sizeof body);
     tally_announce_write(&message, &w);
-    parcel_make(peers, TALLY_KIND_ANNOUNCE, wire_writer_bytes(&w), true, &parcel);
-    peers_send_all(peers, NULL, &parcel, out);
+    parcel_make(peers, TALLY_KIND_ANNOUNCE, wire_writer_bytes(&w), false, &parcel);
+    spread_put(spread, peers, NULL, now, bytes_of(parcel.bytes, parcel.size), 0, SPREAD_NORMAL,
+               false, out);
     struct tally_trace what = {
         .kind = TALLY_TRACE_ANNOUNCED, .peer = &head->issuer, .a = head->size};
     const struct tally_trace_window *trace = &peers->options.trace;
@@ -78,7 +73,7 @@ static void announce_send(const struct announce *announce, const struct head *he
 }
 
 void announce_tick(struct announce *announce, struct tally_now now, struct heads *heads,
-                   struct peers *peers, struct outbox *out)
+                   struct peers *peers, struct spread *spread, struct outbox *out)
 {
     if (now.mono.ms < announce->next.ms)
         return;
@@ -92,7 +87,7 @@ void announce_tick(struct announce *announce, struct tally_now now, struct heads
         bool room = out->count == 0 ||
                     outbox_room(out, peers->links, (size_t)peers->links * TALLY_DATAGRAM_MAX);
         if (at.ms <= now.mono.ms && room) {
-            announce_send(announce, head, now, peers, out);
+            announce_send(announce, head, now, peers, spread, out);
             heads_announced(heads, head, now);
         } else if (at.ms < announce->next.ms) {
             announce->next.ms = at.ms > now.mono.ms ? at.ms : now.mono.ms;
@@ -139,21 +134,6 @@ static enum tally_drop claim_read(const struct datagram *datagram, const uint8_t
     return TALLY_DROP_NONE;
 }
 
-/* Checks 9 and 10: smaller is stale, equal is known; an issuer may not speak too often. */
-static enum tally_drop claim_wanted(const struct head *ours, const struct claim *claim)
-{
-    switch (head_compare(ours, claim->checkpoint.size, &claim->checkpoint.root)) {
-    case HEAD_SAME:
-        return TALLY_DROP_SEEN;
-    case HEAD_BEHIND:
-        return TALLY_DROP_STALE;
-    case HEAD_AHEAD:
-    case HEAD_SPLIT:
-        break;
-    }
-    return TALLY_DROP_NONE;
-}
-
 static struct bucket *origin_bucket(struct announce *announce, const struct tally_key *sender)
 {
     uint64_t hash = hash_siphash(announce->hash_key, bytes_of(sender->bytes, 32));
@@ -173,52 +153,26 @@ static enum tally_drop claim_verify(struct verifier *verifier, struct tally_now 
     return tally_checkpoint_open(claim->message.checkpoint, NULL, &verifier->crypto, &checkpoint);
 }
 
-static void relay(struct peers *peers, const struct peer *from, const struct tally_key *issuer,
-                  unsigned hops, struct tally_bytes record, struct outbox *out)
-{
-    if (hops > ANNOUNCE_HOPS_MAX || peers->links < 2)
-        return;
-    struct tally_relay message = {.hops = (uint8_t)hops, .class = 0, .record = record};
-    uint8_t body[TALLY_DATAGRAM_MAX];
-    struct wire_writer w;
-    struct parcel parcel;
-    wire_writer_init(&w, body, sizeof body);
-    tally_relay_write(&message, &w);
-    parcel_make(peers, TALLY_KIND_RELAY, wire_writer_bytes(&w), true, &parcel);
-    for (size_t i = 0; i < peers->capacity; i++) {
-        const struct peer *peer = &peers->list[i];
-        if (peer->used && peer != from && !key_equal(&peer->key, issuer))
-            peers_send(peers, peer, &parcel, out);
-    }
-}
-
 enum tally_drop announce_receive(struct announce *announce, struct heads *heads,
-                                 struct verifier *verifier, struct peers *peers,
-                                 const struct peer *from, struct tally_now now, unsigned hops,
-                                 const struct datagram *datagram, struct announce_news *news,
-                                 struct outbox *out)
+                                 struct verifier *verifier, const struct peers *peers,
+                                 struct tally_now now, const struct datagram *datagram,
+                                 struct announce_news *news)
 {
     struct claim claim;
-    uint8_t record[TALLY_RECORD_MAX], id[SEEN_ID];
     *news = (struct announce_news){.any = false};
     if (key_equal(&datagram->sender, &peers->options.key))
         return TALLY_DROP_SELF;
-    struct tally_bytes bytes = datagram_record(datagram, record, sizeof record);
-    if (bytes.size == 0)
-        return TALLY_DROP_MALFORMED;
-    datagram_record_id(bytes, id);
-    if (seen_find(&announce->seen, now, id))
-        return TALLY_DROP_SEEN;
     enum tally_drop drop = claim_read(datagram, peers->options.network, &claim);
     if (drop != TALLY_DROP_NONE)
         return drop;
     const struct head *ours = heads_find(heads, &claim.origin);
+    enum head_relation relation = head_compare(ours, claim.checkpoint.size, &claim.checkpoint.root);
     struct bucket *bucket = origin_bucket(announce, &datagram->sender);
-    drop = claim_wanted(ours, &claim);
-    if (drop == TALLY_DROP_NONE && !bucket_has(bucket, now.mono))
-        drop = TALLY_DROP_BUSY;
-    if (drop == TALLY_DROP_NONE)
-        drop = verifier_time(now, claim.message.wall_ms);
+    if (relation == HEAD_BEHIND)
+        return TALLY_DROP_STALE;
+    if (!bucket_has(bucket, now.mono))
+        return TALLY_DROP_BUSY;
+    drop = verifier_time(now, claim.message.wall_ms);
     if (drop == TALLY_DROP_NONE)
         drop = claim_verify(verifier, now, datagram, &claim);
     if (drop != TALLY_DROP_NONE)
@@ -226,12 +180,11 @@ enum tally_drop announce_receive(struct announce *announce, struct heads *heads,
     /* Only now does it cost its issuer anything: whoever brings a record may have made it up. */
     (void)bucket_take(bucket, now.mono);
     (void)bucket_take(bucket, now.mono);
-    seen_put(&announce->seen, now, id);
     if (ours != NULL)
         heads_claim(heads, ours, claim.checkpoint.size);
     *news = (struct announce_news){
-        .any = true,
-        .relation = head_compare(ours, claim.checkpoint.size, &claim.checkpoint.root),
+        .any = relation != HEAD_SAME, /* Others may not hold it yet: it goes on all the same. */
+        .relation = relation,
         .ours = ours,
         .issuer = datagram->sender,
         .origin = claim.origin,
@@ -241,6 +194,5 @@ enum tally_drop announce_receive(struct announce *announce, struct heads *heads,
         .root = claim.checkpoint.root,
         .note = claim.message.checkpoint,
     };
-    relay(peers, from, &datagram->sender, hops + 1, bytes, out);
     return TALLY_DROP_NONE;
 }

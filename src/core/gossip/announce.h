@@ -2,21 +2,20 @@
 #ifndef GOSSIP_ANNOUNCE_H
 #define GOSSIP_ANNOUNCE_H
 /*
- * «Sealed, and here is the proof» (protocols 3.2): one datagram an own log that grew, at most each
+ * «Sealed, and here is the proof» (protocols 3.2): one record an own log that grew, at most each
  * 2 s, signed by the identity and carrying the signed checkpoint. Others take it in after both
- * signatures and pass it on, as a record inside `relay`, to all links but the one it came from.
+ * signatures; spread.h says how it gets to them.
  */
 #include "core/base/bucket.h"
 #include "core/base/outbox.h"
 #include "core/gossip/relation.h"
-#include "core/gossip/seen.h"
+#include "core/gossip/spread.h"
 #include "core/gossip/verify.h"
 #include "core/peers/links.h"
 
 enum {
     ANNOUNCE_ORIGINS = 64, /* Buckets; senders share one when their keyed hashes meet. */
     ANNOUNCE_PER_MIN = 30, /* An origin (protocols 3.2). */
-    ANNOUNCE_HOPS_MAX = 63,
 };
 
 /* A log whose issuer signed more than we hold, or something else than we hold. Views are into the
@@ -38,30 +37,26 @@ struct announce {
     struct tally_mono next; /* TALLY_NEVER: nothing to tell. */
     struct bucket origins[ANNOUNCE_ORIGINS];
     uint8_t hash_key[16];
-    struct seen seen;
 };
 
-/* Room for seen_max ids a generation; false without memory. */
-bool announce_new(struct announce *announce, const struct tally_ledger *ledger, size_t seen_max,
-                  const uint8_t hash_key[16], struct tally_now now);
-void announce_free(struct announce *announce);
+void announce_init(struct announce *announce, const struct tally_ledger *ledger,
+                   const uint8_t hash_key[16], struct tally_now now);
 
 /* An own log was sealed, and the ledger gives its new checkpoint. */
 void announce_sealed(struct announce *announce, const struct head *head, struct tally_now now);
 
 struct tally_mono announce_deadline(const struct announce *announce);
 void announce_tick(struct announce *announce, struct tally_now now, struct heads *heads,
-                   struct peers *peers, struct outbox *out);
+                   struct peers *peers, struct spread *spread, struct outbox *out);
 
 /*
- * Checks 7 to 12 for an announce, straight from its sender or as the record in a relay (hops > 0),
- * brought by `from`. NONE, MALFORMED, SELF, SEEN, STALE, KEY, DRIFTED, BUSY, FORGED. What is taken
- * goes on to the other links.
+ * Checks 9 to 12 for an announce that did not come before. NONE, MALFORMED, SELF, STALE, KEY,
+ * DRIFTED, BUSY, FORGED. What is taken goes on to others, also when we hold that head already;
+ * news->any tells whether it is news to us.
  */
 enum tally_drop announce_receive(struct announce *announce, struct heads *heads,
-                                 struct verifier *verifier, struct peers *peers,
-                                 const struct peer *from, struct tally_now now, unsigned hops,
-                                 const struct datagram *datagram, struct announce_news *news,
-                                 struct outbox *out);
+                                 struct verifier *verifier, const struct peers *peers,
+                                 struct tally_now now, const struct datagram *datagram,
+                                 struct announce_news *news);
 
 #endif

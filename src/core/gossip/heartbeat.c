@@ -40,20 +40,19 @@ static bool own_log(const struct head *head)
     return head->own && head->size > 0;
 }
 
-/* Those that changed since the last heartbeat come first, the others in turn. */
-static void logs_choose(struct heartbeat *heartbeat, const struct heads *heads,
+void heartbeat_own_logs(const struct heads *heads, struct tally_mono since, size_t *turn,
                         struct tally_heartbeat *message)
 {
-    size_t count = 0, turn = heartbeat->log_turn;
+    size_t count = 0, first = *turn;
     for (size_t i = 0; i < heads->count && count < HEARTBEAT_LOGS; i++)
-        if (own_log(&heads->list[i]) && heads->list[i].changed.ms >= heartbeat->last.ms)
+        if (own_log(&heads->list[i]) && heads->list[i].changed.ms >= since.ms)
             log_head_write(&heads->list[i], &message->logs[count++]);
     for (size_t i = 0; i < heads->count && count < HEARTBEAT_LOGS; i++) {
-        const struct head *head = &heads->list[(turn + i) % heads->count];
-        if (!own_log(head) || head->changed.ms >= heartbeat->last.ms)
+        const struct head *head = &heads->list[(first + i) % heads->count];
+        if (!own_log(head) || head->changed.ms >= since.ms)
             continue;
         log_head_write(head, &message->logs[count++]);
-        heartbeat->log_turn = (turn + i + 1) % heads->count;
+        *turn = (first + i + 1) % heads->count;
     }
     message->logs_count = count;
 }
@@ -131,7 +130,7 @@ void heartbeat_tick(struct heartbeat *heartbeat, struct tally_now now, const str
         .interval_ms = (uint16_t)interval,
     };
     uint8_t fitted[HEARTBEAT_AUDIT_MAX], body[TALLY_SIGNED_BODY_MAX];
-    logs_choose(heartbeat, heads, &message);
+    heartbeat_own_logs(heads, heartbeat->last, &heartbeat->log_turn, &message);
     sets_choose(heartbeat, heads, &message);
     audit_write(heartbeat, heads, now, fitted, &message);
     struct wire_writer w;
@@ -157,12 +156,12 @@ static void clock_take(struct peer *peer, struct tally_now now, uint64_t wall_ms
     peer->has_offset = true;
 }
 
-static void logs_take(struct heads *heads, const struct peer *peer,
-                      const struct tally_heartbeat *message, struct heartbeat_news *news)
+void heartbeat_logs_take(struct heads *heads, const struct tally_key *issuer,
+                         const struct tally_heartbeat *message, struct heartbeat_news *news)
 {
     for (size_t i = 0; i < message->logs_count; i++) {
         const struct tally_log_head *log = &message->logs[i];
-        const struct head *ours = heads_find_hint(heads, &peer->key, log->hint);
+        const struct head *ours = heads_find_hint(heads, issuer, log->hint);
         struct heartbeat_log *item = &news->logs[news->log_count++];
         *item = (struct heartbeat_log){
             .relation = head_compare(ours, log->size, &log->root),
@@ -247,7 +246,7 @@ enum tally_drop heartbeat_receive(struct heads *heads, struct verifier *verifier
     peer_order_take(&peer->heartbeat, datagram->epoch, datagram->counter);
     peer->link.interval_ms =
         message.interval_ms > HEARTBEAT_LEAST_MS ? message.interval_ms : HEARTBEAT_LEAST_MS;
-    logs_take(heads, peer, &message, news);
+    heartbeat_logs_take(heads, &peer->key, &message, news);
     sets_take(heads, &message, news);
     if (message.has_audit)
         *audit_drop = audit_take(heads, verifier, now, message.audit, &news->audit);

@@ -85,6 +85,14 @@ enum tally_drop heartbeat_receive(struct heads *heads, struct verifier *verifier
                                   struct tally_now now, const struct datagram *datagram,
                                   struct heartbeat_news *news, enum tally_drop *audit_drop);
 
+/* Heads of our own logs for a message: those that changed since then first, the others in turn. */
+void heartbeat_own_logs(const struct heads *heads, struct tally_mono since, size_t *turn,
+                        struct tally_heartbeat *message);
+
+/* What a verified message says of its sender's own logs; remembers the largest sizes it claims. */
+void heartbeat_logs_take(struct heads *heads, const struct tally_key *issuer,
+                         const struct tally_heartbeat *message, struct heartbeat_news *news);
+
 /* ---- yours ---- */
 
 struct yours_log {

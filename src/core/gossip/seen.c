@@ -35,28 +35,39 @@ void seen_free(struct seen *seen)
     *seen = (struct seen){.capacity = 0};
 }
 
-/* The slot of an id, or the free one where it belongs. At most two thirds are taken. */
+/* The slot of an id, or the free one where it belongs; of a hint the first that begins so. At most
+   two thirds are taken. */
 static size_t slot_of(const struct seen *seen, const struct seen_generation *generation,
-                      const uint8_t id[SEEN_ID])
+                      const uint8_t *id, size_t size)
 {
-    size_t slot = (size_t)hash_siphash(seen->hash_key, bytes_of(id, SEEN_ID)) & seen->slot_mask;
+    size_t slot = (size_t)hash_siphash(seen->hash_key, bytes_of(id, SEEN_HINT)) & seen->slot_mask;
     for (; generation->slots[slot] != 0; slot = (slot + 1) & seen->slot_mask)
-        if (memcmp(generation->ids[generation->slots[slot] - 1], id, SEEN_ID) == 0)
+        if (memcmp(generation->ids[generation->slots[slot] - 1], id, size) == 0)
             break;
     return slot;
 }
 
-bool seen_find(const struct seen *seen, struct tally_now now, const uint8_t id[SEEN_ID])
+static bool find(const struct seen *seen, struct tally_now now, const uint8_t *id, size_t size)
 {
     /* A generation that should have been turned away says nothing any more. */
     uint64_t age = now.mono.ms - seen->turned.ms;
     size_t valid = age < SEEN_GENERATION_MS ? 2 : age < 2 * SEEN_GENERATION_MS ? 1 : 0;
     for (size_t i = 0; i < valid; i++) {
         const struct seen_generation *generation = &seen->generations[i];
-        if (generation->slots[slot_of(seen, generation, id)] != 0)
+        if (generation->slots[slot_of(seen, generation, id, size)] != 0)
             return true;
     }
     return false;
+}
+
+bool seen_find(const struct seen *seen, struct tally_now now, const uint8_t id[SEEN_ID])
+{
+    return find(seen, now, id, SEEN_ID);
+}
+
+bool seen_hint(const struct seen *seen, struct tally_now now, const uint8_t hint[SEEN_HINT])
+{
+    return find(seen, now, hint, SEEN_HINT);
 }
 
 static void clear(const struct seen *seen, struct seen_generation *generation)
@@ -84,7 +95,7 @@ void seen_put(struct seen *seen, struct tally_now now, const uint8_t id[SEEN_ID]
         seen->generations[0].count == seen->capacity)
         turn(seen, now);
     struct seen_generation *newest = &seen->generations[0];
-    size_t slot = slot_of(seen, newest, id);
+    size_t slot = slot_of(seen, newest, id, SEEN_ID);
     if (newest->slots[slot] != 0)
         return;
     memcpy(newest->ids[newest->count++], id, SEEN_ID);

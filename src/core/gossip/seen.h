@@ -8,7 +8,7 @@
  */
 #include "tally/types.h"
 
-enum { SEEN_ID = 16, SEEN_GENERATION_MS = 60000 };
+enum { SEEN_ID = 16, SEEN_HINT = 8, SEEN_GENERATION_MS = 60000 };
 
 struct seen_generation {
     uint8_t (*ids)[SEEN_ID];
@@ -28,6 +28,9 @@ bool seen_new(struct seen *seen, size_t capacity, const uint8_t hash_key[16], st
 void seen_free(struct seen *seen);
 
 bool seen_find(const struct seen *seen, struct tally_now now, const uint8_t id[SEEN_ID]);
+
+/* Whether an id that begins so is among them: a hint only saves a question. */
+bool seen_hint(const struct seen *seen, struct tally_now now, const uint8_t hint[SEEN_HINT]);
 
 /* Remembers an id that seen_find did not know. */
 void seen_put(struct seen *seen, struct tally_now now, const uint8_t id[SEEN_ID]);

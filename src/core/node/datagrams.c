@@ -24,7 +24,12 @@ bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *
 {
     size_t logs_max = options->logs_max == 0 ? TALLY_LOGS_MAX : options->logs_max;
     size_t seen_max = options->seen_max == 0 ? TALLY_SEEN_MAX : options->seen_max;
-    uint8_t keys[2][16];
+    uint8_t keys[4][16];
+    const struct spread_options spread = {
+        .records_max = options->records_max,
+        .seen_max = seen_max,
+        .peers_max = options->peers.peers_max == 0 ? TALLY_PEERS_MAX : options->peers.peers_max,
+        .seed = options->peers.seed + 3};
     *datagrams = (struct datagrams){.datagrams_in = 0};
     const struct tally_secret *secret = &options->peers.secret;
     secret->draw(secret->context, &keys[0][0], sizeof keys);
@@ -32,14 +37,21 @@ bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *
         return false;
     if (!heads_new(&datagrams->heads, logs_max, keys[0]))
         goto no_heads;
-    if (!announce_new(&datagrams->announce, &options->ledger, seen_max, keys[1], now))
-        goto no_announce;
+    struct spread_options keyed = spread;
+    memcpy(keyed.hash_key, keys[2], sizeof keyed.hash_key);
+    if (!spread_new(&datagrams->spread, &keyed, now))
+        goto no_spread;
+    if (!beacon_new(&datagrams->beacon, options->senders_max, keys[3], options->peers.seed + 4))
+        goto no_beacon;
+    announce_init(&datagrams->announce, &options->ledger, keys[1], now);
     heartbeat_init(&datagrams->heartbeat, &options->ledger, options->peers.seed ^ UINT32_MAX);
     verifier_init(&datagrams->verifier, &options->peers.crypto, now);
     bucket_init(&datagrams->tags, TALLY_TAG_RATE, TALLY_TAG_RATE, now.mono);
     return true;
 
-no_announce:
+no_beacon:
+    spread_free(&datagrams->spread);
+no_spread:
     heads_free(&datagrams->heads);
 no_heads:
     peers_free(&datagrams->peers);
@@ -48,7 +60,8 @@ no_heads:
 
 void datagrams_free(struct datagrams *datagrams)
 {
-    announce_free(&datagrams->announce);
+    beacon_free(&datagrams->beacon);
+    spread_free(&datagrams->spread);
     heads_free(&datagrams->heads);
     peers_free(&datagrams->peers);
 }
@@ -64,6 +77,8 @@ bool datagrams_head(struct datagrams *datagrams, struct tally_now now, const str
         announce_sealed(&datagrams->announce, held, now);
     else if (head->own)
         heads_announced(&datagrams->heads, held, now);
+    if (head->own && head->size > 0)
+        beacon_own_log(&datagrams->beacon, now);
     /* Greetings tell the namespaces we follow: here, those of which we hold a log. */
     if (datagrams->peers.follow_count != heads->set_count) {
         uint8_t tags[TALLY_NAMESPACES_MAX][8];
@@ -155,22 +170,65 @@ static enum tally_drop on_heartbeat(struct datagrams *datagrams, const struct ar
     return drop;
 }
 
-static enum tally_drop announce_take(struct datagrams *datagrams, const struct arrival *arrival,
-                                     unsigned hops, const struct datagram *datagram)
+/* A signed record, straight from its sender or out of a relay: taken by its kind, and if it is
+   good, passed on. */
+static enum tally_drop take_record(struct datagrams *datagrams, const struct arrival *arrival,
+                                   const struct datagram *datagram, struct tally_bytes record,
+                                   unsigned hops)
 {
-    enum tally_drop drop = announce_receive(
-        &datagrams->announce, &datagrams->heads, &datagrams->verifier, &datagrams->peers,
-        arrival->peer, arrival->now, hops, datagram, &arrival->news->announce, arrival->out);
-    arrival->news->has_announce = drop == TALLY_DROP_NONE;
-    if (drop == TALLY_DROP_NONE)
-        (void)peer_judge(arrival->peer, 1, arrival->now);
+    struct datagrams_news *news = arrival->news;
+    enum tally_drop drop = TALLY_DROP_UNKNOWN;
+    bool beacon = datagram->kind == TALLY_KIND_HEARTBEAT;
+    if (datagram->kind == TALLY_KIND_ANNOUNCE) {
+        drop = announce_receive(&datagrams->announce, &datagrams->heads, &datagrams->verifier,
+                                &datagrams->peers, arrival->now, datagram, &news->announce);
+        news->has_announce = drop == TALLY_DROP_NONE;
+    } else if (beacon) {
+        drop = beacon_receive(&datagrams->beacon, &datagrams->heads, &datagrams->verifier,
+                              &datagrams->peers, arrival->now, datagram, &news->heartbeat);
+        news->has_heartbeat = drop == TALLY_DROP_NONE;
+    } else if (datagram->kind == TALLY_KIND_FORK_PROOF) {
+        drop = alarm_receive(&datagrams->verifier, &datagrams->peers, arrival->now, datagram,
+                             &news->alarm);
+        news->has_alarm = drop == TALLY_DROP_NONE;
+        news->alarm.record = record;
+        news->alarm.hops = hops;
+        judge_forgery(datagrams, arrival, drop);
+        return drop; /* Passed on when the two notes were verified: datagrams_pass_alarm. */
+    }
     judge_forgery(datagrams, arrival, drop);
-    return drop;
+    if (drop != TALLY_DROP_NONE)
+        return drop;
+    (void)peer_judge(arrival->peer, 1, arrival->now);
+    spread_put(&datagrams->spread, &datagrams->peers, arrival->peer, arrival->now, record, hops,
+               SPREAD_NORMAL, beacon, arrival->out);
+    return TALLY_DROP_NONE;
+}
+
+/* Check 8, then the record itself. */
+static enum tally_drop on_record(struct datagrams *datagrams, const struct arrival *arrival,
+                                 const struct datagram *datagram, struct tally_bytes record,
+                                 unsigned hops)
+{
+    uint8_t id[SEEN_ID];
+    datagram_record_id(record, id);
+    if (!arrival->peer->mesh)
+        return TALLY_DROP_REFUSED;
+    if (spread_seen(&datagrams->spread, arrival->now, id)) {
+        spread_duplicate(&datagrams->spread, &datagrams->peers, arrival->peer, arrival->now,
+                         arrival->out);
+        return TALLY_DROP_SEEN;
+    }
+    return take_record(datagrams, arrival, datagram, record, hops);
 }
 
 static enum tally_drop on_announce(struct datagrams *datagrams, const struct arrival *arrival)
 {
-    return announce_take(datagrams, arrival, 0, arrival->datagram);
+    uint8_t bytes[TALLY_RECORD_MAX];
+    struct tally_bytes record = datagram_record(arrival->datagram, bytes, sizeof bytes);
+    if (record.size == 0)
+        return TALLY_DROP_MALFORMED;
+    return on_record(datagrams, arrival, arrival->datagram, record, 1);
 }
 
 static enum tally_drop on_relay(struct datagrams *datagrams, const struct arrival *arrival)
@@ -185,9 +243,37 @@ static enum tally_drop on_relay(struct datagrams *datagrams, const struct arriva
     enum tally_drop drop = datagram_read_record(relay.record, &inner);
     if (drop != TALLY_DROP_NONE)
         return drop;
-    if (inner.kind != TALLY_KIND_ANNOUNCE)
-        return TALLY_DROP_UNKNOWN;
-    return announce_take(datagrams, arrival, (unsigned)relay.hops, &inner);
+    /* The kind says how urgent a record is; who passes it on may not. */
+    if ((relay.class == SPREAD_URGENT) != (inner.kind == TALLY_KIND_FORK_PROOF))
+        return TALLY_DROP_MALFORMED;
+    return on_record(datagrams, arrival, &inner, relay.record, (unsigned)relay.hops + 1);
+}
+
+static enum tally_drop on_ihave(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    return spread_on_ihave(&datagrams->spread, &datagrams->peers, arrival->peer, arrival->now,
+                           arrival->datagram);
+}
+
+static enum tally_drop on_graft(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    return spread_on_graft(&datagrams->spread, &datagrams->peers, arrival->peer, arrival->now,
+                           arrival->datagram, arrival->out);
+}
+
+static enum tally_drop on_prune(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    struct wire_reader r;
+    struct tally_prune prune;
+    wire_reader_init(&r, arrival->datagram->body);
+    tally_prune_read(&r, &prune);
+    if (!wire_reader_done(&r))
+        return TALLY_DROP_MALFORMED;
+    if (prune.reason == 0)
+        spread_pruned(&datagrams->spread, &datagrams->peers, arrival->peer, arrival->now);
+    else
+        link_mesh(&datagrams->peers, arrival->peer, false, arrival->now);
+    return TALLY_DROP_NONE;
 }
 
 static handler *const greetings[] = {
@@ -200,7 +286,8 @@ static handler *const handlers[] = {
     [TALLY_KIND_PROBE] = on_probe,         [TALLY_KIND_ECHO] = on_echo,
     [TALLY_KIND_YOURS] = on_yours,         [TALLY_KIND_GOODBYE] = on_goodbye,
     [TALLY_KIND_HEARTBEAT] = on_heartbeat, [TALLY_KIND_ANNOUNCE] = on_announce,
-    [TALLY_KIND_RELAY] = on_relay,
+    [TALLY_KIND_RELAY] = on_relay,         [TALLY_KIND_IHAVE] = on_ihave,
+    [TALLY_KIND_GRAFT] = on_graft,         [TALLY_KIND_PRUNE] = on_prune,
 };
 
 /* What may ride along with a hello: requests of a few bytes. */
@@ -281,7 +368,7 @@ enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now 
     };
     news->from = NULL;
     news->links = (struct peers_news){.linked = NULL};
-    news->has_heartbeat = news->has_announce = news->has_yours = false;
+    news->has_heartbeat = news->has_announce = news->has_yours = news->has_alarm = false;
     datagrams->datagrams_in++;
     datagrams->bytes_in += bytes.size;
     enum tally_drop drop = datagram_read(bytes, &datagram);
@@ -315,15 +402,30 @@ struct tally_mono datagrams_deadline(const struct datagrams *datagrams)
 {
     struct tally_mono heartbeat = heartbeat_deadline(&datagrams->heartbeat);
     struct tally_mono announce = announce_deadline(&datagrams->announce);
-    return earlier(peers_deadline(&datagrams->peers), earlier(heartbeat, announce));
+    struct tally_mono spread = spread_deadline(&datagrams->spread);
+    struct tally_mono records = earlier(beacon_deadline(&datagrams->beacon), spread);
+    return earlier(peers_deadline(&datagrams->peers),
+                   earlier(records, earlier(heartbeat, announce)));
 }
 
 void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct peers_ended *ended,
                     struct outbox *out)
 {
     peers_tick(&datagrams->peers, now, ended, out);
-    announce_tick(&datagrams->announce, now, &datagrams->heads, &datagrams->peers, out);
+    announce_tick(&datagrams->announce, now, &datagrams->heads, &datagrams->peers,
+                  &datagrams->spread, out);
+    beacon_tick(&datagrams->beacon, now, &datagrams->heads, &datagrams->peers, &datagrams->spread,
+                out);
+    spread_tick(&datagrams->spread, &datagrams->peers, now, ended, out);
     heartbeat_tick(&datagrams->heartbeat, now, &datagrams->heads, &datagrams->peers, out);
+}
+
+void datagrams_pass_alarm(struct datagrams *datagrams, struct tally_now now,
+                          const struct peer *from, const struct alarm_news *alarm,
+                          struct outbox *out)
+{
+    spread_put(&datagrams->spread, &datagrams->peers, from, now, alarm->record, alarm->hops,
+               SPREAD_URGENT, false, out);
 }
 
 void datagrams_judge(struct datagrams *datagrams, struct peer *peer, int change,
@@ -347,5 +449,6 @@ void datagrams_status(const struct datagrams *datagrams, struct tally_node_statu
 
 bool datagrams_holds(const struct datagrams *datagrams)
 {
-    return peers_holds(&datagrams->peers) && heads_holds(&datagrams->heads);
+    return peers_holds(&datagrams->peers) && heads_holds(&datagrams->heads) &&
+           spread_holds(&datagrams->spread);
 }

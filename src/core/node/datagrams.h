@@ -9,7 +9,9 @@
  * A forged datagram costs bounds, a look-up and one keyed hash: no signature check, no memory.
  */
 #include "core/base/outbox.h"
+#include "core/gossip/alarm.h"
 #include "core/gossip/announce.h"
+#include "core/gossip/beacon.h"
 #include "core/gossip/heartbeat.h"
 #include "core/peers/links.h"
 #include "tally/event.h"
@@ -17,8 +19,10 @@
 struct datagrams_options {
     struct peers_options peers;
     struct tally_ledger ledger;
-    unsigned logs_max; /* 0: TALLY_LOGS_MAX. */
-    unsigned seen_max; /* Ids a generation; 0: TALLY_SEEN_MAX. The simulator asks for few. */
+    unsigned logs_max;    /* 0: TALLY_LOGS_MAX. */
+    unsigned seen_max;    /* Ids a generation; 0: TALLY_SEEN_MAX. The simulator asks for few. */
+    unsigned records_max; /* Kept for those who graft; 0: SPREAD_RECORDS. */
+    unsigned senders_max; /* Of beacons; 0: BEACON_SENDERS. */
 };
 
 struct datagrams {
@@ -26,6 +30,8 @@ struct datagrams {
     struct heads heads;
     struct heartbeat heartbeat;
     struct announce announce;
+    struct beacon beacon;
+    struct spread spread;
     struct verifier verifier;
     struct bucket tags; /* Tag checks of all senders together (check 4). */
     uint64_t drops[TALLY_DROP_COUNT];
@@ -37,8 +43,9 @@ struct datagrams {
 struct datagrams_news {
     struct peer *from; /* Who said it; NULL if nothing was taken from a linked peer. */
     struct peers_news links;
-    bool has_heartbeat, has_announce, has_yours; /* At most one. */
+    bool has_heartbeat, has_announce, has_yours, has_alarm; /* At most one. */
     union {
+        struct alarm_news alarm;
         struct heartbeat_news heartbeat;
         struct announce_news announce;
         struct yours_news yours;
@@ -65,6 +72,11 @@ struct tally_mono datagrams_deadline(const struct datagrams *datagrams);
 /* Does what is due. If links ended fill `ended`, or the outbox is full, the deadline stays. */
 void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct peers_ended *ended,
                     struct outbox *out);
+
+/* A fork that `from` told of was proved, and is news: it goes on to everybody. */
+void datagrams_pass_alarm(struct datagrams *datagrams, struct tally_now now,
+                          const struct peer *from, const struct alarm_news *alarm,
+                          struct outbox *out);
 
 /* A mistake of a peer that another protocol found, say a bad proof on a stream. */
 void datagrams_judge(struct datagrams *datagrams, struct peer *peer, int change,

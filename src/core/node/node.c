@@ -97,7 +97,9 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
                                                     .trace = options->trace},
                                           .ledger = options->ledger,
                                           .logs_max = options->logs_max,
-                                          .seen_max = options->seen_max};
+                                          .seen_max = options->seen_max,
+                                          .records_max = options->records_max,
+                                          .senders_max = options->senders_max};
     derive_network_tag(bytes_text(options->network), datagrams.peers.network);
     return datagrams_new(&node->datagrams, &datagrams, now);
 }

@@ -77,6 +77,25 @@ static void heard_announce(struct tally_node *node, struct tally_now now,
         note_compare(node, peer, news->note);
 }
 
+/* Two notes of one size: verified here, then passed on once. */
+static void heard_alarm(struct tally_node *node, struct tally_now now, const struct peer *from,
+                        const struct alarm_news *alarm)
+{
+    struct tally_key peer = from->key;
+    switch (sync_fork(&node->sync, &peer, alarm->first, alarm->second, &node->outbox)) {
+    case SYNC_VERDICT_FORK:
+        datagrams_pass_alarm(&node->datagrams, now, from, alarm, &node->outbox);
+        return;
+    case SYNC_VERDICT_BAD:
+        node_blame(node, now, TALLY_DROP_PROOF, &peer);
+        return;
+    case SYNC_VERDICT_SAME:
+    case SYNC_VERDICT_AHEAD:
+    case SYNC_VERDICT_BEHIND:
+        return;
+    }
+}
+
 void wire_datagrams(struct tally_node *node, struct tally_now now,
                     const struct datagrams_news *news)
 {
@@ -88,6 +107,8 @@ void wire_datagrams(struct tally_node *node, struct tally_now now,
         heard_heartbeat(node, now, &news->from->key, &news->heartbeat);
     else if (news->has_announce && news->announce.any)
         heard_announce(node, now, &news->from->key, &news->announce);
+    else if (news->has_alarm)
+        heard_alarm(node, now, news->from, &news->alarm);
     else if (news->has_yours && news->yours.count > 0)
         /* More of our own logs than we hold, or so it says: the signed checkpoint decides. */
         sync_start(&node->sync, now, &news->from->key, 0);
@@ -156,6 +177,10 @@ static void forked(struct tally_node *node, struct tally_now now, const struct s
                    .a = news->size});
     if (issuer_find(&node->issuer, &news->origin_hash) != NULL)
         issuer_guard(&node->issuer, &news->origin_hash);
+    /* Whoever finds it tells everybody; who was told passes that on. */
+    if (news->one.size > 0 && news->other.size > 0)
+        alarm_send(&node->datagrams.peers, &node->datagrams.spread, now, news->one, news->other,
+                   &node->outbox);
 }
 
 static void guarded(struct tally_node *node, struct tally_now now, const struct sync_news *news)

@@ -5,6 +5,30 @@
 #include "core/log/tree.h"
 #include "core/sync/asker.h"
 
+/* Evidence for the host, news for the node, which is returned: NULL if the notes prove nothing, or
+   there is no room now. */
+static struct sync_news *keep(struct sync *sync, const struct tally_key *peer,
+                              const struct tally_hash *origin_hash, uint64_t size,
+                              const uint8_t *bytes, size_t written, struct outbox *out)
+{
+    struct tally_action *action = outbox_add(out, TALLY_ACTION_EVIDENCE);
+    action->evidence.origin_hash = *origin_hash;
+    action->evidence.bytes = bytes_of(bytes, written);
+    hash_sha256(action->evidence.bytes, &action->evidence.name);
+    struct sync_news *news = news_add(sync, SYNC_NEWS_FORK, peer);
+    if (news != NULL) {
+        news->origin_hash = *origin_hash;
+        news->size = size;
+    }
+    return news;
+}
+
+/* A note as it is told on; none if there is no room, since streams tell it too. */
+static struct tally_bytes note_copy(struct outbox *out, struct tally_bytes note)
+{
+    return outbox_room(out, 0, note.size) ? outbox_copy(out, note) : bytes_of(NULL, 0);
+}
+
 void sync_evidence(struct sync *sync, const struct tally_key *peer,
                    const struct tally_hash *origin_hash, uint64_t size, struct tally_bytes one,
                    struct tally_bytes other, const struct tally_hash *prefix,
@@ -17,14 +41,10 @@ void sync_evidence(struct sync *sync, const struct tally_key *peer,
         tally_fork_write(one, other, prefix, proof, count, NULL, sync->options.crypto, bytes);
     if (written == 0)
         return;
-    struct tally_action *action = outbox_add(out, TALLY_ACTION_EVIDENCE);
-    action->evidence.origin_hash = *origin_hash;
-    action->evidence.bytes = bytes_of(bytes, written);
-    hash_sha256(action->evidence.bytes, &action->evidence.name);
-    struct sync_news *news = news_add(sync, SYNC_NEWS_FORK, peer);
-    if (news != NULL) {
-        news->origin_hash = *origin_hash;
-        news->size = size;
+    struct sync_news *news = keep(sync, peer, origin_hash, size, bytes, written, out);
+    if (news != NULL && prefix == NULL) {
+        news->one = note_copy(out, one);
+        news->other = note_copy(out, other);
     }
 }
 
@@ -113,4 +133,30 @@ enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
         news->size = task->size;
     }
     return SYNC_VERDICT_SAME;
+}
+
+enum sync_verdict sync_fork(struct sync *sync, const struct tally_key *peer, struct tally_bytes one,
+                            struct tally_bytes other, struct outbox *out)
+{
+    const struct tally_ledger *ledger = sync->options.ledger;
+    struct tally_note note;
+    struct tally_checkpoint checkpoint;
+    struct tally_log_view view;
+    struct tally_hash origin_hash;
+    if (tally_note_read(one, &note) != TALLY_DROP_NONE ||
+        tally_checkpoint_read(note.text, &checkpoint) != TALLY_DROP_NONE)
+        return SYNC_VERDICT_BAD;
+    tally_origin_hash(checkpoint.origin, &origin_hash);
+    /* Keys cost nothing, and each could fork a log of its own: of logs that nobody here follows no
+       evidence is kept. */
+    if (!ledger->find(ledger->context, &origin_hash, &view) || view.frozen)
+        return SYNC_VERDICT_SAME;
+    if (!outbox_room(out, 1, TALLY_FORK_MAX))
+        return SYNC_VERDICT_SAME; /* Streams will tell it. */
+    uint8_t *bytes = outbox_take(out, TALLY_FORK_MAX);
+    size_t written = tally_fork_write(one, other, NULL, NULL, 0, NULL, sync->options.crypto, bytes);
+    if (written == 0)
+        return SYNC_VERDICT_BAD;
+    (void)keep(sync, peer, &origin_hash, checkpoint.size, bytes, written, out);
+    return SYNC_VERDICT_FORK;
 }

@@ -40,6 +40,7 @@ struct sync_news {
     struct tally_bytes body;     /* STATE: valid until the next step. */
     struct tally_hash reference; /* STATE: receipt cited, if has_reference. */
     bool has_reference;
+    struct tally_bytes one, other; /* FORK: the notes, if they are of one size; until next step. */
 };
 
 struct sync_options {
@@ -149,6 +150,11 @@ enum sync_verdict {
 };
 enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
                                struct tally_bytes note, struct sync_task *task, struct outbox *out);
+
+/* Two notes that are said to contradict each other: FORK if it is so and was not known, SAME if it
+   was known or the log is not held, BAD if they prove nothing. */
+enum sync_verdict sync_fork(struct sync *sync, const struct tally_key *peer, struct tally_bytes one,
+                            struct tally_bytes other, struct outbox *out);
 
 /* The next thing learnt; false if there is none. */
 bool sync_next_news(struct sync *sync, struct sync_news *news);

@@ -7,7 +7,7 @@
  */
 #include "core/node/datagrams.h"
 
-enum { MESH_NODES = 4, MESH_QUEUE = 4096, MESH_NOTES = 8, MESH_ACTIONS = 512, MESH_TOLD = 256 };
+enum { MESH_NODES = 12, MESH_QUEUE = 4096, MESH_NOTES = 8, MESH_ACTIONS = 512, MESH_TOLD = 256 };
 
 struct mesh;
 
