@@ -14,7 +14,7 @@
 enum { EXIT_BROKEN = 1, EXIT_USAGE = 2 };
 
 static const char usage[] =
-    "usage: tally-sim run FILE [--seed N] [--crypto real|memo] [--transcript FILE]\n"
+    "usage: tally-sim run FILE [--seed N] [--crypto real|memo|fast] [--transcript FILE]\n"
     "                          [--trace-level error|warn|info|debug|trace]\n"
     "       tally-sim swarm --seeds N [--from N] [--print]\n"
     "\n"
@@ -79,8 +79,7 @@ static bool option_read(struct arguments *arguments, const char *option, const c
     }
     if (strcmp(option, "--crypto") == 0) {
         arguments->crypto_given = true;
-        arguments->crypto = strcmp(value, "real") == 0 ? PROVIDER_REAL : PROVIDER_MEMO;
-        return strcmp(value, "real") == 0 || strcmp(value, "memo") == 0;
+        return provider_word(value, &arguments->crypto);
     }
     return false;
 }

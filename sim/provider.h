@@ -2,13 +2,19 @@
 #ifndef SIM_PROVIDER_H
 #define SIM_PROVIDER_H
 /*
- * Cryptography for many nodes in one process. REAL is libsodium for every question. MEMO makes the
- * same signatures and gives the same verdicts, and remembers them: each signature is verified once
- * in the world, not once a node. A run has the same id under both, which a test asserts.
+ * Cryptography for many nodes in one process (protocols 11). REAL is libsodium for every question.
+ * MEMO makes the same signatures and gives the same verdicts, and remembers them: each signature is
+ * verified once in the world, not once a node. A run has the same id under both, which a test
+ * asserts.
+ *
+ * FAST is for size. A signature is SipHash under a secret that only the simulator holds, so nodes,
+ * liars among them, sign with no key but their own, and a forged one is refused as ever. Keys are
+ * those of the other two, and all that is signed is as long: a run has the same shape, told by the
+ * same transcript, while the bytes and so the id are others.
  */
 #include "tally/windows.h"
 
-enum provider_kind { PROVIDER_REAL, PROVIDER_MEMO };
+enum provider_kind { PROVIDER_REAL, PROVIDER_MEMO, PROVIDER_FAST };
 
 /* Verdicts and shared secrets by the hash of the question; shared by all nodes of a world. */
 struct provider {
@@ -21,6 +27,7 @@ struct provider {
         struct provider_secret *items;
         size_t count, capacity;
     } secrets;
+    uint8_t fast_secret[16]; /* Of FAST. */
     uint64_t signed_count, verified_count, remembered_count;
 };
 
@@ -37,6 +44,9 @@ struct signer {
     uint8_t seed[32];
     uint8_t expanded[64]; /* As libsodium wants it. */
 };
+
+/* The word of a story; false if there is no such provider. */
+bool provider_word(const char *word, enum provider_kind *kind);
 
 void provider_init(struct provider *provider, enum provider_kind kind);
 void provider_free(struct provider *provider);

@@ -16,14 +16,9 @@ enum {
 
 static void read_crypto(struct words *words, struct scenario *scenario)
 {
-    if (words_take(words, "real"))
-        scenario->options.crypto = PROVIDER_REAL;
-    else if (words_take(words, "memo"))
-        scenario->options.crypto = PROVIDER_MEMO;
-    else if (words_take(words, "fast"))
-        words_fail(words, "crypto fast is not in this version: real or memo");
-    else
-        words_fail(words, "\"%s\" is no crypto: real or memo", words_peek(words));
+    const char *word = words_next(words);
+    if (!provider_word(word, &scenario->options.crypto))
+        words_fail(words, "\"%s\" is no crypto: real, memo or fast", word);
 }
 
 static void read_option(struct words *words, struct world_options *options)

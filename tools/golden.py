@@ -8,7 +8,8 @@
   golden.py --self-test TALLY_SIM STORY.scn shows that a changed transcript is noticed
 
 A story must end well, tell the same bytes each time, tell them under libsodium's own verdicts as
-under remembered ones, and tell something else from another seed.
+under remembered ones, tell the same with another id under stand-ins for signatures, and tell
+something else from another seed.
 """
 import difflib
 import os
@@ -61,6 +62,11 @@ def check(program, story, golden=None):
         yield f'{story}: told twice, it is not the same'
     if tell(program, story, '--crypto', 'real') != told:
         yield f'{story}: it depends on the crypto provider'
+    fast = tell(program, story, '--crypto', 'fast')
+    if fast is None or fast.splitlines()[:-1] != told.splitlines()[:-1]:
+        yield f'{story}: under crypto fast it tells something else'
+    elif fast == told:
+        yield f'{story}: crypto fast signs as libsodium does'
 
 
 def seeds_differ(program, story):

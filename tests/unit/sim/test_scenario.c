@@ -67,7 +67,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         {"nodes 2\nnat n1 full\n", "s:2: nat is not in this version"},
         {"nodes 2\nat 1 flap n1 n2 1 2\n", "s:2: flap is not in this version"},
         {"nodes 2\nat 1 gateway n1 restart\n", "s:2: gateway is not in this version"},
-        {"nodes 2\ncrypto fast\n", "s:2: crypto fast is not in this version: real or memo"},
+        {"nodes 2\ncrypto slow\n", "s:2: \"slow\" is no crypto: real, memo or fast"},
         {"nodes 2\nexpect reached n1\n", "s:2: expect reached is not in this version"},
         {"nodes 2\ncrash n1\n", "s:2: when? say \"at T crash ...\""},
         {"nodes 2\nat x heal\n", "s:2: \"x\" is not a time: seconds, as 90 or 0.25"},
