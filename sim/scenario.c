@@ -40,6 +40,11 @@ static void read_option(struct words *words, struct world_options *options)
     } limits[] = {
         {"connections", &options->connections_max, TALLY_CONNECTIONS_MAX},
         {"logs", &options->logs_max, TALLY_LOGS_MAX},
+        {"own_logs", &options->own_logs_max, TALLY_OWN_LOGS_MAX},
+        {"known", &options->known_max, TALLY_PEERS_MAX},
+        {"links", &options->links_max, TALLY_LINKS_MAX},
+        {"dht_values", &options->dht_values_max, 65536},
+        {"seen", &options->seen_max, TALLY_SEEN_MAX},
         {"pending", &options->pending_max, TALLY_PENDING_MAX},
         {"seal_receipts", &options->seal_receipts, TALLY_SEAL_RECEIPTS},
         {"seal_ms", &options->seal_ms, 3600000},

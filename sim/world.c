@@ -108,6 +108,9 @@ void world_step(struct world *world, uint32_t slot, const struct tally_event *ev
 {
     struct slot *at = &world->slots[slot];
     bool watched = at->lie == LIE_NONE;
+    /* Actions live in the scratch of all nodes: one step is over before the next begins. */
+    assert(!world->stepping);
+    world->stepping = true;
     world->events++;
     transcript_event(&world->transcript, world->now_us, slot, event);
     if (watched)
@@ -120,6 +123,7 @@ void world_step(struct world *world, uint32_t slot, const struct tally_event *ev
     struct tally_action action;
     while (tally_node_next(at->node, &action))
         perform(world, slot, &action);
+    world->stepping = false;
     world_wake_at(world, slot, tally_node_deadline(at->node));
 }
 
@@ -340,6 +344,8 @@ void world_init(struct world *world, const struct world_options *options)
     provider_init(&world->provider, options->crypto);
     transcript_init(&world->transcript);
     checker_init(&world->checker);
+    world->scratch = tally_scratch_new();
+    assert(world->scratch != NULL);
     world->checker.light = options->nodes > LIGHT_NODES;
     world->count = options->nodes;
     world->capacity = options->nodes + WORLD_FACES_MAX;
@@ -388,4 +394,5 @@ void world_free(struct world *world)
     provider_free(&world->provider);
     transcript_free(&world->transcript);
     checker_free(&world->checker);
+    tally_scratch_free(world->scratch);
 }

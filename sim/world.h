@@ -62,7 +62,10 @@ struct world_options {
     uint32_t nodes;
     enum provider_kind crypto;
     uint32_t peers_max; /* Configured peers a node; all others if they are fewer. */
-    unsigned connections_max, logs_max, pending_max, seal_receipts, seal_ms;
+    /* Of each node, see tally/node.h; 0: as the daemon has it. */
+    unsigned known_max, links_max, dht_values_max, connections_max, logs_max, own_logs_max;
+    unsigned pending_max, seen_max, seal_receipts, seal_ms;
+    bool datagrams_only;
     enum tally_verify verify;
 };
 
@@ -76,6 +79,8 @@ struct world {
     struct provider provider;
     struct transcript transcript;
     struct checker checker;
+    struct tally_scratch *scratch; /* Lent to all nodes. */
+    bool stepping;
     struct world_append *appends; /* By ticket - 1. */
     size_t append_count, append_capacity;
     char **names;

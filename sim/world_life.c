@@ -69,15 +69,22 @@ void world_wake(struct world *world, uint32_t slot)
         .seed = random_next(&at->chance),
         .verify = options->verify,
         .listen = network_address(at->shown),
+        .peers_max = options->known_max,
+        .links_max = options->links_max,
+        .dht_values_max = options->dht_values_max,
         .connections_max = options->connections_max,
         .logs_max = options->logs_max,
+        .own_logs_max = options->own_logs_max,
         .pending_max = options->pending_max,
+        .seen_max = options->seen_max,
         .seal_receipts = options->seal_receipts,
         .seal_ms = options->seal_ms,
         .ledger = disk_ledger(&at->disk),
         .secret = {&at->secret, draw},
         .crypto = signer_window(&at->signer),
         .trace = {at, say},
+        .datagrams_only = options->datagrams_only,
+        .scratch = world->scratch,
     };
     at->node = tally_node_new(&node, now);
     assert(at->node != NULL);

@@ -19,6 +19,7 @@
 #include "tally/windows.h"
 
 struct tally_node;
+struct tally_scratch;
 
 /* How receipts of others are verified before they are durable (protocols 10). */
 enum tally_verify {
@@ -39,6 +40,7 @@ struct tally_node_options {
     unsigned dht_values_max;     /* 0: DHT_VALUES_MAX. Log values and ads kept for others. */
     unsigned connections_max;    /* 0: TALLY_CONNECTIONS_MAX. The simulator asks for few. */
     unsigned logs_max;           /* 0: TALLY_LOGS_MAX. */
+    unsigned own_logs_max;       /* 0: TALLY_OWN_LOGS_MAX. */
     unsigned pending_max;        /* 0: TALLY_PENDING_MAX. */
     unsigned seen_max;           /* Record ids a generation; 0: 8,192. */
     unsigned records_max;        /* Records kept for those who missed them; 0: 128. */
@@ -49,7 +51,19 @@ struct tally_node_options {
     struct tally_secret secret;
     struct tally_crypto crypto;
     struct tally_trace_window trace; /* say may be NULL. */
+    /* Streams are neither dialled nor taken, and take no memory. */
+    bool datagrams_only;
+    /* Lent, see tally_scratch_new; NULL: one of its own. */
+    struct tally_scratch *scratch;
 };
+
+/*
+ * What a step uses and nothing outlives, the actions it makes among them. A host with many nodes
+ * lends one to all, if it performs each step's actions before it steps another node; they take
+ * memory for one. NULL without memory. Free it after the nodes.
+ */
+struct tally_scratch *tally_scratch_new(void);
+void tally_scratch_free(struct tally_scratch *scratch);
 
 /* A node over what the ledger holds; NULL without memory. Free with tally_node_free, which wipes
    its secrets. The options are copied; the windows' contexts must outlive the node. */

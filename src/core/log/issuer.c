@@ -91,7 +91,7 @@ static void reload(struct issuer *issuer, struct issuer_log *log, struct tally_n
 static struct issuer_log *log_new(struct issuer *issuer, const char *name_space,
                                   struct tally_now now)
 {
-    if (issuer->count == TALLY_OWN_LOGS_MAX)
+    if (issuer->count == issuer->options.logs_max)
         return NULL;
     struct issuer_log *log = &issuer->logs[issuer->count++];
     memset(log, 0, sizeof *log);
@@ -106,11 +106,12 @@ static struct issuer_log *log_new(struct issuer *issuer, const char *name_space,
 }
 
 void issuer_init(struct issuer *issuer, const struct issuer_options *options,
-                 struct issuer_pending *pending, struct tally_now now)
+                 struct issuer_log *logs, struct issuer_pending *pending, struct tally_now now)
 {
     struct tally_log_view view;
     memset(issuer, 0, sizeof *issuer);
     issuer->options = *options;
+    issuer->logs = logs;
     issuer->pending = pending;
     issuer->tickets = ISSUER_TICKETS;
     issuer->writable = true;

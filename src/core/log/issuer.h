@@ -53,14 +53,14 @@ struct issuer_pending {
 
 struct issuer_options {
     struct tally_key key;
-    unsigned seal_receipts, seal_ms, pending_max;
+    unsigned seal_receipts, seal_ms, pending_max, logs_max;
     const struct tally_ledger *ledger;
     const struct tally_crypto *crypto;
 };
 
 struct issuer {
     struct issuer_options options;
-    struct issuer_log logs[TALLY_OWN_LOGS_MAX];
+    struct issuer_log *logs; /* options.logs_max of them. */
     unsigned count;
     struct issuer_pending *pending; /* A ring of options.pending_max: answers come in order. */
     unsigned pending_first, pending_count;
@@ -87,10 +87,10 @@ struct issuer_news {
 /* Tickets of this module have this in their top byte. */
 #define ISSUER_TICKETS (UINT64_C(1) << 56)
 
-/* `pending` is memory for options->pending_max items, lent for the issuer's life. Own logs are
-   loaded from the ledger. */
+/* `logs` and `pending` are memory for options->logs_max and pending_max items, lent for the
+   issuer's life. Own logs are loaded from the ledger. */
 void issuer_init(struct issuer *issuer, const struct issuer_options *options,
-                 struct issuer_pending *pending, struct tally_now now);
+                 struct issuer_log *logs, struct issuer_pending *pending, struct tally_now now);
 
 struct tally_mono issuer_deadline(const struct issuer *issuer);
 void issuer_tick(struct issuer *issuer, struct tally_now now, struct outbox *out);

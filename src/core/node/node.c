@@ -6,13 +6,10 @@
 #include "core/crypto/hash.h"
 #include "core/wire/derive.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
-    /* A step of bulk transfer makes a VERIFY a frame and a RELEASE a package at the worst; bytes
-       that came in one event are passed on as copies. */
-    OUTBOX_ACTIONS = 1024,
-    OUTBOX_BYTES = 2 * TALLY_STREAM_BYTES_MAX,
     SEEN_DEFAULT = 8192,
     SERVE_BUFFERS = 4,
 };
@@ -63,8 +60,12 @@ static void defaults(struct tally_node_options *options)
         options->network = "tally";
     if (options->connections_max == 0)
         options->connections_max = TALLY_CONNECTIONS_MAX;
+    if (options->datagrams_only)
+        options->connections_max = 0;
     if (options->logs_max == 0)
         options->logs_max = TALLY_LOGS_MAX;
+    if (options->own_logs_max == 0)
+        options->own_logs_max = TALLY_OWN_LOGS_MAX;
     if (options->pending_max == 0)
         options->pending_max = TALLY_PENDING_MAX;
     if (options->seal_receipts == 0)
@@ -75,12 +76,13 @@ static void defaults(struct tally_node_options *options)
         options->seen_max = SEEN_DEFAULT;
 }
 
-static bool outbox_new(struct outbox *outbox)
+static bool scratch_take(struct tally_node *node)
 {
-    struct tally_action *actions = calloc(OUTBOX_ACTIONS, sizeof *actions);
-    uint8_t *arena = malloc(OUTBOX_BYTES);
-    outbox_init(outbox, actions, OUTBOX_ACTIONS, arena, OUTBOX_BYTES);
-    return actions != NULL && arena != NULL;
+    struct tally_scratch *lent = node->options.scratch;
+    node->scratch = lent != NULL ? lent : tally_scratch_new();
+    if (node->scratch != NULL)
+        scratch_outbox(node->scratch, &node->outbox);
+    return node->scratch != NULL;
 }
 
 static bool gossip_new(struct tally_node *node, struct tally_now now)
@@ -100,6 +102,8 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
                                           .seen_max = options->seen_max,
                                           .records_max = options->records_max,
                                           .senders_max = options->senders_max};
+    if (options->datagrams_only)
+        datagrams.peers.caps = (uint8_t)(datagrams.peers.caps & ~PEERS_CAPS_STREAMS);
     derive_network_tag(bytes_text(options->network), datagrams.peers.network);
     return datagrams_new(&node->datagrams, &datagrams, now);
 }
@@ -108,7 +112,11 @@ static bool logs_new(struct tally_node *node, struct tally_now now)
 {
     const struct tally_node_options *options = &node->options;
     struct issuer_pending *pending = calloc(options->pending_max, sizeof *pending);
+    struct issuer_log *logs = calloc(options->own_logs_max, sizeof *logs);
+    node->issuer.pending = pending;
+    node->issuer.logs = logs;
     const struct issuer_options issuer = {.key = options->key,
+                                          .logs_max = options->own_logs_max,
                                           .seal_receipts = options->seal_receipts,
                                           .seal_ms = options->seal_ms,
                                           .pending_max = options->pending_max,
@@ -123,10 +131,11 @@ static bool logs_new(struct tally_node *node, struct tally_now now)
                                       .buffers = buffers,
                                       .ledger = &options->ledger,
                                       .crypto = &options->crypto,
-                                      .seed = options->seed + 2};
-    if (pending == NULL)
+                                      .seed = options->seed + 2,
+                                      .scratch = node->scratch->sync};
+    if (pending == NULL || logs == NULL)
         return false;
-    issuer_init(&node->issuer, &issuer, pending, now);
+    issuer_init(&node->issuer, &issuer, logs, pending, now);
     return sync_new(&node->sync, &sync);
 }
 
@@ -137,7 +146,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
         return NULL;
     node->options = *options;
     defaults(&node->options);
-    if (!outbox_new(&node->outbox) || !gossip_new(node, now) || !logs_new(node, now) ||
+    if (!scratch_take(node) || !gossip_new(node, now) || !logs_new(node, now) ||
         !connections_new(&node->connections, node, node->options.connections_max)) {
         tally_node_free(node);
         return NULL;
@@ -160,9 +169,10 @@ void tally_node_free(struct tally_node *node)
     connections_free(&node->connections);
     sync_free(&node->sync);
     free(node->issuer.pending);
+    free(node->issuer.logs);
     datagrams_free(&node->datagrams);
-    free(node->outbox.actions);
-    free(node->outbox.arena);
+    if (node->options.scratch == NULL)
+        tally_scratch_free(node->scratch);
     hash_wipe(node, sizeof *node);
     free(node);
 }
@@ -322,6 +332,7 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
     tick(node, now);
     wire_sync(node, now);
     connections_flush(&node->connections, now);
+    assert(node->sync.news_count == 0); /* They lie in the scratch. */
 }
 
 bool tally_node_next(struct tally_node *node, struct tally_action *action)

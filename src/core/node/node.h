@@ -6,10 +6,12 @@
 #include "core/log/issuer.h"
 #include "core/node/connections.h"
 #include "core/node/datagrams.h"
+#include "core/node/scratch.h"
 #include "core/sync/sync.h"
 
 struct tally_node {
     struct tally_node_options options;
+    struct tally_scratch *scratch; /* Ours unless the options lend one. */
     struct outbox outbox;
     struct datagrams datagrams;
     struct issuer issuer;

@@ -205,7 +205,7 @@ static size_t heads_compose(struct sync *sync, struct sync_server *server, uint8
     const struct sync_request *request = request_at(server, 0);
     struct tally_sync_frame message = {.kind = TALLY_SYNC_HEADS, .request = request->request};
     struct tally_log_view view;
-    uint8_t *notes = sync->entries;
+    uint8_t *notes = sync->scratch->entries;
     size_t used = 0, index = cursor(sync, request);
     for (; ledger->log(ledger->context, index, &view); index++) {
         if (view.size == 0)
@@ -265,7 +265,7 @@ static size_t body_compose(struct sync *sync, struct sync_server *server, uint8_
 {
     const struct tally_ledger *ledger = sync->options.ledger;
     struct sync_request *request = request_at(server, 0);
-    uint8_t *bytes = sync->bodies;
+    uint8_t *bytes = sync->scratch->bodies;
     size_t size = 0;
     if (!ledger->body(ledger->context, &request->origin_hash, request->from, request->offset, bytes,
                       SYNC_BUNDLE_MAX, &size) ||
@@ -295,16 +295,16 @@ static bool package_compose(struct sync *sync, const struct sync_request *reques
     unsigned skip = (unsigned)(buffer->first % TALLY_TILE_WIDTH);
     unsigned width = (unsigned)(buffer->end - block * TALLY_TILE_WIDTH);
     size_t entries = ledger->entries(ledger->context, &request->origin_hash, block, width,
-                                     sync->entries, TALLY_ENTRIES_MAX);
+                                     sync->scratch->entries, TALLY_ENTRIES_MAX);
     size_t bodies = ledger->bodies(ledger->context, &request->origin_hash, block, width,
-                                   sync->bodies, TALLY_BODIES_MAX);
+                                   sync->scratch->bodies, TALLY_BODIES_MAX);
     size_t entries_skip, bodies_skip, size;
     if (entries == 0 || bodies == 0 ||
-        !tally_entries_skip(bytes_of(sync->entries, entries), skip, &entries_skip) ||
-        !tally_bodies_skip(bytes_of(sync->bodies, bodies), skip, &bodies_skip) ||
+        !tally_entries_skip(bytes_of(sync->scratch->entries, entries), skip, &entries_skip) ||
+        !tally_bodies_skip(bytes_of(sync->scratch->bodies, bodies), skip, &bodies_skip) ||
         tally_package_write(buffer->first, buffer->end,
-                            bytes_of(sync->entries + entries_skip, entries - entries_skip),
-                            bytes_of(sync->bodies + bodies_skip, bodies - bodies_skip),
+                            bytes_of(sync->scratch->entries + entries_skip, entries - entries_skip),
+                            bytes_of(sync->scratch->bodies + bodies_skip, bodies - bodies_skip),
                             buffer->bytes, TALLY_PACKAGE_MAX, &size) != TALLY_DROP_NONE)
         return false;
     buffer->size = (uint32_t)size;

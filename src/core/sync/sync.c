@@ -19,10 +19,10 @@ bool sync_new(struct sync *sync, const struct sync_options *options)
     sync->askers = calloc(options->askers, sizeof *sync->askers);
     sync->servers = calloc(options->servers, sizeof *sync->servers);
     sync->buffers = calloc(options->buffers, sizeof *sync->buffers);
-    sync->entries = malloc(TALLY_ENTRIES_MAX);
-    sync->bodies = malloc(TALLY_BODIES_MAX);
+    sync->appends = calloc(options->askers > 0 ? SYNC_APPENDS : 0, sizeof *sync->appends);
+    sync->scratch = options->scratch != NULL ? options->scratch : malloc(sizeof *sync->scratch);
     bool whole = sync->askers != NULL && sync->servers != NULL && sync->buffers != NULL &&
-                 sync->entries != NULL && sync->bodies != NULL;
+                 sync->appends != NULL && sync->scratch != NULL;
     for (unsigned i = 0; whole && i < options->buffers; i++) {
         sync->buffers[i].bytes = malloc(TALLY_PACKAGE_MAX);
         whole = sync->buffers[i].bytes != NULL;
@@ -39,8 +39,9 @@ void sync_free(struct sync *sync)
     free(sync->buffers);
     free(sync->askers);
     free(sync->servers);
-    free(sync->entries);
-    free(sync->bodies);
+    free(sync->appends);
+    if (sync->options.scratch == NULL)
+        free(sync->scratch);
 }
 
 /* ---- News. ---- */
@@ -50,7 +51,8 @@ struct sync_news *news_add(struct sync *sync, enum sync_news_kind kind,
 {
     if (sync->news_count == SYNC_NEWS)
         return NULL; /* The node takes them after each call; a call makes a few. */
-    struct sync_news *news = &sync->news[(sync->news_first + sync->news_count++) % SYNC_NEWS];
+    struct sync_news *news =
+        &sync->scratch->news[(sync->news_first + sync->news_count++) % SYNC_NEWS];
     *news = (struct sync_news){.kind = kind, .peer = *peer};
     return news;
 }
@@ -59,7 +61,7 @@ bool sync_next_news(struct sync *sync, struct sync_news *news)
 {
     if (sync->news_count == 0)
         return false;
-    *news = sync->news[sync->news_first];
+    *news = sync->scratch->news[sync->news_first];
     sync->news_first = (sync->news_first + 1) % SYNC_NEWS;
     sync->news_count--;
     return true;

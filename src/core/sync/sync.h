@@ -17,6 +17,7 @@
  * frames to send. What it learns it says as news, which the node takes after each call.
  */
 #include "core/sync/state.h"
+#include "tally/log.h"
 
 enum sync_news_kind {
     SYNC_NEWS_STREAM,    /* Wants a stream to peer. */
@@ -51,6 +52,14 @@ struct sync_options {
     const struct tally_ledger *ledger;
     const struct tally_crypto *crypto;
     uint64_t seed;
+    struct sync_scratch *scratch; /* Lent; NULL: its own. */
+};
+
+/* What no call leaves behind, once its news are taken. */
+struct sync_scratch {
+    struct sync_news news[SYNC_NEWS];
+    /* One bundle each, as the ledger gives it. */
+    uint8_t entries[TALLY_ENTRIES_MAX], bodies[TALLY_BODIES_MAX];
 };
 
 /* A composed package, shared by the servers: the one that needs it most recently owns it. */
@@ -70,10 +79,9 @@ struct sync {
     struct sync_server *servers;
     struct sync_buffer *buffers;
     struct tally_hash statements; /* Origin hash of our own log of statements. */
-    uint8_t *entries, *bodies;    /* Scratch for one bundle as the ledger gives it. */
-    struct sync_append appends[SYNC_APPENDS];
+    struct sync_scratch *scratch;
+    struct sync_append *appends; /* A ring of SYNC_APPENDS; none without askers. */
     unsigned append_first, append_count;
-    struct sync_news news[SYNC_NEWS];
     unsigned news_first, news_count;
     struct sync_statement stated[SYNC_STATED];
     uint64_t tickets, uses;

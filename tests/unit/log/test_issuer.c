@@ -88,6 +88,7 @@ struct story {
     struct tally_ledger ledger;
     struct tally_crypto crypto;
     struct issuer issuer;
+    struct issuer_log logs[4];
     struct issuer_pending pending[RECEIPTS];
     struct tally_action actions[64];
     uint8_t arena[1 << 16];
@@ -101,10 +102,11 @@ static void start(struct story *story)
                                            .seal_receipts = 4,
                                            .seal_ms = 1000,
                                            .pending_max = RECEIPTS,
+                                           .logs_max = 4,
                                            .ledger = &story->ledger,
                                            .crypto = &story->crypto};
     outbox_init(&story->out, story->actions, 64, story->arena, sizeof story->arena);
-    issuer_init(&story->issuer, &options, story->pending, story->now);
+    issuer_init(&story->issuer, &options, story->logs, story->pending, story->now);
 }
 
 static struct story *story_new(void)

@@ -40,6 +40,7 @@ void world_start(struct world *world)
                                               .seal_receipts = 100,
                                               .seal_ms = 1000,
                                               .pending_max = 64,
+                                              .logs_max = 4,
                                               .ledger = &side->ledger,
                                               .crypto = &side->crypto};
         const struct sync_options sync = {.key = side->signer.key,
@@ -50,7 +51,7 @@ void world_start(struct world *world)
                                           .ledger = &side->ledger,
                                           .crypto = &side->crypto,
                                           .seed = i};
-        issuer_init(&side->issuer, &issuer, side->pending, world->now);
+        issuer_init(&side->issuer, &issuer, side->own_logs, side->pending, world->now);
         assert_true(sync_new(&side->sync, &sync));
     }
 }

@@ -25,6 +25,7 @@ struct side {
     struct tally_crypto crypto;
     struct sync sync;
     struct issuer issuer;
+    struct issuer_log own_logs[4];
     struct issuer_pending pending[64];
     struct outbox out;
     struct tally_action actions[SIDE_ACTIONS];
