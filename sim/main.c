@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tally-sim: what a mesh does under partitions, liars, crashes and load, before it happens. */
 #include "memory.h"
+#include "scale.h"
 #include "story.h"
 #include "swarm.h"
 #include <errno.h>
@@ -17,12 +18,14 @@ static const char usage[] =
     "usage: tally-sim run FILE [--seed N] [--crypto real|memo|fast] [--transcript FILE]\n"
     "                          [--trace-level error|warn|info|debug|trace]\n"
     "       tally-sim swarm --seeds N [--from N] [--print]\n"
+    "       tally-sim scale --nodes N [--seconds N] [--peers N] [--seed N] [--crypto P]\n"
     "\n"
     "run    plays a story and says whether all that must hold held, and what was expected came.\n"
     "       --transcript writes what happened as text (- is standard output); its last line is\n"
     "       the id of the run: equal ids are equal runs, byte for byte.\n"
     "swarm  draws stories from seeds and plays them; a failure prints its seed and its story.\n"
     "       --print shows the stories and plays none.\n"
+    "scale  many nodes that have nothing to do: what they cost in memory, time and traffic.\n"
     "\n"
     "Exit status: 0 all is well, 1 something does not hold, 2 the command or story is wrong.\n";
 
@@ -37,6 +40,7 @@ struct arguments {
     const char *file, *transcript;
     bool seeded, print;
     uint64_t seed, seeds, from;
+    uint64_t nodes, seconds, peers;
     bool crypto_given;
     enum provider_kind crypto;
     enum tally_level level;
@@ -71,6 +75,12 @@ static bool option_read(struct arguments *arguments, const char *option, const c
         return number_read(value, &arguments->seeds);
     if (strcmp(option, "--from") == 0)
         return number_read(value, &arguments->from);
+    if (strcmp(option, "--nodes") == 0)
+        return number_read(value, &arguments->nodes);
+    if (strcmp(option, "--seconds") == 0)
+        return number_read(value, &arguments->seconds);
+    if (strcmp(option, "--peers") == 0)
+        return number_read(value, &arguments->peers);
     if (strcmp(option, "--trace-level") == 0)
         return level_read(value, &arguments->level);
     if (strcmp(option, "--transcript") == 0) {
@@ -235,6 +245,24 @@ static int swarm(const struct arguments *arguments)
     return broken > 0 ? EXIT_BROKEN : 0;
 }
 
+static int scale(const struct arguments *arguments)
+{
+    struct scale_options options;
+    scale_defaults(&options);
+    if (arguments->nodes == 0 || arguments->nodes > SCENARIO_NODES_MAX)
+        return misuse("how many? ", "--nodes N");
+    options.world.nodes = (uint32_t)arguments->nodes;
+    if (arguments->seeded)
+        options.world.seed = arguments->seed;
+    if (arguments->crypto_given)
+        options.world.crypto = arguments->crypto;
+    if (arguments->seconds > 0)
+        options.idle_s = (uint32_t)arguments->seconds;
+    if (arguments->peers > 0)
+        options.world.peers_max = (uint32_t)arguments->peers;
+    return scale_run(&options) ? 0 : EXIT_BROKEN;
+}
+
 int main(int count, char **words)
 {
     struct arguments arguments;
@@ -255,5 +283,7 @@ int main(int count, char **words)
         return run(&arguments);
     if (strcmp(words[1], "swarm") == 0)
         return swarm(&arguments);
+    if (strcmp(words[1], "scale") == 0)
+        return scale(&arguments);
     return misuse("not a verb: ", words[1]);
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 enum {
-    NODES_MAX = 1000000,
     DELAY_MAX_MS = 60000,
     APPEND_MAX = 1000000,
     STORY_MAX_S = 1000000,
@@ -296,7 +295,7 @@ static bool read_head(struct words *words, struct scenario *scenario)
         if (scenario->options.nodes != 0)
             words_fail(words, "nodes was said before");
         scenario->options.nodes = words->nodes =
-            (uint32_t)words_number(words, "a number of nodes", 1, NODES_MAX);
+            (uint32_t)words_number(words, "a number of nodes", 1, SCENARIO_NODES_MAX);
     } else if (words_take(words, "seed")) {
         scenario->options.seed = words_number(words, "a seed", 0, UINT64_C(1) << 58);
     } else if (words_take(words, "crypto")) {

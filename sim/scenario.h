@@ -7,6 +7,8 @@
  */
 #include "adversary.h"
 
+enum { SCENARIO_NODES_MAX = 1000000 };
+
 enum verb {
     VERB_LINK,
     VERB_CLOCK,

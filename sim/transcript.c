@@ -75,9 +75,23 @@ static void add_command(struct transcript *transcript, const struct tally_comman
     }
 }
 
+/* Whether that is all that goes into the id. */
+static bool add_light(struct transcript *transcript, uint64_t us, uint32_t slot, enum record record,
+                      unsigned kind)
+{
+    if (!transcript->light)
+        return false;
+    uint64_t mixed = transcript->mixed ^ us ^ (uint64_t)slot << 32 ^ (uint64_t)record << 56;
+    mixed = (mixed ^ kind ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+    transcript->mixed = mixed ^ mixed >> 31;
+    return true;
+}
+
 void transcript_event(struct transcript *transcript, uint64_t us, uint32_t slot,
                       const struct tally_event *event)
 {
+    if (add_light(transcript, us, slot, RECORD_EVENT, event->kind))
+        return;
     add_head(transcript, us, slot, RECORD_EVENT, event->kind);
     switch (event->kind) {
     case TALLY_EVENT_DATAGRAM:
@@ -144,6 +158,8 @@ void transcript_event(struct transcript *transcript, uint64_t us, uint32_t slot,
 void transcript_action(struct transcript *transcript, uint64_t us, uint32_t slot,
                        const struct tally_action *action)
 {
+    if (add_light(transcript, us, slot, RECORD_ACTION, action->kind))
+        return;
     add_head(transcript, us, slot, RECORD_ACTION, action->kind);
     switch (action->kind) {
     case TALLY_ACTION_SEND:
@@ -210,6 +226,9 @@ void transcript_id(const struct transcript *transcript, char id[33])
 {
     crypto_generichash_state copy = *transcript->hash;
     uint8_t out[16];
+    be64_write(out, transcript->mixed);
+    if (transcript->light)
+        crypto_generichash_update(&copy, out, 8);
     crypto_generichash_final(&copy, out, sizeof out);
     hex_write(bytes_of(out, sizeof out), id);
 }
@@ -261,10 +280,12 @@ static void put_origin(char *line, size_t *size, const struct world *world, cons
 void transcript_trace(struct transcript *transcript, const struct world *world, uint32_t slot,
                       const struct tally_trace *trace)
 {
-    add_head(transcript, world->now_us, slot, RECORD_TRACE, trace->kind);
-    add_number(transcript, trace->drop);
-    add_number(transcript, trace->a);
-    add_number(transcript, trace->b);
+    if (!add_light(transcript, world->now_us, slot, RECORD_TRACE, trace->kind)) {
+        add_head(transcript, world->now_us, slot, RECORD_TRACE, trace->kind);
+        add_number(transcript, trace->drop);
+        add_number(transcript, trace->a);
+        add_number(transcript, trace->b);
+    }
     if (!transcript->on || tally_trace_level(trace->kind) > transcript->level)
         return;
     char line[LINE_MAX_BYTES];

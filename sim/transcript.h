@@ -19,6 +19,10 @@ struct transcript {
     char *text; /* Not NUL-terminated. */
     size_t size, capacity;
     crypto_generichash_state *hash; /* Aligned to 64 bytes as libsodium wants it. */
+    /* Of a large world: the id is made of (time, node, kind) alone, since hashing each datagram
+       twice would cost as much as a step of a node. */
+    bool light;
+    uint64_t mixed;
 };
 
 void transcript_init(struct transcript *transcript);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 
 enum {
-    LIGHT_NODES = 256,     /* Above, the checkers look at samples. */
     RETRY_US = 100000,     /* A busy node is asked again. */
     TIMER_US = 1000,       /* No host wakes a node sooner. */
     CONFIRMED_NODES = 1024 /* Up to so many, who confirmed to whom is remembered. */
@@ -71,12 +70,14 @@ static void perform(struct world *world, uint32_t slot, const struct tally_actio
         checker_action(&world->checker, world, slot, action);
     switch (action->kind) {
     case TALLY_ACTION_SEND:
+        at->sent_bytes += action->send.bytes.size + UDP_HEADERS;
         network_send(world, slot, &action->send.to, action->send.bytes);
         break;
     case TALLY_ACTION_DIAL:
         network_dial(world, slot, action->dial.stream, &action->dial.to);
         break;
     case TALLY_ACTION_WRITE:
+        at->sent_bytes += action->write.bytes.size + TCP_HEADERS;
         if (at->lie != LIE_SILENT)
             network_write(world, slot, action->write.stream, action->write.bytes);
         break;
@@ -346,7 +347,7 @@ void world_init(struct world *world, const struct world_options *options)
     checker_init(&world->checker);
     world->scratch = tally_scratch_new();
     assert(world->scratch != NULL);
-    world->checker.light = options->nodes > LIGHT_NODES;
+    world->checker.light = options->nodes >= WORLD_LIGHT_MIN;
     world->count = options->nodes;
     world->capacity = options->nodes + WORLD_FACES_MAX;
     world->slots = memory_new(world->capacity, sizeof *world->slots);

@@ -38,9 +38,10 @@ struct slot {
     uint64_t sequence; /* Of its happenings. */
     uint64_t tick_us;  /* The next TICK that was put; UINT64_MAX: none. */
     uint64_t suspended_us;
-    int64_t offset_us; /* Its wall clock is wrong by so much, */
-    int32_t drift_ppm; /* and by so much more each million. */
-    uint32_t life;     /* Counts starts and crashes. */
+    uint64_t sent_bytes; /* All it sent, with the headers below it. */
+    int64_t offset_us;   /* Its wall clock is wrong by so much, */
+    int32_t drift_ppm;   /* and by so much more each million. */
+    uint32_t life;       /* Counts starts and crashes. */
     uint32_t next_stream;
     struct pipe **pipes;
     size_t pipe_count, pipe_capacity;
@@ -95,7 +96,12 @@ struct world {
 /* Virtual time 0 on every right clock: 2026-01-01 00:00:00 UTC, in microseconds since 1970. */
 #define WORLD_EPOCH_US INT64_C(1767225600000000)
 
-enum { WORLD_FACES_MAX = 16 }; /* Second faces of liars. */
+enum {
+    WORLD_FACES_MAX = 16,  /* Second faces of liars. */
+    WORLD_LIGHT_MIN = 257, /* From so many nodes on the checkers look at samples. */
+    UDP_HEADERS = 28,      /* IPv4 and UDP. */
+    TCP_HEADERS = 40,
+};
 
 void world_init(struct world *world, const struct world_options *options);
 void world_free(struct world *world);
