@@ -110,11 +110,6 @@ static bool head_read(struct tally_bytes bytes, struct head *head)
     return true;
 }
 
-static uint64_t pair_key(uint32_t slot, uint32_t peer)
-{
-    return ((uint64_t)slot << 32 | peer) + 1;
-}
-
 static size_t spread(uint64_t key)
 {
     key = (key ^ key >> 30) * 0xbf58476d1ce4e5b9;
@@ -122,38 +117,73 @@ static size_t spread(uint64_t key)
 }
 
 static struct checker_account *account_place(struct checker_account *items, size_t capacity,
-                                             uint64_t key)
+                                             uint32_t owner, const struct tally_address *address)
 {
-    size_t at = spread(key) & (capacity - 1);
-    while (items[at].key != 0 && items[at].key != key)
+    size_t at = spread(be64_read(address->ip + 8) ^ (uint64_t)address->port << 48 ^
+                       spread(be64_read(address->ip) ^ owner)) &
+                (capacity - 1);
+    while (items[at].owner != 0 &&
+           (items[at].owner != owner || !address_equal(&items[at].address, address)))
         at = (at + 1) & (capacity - 1);
     return &items[at];
 }
 
-static struct checker_account *account_of(struct checker *checker, uint32_t slot, uint32_t peer)
+static struct checker_account *account_of(struct checker *checker, uint32_t slot,
+                                          const struct tally_address *address)
 {
     if (checker->accounts.count * 2 >= checker->accounts.capacity) {
         size_t capacity = checker->accounts.capacity > 0 ? checker->accounts.capacity * 2 : 256;
         struct checker_account *items = memory_new(capacity, sizeof *items);
-        for (size_t i = 0; i < checker->accounts.capacity; i++)
-            if (checker->accounts.items[i].key != 0)
-                *account_place(items, capacity, checker->accounts.items[i].key) =
-                    checker->accounts.items[i];
+        for (size_t i = 0; i < checker->accounts.capacity; i++) {
+            const struct checker_account *old = &checker->accounts.items[i];
+            if (old->owner != 0)
+                *account_place(items, capacity, old->owner, &old->address) = *old;
+        }
         memory_free(checker->accounts.items);
         checker->accounts.items = items;
         checker->accounts.capacity = capacity;
     }
-    uint64_t key = pair_key(slot, peer);
     struct checker_account *account =
-        account_place(checker->accounts.items, checker->accounts.capacity, key);
-    checker->accounts.count += account->key == 0;
-    account->key = key;
+        account_place(checker->accounts.items, checker->accounts.capacity, slot + 1, address);
+    checker->accounts.count += account->owner == 0;
+    account->owner = slot + 1;
+    account->address = *address;
     return account;
 }
 
-void checker_configured(struct checker *checker, uint32_t slot, uint32_t peer)
+/* Whether an address is one of the wide network: all of the simulator's are IPv4. Its own list, and
+   not the core's (RFC 1918, RFC 6598, RFC 3927, RFC 1122). */
+static bool global(const struct tally_address *address)
 {
-    account_of(checker, slot, peer)->proved = true;
+    static const struct {
+        uint32_t base;
+        unsigned bits;
+    } inner[] = {{0x0a000000, 8},  {0xac100000, 12}, {0xc0a80000, 16},
+                 {0x64400000, 10}, {0xa9fe0000, 16}, {0x7f000000, 8}};
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    if (memcmp(address->ip, mapped, sizeof mapped) != 0)
+        return (address->ip[0] & 0xe0) == 0x20; /* RFC 4291 section 2.4: 2000::/3. */
+    for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
+        if ((be32_read(address->ip + 12) ^ inner[i].base) >> (32 - inner[i].bits) == 0)
+            return false;
+    return true;
+}
+
+void checker_configured(struct checker *checker, uint32_t slot, const struct tally_address *address)
+{
+    if (!checker->light || !global(address))
+        account_of(checker, slot, address)->proved = true;
+}
+
+/* Nothing goes to an inner address but on the subnet it is of; or to where the operator said, or
+   from where something came, which then is this node's to answer. */
+static void scope_check(struct checker *checker, const struct world *world, uint32_t slot,
+                        const struct tally_address *to)
+{
+    if (global(to) || lan_attached(world, slot, to))
+        return;
+    const struct checker_account *account = account_of(checker, slot, to);
+    checker_expect(checker, world, slot, account->proved || account->in > 0, CHECK_SCOPE);
 }
 
 /* Two generations of marks: a replay older than a million datagrams is not looked for. */
@@ -216,8 +246,12 @@ static uint64_t drops_of(const struct world *world, uint32_t slot)
 void checker_before(struct checker *checker, const struct world *world, uint32_t slot,
                     const struct tally_event *event)
 {
-    if (!checker->light && event->kind == TALLY_EVENT_DATAGRAM)
+    if (event->kind != TALLY_EVENT_DATAGRAM)
+        return;
+    if (!checker->light)
         checker->drops_before = drops_of(world, slot);
+    if (!checker->light || !global(&event->datagram.from))
+        account_of(checker, slot, &event->datagram.from)->in += event->datagram.bytes.size;
 }
 
 /* A datagram that was not dropped was taken: its sender is where it says, its counter is used. */
@@ -226,12 +260,10 @@ static void on_taken(struct checker *checker, const struct world *world, uint32_
 {
     enum { KIND_HELLO = 1 };
     struct head head;
-    uint32_t peer;
     if (!head_read(event->datagram.bytes, &head) || !head.tagged ||
         drops_of(world, slot) != checker->drops_before)
         return;
-    if (network_slot(&event->datagram.from, &peer))
-        account_of(checker, slot, peer)->proved = true;
+    account_of(checker, slot, &event->datagram.from)->proved = true;
     /* A hello stands outside the window: what it does is the same each time (protocols 2.3). */
     if (head.kind != KIND_HELLO)
         checker_expect(checker, world, slot,
@@ -245,12 +277,8 @@ void checker_after(struct checker *checker, const struct world *world, uint32_t 
     if (!checker->light || checker->checks % LIGHT_STEPS == 0)
         checker_expect(checker, world, slot, tally_node_holds(world->slots[slot].node),
                        CHECK_HOLDS);
-    uint32_t peer;
-    if (event->kind != TALLY_EVENT_DATAGRAM || checker->light)
-        return;
-    if (network_slot(&event->datagram.from, &peer))
-        account_of(checker, slot, peer)->in += event->datagram.bytes.size;
-    on_taken(checker, world, slot, event);
+    if (event->kind == TALLY_EVENT_DATAGRAM && !checker->light)
+        on_taken(checker, world, slot, event);
 }
 
 static void on_send(struct checker *checker, const struct world *world, uint32_t slot,
@@ -258,13 +286,24 @@ static void on_send(struct checker *checker, const struct world *world, uint32_t
 {
     size_t size = action->send.bytes.size;
     checker_expect(checker, world, slot, size <= TALLY_DATAGRAM_MAX, CHECK_DATAGRAM);
-    uint32_t peer;
-    if (checker->light || !network_slot(&action->send.to, &peer))
+    scope_check(checker, world, slot, &action->send.to);
+    if (checker->light)
         return;
-    struct checker_account *account = account_of(checker, slot, peer);
+    struct checker_account *account = account_of(checker, slot, &action->send.to);
     account->out += size;
     checker_expect(checker, world, slot, account->proved || account->out <= account->in,
                    CHECK_UNPROVED);
+}
+
+static void on_multicast(struct checker *checker, const struct world *world, uint32_t slot,
+                         const struct tally_action *action)
+{
+    const struct tally_address *to = &action->multicast.to;
+    bool group = to->ip[0] == 0xff || (to->ip[12] >= 224 && to->ip[12] <= 239);
+    checker_expect(checker, world, slot, action->multicast.bytes.size <= TALLY_MDNS_PACKET_MAX,
+                   CHECK_PACKET);
+    /* To one host: it asked from its subnet, and the answer does not leave that. */
+    checker_expect(checker, world, slot, group || lan_attached(world, slot, to), CHECK_SCOPE);
 }
 
 void checker_action(struct checker *checker, const struct world *world, uint32_t slot,
@@ -272,6 +311,10 @@ void checker_action(struct checker *checker, const struct world *world, uint32_t
 {
     if (action->kind == TALLY_ACTION_SEND)
         on_send(checker, world, slot, action);
+    else if (action->kind == TALLY_ACTION_DIAL)
+        scope_check(checker, world, slot, &action->dial.to);
+    else if (action->kind == TALLY_ACTION_MULTICAST)
+        on_multicast(checker, world, slot, action);
     else if (action->kind == TALLY_ACTION_ANSWER)
         checker_answer(checker, world, slot, action);
 }

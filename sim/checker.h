@@ -27,7 +27,9 @@
     X(ACKNOWLEDGED, "what was acknowledged is durable")                                            \
     X(ACCUSED, "there is no evidence against an honest issuer")                                    \
     X(REMEMBERED, "evidence and frozen logs are never forgotten")                                  \
-    X(EPOCH, "a boot epoch is greater than all before")
+    X(EPOCH, "a boot epoch is greater than all before")                                            \
+    X(SCOPE, "no non-global address leaves its scope")                                             \
+    X(PACKET, "no multicast packet is above 1,400 bytes")
 
 enum check {
 #define X(name, text) CHECK_##name,
@@ -57,9 +59,10 @@ struct checker_promise {
     uint64_t index;
 };
 
-/* An address that has not shown that it is there, as one node sees it. */
+/* An address as one node sees it, that may or may not have shown that it is there. */
 struct checker_account {
-    uint64_t key; /* Of both slots, plus 1; 0: empty. */
+    uint32_t owner; /* Slot + 1; 0: empty. */
+    struct tally_address address;
     uint64_t in, out;
     bool proved;
 };
@@ -113,8 +116,9 @@ void checker_action(struct checker *checker, const struct world *world, uint32_t
 void checker_change(struct checker *checker, const struct world *world, uint32_t slot,
                     const struct disk_change *change);
 
-/* The address of a slot was given to a node by its operator. */
-void checker_configured(struct checker *checker, uint32_t slot, uint32_t peer);
+/* An address was given to a node by its operator. */
+void checker_configured(struct checker *checker, uint32_t slot,
+                        const struct tally_address *address);
 
 /* A node starts: its epoch, and what its disk held through the crash. */
 void checker_start(struct checker *checker, const struct world *world, uint32_t slot);

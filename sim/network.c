@@ -9,12 +9,14 @@ void network_init(struct network *network)
 {
     memset(network, 0, sizeof *network);
     network->link.delay_ms = (struct range){20, 80};
+    network->local.delay_ms = (struct range){1, 2};
 }
 
 void network_free(struct network *network)
 {
     memory_free(network->exceptions);
     memory_free(network->cuts);
+    memory_free(network->flaps);
     memory_free(network->islands);
 }
 
@@ -45,21 +47,30 @@ static bool inside(struct range range, uint32_t slot)
     return range.from <= slot && slot <= range.to;
 }
 
-const struct link_options *network_link(const struct network *network, uint32_t from, uint32_t to)
+const struct link_options *network_link(const struct network *network, uint32_t from, uint32_t to,
+                                        bool local)
 {
     for (size_t i = network->exception_count; i-- > 0;)
         if (inside(network->exceptions[i].from, from) && inside(network->exceptions[i].to, to))
             return &network->exceptions[i].link;
-    return &network->link;
+    return local ? &network->local : &network->link;
 }
 
-bool network_open(const struct network *network, uint32_t from, uint32_t to)
+bool network_open(const struct network *network, uint64_t now_us, uint32_t from, uint32_t to)
 {
     if (network->islands != NULL && network->islands[from] != network->islands[to])
         return false;
     for (size_t i = 0; i < network->cut_count; i++)
         if (inside(network->cuts[i].from, from) && inside(network->cuts[i].to, to))
             return false;
+    for (size_t i = 0; i < network->flap_count; i++) {
+        const struct link_flap *flap = &network->flaps[i];
+        bool between = (inside(flap->a, from) && inside(flap->b, to)) ||
+                       (inside(flap->b, from) && inside(flap->a, to));
+        uint64_t phase_us = (now_us - flap->since_us) % (flap->open_us + flap->closed_us);
+        if (between && phase_us >= flap->open_us)
+            return false;
+    }
     return true;
 }
 
@@ -67,7 +78,7 @@ void network_heal(struct network *network)
 {
     memory_free(network->islands);
     network->islands = NULL;
-    network->cut_count = 0;
+    network->cut_count = network->flap_count = 0;
 }
 
 /* ---- Datagrams. ---- */
@@ -82,25 +93,42 @@ static uint64_t delay_us(struct random *chance, struct range ms)
     return ms.from * 1000u + random_below(chance, (ms.to - ms.from) * 1000u + 1);
 }
 
-static void arrive(struct world *world, uint32_t from, uint32_t to, struct tally_bytes bytes,
-                   uint64_t later_us)
+/* A datagram that leaves, and what is known of its way. */
+struct leaving {
+    uint32_t from, slot; /* Sender; who gets it. */
+    const struct route *route;
+    const struct tally_address *to;
+    struct tally_bytes bytes;
+    const struct link_options *link;
+};
+
+static struct datagram *datagram_new(const struct world *world, const struct leaving *leaving)
 {
-    struct random *chance = &world->slots[from].chance;
-    const struct slot *sender = &world->slots[from];
-    const struct link_options *link =
-        network_link(&world->network, sender->shown, world->slots[to].shown);
-    struct datagram *datagram = memory_raw(sizeof *datagram + bytes.size);
-    datagram->from = network_address(sender->shown);
-    datagram->size = bytes.size;
-    memcpy(datagram->bytes, bytes.data, bytes.size);
+    struct datagram *datagram = memory_raw(sizeof *datagram + leaving->bytes.size);
+    *datagram = (struct datagram){
+        .from = leaving->route->from,
+        .to = *leaving->to,
+        .sender = world->slots[leaving->from].shown,
+        .box = leaving->route->box,
+        .size = leaving->bytes.size,
+    };
+    memcpy(datagram->bytes, leaving->bytes.data, leaving->bytes.size);
+    return datagram;
+}
+
+static void arrive(struct world *world, const struct leaving *leaving, uint64_t later_us)
+{
+    struct random *chance = &world->slots[leaving->from].chance;
+    const struct link_options *link = leaving->link;
+    struct datagram *datagram = datagram_new(world, leaving);
     if (lucky(chance, link->corrupt))
-        datagram->bytes[random_below(chance, (uint32_t)bytes.size)] ^=
+        datagram->bytes[random_below(chance, (uint32_t)datagram->size)] ^=
             (uint8_t)(1u << random_below(chance, 8));
     uint64_t us = world->now_us + later_us + delay_us(chance, link->delay_ms);
     /* Overtaken by what is sent within the next few delays. */
     if (lucky(chance, link->reorder))
         us += 3 * delay_us(chance, link->delay_ms);
-    world_put(world, from, to, us, HAPPENING_DATAGRAM, datagram);
+    world_put(world, leaving->from, leaving->slot, us, HAPPENING_DATAGRAM, datagram);
 }
 
 void network_send(struct world *world, uint32_t from, const struct tally_address *to,
@@ -108,24 +136,88 @@ void network_send(struct world *world, uint32_t from, const struct tally_address
 {
     struct network *network = &world->network;
     struct random *chance = &world->slots[from].chance;
-    uint32_t owner;
+    struct route route;
     network->sent++;
-    if (!network_slot(to, &owner) || owner >= world->options.nodes) {
+    if (!lan_route(world, from, TALLY_TRANSPORT_UDP, NETWORK_PORT, to, &route)) {
         network->lost++;
         return;
     }
-    uint32_t shown = world->slots[from].shown, slot = world_face(world, shown, owner);
-    const struct link_options *link = network_link(network, shown, owner);
-    bool gone = world_face(world, owner, shown) != from || !network_open(network, shown, owner) ||
+    uint32_t shown = world->slots[from].shown, owner = route.slot;
+    const struct link_options *link = network_link(network, shown, owner, route.local);
+    const struct leaving leaving = {from, world_face(world, shown, owner), &route, to, bytes, link};
+    bool gone = world_face(world, owner, shown) != from ||
+                !network_open(network, world->now_us, shown, owner) ||
                 (link->mtu > 0 && bytes.size > link->mtu);
     if (gone || lucky(chance, link->loss)) {
         network->lost++;
         return;
     }
     static const struct range replay_ms = {1000, 30000};
-    arrive(world, from, slot, bytes, 0);
+    arrive(world, &leaving, 0);
     if (lucky(chance, link->duplicate))
-        arrive(world, from, slot, bytes, 0);
+        arrive(world, &leaving, 0);
     if (lucky(chance, link->replay))
-        arrive(world, from, slot, bytes, delay_us(chance, replay_ms));
+        arrive(world, &leaving, delay_us(chance, replay_ms));
+}
+
+bool network_enter(struct world *world, struct datagram *datagram, uint32_t *slot)
+{
+    bool asked = true;
+    if (datagram->box == 0)
+        return true;
+    if (!lan_enter(world, datagram->box, TALLY_TRANSPORT_UDP, &datagram->from, &datagram->to, slot,
+                   &asked)) {
+        world->network.refused++;
+        return false;
+    }
+    if (!asked && !lan_same(world, *slot, datagram->sender))
+        world->slots[*slot].reached = true;
+    datagram->box = 0;
+    *slot = world_face(world, datagram->sender, *slot);
+    return true;
+}
+
+/* ---- Multicast. ---- */
+
+static bool in_segment(const struct world *world, uint32_t slot, uint32_t segment)
+{
+    const struct slot *at = &world->slots[slot];
+    return at->segment == segment && at->shown == slot;
+}
+
+static void hear(struct world *world, uint32_t from, uint32_t slot, bool group,
+                 const struct tally_address *to, struct tally_bytes bytes)
+{
+    struct random *chance = &world->slots[from].chance;
+    const struct link_options *link = network_link(&world->network, from, slot, true);
+    if (!network_open(&world->network, world->now_us, from, slot) || lucky(chance, link->loss))
+        return;
+    struct tally_interface interface;
+    struct route route = {.from = world->slots[from].own};
+    const struct leaving leaving = {from, slot, &route, to, bytes, link};
+    lan_interface(world, slot, &interface);
+    struct datagram *datagram = datagram_new(world, &leaving);
+    datagram->from.port = MDNS_PORT;
+    datagram->interface = interface.index;
+    datagram->group = group;
+    world_put(world, from, slot, world->now_us + delay_us(chance, link->delay_ms),
+              HAPPENING_DATAGRAM, datagram);
+}
+
+void network_multicast(struct world *world, uint32_t from, uint32_t interface,
+                       const struct tally_address *to, struct tally_bytes bytes)
+{
+    enum { MULTICAST_FIRST = 224, MULTICAST_LAST = 239 };
+    uint32_t segment = world->slots[from].segment;
+    struct tally_interface own;
+    lan_interface(world, from, &own);
+    if (segment == 0 || interface != own.index || world->slots[from].shown != from)
+        return;
+    bool group = to->ip[12] >= MULTICAST_FIRST && to->ip[12] <= MULTICAST_LAST;
+    for (uint32_t slot = 0; slot < world->options.nodes; slot++) {
+        const struct slot *at = &world->slots[slot];
+        if (slot != from && in_segment(world, slot, segment) &&
+            (group || memcmp(at->own.ip, to->ip, sizeof to->ip) == 0))
+            hear(world, from, slot, group, to, bytes);
+    }
 }

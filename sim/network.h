@@ -34,10 +34,13 @@ enum {
     STREAM_RETRY_MS = 200,         /* TCP's least retransmission time on Linux. */
     STREAM_TIMEOUT_MS = 20000,     /* Bytes held back for so long break a stream. */
     DIAL_TIMEOUT_MS = 5000,        /* A dial that nobody answers. */
+    DIAL_RETRY_MS = 1000,          /* It is tried again (RFC 6298 section 2.1). */
+    MDNS_PORT = 5353,
 };
 
 struct network {
-    struct link_options link; /* Everywhere but where an exception says otherwise. */
+    struct link_options link;  /* Everywhere but where an exception says otherwise, */
+    struct link_options local; /* and within a LAN. */
     struct link_exception {
         struct range from, to;
         struct link_options link;
@@ -47,29 +50,42 @@ struct network {
         struct range from, to;
     } * cuts;
     size_t cut_count, cut_capacity;
+    struct link_flap { /* Both ways, open and closed in turn. */
+        struct range a, b;
+        uint64_t since_us, open_us, closed_us;
+    } * flaps;
+    size_t flap_count, flap_capacity;
     uint32_t *islands;              /* One a node, NULL: all in one. */
     uint64_t sent, lost, delivered; /* Datagrams. */
+    uint64_t refused;               /* Lost because a box let nothing in. */
     uint64_t pipe_count;            /* Streams ever dialled. */
 };
 
 void network_init(struct network *network);
 void network_free(struct network *network);
 
-/* The address of a slot, each in a /24 of its own; and back. False if it is nobody's. */
+/* The address of a slot in the wide network, each in a /24 of its own; and back. False if it is
+   nobody's. */
 struct tally_address network_address(uint32_t slot);
 bool network_slot(const struct tally_address *address, uint32_t *slot);
 
-const struct link_options *network_link(const struct network *network, uint32_t from, uint32_t to);
+/* local: the way stays in a LAN. */
+const struct link_options *network_link(const struct network *network, uint32_t from, uint32_t to,
+                                        bool local);
 
-/* Whether packets from one get to the other now. */
-bool network_open(const struct network *network, uint32_t from, uint32_t to);
+/* Whether packets from one get to the other at that time. */
+bool network_open(const struct network *network, uint64_t now_us, uint32_t from, uint32_t to);
 
-/* Ends partitions and cuts. */
+/* Ends partitions, cuts and flapping. */
 void network_heal(struct network *network);
 
 /* A datagram on its way; the receiver of the happening frees it. */
 struct datagram {
-    struct tally_address from;
+    struct tally_address from, to;
+    uint32_t sender;    /* Slot, as it is shown. */
+    uint32_t box;       /* LAN + 1 of the box it comes to; 0: it comes to the slot. */
+    uint32_t interface; /* Of a multicast packet, or one from that socket; else 0. */
+    bool group;
     size_t size;
     uint8_t bytes[];
 };
@@ -78,12 +94,21 @@ struct datagram {
 void network_send(struct world *world, uint32_t from, const struct tally_address *to,
                   struct tally_bytes bytes);
 
+/* It is at the last box: the slot it goes to now, false if it is let in nowhere. */
+bool network_enter(struct world *world, struct datagram *datagram, uint32_t *slot);
+
+/* A packet from the mDNS socket: to all others of the segment, or to one of them. */
+void network_multicast(struct world *world, uint32_t from, uint32_t interface,
+                       const struct tally_address *to, struct tally_bytes bytes);
+
 /* ---- Streams. ---- */
 
 struct pipe; /* One connection of two ends, alive as long as something will happen to it. */
 
+/* punch: from the port we listen on, so that two that dial each other have one stream, dialled by
+   both (RFC 9293 section 3.5: simultaneous open). */
 void network_dial(struct world *world, uint32_t from, uint32_t stream,
-                  const struct tally_address *to);
+                  const struct tally_address *to, bool punch);
 void network_write(struct world *world, uint32_t from, uint32_t stream, struct tally_bytes bytes);
 void network_close(struct world *world, uint32_t from, uint32_t stream);
 

@@ -24,18 +24,30 @@ enum end_state {
 struct end {
     uint32_t slot, life, stream;
     enum end_state state;
+    bool dialled;
+    bool listening;              /* Its port is the one we listen on. */
+    struct tally_address remote; /* The other end, as it is seen here. */
     struct chunk *first, *last;
     size_t in_flight;
     uint64_t held_us; /* Since when its first chunk is held back; UINT64_MAX: it is not. */
     uint64_t last_us; /* When the last chunk arrives: order is kept. */
     bool awaited;     /* A happening was put for its first chunk, or its end. */
     bool room_awaited;
-    bool broken; /* It says so instead of an orderly end. */
+    bool broken;              /* It says so instead of an orderly end. */
+    enum tally_error refused; /* Why it was not dialled; OK: nobody answers. */
 };
 
 struct pipe {
-    struct end ends[2]; /* 0 dialled. */
-    unsigned pending;   /* Happenings that name this pipe. */
+    struct end ends[2];        /* 0 dialled. */
+    unsigned pending;          /* Happenings that name this pipe. */
+    struct tally_address to;   /* As it was dialled. */
+    struct tally_address from; /* The dialler, as the box it comes to sees it. */
+    uint32_t box;              /* LAN + 1 of that box; 0: none. */
+    bool local;                /* Within a LAN. */
+    bool merged;               /* Two dials met, and the other pipe goes on. */
+    bool knocking;             /* Nobody has let it in yet: dialled again. */
+    uint64_t begun_us;
+    uint32_t mark; /* Of the boxes on its way, once it is open. */
 };
 
 static struct end *end_of(struct pipe *pipe, uint32_t slot)
@@ -61,11 +73,17 @@ static void put(struct world *world, struct pipe *pipe, uint32_t source, uint32_
     world_put(world, source, slot, us, kind, pipe);
 }
 
+/* Whether both are in one LAN. */
+static bool lan_local(const struct world *world, const struct end *from, const struct end *to)
+{
+    return world->slots[from->slot].lan != 0 && lan_same(world, from->slot, to->slot);
+}
+
 static uint64_t pipe_delay_us(struct world *world, const struct end *from, const struct end *to)
 {
     struct slot *slot = &world->slots[from->slot];
-    const struct link_options *link =
-        network_link(&world->network, slot->shown, world->slots[to->slot].shown);
+    const struct link_options *link = network_link(
+        &world->network, slot->shown, world->slots[to->slot].shown, lan_local(world, from, to));
     uint32_t spread = (link->delay_ms.to - link->delay_ms.from) * 1000u;
     uint64_t us = link->delay_ms.from * 1000u + random_below(&slot->chance, spread + 1);
     /* A lost segment comes one retransmission later. */
@@ -77,7 +95,16 @@ static uint64_t pipe_delay_us(struct world *world, const struct end *from, const
 static bool reaches(const struct world *world, const struct end *from, const struct end *to)
 {
     uint32_t a = world->slots[from->slot].shown, b = world->slots[to->slot].shown;
-    return network_open(&world->network, a, b) && network_open(&world->network, b, a);
+    return network_open(&world->network, world->now_us, a, b) &&
+           network_open(&world->network, world->now_us, b, a);
+}
+
+/* What changes when a box on its way forgets it, or an end is elsewhere. */
+static uint32_t mark_of(const struct world *world, const struct pipe *pipe)
+{
+    uint32_t a = pipe->ends[0].slot, b = pipe->ends[1].slot;
+    return pipe->local ? world->slots[a].moves + world->slots[b].moves
+                       : lan_mark(world, a) + lan_mark(world, b);
 }
 
 /* ---- The list of a slot's streams. ---- */
@@ -151,28 +178,82 @@ static void finish(struct world *world, struct pipe *pipe, struct end *end, enum
 
 /* ---- What nodes ask. ---- */
 
-void network_dial(struct world *world, uint32_t from, uint32_t stream,
-                  const struct tally_address *to)
+/* A stream between the same two addresses, from the port we listen on: there cannot be another. */
+static bool in_use(const struct world *world, uint32_t slot, const struct tally_address *remote)
 {
-    struct pipe *pipe = memory_new(1, sizeof *pipe);
-    uint32_t owner;
-    bool known = network_slot(to, &owner) && owner < world->options.nodes;
-    uint32_t target = known ? world_face(world, world->slots[from].shown, owner) : from;
-    pipe->ends[0] = (struct end){.slot = from, .life = world->slots[from].life, .stream = stream};
-    pipe->ends[1] = (struct end){.slot = target, .life = world->slots[target].life};
-    pipe->ends[0].held_us = pipe->ends[1].held_us = UINT64_MAX;
-    world->network.pipe_count++;
-    join(world, pipe, from);
+    const struct slot *at = &world->slots[slot];
+    for (size_t i = 0; i < at->pipe_count; i++) {
+        const struct end *end = end_of(at->pipes[i], slot);
+        if (end->listening && address_equal(&end->remote, remote))
+            return true;
+    }
+    return false;
+}
+
+/* The port of a stream that was not dialled from the one we listen on. */
+static uint16_t ephemeral_port(uint32_t stream)
+{
+    enum { FIRST = 32768, COUNT = 28232 }; /* As on Linux. */
+    return (uint16_t)(FIRST + stream / 2 % COUNT);
+}
+
+/* A dial leaves; false if it leads nowhere. */
+static bool knock(struct world *world, struct pipe *pipe)
+{
+    struct end *end = &pipe->ends[0], *other = &pipe->ends[1];
+    struct route route;
+    uint32_t from = end->slot, shown = world->slots[from].shown;
+    uint16_t port = end->listening ? NETWORK_PORT : ephemeral_port(end->stream);
+    bool known = lan_route(world, from, TALLY_TRANSPORT_TCP, port, &pipe->to, &route);
+    uint32_t target = known ? world_face(world, shown, route.slot) : from;
+    pipe->from = route.from;
+    pipe->box = known ? route.box : 0;
+    pipe->local = route.local;
+    other->slot = target;
+    other->life = world->slots[target].life;
+    return known && target != from && world_face(world, route.slot, shown) == from &&
+           reaches(world, end, other);
+}
+
+static void knock_put(struct world *world, struct pipe *pipe)
+{
     struct end *end = &pipe->ends[0];
     end->awaited = true;
-    if (!known || target == from || world_face(world, owner, world->slots[from].shown) != from ||
-        !reaches(world, end, &pipe->ends[1])) {
-        pipe->ends[1].state = END_CLOSED;
-        put(world, pipe, from, from, world->now_us + DIAL_TIMEOUT_MS * 1000u, HAPPENING_STREAM);
+    if (knock(world, pipe)) {
+        put(world, pipe, end->slot, end->slot,
+            world->now_us + pipe_delay_us(world, end, &pipe->ends[1]), HAPPENING_STREAM);
         return;
     }
-    put(world, pipe, from, from, world->now_us + pipe_delay_us(world, end, &pipe->ends[1]),
+    pipe->ends[1].state = END_CLOSED;
+    put(world, pipe, end->slot, end->slot, pipe->begun_us + DIAL_TIMEOUT_MS * 1000u,
         HAPPENING_STREAM);
+}
+
+void network_dial(struct world *world, uint32_t from, uint32_t stream,
+                  const struct tally_address *to, bool punch)
+{
+    struct pipe *pipe = memory_new(1, sizeof *pipe);
+    bool taken = punch && in_use(world, from, to);
+    pipe->to = *to;
+    pipe->begun_us = world->now_us;
+    pipe->ends[0] = (struct end){.slot = from,
+                                 .life = world->slots[from].life,
+                                 .stream = stream,
+                                 .dialled = true,
+                                 .listening = punch,
+                                 .remote = *to,
+                                 .held_us = UINT64_MAX};
+    pipe->ends[1] = (struct end){.held_us = UINT64_MAX};
+    world->network.pipe_count++;
+    join(world, pipe, from);
+    if (!taken) {
+        knock_put(world, pipe);
+        return;
+    }
+    pipe->ends[0].awaited = true;
+    pipe->ends[0].refused = TALLY_IN_USE;
+    pipe->ends[1].state = END_CLOSED;
+    put(world, pipe, from, from, world->now_us, HAPPENING_STREAM);
 }
 
 /* Puts the arrival of the first chunk, or of the end. */
@@ -183,7 +264,7 @@ static void await(struct world *world, struct pipe *pipe, struct end *end)
     struct end *other = other_of(pipe, end);
     const struct slot *slot = &world->slots[end->slot];
     const struct link_options *link =
-        network_link(&world->network, slot->shown, world->slots[other->slot].shown);
+        network_link(&world->network, slot->shown, world->slots[other->slot].shown, pipe->local);
     uint64_t us = world->now_us + pipe_delay_us(world, end, other);
     if (us < end->last_us)
         us = end->last_us;
@@ -301,34 +382,97 @@ void network_on_room(struct world *world, uint32_t slot, struct pipe *pipe)
     release(pipe);
 }
 
+static void tell_open(struct world *world, const struct end *end)
+{
+    world_step(world, end->slot,
+               &(struct tally_event){.kind = TALLY_EVENT_STREAM_OPEN,
+                                     .stream_open = {end->stream, end->dialled, end->remote}});
+}
+
+/* No box lets it in, for now: it knocks again until it has taken too long. */
+static void shut_out(struct world *world, struct pipe *pipe)
+{
+    struct end *dialler = &pipe->ends[0];
+    uint64_t waited_us = world->now_us - pipe->begun_us;
+    uint64_t again_us = waited_us < DIAL_RETRY_MS * 1000u ? DIAL_RETRY_MS * 1000u : 2 * waited_us;
+    dialler->awaited = true;
+    pipe->knocking = again_us < DIAL_TIMEOUT_MS * 1000u;
+    if (!pipe->knocking) {
+        pipe->ends[1].state = END_CLOSED;
+        again_us = DIAL_TIMEOUT_MS * 1000u;
+    }
+    put(world, pipe, dialler->slot, dialler->slot, pipe->begun_us + again_us, HAPPENING_STREAM);
+}
+
+/* The dial of the other node that this one meets, from and to the same addresses; NULL: none. */
+static struct pipe *crossing(const struct world *world, const struct pipe *pipe, uint32_t slot)
+{
+    const struct slot *at = &world->slots[slot];
+    for (size_t i = 0; i < at->pipe_count; i++) {
+        struct pipe *other = at->pipes[i];
+        if (other != pipe && pipe->ends[0].listening && other->ends[0].slot == slot &&
+            other->ends[0].listening && other->ends[0].state == END_DIALLING &&
+            other->ends[0].refused == TALLY_OK && address_equal(&other->to, &pipe->from))
+            return other;
+    }
+    return NULL;
+}
+
+/* The other end of a dial that came to a node: of a stream it accepts, or of its own dial. */
+static void end_take(struct world *world, struct pipe *pipe)
+{
+    struct end *other = &pipe->ends[1];
+    struct slot *slot = &world->slots[other->slot];
+    struct pipe *crossed = crossing(world, pipe, other->slot);
+    other->remote = pipe->from;
+    other->listening = true;
+    other->life = slot->life;
+    other->state = END_OPEN;
+    if (crossed != NULL) {
+        other->stream = crossed->ends[0].stream;
+        other->dialled = true;
+        leave(world, crossed, other->slot);
+        crossed->merged = true;
+        crossed->ends[0].state = crossed->ends[1].state = END_CLOSED;
+    } else {
+        other->stream = slot->next_stream;
+        slot->next_stream += 2;
+    }
+    join(world, pipe, other->slot);
+    pipe->mark = mark_of(world, pipe);
+}
+
 /* The first thing that happens to a pipe: the dial arrives at the other node, or nobody answers. */
 static void answer(struct world *world, struct pipe *pipe)
 {
     struct end *dialler = &pipe->ends[0], *other = &pipe->ends[1];
+    bool asked = true;
     dialler->awaited = false;
     if (other->state == END_CLOSED) {
-        finish(world, pipe, dialler, TALLY_TIMED_OUT);
+        finish(world, pipe, dialler,
+               dialler->refused != TALLY_OK ? dialler->refused : TALLY_TIMED_OUT);
         return;
     }
-    struct slot *slot = &world->slots[other->slot];
-    if (slot->node == NULL || dialler->state == END_CLOSED) {
+    if (dialler->state != END_CLOSED && pipe->box != 0) {
+        if (!lan_enter(world, pipe->box, TALLY_TRANSPORT_TCP, &pipe->from, &pipe->to, &other->slot,
+                       &asked)) {
+            shut_out(world, pipe);
+            return;
+        }
+        if (!asked && !lan_same(world, other->slot, dialler->slot))
+            world->slots[other->slot].reached = true;
+        pipe->box = 0;
+    }
+    if (world->slots[other->slot].node == NULL || dialler->state == END_CLOSED) {
         other->state = END_CLOSED;
         finish(world, pipe, dialler, TALLY_REFUSED);
         return;
     }
-    other->life = slot->life;
-    other->stream = slot->next_stream;
-    slot->next_stream += 2;
-    other->state = END_OPEN;
-    join(world, pipe, other->slot);
+    end_take(world, pipe);
     /* The answer travels back as the first, empty, chunk of the other end. */
     chunk_put(other, NULL, 0);
     await(world, pipe, other);
-    world_step(
-        world, other->slot,
-        &(struct tally_event){.kind = TALLY_EVENT_STREAM_OPEN,
-                              .stream_open = {other->stream, false,
-                                              network_address(world->slots[dialler->slot].shown)}});
+    tell_open(world, other);
     tell_room(world, other);
 }
 
@@ -344,11 +488,7 @@ static void deliver(struct world *world, struct pipe *pipe, struct end *end)
     bool listens = other->state == END_OPEN && alive(world, other);
     if (chunk->size == 0 && other->state == END_DIALLING && alive(world, other)) {
         other->state = END_OPEN;
-        world_step(
-            world, other->slot,
-            &(struct tally_event){.kind = TALLY_EVENT_STREAM_OPEN,
-                                  .stream_open = {other->stream, true,
-                                                  network_address(world->slots[end->slot].shown)}});
+        tell_open(world, other);
         tell_room(world, other);
     } else if (chunk->size > 0 && listens) {
         world_step(world, other->slot,
@@ -368,7 +508,7 @@ static void deliver(struct world *world, struct pipe *pipe, struct end *end)
 static bool held_back(struct world *world, struct pipe *pipe, struct end *end)
 {
     struct end *other = other_of(pipe, end);
-    if (reaches(world, end, other)) {
+    if (reaches(world, end, other) && mark_of(world, pipe) == pipe->mark) {
         end->held_us = UINT64_MAX;
         return false;
     }
@@ -391,10 +531,19 @@ void network_on_stream(struct world *world, uint32_t slot, struct pipe *pipe)
 {
     struct end *end = end_of(pipe, slot), *other = other_of(pipe, end);
     pipe->pending--;
+    if (pipe->merged) {
+        release(pipe);
+        return;
+    }
     if (asleep(world, pipe, slot, other, HAPPENING_STREAM))
         return;
     end->awaited = false;
-    if (end == &pipe->ends[0] && (end->state == END_DIALLING || other->state == END_DIALLING)) {
+    bool begins =
+        end == &pipe->ends[0] && (end->state == END_DIALLING || other->state == END_DIALLING);
+    if (begins && pipe->knocking && end->state != END_CLOSED) {
+        pipe->knocking = false;
+        knock_put(world, pipe);
+    } else if (begins) {
         answer(world, pipe);
     } else if (!held_back(world, pipe, end)) {
         if (end->first != NULL)

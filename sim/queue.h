@@ -17,6 +17,7 @@ enum happening_kind {
     HAPPENING_ROOM,     /* data: struct pipe; node: the end that may write more. */
     HAPPENING_DISK,     /* data: enum disk_lane, whose next operation is done. */
     HAPPENING_APPEND,   /* A node that was busy is asked again; data: the append's ticket. */
+    HAPPENING_LETTER,   /* data: struct letter, owned by the happening. */
 };
 
 struct happening {

@@ -145,10 +145,13 @@ static void on_link(struct story *story, const struct line *line)
         return;
     }
     /* Both directions, each beginning with what was so before. */
+    bool local = story->world.slots[line->who.from].lan != 0 &&
+                 lan_same(&story->world, line->who.from, line->other.from);
     for (unsigned way = 0; way < 2; way++) {
         struct range from = way == 0 ? line->who : line->other;
         struct range to = way == 0 ? line->other : line->who;
-        struct link_exception exception = {from, to, *network_link(network, from.from, to.from)};
+        struct link_exception exception = {from, to,
+                                           *network_link(network, from.from, to.from, local)};
         change_link(&exception.link, &line->link);
         network->exceptions =
             memory_room(network->exceptions, &network->exception_capacity,

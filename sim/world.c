@@ -4,12 +4,14 @@
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
 #include "memory.h"
+#include "service.h"
 #include <assert.h>
 #include <stdio.h>
 
 enum {
     RETRY_US = 100000,     /* A busy node is asked again. */
     TIMER_US = 1000,       /* No host wakes a node sooner. */
+    MAP_BYTES = 60,        /* Of a request to the gateway (RFC 6887 section 11.1). */
     CONFIRMED_NODES = 1024 /* Up to so many, who confirmed to whom is remembered. */
 };
 
@@ -74,7 +76,7 @@ static void perform(struct world *world, uint32_t slot, const struct tally_actio
         network_send(world, slot, &action->send.to, action->send.bytes);
         break;
     case TALLY_ACTION_DIAL:
-        network_dial(world, slot, action->dial.stream, &action->dial.to);
+        network_dial(world, slot, action->dial.stream, &action->dial.to, action->dial.punch);
         break;
     case TALLY_ACTION_WRITE:
         at->sent_bytes += action->write.bytes.size + TCP_HEADERS;
@@ -88,8 +90,17 @@ static void perform(struct world *world, uint32_t slot, const struct tally_actio
         on_answer(world, slot, action);
         break;
     case TALLY_ACTION_MULTICAST:
+        at->sent_bytes += action->multicast.bytes.size + UDP_HEADERS;
+        network_multicast(world, slot, action->multicast.interface, &action->multicast.to,
+                          action->multicast.bytes);
+        break;
     case TALLY_ACTION_MAP:
+        at->sent_bytes += MAP_BYTES + UDP_HEADERS;
+        service_map(world, slot, action);
+        break;
     case TALLY_ACTION_RESOLVE:
+        service_resolve(world, slot, action);
+        break;
     case TALLY_ACTION_FOUND:
         break;
     case TALLY_ACTION_APPEND:
@@ -154,16 +165,44 @@ static void on_disk(struct world *world, uint32_t slot, enum disk_lane lane)
         world_step(world, slot, &event);
 }
 
-static void on_datagram(struct world *world, uint32_t slot, struct datagram *datagram)
+static void deliver(struct world *world, uint32_t slot, const struct datagram *datagram)
 {
-    if (world->slots[slot].node != NULL) {
-        world->network.delivered++;
+    struct tally_bytes bytes = bytes_of(datagram->bytes, datagram->size);
+    world->network.delivered++;
+    if (datagram->interface != 0)
         world_step(world, slot,
                    &(struct tally_event){
-                       .kind = TALLY_EVENT_DATAGRAM,
-                       .datagram = {datagram->from, bytes_of(datagram->bytes, datagram->size)}});
+                       .kind = TALLY_EVENT_MULTICAST,
+                       .multicast = {datagram->interface, datagram->from, datagram->group, bytes}});
+    else
+        world_step(world, slot,
+                   &(struct tally_event){.kind = TALLY_EVENT_DATAGRAM,
+                                         .datagram = {datagram->from, bytes}});
+}
+
+static void on_datagram(struct world *world, const struct happening *happening)
+{
+    struct datagram *datagram = happening->data;
+    uint32_t slot = happening->slot;
+    bool entered = network_enter(world, datagram, &slot);
+    if (entered && world->slots[slot].suspended_us > world->now_us) {
+        /* It waits in front of the sleeping process. */
+        struct happening later = *happening;
+        later.us = world->slots[slot].suspended_us;
+        later.slot = slot;
+        queue_put(&world->queue, &later);
+        return;
     }
+    if (entered && world->slots[slot].node != NULL)
+        deliver(world, slot, datagram);
     memory_free(datagram);
+}
+
+static void on_letter(struct world *world, uint32_t slot, bool lives, struct letter *letter)
+{
+    if (lives)
+        world_step(world, slot, &letter->event);
+    memory_free(letter);
 }
 
 static void dispatch(struct world *world, const struct happening *happening)
@@ -178,7 +217,7 @@ static void dispatch(struct world *world, const struct happening *happening)
         network_on_room(world, happening->slot, happening->data);
         break;
     case HAPPENING_DATAGRAM:
-        on_datagram(world, happening->slot, happening->data);
+        on_datagram(world, happening);
         break;
     case HAPPENING_TICK:
         if (!lives || happening->us != at->tick_us)
@@ -189,6 +228,9 @@ static void dispatch(struct world *world, const struct happening *happening)
     case HAPPENING_DISK:
         if (lives)
             on_disk(world, happening->slot, (enum disk_lane)(uintptr_t)happening->data);
+        break;
+    case HAPPENING_LETTER:
+        on_letter(world, happening->slot, lives, happening->data);
         break;
     case HAPPENING_APPEND:
         if (lives) {
@@ -211,8 +253,10 @@ bool world_next(struct world *world, uint64_t until_us)
     queue_take(&world->queue, &happening);
     world->now_us = happening.us;
     struct slot *at = &world->slots[happening.slot];
-    bool streams = happening.kind == HAPPENING_STREAM || happening.kind == HAPPENING_ROOM;
-    if (at->suspended_us > world->now_us && !streams) {
+    /* These look themselves whom they concern. */
+    bool network = happening.kind == HAPPENING_STREAM || happening.kind == HAPPENING_ROOM ||
+                   happening.kind == HAPPENING_DATAGRAM;
+    if (at->suspended_us > world->now_us && !network) {
         /* It waits in front of the sleeping process. */
         if (happening.kind == HAPPENING_TICK && happening.us == at->tick_us)
             at->tick_us = at->suspended_us;
@@ -226,7 +270,7 @@ bool world_next(struct world *world, uint64_t until_us)
 
 /* ---- Commands. ---- */
 
-static const char *name_of(struct world *world, const char *name)
+const char *world_name(struct world *world, const char *name)
 {
     for (size_t i = 0; i < world->name_count; i++)
         if (strcmp(world->names[i], name) == 0)
@@ -245,7 +289,7 @@ void world_append(struct world *world, uint32_t slot, const char *name_space, ui
     world->appends = memory_room(world->appends, &world->append_capacity, world->append_count + 1,
                                  sizeof *world->appends);
     struct world_append *append = &world->appends[world->append_count++];
-    *append = (struct world_append){slot, body_size, name_of(world, name_space)};
+    *append = (struct world_append){slot, body_size, world_name(world, name_space)};
     uint64_t ticket = world->append_count;
     if (world->slots[slot].suspended_us > world->now_us) {
         world_put(world, slot, slot, world->slots[slot].suspended_us, HAPPENING_APPEND,
@@ -322,6 +366,14 @@ void world_slot_init(struct world *world, uint32_t slot, uint32_t shown)
     at->shown = shown;
     at->second = UINT32_MAX;
     at->tick_us = UINT64_MAX;
+    at->own = network_address(shown);
+    if (shown != slot) {
+        const struct slot *face = &world->slots[shown];
+        at->own = face->own;
+        at->lan = face->lan;
+        at->segment = face->segment;
+        at->profile = face->profile;
+    }
     uint8_t key[32], place[8];
     be64_write(place, (uint64_t)shown);
     struct random seed = {world->options.seed};
@@ -374,7 +426,7 @@ void world_free(struct world *world)
     }
     struct happening happening;
     while (queue_take(&world->queue, &happening)) {
-        if (happening.kind == HAPPENING_DATAGRAM)
+        if (happening.kind == HAPPENING_DATAGRAM || happening.kind == HAPPENING_LETTER)
             memory_free(happening.data);
         else if (happening.kind == HAPPENING_STREAM || happening.kind == HAPPENING_ROOM)
             network_forget(happening.data);
@@ -386,6 +438,13 @@ void world_free(struct world *world)
     for (size_t i = 0; i < world->name_count; i++)
         memory_free(world->names[i]);
     memory_free(world->names);
+    for (size_t i = 0; i < world->lan_count; i++)
+        lan_free(&world->lans[i]);
+    memory_free(world->lans);
+    for (size_t i = 0; i < world->domain_count; i++)
+        memory_free(world->domains[i].slots);
+    memory_free(world->domains);
+    memory_free(world->bootstraps);
     memory_free(world->appends);
     memory_free(world->keys);
     memory_free(world->confirmed);

@@ -11,6 +11,7 @@
 #include "checker.h"
 #include "core/base/random.h"
 #include "disk.h"
+#include "lan.h"
 #include "network.h"
 #include "provider.h"
 #include "queue.h"
@@ -47,6 +48,14 @@ struct slot {
     size_t pipe_count, pipe_capacity;
     enum lie lie;
     uint64_t lie_size;
+    enum tally_profile profile;
+    bool late; /* Not born at the start: a story has it join. */
+    /* Its place, see lan.h. */
+    struct tally_address own; /* Where it listens. */
+    uint32_t lan, segment;    /* LAN + 1; segment of multicast; 0: none. */
+    uint32_t front;           /* LAN + 1 whose box has its place in the wide network; 0: none. */
+    uint32_t moves;
+    bool reached;    /* Something came through its box that it had not asked for. */
     uint32_t index;  /* Its own; of a second face its own too. */
     uint32_t shown;  /* Whose address and name it has: itself, or the first face. */
     uint32_t second; /* Slot of the second face; UINT32_MAX: none. */
@@ -56,6 +65,15 @@ struct slot {
 struct world_append {
     uint32_t slot, body_size;
     const char *name_space; /* One of names. */
+};
+
+/* A domain that DNS knows, and the nodes it names. */
+struct world_domain {
+    const char *name; /* One of names. */
+    uint32_t *slots;
+    size_t count;
+    bool silent;  /* DNS does not answer. */
+    bool keyless; /* Addresses without keys, as SRV records have them. */
 };
 
 struct world_options {
@@ -77,6 +95,13 @@ struct world {
     struct slot *slots; /* nodes of them, then the second faces. */
     uint32_t count, capacity;
     struct network network;
+    struct lan *lans;
+    size_t lan_count, lan_capacity;
+    uint32_t segment_count;
+    uint32_t *bootstraps; /* Whom the others are told of, instead of configured peers. */
+    size_t bootstrap_count;
+    struct world_domain *domains;
+    size_t domain_count, domain_capacity;
     struct provider provider;
     struct transcript transcript;
     struct checker checker;
@@ -119,6 +144,10 @@ bool world_next(struct world *world, uint64_t until_us);
 /* Gives an event to a node that runs, and performs what it asks. */
 void world_step(struct world *world, uint32_t slot, const struct tally_event *event);
 
+/* Tells a running node its interface; later, that its gateway speaks of itself. */
+void world_tell_links(struct world *world, uint32_t slot);
+void world_tell_gateway(struct world *world, uint32_t slot);
+
 /* Puts a TICK for that deadline, if none comes sooner. */
 void world_wake_at(struct world *world, uint32_t slot, struct tally_mono deadline);
 
@@ -136,6 +165,20 @@ void world_append(struct world *world, uint32_t slot, const char *name_space, ui
 bool world_confirmed(const struct world *world, uint32_t a, uint32_t b);
 
 void world_seal(struct world *world, uint32_t slot);
+
+/* Says goodbye; what is on its way to its disk arrives; then it is gone. */
+void world_leave(struct world *world, uint32_t slot);
+
+/* One of names, which lives as long as the world. */
+const char *world_name(struct world *world, const char *name);
+
+/* DNS names these nodes from now on. */
+void world_domain(struct world *world, const char *name, const uint32_t *slots, size_t count,
+                  bool silent, bool keyless);
+
+/* Whether a was told of b by its operator: as configured peer, bootstrap or in a domain. */
+bool world_told(const struct world *world, uint32_t a, uint32_t b);
+
 void world_crash(struct world *world, uint32_t slot);
 void world_restart(struct world *world, uint32_t slot);
 void world_suspend(struct world *world, uint32_t slot, uint64_t us);

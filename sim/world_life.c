@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Birth and death of a world's nodes. */
 #include "core/base/bytes.h"
+#include "memory.h"
 #include "world.h"
 #include <assert.h>
 
@@ -22,16 +23,23 @@ static void draw(void *context, uint8_t *bytes, size_t size)
         bytes[i] = (uint8_t)(random_next(secret) >> 32);
 }
 
+/* ---- Whom an operator tells it of. ---- */
+
+static void tell(struct world *world, uint32_t slot, const struct tally_command *command)
+{
+    world_step(world, slot,
+               &(struct tally_event){.kind = TALLY_EVENT_COMMAND, .command = *command});
+}
+
 static void tell_peer(struct world *world, uint32_t slot, uint32_t peer)
 {
     if (peer == world->slots[slot].shown)
         return;
-    checker_configured(&world->checker, slot, peer);
-    world_step(world, slot,
-               &(struct tally_event){
-                   .kind = TALLY_EVENT_COMMAND,
-                   .command = {.kind = TALLY_COMMAND_PEER,
-                               .peer = {world->slots[peer].signer.key, network_address(peer)}}});
+    struct tally_address address = lan_address(world, slot, peer);
+    checker_configured(&world->checker, slot, &address);
+    tell(world, slot,
+         &(struct tally_command){.kind = TALLY_COMMAND_PEER,
+                                 .peer = {world->slots[peer].signer.key, address}});
 }
 
 /* The peers an operator configured: of those that were there before, so that one of two dials. A
@@ -49,6 +57,75 @@ static void tell_peers(struct world *world, uint32_t slot, bool again)
     for (uint32_t i = 0; i < most; i++)
         tell_peer(world, slot, random_below(&chance, others));
 }
+
+static bool listed(const uint32_t *slots, size_t count, uint32_t slot)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slots[i] == slot)
+            return true;
+    return false;
+}
+
+static void tell_bootstraps(struct world *world, uint32_t slot)
+{
+    for (size_t i = 0; i < world->bootstrap_count; i++) {
+        uint32_t other = world->bootstraps[i];
+        if (other == world->slots[slot].shown)
+            continue;
+        struct tally_address address = lan_address(world, slot, other);
+        checker_configured(&world->checker, slot, &address);
+        tell(world, slot,
+             &(struct tally_command){.kind = TALLY_COMMAND_BOOTSTRAP,
+                                     .bootstrap = {.has_key = true,
+                                                   .key = world->slots[other].signer.key,
+                                                   .address = address,
+                                                   .source = TALLY_SOURCE_CONFIGURED}});
+    }
+}
+
+static void tell_domains(struct world *world, uint32_t slot)
+{
+    for (size_t i = 0; i < world->domain_count; i++) {
+        const struct world_domain *domain = &world->domains[i];
+        if (!listed(domain->slots, domain->count, world->slots[slot].shown))
+            tell(world, slot,
+                 &(struct tally_command){.kind = TALLY_COMMAND_DOMAIN,
+                                         .domain = {.name = domain->name}});
+    }
+}
+
+bool world_told(const struct world *world, uint32_t a, uint32_t b)
+{
+    if (listed(world->bootstraps, world->bootstrap_count, b))
+        return true;
+    for (size_t i = 0; i < world->domain_count; i++)
+        if (listed(world->domains[i].slots, world->domains[i].count, b) &&
+            !listed(world->domains[i].slots, world->domains[i].count, a))
+            return true;
+    return world->bootstrap_count == 0 && world->domain_count == 0 && world->options.peers_max > 0;
+}
+
+void world_domain(struct world *world, const char *name, const uint32_t *slots, size_t count,
+                  bool silent, bool keyless)
+{
+    struct world_domain *domain = NULL;
+    for (size_t i = 0; i < world->domain_count; i++)
+        if (strcmp(world->domains[i].name, name) == 0)
+            domain = &world->domains[i];
+    if (domain == NULL) {
+        world->domains = memory_room(world->domains, &world->domain_capacity,
+                                     world->domain_count + 1, sizeof *domain);
+        domain = &world->domains[world->domain_count++];
+        *domain = (struct world_domain){.name = world_name(world, name)};
+    }
+    memory_free(domain->slots);
+    domain->slots = memory_copy(slots, count * sizeof *slots);
+    domain->count = count;
+    domain->silent = silent;
+    domain->keyless = keyless;
+}
+
+/* ---- Birth. ---- */
 
 void world_wake(struct world *world, uint32_t slot)
 {
@@ -68,7 +145,8 @@ void world_wake(struct world *world, uint32_t slot)
         .epoch = at->disk.epoch,
         .seed = random_next(&at->chance),
         .verify = options->verify,
-        .listen = network_address(at->shown),
+        .profile = at->profile,
+        .listen = at->own,
         .peers_max = options->known_max,
         .links_max = options->links_max,
         .dht_values_max = options->dht_values_max,
@@ -89,14 +167,23 @@ void world_wake(struct world *world, uint32_t slot)
     at->node = tally_node_new(&node, now);
     assert(at->node != NULL);
     world_wake_at(world, slot, tally_node_deadline(at->node));
-    tell_peers(world, slot, again);
+    /* A static node in the wide network has no use for it, and its stories are as they were. */
+    if (at->profile != TALLY_PROFILE_STATIC || at->lan != 0)
+        world_tell_links(world, slot);
+    if (world->bootstrap_count == 0 && world->domain_count == 0)
+        tell_peers(world, slot, again);
+    tell_bootstraps(world, slot);
+    tell_domains(world, slot);
 }
 
 void world_start(struct world *world)
 {
     for (uint32_t slot = 0; slot < world->options.nodes; slot++)
-        world_wake(world, slot);
+        if (!world->slots[slot].late)
+            world_wake(world, slot);
 }
+
+/* ---- Death. ---- */
 
 static void on_late_change(void *context, const struct disk_change *change)
 {
@@ -115,6 +202,23 @@ void world_crash(struct world *world, uint32_t slot)
     at->node = NULL;
     at->life++;
     at->suspended_us = 0;
+}
+
+void world_leave(struct world *world, uint32_t slot)
+{
+    struct slot *at = &world->slots[slot];
+    if (at->node == NULL)
+        return;
+    tell(world, slot, &(struct tally_command){.kind = TALLY_COMMAND_STOP});
+    for (unsigned lane = 0; lane < DISK_LANES; lane++) {
+        struct tally_event event;
+        struct disk_change change;
+        while (at->disk.lanes[lane].first != NULL) {
+            (void)disk_complete(&at->disk, (enum disk_lane)lane, &event, &change);
+            checker_change(&world->checker, world, slot, &change);
+        }
+    }
+    world_crash(world, slot);
 }
 
 void world_restart(struct world *world, uint32_t slot)

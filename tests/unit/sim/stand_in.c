@@ -21,9 +21,11 @@ void stand_in_reset(void)
 struct tally_node *tally_node_new(const struct tally_node_options *options, struct tally_now now)
 {
     struct tally_node *node = calloc(1, sizeof *node);
-    if (node == NULL || !network_slot(&options->listen, &node->slot) ||
-        node->slot >= STAND_IN_SLOTS)
+    const struct slot *at = options->trace.context;
+    if (node == NULL || at->index >= STAND_IN_SLOTS)
         abort();
+    node->slot = at->index;
+    stand_in.profiles[node->slot] = options->profile;
     nodes[node->slot] = node;
     return node;
 }
@@ -74,6 +76,16 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
 }
 
 bool tally_node_peer(const struct tally_node *node, size_t index, struct tally_peer_view *view)
+{
+    if (index >= STAND_IN_SLOTS || stand_in.world == NULL || index >= stand_in.world->options.nodes)
+        return false;
+    *view = (struct tally_peer_view){.key = stand_in.world->slots[index].signer.key};
+    view->state = stand_in.linked[node->slot][index] ? TALLY_PEER_LINKED : TALLY_PEER_IDLE;
+    return true;
+}
+
+bool tally_node_own_address(const struct tally_node *node, size_t index,
+                            struct tally_own_address *address)
 {
     return false;
 }

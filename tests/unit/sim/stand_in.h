@@ -17,6 +17,10 @@ struct stand_in {
     uint64_t drops[STAND_IN_SLOTS]; /* Told by tally_node_status. */
     uint64_t deadline_ms[STAND_IN_SLOTS];
     unsigned ticks;
+    enum tally_profile profiles[STAND_IN_SLOTS]; /* As nodes were born. */
+    /* Told by tally_node_peer, if there is a world to know keys of. */
+    const struct world *world;
+    bool linked[STAND_IN_SLOTS][STAND_IN_SLOTS];
 };
 
 extern struct stand_in stand_in;

@@ -60,6 +60,12 @@ static void a_step_that_allocates(void **state)
     assert_broken(CHECK_ALLOCATES);
 }
 
+static void configure(uint32_t slot, uint32_t peer)
+{
+    const struct tally_address address = network_address(peer);
+    checker_configured(&world.checker, slot, &address);
+}
+
 static uint8_t datagram[TALLY_DATAGRAM_MAX + 1];
 static size_t datagram_size;
 
@@ -73,7 +79,7 @@ static void a_datagram_too_large(void **state)
 {
     stand_in.react = send_it;
     datagram_size = TALLY_DATAGRAM_MAX;
-    checker_configured(&world.checker, B, A);
+    configure(B, A);
     stand_in_poke(&world, B);
     assert_content();
     datagram_size++;
@@ -90,7 +96,7 @@ static void answer_more(uint32_t slot, const struct tally_event *event)
 static void more_bytes_to_an_unproved_address_than_came(void **state)
 {
     /* B has A as a configured peer; A knows nobody. */
-    checker_configured(&world.checker, B, A);
+    configure(B, A);
     stand_in.react = answer_more;
     for (size_t size = 100; size <= 101; size++) {
         datagram_size = size;
