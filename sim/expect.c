@@ -10,6 +10,8 @@ const char *expect_word(enum condition condition)
         [CONDITION_CONVERGED] = "converged", [CONDITION_DIVERGED] = "diverged",
         [CONDITION_FORK] = "fork",           [CONDITION_HOLDS] = "holds",
         [CONDITION_DROPS] = "drops",         [CONDITION_CONFIRMED] = "confirmed",
+        [CONDITION_LINKED] = "linked",       [CONDITION_REACHED] = "reached",
+        [CONDITION_DETECTED] = "detected",   [CONDITION_TRAFFIC] = "traffic",
     };
     return words[condition];
 }
@@ -149,6 +151,70 @@ static bool confirmed(const struct world *world, const struct line *line, char *
     return !line->negated;
 }
 
+static bool linked(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t a = line->who.from; a <= line->who.to; a++)
+        for (uint32_t b = line->other.from; b <= line->other.to; b++) {
+            if (a == b)
+                continue;
+            bool one = world_linked(world, a, b) && world_linked(world, b, a);
+            snprintf(why, size, "n%u and n%u are %slinked", a + 1, b + 1, one ? "" : "not ");
+            if (decided(line, one))
+                return one;
+        }
+    return !line->negated;
+}
+
+/* Linked with one outside its LAN whom nobody named to it, nor it to that one. */
+static bool found(const struct world *world, uint32_t slot)
+{
+    for (uint32_t other = 0; other < world->options.nodes; other++)
+        if (other != slot && !world_told(world, slot, other) && !world_told(world, other, slot) &&
+            (world->slots[slot].lan == 0 || !lan_same(world, slot, other)) &&
+            world_linked(world, other, slot))
+            return true;
+    return false;
+}
+
+static bool reached(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t slot = line->who.from; slot <= line->who.to; slot++) {
+        bool one =
+            world->slots[slot].node != NULL && (world->slots[slot].reached || found(world, slot));
+        snprintf(why, size, "n%u was %sreached", slot + 1, one ? "" : "not ");
+        if (decided(line, one))
+            return one;
+    }
+    return !line->negated;
+}
+
+static bool detected(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t gone = line->who.from; gone <= line->who.to; gone++) {
+        bool one = true;
+        snprintf(why, size, "nobody takes n%u for linked", gone + 1);
+        for (uint32_t slot = 0; one && slot < world->options.nodes; slot++)
+            if (slot != gone && world_counts(world, slot) && world_linked(world, slot, gone)) {
+                snprintf(why, size, "n%u takes n%u for linked", slot + 1, gone + 1);
+                one = false;
+            }
+        if (decided(line, one))
+            return one;
+    }
+    return !line->negated;
+}
+
+static bool traffic(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t slot = line->who.from; slot <= line->who.to; slot++) {
+        uint64_t rate = world_traffic(world, slot);
+        snprintf(why, size, "n%u sent %" PRIu64 " bytes a second", slot + 1, rate);
+        if (decided(line, rate <= line->count))
+            return rate <= line->count;
+    }
+    return !line->negated;
+}
+
 bool expect_is(const struct world *world, const struct line *line, char *why, size_t size)
 {
     why[0] = '\0';
@@ -168,6 +234,16 @@ bool expect_is(const struct world *world, const struct line *line, char *why, si
         return drops(world, line, why, size);
     case CONDITION_CONFIRMED:
         return confirmed(world, line, why, size);
+    case CONDITION_LINKED:
+        return linked(world, line, why, size);
+    case CONDITION_REACHED:
+        return reached(world, line, why, size);
+    case CONDITION_DETECTED:
+        return detected(world, line, why, size);
+    case CONDITION_TRAFFIC:
+        return traffic(world, line, why, size);
+    case CONDITION_COUNT:
+        break;
     }
     return false;
 }

@@ -111,7 +111,7 @@ static uint32_t lan_new(struct world *world, uint32_t members, bool carrier, uin
 static void tell_links(struct world *world, uint32_t slot)
 {
     if (world->slots[slot].node != NULL)
-        world_tell_links(world, slot);
+        service_tell_links(world, slot);
 }
 
 static void leave(struct world *world, uint32_t slot)
@@ -249,7 +249,7 @@ bool lan_restart(struct world *world, uint32_t slot, bool silent, bool renumber)
         return true;
     for (size_t i = 0; i < lan->host_count; i++)
         if (lan->hosts[i].kind == LAN_NODE)
-            world_tell_gateway(world, lan->hosts[i].index);
+            service_tell_gateway(world, lan->hosts[i].index);
     return true;
 }
 

@@ -251,6 +251,7 @@ static int scale(const struct arguments *arguments)
     scale_defaults(&options);
     if (arguments->nodes == 0 || arguments->nodes > SCENARIO_NODES_MAX)
         return misuse("how many? ", "--nodes N");
+    options.seconds = seconds_now;
     options.world.nodes = (uint32_t)arguments->nodes;
     if (arguments->seeded)
         options.world.seed = arguments->seed;

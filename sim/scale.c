@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -43,14 +42,7 @@ void scale_defaults(struct scale_options *options)
     };
 }
 
-/* ---- The real clock, and the real memory. ---- */
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
+/* ---- What is real. ---- */
 
 /* Bytes of this process that are resident. */
 static double resident(void)
@@ -67,7 +59,7 @@ static double resident(void)
 
 static void bar_draw(struct scale *scale)
 {
-    double now = seconds_now();
+    double now = scale->options->seconds();
     if (!scale->terminal || now - scale->drawn < 0.2)
         return;
     scale->drawn = now;
@@ -143,10 +135,10 @@ static bool idle(struct scale *scale)
     for (uint32_t slot = 0; slot < nodes; slot++)
         sent[slot] = (double)scale->world.slots[slot].sent_bytes;
     uint64_t events = scale->world.events;
-    double begin = seconds_now();
+    double begin = options->seconds();
     scale->phase = "idle";
     bool good = run_until(scale, scale->world.now_us + (uint64_t)options->idle_s * SECOND_US);
-    double seconds = seconds_now() - begin, count = (double)(scale->world.events - events);
+    double seconds = options->seconds() - begin, count = (double)(scale->world.events - events);
     bar_clear(scale);
     printf("idle      %" PRIu32 " s virtual in %.1f s: %.2f times real time, %.2f million events a "
            "second, %.2f us each\n",
@@ -164,19 +156,19 @@ bool scale_run(const struct scale_options *options)
     uint32_t nodes = options->world.nodes;
     scale->options = options;
     scale->terminal = isatty(STDERR_FILENO) != 0;
-    scale->begin = seconds_now();
+    scale->begin = options->seconds();
     scale->whole_us =
         (uint64_t)(options->birth_s + options->settle_s + options->idle_s) * SECOND_US;
     world_init(&scale->world, &options->world);
     scale->world.transcript.light = true;
     scale->world.checker.light = true;
     bool good = births(scale);
-    double born = seconds_now() - scale->begin;
+    double born = options->seconds() - scale->begin;
     scale->phase = "settle";
     good = good && run_until(scale, scale->world.now_us + (uint64_t)options->settle_s * SECOND_US);
     bar_clear(scale);
     printf("%" PRIu32 " nodes born in %.1f s, settled after %.1f s\n", nodes, born,
-           seconds_now() - scale->begin);
+           options->seconds() - scale->begin);
     good = good && idle(scale);
     double bytes = resident() - empty;
     printf("memory    %.1f kB a node, %.2f GB in all\n", bytes / nodes / 1e3, bytes / 1e9);

@@ -10,6 +10,7 @@
 
 struct scale_options {
     struct world_options world; /* nodes, seed, crypto, peers_max: configured peers a node. */
+    double (*seconds)(void);    /* The real clock, which nothing in a world may look at. */
     uint32_t birth_s;           /* All are born within so many seconds, evenly, */
     uint32_t settle_s;          /* and have so many to find together, */
     uint32_t idle_s;            /* before they are measured for so many. */

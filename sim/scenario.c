@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scenario.h"
 #include "memory.h"
-#include "scenario_words.h"
+#include "scenario_read.h"
 #include <stdio.h>
 #include <string.h>
 
 enum {
     DELAY_MAX_MS = 60000,
-    APPEND_MAX = 1000000,
     STORY_MAX_S = 1000000,
 };
 
@@ -51,12 +50,14 @@ static void read_option(struct words *words, struct world_options *options)
     };
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         if (strcmp(limit, limits[i].word) == 0) {
-            *limits[i].value = (unsigned)words_number(words, "this limit", 1, limits[i].most);
+            /* Without configured peers there are others to find. */
+            unsigned least = limits[i].value == &options->peers_max ? 0 : 1;
+            *limits[i].value = (unsigned)words_number(words, "this limit", least, limits[i].most);
             return;
         }
     words_fail(words,
-               "\"%s\" is no option: connections, logs, pending, seal_receipts, seal_ms, "
-               "peers or verify",
+               "\"%s\" is no option: connections, logs, own_logs, pending, known, links, "
+               "dht_values, seen, seal_receipts, seal_ms, peers or verify",
                limit);
 }
 
@@ -127,7 +128,7 @@ static void read_append(struct words *words, struct line *line)
 {
     line->verb = VERB_APPEND;
     line->who = words_who(words);
-    line->count = (uint32_t)words_number(words, "how many", 1, APPEND_MAX);
+    line->count = (uint32_t)words_number(words, "how many", 1, SCENARIO_APPEND_MAX);
     line->size = (struct range){40, 120};
     strcpy(line->name, "audit");
     while (words_left(words) && !words->failed) {
@@ -174,56 +175,6 @@ static void read_lie(struct words *words, struct line *line)
         line->count = (uint32_t)words_number(words, "how many", 1, 10000);
 }
 
-static bool drop_read(const char *word, enum tally_drop *drop)
-{
-    for (unsigned i = 1; i < TALLY_DROP_COUNT; i++)
-        if (strcmp(word, tally_drop_name((enum tally_drop)i)) == 0) {
-            *drop = (enum tally_drop)i;
-            return true;
-        }
-    return false;
-}
-
-static void read_expect(struct words *words, struct line *line)
-{
-    line->verb = VERB_EXPECT;
-    line->negated = words_take(words, "not");
-    if (words_take(words, "converged")) {
-        line->condition = CONDITION_CONVERGED;
-    } else if (words_take(words, "diverged")) {
-        line->condition = CONDITION_DIVERGED;
-    } else if (words_take(words, "fork")) {
-        line->condition = CONDITION_FORK;
-        line->who = words_who(words);
-    } else if (words_take(words, "holds")) {
-        line->condition = CONDITION_HOLDS;
-        line->who = words_who(words);
-        line->other = words_who(words);
-        line->count = (uint32_t)words_number(words, "how many receipts", 0, APPEND_MAX);
-    } else if (words_take(words, "drops")) {
-        line->condition = CONDITION_DROPS;
-        line->who = words_who(words);
-        const char *reason = words_next(words);
-        if (!drop_read(reason, &line->drop))
-            words_fail(words, "\"%s\" is no reason of a drop (tally/error.h lists them)", reason);
-        line->count = (uint32_t)words_number(words, "how many", 0, UINT32_MAX);
-    } else if (words_take(words, "confirmed")) {
-        line->condition = CONDITION_CONFIRMED;
-        line->who = words_who(words);
-        line->other = words_who(words);
-    } else if (words_take(words, "reached") || words_take(words, "traffic") ||
-               words_take(words, "detected")) {
-        words_fail(words, "expect %s is not in this version", words->words[words->at - 1]);
-    } else {
-        words_fail(words,
-                   "\"%s\" is no condition: converged, diverged, fork, holds, drops or "
-                   "confirmed",
-                   words_peek(words));
-    }
-    if (words_take(words, "within"))
-        line->within_us = (uint64_t)words_seconds(words, "a time");
-}
-
 /* Verbs with nodes and nothing else, or one time. */
 static bool read_simple(struct words *words, struct line *line)
 {
@@ -237,6 +188,12 @@ static bool read_simple(struct words *words, struct line *line)
         line->who = words_who(words);
     } else if (words_take(words, "restart")) {
         line->verb = VERB_RESTART;
+        line->who = words_who(words);
+    } else if (words_take(words, "join")) {
+        line->verb = VERB_JOIN;
+        line->who = words_who(words);
+    } else if (words_take(words, "leave")) {
+        line->verb = VERB_LEAVE;
         line->who = words_who(words);
     } else if (words_take(words, "suspend")) {
         line->verb = VERB_SUSPEND;
@@ -260,9 +217,8 @@ static bool read_simple(struct words *words, struct line *line)
 
 static void read_action(struct words *words, struct line *line)
 {
-    static const char *const later[] = {"lan",     "nat",  "role",  "namespace", "flap",
-                                        "gateway", "join", "leave", "revoke"};
-    if (read_simple(words, line))
+    static const char *const later[] = {"role", "namespace", "revoke"};
+    if (read_simple(words, line) || scenario_read_place(words, line))
         return;
     if (words_take(words, "link"))
         read_link(words, line);
@@ -277,7 +233,7 @@ static void read_action(struct words *words, struct line *line)
     else if (words_take(words, "lie"))
         read_lie(words, line);
     else if (words_take(words, "expect"))
-        read_expect(words, line);
+        scenario_read_expect(words, line);
     else {
         for (size_t i = 0; i < sizeof later / sizeof *later; i++)
             if (strcmp(words_peek(words), later[i]) == 0)
@@ -333,7 +289,9 @@ static void read_line(struct words *words, struct scenario *scenario)
             line.until_us = read_time(words);
     }
     read_action(words, &line);
-    bool setup = line.verb == VERB_LINK || line.verb == VERB_CLOCK || line.verb == VERB_DISK;
+    bool setup = line.verb == VERB_LINK || line.verb == VERB_CLOCK || line.verb == VERB_DISK ||
+                 line.verb == VERB_NAT || line.verb == VERB_LAN || line.verb == VERB_PROFILE ||
+                 line.verb == VERB_BOOTSTRAP || line.verb == VERB_DOMAIN;
     if (!line.timed && !setup && line.verb != VERB_EXPECT)
         words_fail(words, "when? say \"at T %s ...\"", words->words[0]);
     scenario->lines = memory_room(scenario->lines, &scenario->capacity, scenario->count + 1,
@@ -373,8 +331,10 @@ bool scenario_read(struct scenario *scenario, const char *name, const char *text
 
 void scenario_free(struct scenario *scenario)
 {
-    for (size_t i = 0; i < scenario->count; i++)
+    for (size_t i = 0; i < scenario->count; i++) {
         memory_free(scenario->lines[i].islands);
+        memory_free(scenario->lines[i].list);
+    }
     memory_free(scenario->lines);
     memset(scenario, 0, sizeof *scenario);
 }

@@ -7,7 +7,7 @@
  */
 #include "adversary.h"
 
-enum { SCENARIO_NODES_MAX = 1000000 };
+enum { SCENARIO_NODES_MAX = 1000000, SCENARIO_APPEND_MAX = 1000000 };
 
 enum verb {
     VERB_LINK,
@@ -23,6 +23,16 @@ enum verb {
     VERB_SUSPEND,
     VERB_STEP,
     VERB_LIE,
+    VERB_JOIN,
+    VERB_LEAVE,
+    VERB_NAT,
+    VERB_LAN,
+    VERB_MOVE,
+    VERB_GATEWAY,
+    VERB_PROFILE,
+    VERB_BOOTSTRAP,
+    VERB_DOMAIN,
+    VERB_FLAP,
     VERB_EXPECT,
 };
 
@@ -33,6 +43,12 @@ enum condition {
     CONDITION_HOLDS,     /* `who` holds at least `count` receipts of `other`. */
     CONDITION_DROPS,     /* `who` dropped at least `count` for that reason. */
     CONDITION_CONFIRMED, /* `who` and `other` confirmed a transfer to each other. */
+    CONDITION_LINKED,    /* `who` and `other` have a link, both say. */
+    CONDITION_REACHED,   /* `who` got through its box what it had not asked for, or is linked with
+                            a node outside its LAN that nobody named to it. */
+    CONDITION_DETECTED,  /* `who` is gone, and no honest node takes it for linked any more. */
+    CONDITION_TRAFFIC,   /* `who` sent at most `count` bytes a second of late. */
+    CONDITION_COUNT
 };
 
 /* A link's options as far as the line names them. */
@@ -57,6 +73,16 @@ struct line {
     uint64_t us;       /* SUSPEND. */
     uint32_t *islands; /* PARTITION, one a node; ours. */
     enum lie lie;
+    struct lan_box box; /* NAT; */
+    bool each;          /* one for each node. */
+    bool silent;        /* GATEWAY, DOMAIN. */
+    bool renumber;      /* GATEWAY. */
+    bool keyless;       /* DOMAIN. */
+    char domain[TALLY_DOMAIN_MAX + 1];
+    enum tally_profile profile;
+    uint32_t *list; /* BOOTSTRAP, DOMAIN: slots; ours. */
+    size_t list_count, list_capacity;
+    uint64_t closed_us; /* FLAP; open for `us`. */
     bool negated;
     enum condition condition;
     enum tally_drop drop;

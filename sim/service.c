@@ -61,7 +61,7 @@ void service_map(struct world *world, uint32_t slot, const struct tally_action *
         post(world, slot, letter, GATEWAY_LEAST_MS, GATEWAY_MOST_MS);
 }
 
-void world_tell_gateway(struct world *world, uint32_t slot)
+void service_tell_gateway(struct world *world, uint32_t slot)
 {
     const struct lan *lan = lan_of(world, slot);
     if (lan == NULL)
@@ -75,12 +75,29 @@ void world_tell_gateway(struct world *world, uint32_t slot)
 
 /* ---- DNS. ---- */
 
-static const struct world_domain *domain_find(const struct world *world, const char *name)
+static struct world_domain *domain_find(const struct world *world, const char *name)
 {
     for (size_t i = 0; i < world->domain_count; i++)
         if (strcmp(world->domains[i].name, name) == 0)
             return &world->domains[i];
     return NULL;
+}
+
+void service_domain(struct world *world, const char *name, const uint32_t *slots, size_t count,
+                    bool silent, bool keyless)
+{
+    struct world_domain *domain = domain_find(world, name);
+    if (domain == NULL) {
+        world->domains = memory_room(world->domains, &world->domain_capacity,
+                                     world->domain_count + 1, sizeof *domain);
+        domain = &world->domains[world->domain_count++];
+        *domain = (struct world_domain){.name = world_name(world, name)};
+    }
+    memory_free(domain->slots);
+    domain->slots = memory_copy(slots, count * sizeof *slots);
+    domain->count = count;
+    domain->silent = silent;
+    domain->keyless = keyless;
 }
 
 void service_resolve(struct world *world, uint32_t slot, const struct tally_action *action)
@@ -117,7 +134,7 @@ void service_resolve(struct world *world, uint32_t slot, const struct tally_acti
 
 /* ---- The machine. ---- */
 
-void world_tell_links(struct world *world, uint32_t slot)
+void service_tell_links(struct world *world, uint32_t slot)
 {
     struct tally_interface interface;
     lan_interface(world, slot, &interface);

@@ -2,6 +2,7 @@
 #include "story.h"
 #include "expect.h"
 #include "memory.h"
+#include "story_place.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -206,12 +207,30 @@ static void on_node(struct story *story, const struct line *line, uint32_t slot)
     } else if (line->verb == VERB_SUSPEND) {
         say(story, "n%u sleeps", slot + 1);
         world_suspend(world, slot, line->us);
+    } else if (line->verb == VERB_JOIN) {
+        say(story, "n%u joins", slot + 1);
+        if (world->slots[slot].node == NULL)
+            world_wake(world, slot);
+    } else if (line->verb == VERB_LEAVE) {
+        say(story, "n%u leaves", slot + 1);
+        world_leave(world, slot);
     } else if (line->verb == VERB_LIE) {
         say(story, "n%u begins to lie", slot + 1);
         if (!adversary_begin(world, slot, line->lie, line->count))
             fail(story, "%s:%" PRIu32 ": more than %d liars with two faces", story->name,
                  line->number, WORLD_FACES_MAX);
     }
+}
+
+static void on_place(struct story *story, const struct line *line)
+{
+    char why[100];
+    if (!story_place(&story->world, line, why, sizeof why))
+        fail(story, "%s:%" PRIu32 ": %s", story->name, line->number, why);
+    if (line->verb == VERB_GATEWAY)
+        say(story, "the gateway of n%u begins anew", line->who.from + 1);
+    else if (line->verb == VERB_MOVE)
+        say(story, "n%u goes to n%u", line->who.from + 1, line->other.from + 1);
 }
 
 static void act(struct story *story, const struct line *line)
@@ -233,6 +252,18 @@ static void act(struct story *story, const struct line *line)
     case VERB_EXPECT:
         expect(story, line);
         break;
+    case VERB_NAT:
+    case VERB_LAN:
+    case VERB_MOVE:
+    case VERB_GATEWAY:
+    case VERB_PROFILE:
+    case VERB_BOOTSTRAP:
+    case VERB_DOMAIN:
+    case VERB_FLAP:
+        on_place(story, line);
+        break;
+    case VERB_JOIN:
+    case VERB_LEAVE:
     case VERB_CLOCK:
     case VERB_STEP:
     case VERB_DISK:
@@ -361,6 +392,9 @@ static void begin(struct story *story, const struct story_options *options)
             story->last_us = line->until_us;
         if (line->timed)
             cue(story, line, line->at_us);
+        for (uint32_t slot = line->who.from; line->verb == VERB_JOIN && slot <= line->who.to;
+             slot++)
+            story->world.slots[slot].late = true;
     }
     for (size_t i = 0; i < scenario->count; i++)
         if (!scenario->lines[i].timed && scenario->lines[i].verb == VERB_EXPECT)
@@ -398,7 +432,7 @@ void story_run(const struct scenario *scenario, const char *name,
     struct story story = {.scenario = scenario, .name = name, .end = end};
     memset(end, 0, sizeof *end);
     begin(&story, options);
-    while (advance(&story))
+    while (!story.failed && advance(&story))
         continue;
     finish(&story);
     world_free(&story.world);

@@ -10,6 +10,7 @@
 
 enum {
     RETRY_US = 100000,     /* A busy node is asked again. */
+    MARK_US = 30000000,    /* Between two marks of what a node sent. */
     TIMER_US = 1000,       /* No host wakes a node sooner. */
     MAP_BYTES = 60,        /* Of a request to the gateway (RFC 6887 section 11.1). */
     CONFIRMED_NODES = 1024 /* Up to so many, who confirmed to whom is remembered. */
@@ -62,6 +63,16 @@ static void on_answer(struct world *world, uint32_t slot, const struct tally_act
         world->refused++;
 }
 
+/* It sends so much, and what lies below. */
+static void sends(struct world *world, struct slot *at, size_t size, size_t headers)
+{
+    at->sent_bytes += size + headers;
+    if (world->now_us - at->marks[1].us < MARK_US)
+        return;
+    at->marks[0] = at->marks[1];
+    at->marks[1] = (struct slot_mark){world->now_us, at->sent_bytes};
+}
+
 static void perform(struct world *world, uint32_t slot, const struct tally_action *action)
 {
     struct slot *at = &world->slots[slot];
@@ -72,14 +83,14 @@ static void perform(struct world *world, uint32_t slot, const struct tally_actio
         checker_action(&world->checker, world, slot, action);
     switch (action->kind) {
     case TALLY_ACTION_SEND:
-        at->sent_bytes += action->send.bytes.size + UDP_HEADERS;
+        sends(world, at, action->send.bytes.size, UDP_HEADERS);
         network_send(world, slot, &action->send.to, action->send.bytes);
         break;
     case TALLY_ACTION_DIAL:
         network_dial(world, slot, action->dial.stream, &action->dial.to, action->dial.punch);
         break;
     case TALLY_ACTION_WRITE:
-        at->sent_bytes += action->write.bytes.size + TCP_HEADERS;
+        sends(world, at, action->write.bytes.size, TCP_HEADERS);
         if (at->lie != LIE_SILENT)
             network_write(world, slot, action->write.stream, action->write.bytes);
         break;
@@ -90,12 +101,12 @@ static void perform(struct world *world, uint32_t slot, const struct tally_actio
         on_answer(world, slot, action);
         break;
     case TALLY_ACTION_MULTICAST:
-        at->sent_bytes += action->multicast.bytes.size + UDP_HEADERS;
+        sends(world, at, action->multicast.bytes.size, UDP_HEADERS);
         network_multicast(world, slot, action->multicast.interface, &action->multicast.to,
                           action->multicast.bytes);
         break;
     case TALLY_ACTION_MAP:
-        at->sent_bytes += MAP_BYTES + UDP_HEADERS;
+        sends(world, at, MAP_BYTES, UDP_HEADERS);
         service_map(world, slot, action);
         break;
     case TALLY_ACTION_RESOLVE:
@@ -333,6 +344,23 @@ uint32_t world_face(const struct world *world, uint32_t from, uint32_t to)
 bool world_counts(const struct world *world, uint32_t slot)
 {
     return world->slots[slot].node != NULL && world->slots[slot].lie == LIE_NONE;
+}
+
+bool world_linked(const struct world *world, uint32_t a, uint32_t b)
+{
+    struct tally_peer_view view;
+    const struct slot *at = &world->slots[a];
+    for (size_t i = 0; at->node != NULL && tally_node_peer(at->node, i, &view); i++)
+        if (key_equal(&view.key, &world->slots[b].signer.key))
+            return view.state == TALLY_PEER_LINKED;
+    return false;
+}
+
+uint64_t world_traffic(const struct world *world, uint32_t slot)
+{
+    const struct slot *at = &world->slots[slot];
+    uint64_t us = world->now_us - at->marks[0].us;
+    return (at->sent_bytes - at->marks[0].sent_bytes) * 1000000 / (us < 1000000 ? 1000000 : us);
 }
 
 bool world_confirmed(const struct world *world, uint32_t a, uint32_t b)

@@ -15,6 +15,7 @@
 #include "network.h"
 #include "provider.h"
 #include "queue.h"
+#include "service.h"
 #include "tally/node.h"
 #include "transcript.h"
 
@@ -39,10 +40,13 @@ struct slot {
     uint64_t sequence; /* Of its happenings. */
     uint64_t tick_us;  /* The next TICK that was put; UINT64_MAX: none. */
     uint64_t suspended_us;
-    uint64_t sent_bytes; /* All it sent, with the headers below it. */
-    int64_t offset_us;   /* Its wall clock is wrong by so much, */
-    int32_t drift_ppm;   /* and by so much more each million. */
-    uint32_t life;       /* Counts starts and crashes. */
+    uint64_t sent_bytes; /* All it sent, with the headers below it; */
+    struct slot_mark {   /* and what that was some time ago. */
+        uint64_t us, sent_bytes;
+    } marks[2];
+    int64_t offset_us; /* Its wall clock is wrong by so much, */
+    int32_t drift_ppm; /* and by so much more each million. */
+    uint32_t life;     /* Counts starts and crashes. */
     uint32_t next_stream;
     struct pipe **pipes;
     size_t pipe_count, pipe_capacity;
@@ -65,15 +69,6 @@ struct slot {
 struct world_append {
     uint32_t slot, body_size;
     const char *name_space; /* One of names. */
-};
-
-/* A domain that DNS knows, and the nodes it names. */
-struct world_domain {
-    const char *name; /* One of names. */
-    uint32_t *slots;
-    size_t count;
-    bool silent;  /* DNS does not answer. */
-    bool keyless; /* Addresses without keys, as SRV records have them. */
 };
 
 struct world_options {
@@ -144,10 +139,6 @@ bool world_next(struct world *world, uint64_t until_us);
 /* Gives an event to a node that runs, and performs what it asks. */
 void world_step(struct world *world, uint32_t slot, const struct tally_event *event);
 
-/* Tells a running node its interface; later, that its gateway speaks of itself. */
-void world_tell_links(struct world *world, uint32_t slot);
-void world_tell_gateway(struct world *world, uint32_t slot);
-
 /* Puts a TICK for that deadline, if none comes sooner. */
 void world_wake_at(struct world *world, uint32_t slot, struct tally_mono deadline);
 
@@ -161,6 +152,8 @@ uint32_t world_face(const struct world *world, uint32_t from, uint32_t to);
 /* ---- What a story does. Slots are of nodes, below options.nodes. ---- */
 
 void world_append(struct world *world, uint32_t slot, const char *name_space, uint32_t body_size);
+/* Whether a was told of b by its operator: as configured peer, bootstrap or in a domain. */
+bool world_told(const struct world *world, uint32_t a, uint32_t b);
 /* True if a at some time told that its transfer from or to b is confirmed. */
 bool world_confirmed(const struct world *world, uint32_t a, uint32_t b);
 
@@ -172,12 +165,11 @@ void world_leave(struct world *world, uint32_t slot);
 /* One of names, which lives as long as the world. */
 const char *world_name(struct world *world, const char *name);
 
-/* DNS names these nodes from now on. */
-void world_domain(struct world *world, const char *name, const uint32_t *slots, size_t count,
-                  bool silent, bool keyless);
+/* Whether a takes b for linked. */
+bool world_linked(const struct world *world, uint32_t a, uint32_t b);
 
-/* Whether a was told of b by its operator: as configured peer, bootstrap or in a domain. */
-bool world_told(const struct world *world, uint32_t a, uint32_t b);
+/* Bytes a second that a node sent in the last half to whole minute. */
+uint64_t world_traffic(const struct world *world, uint32_t slot);
 
 void world_crash(struct world *world, uint32_t slot);
 void world_restart(struct world *world, uint32_t slot);

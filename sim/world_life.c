@@ -105,26 +105,6 @@ bool world_told(const struct world *world, uint32_t a, uint32_t b)
     return world->bootstrap_count == 0 && world->domain_count == 0 && world->options.peers_max > 0;
 }
 
-void world_domain(struct world *world, const char *name, const uint32_t *slots, size_t count,
-                  bool silent, bool keyless)
-{
-    struct world_domain *domain = NULL;
-    for (size_t i = 0; i < world->domain_count; i++)
-        if (strcmp(world->domains[i].name, name) == 0)
-            domain = &world->domains[i];
-    if (domain == NULL) {
-        world->domains = memory_room(world->domains, &world->domain_capacity,
-                                     world->domain_count + 1, sizeof *domain);
-        domain = &world->domains[world->domain_count++];
-        *domain = (struct world_domain){.name = world_name(world, name)};
-    }
-    memory_free(domain->slots);
-    domain->slots = memory_copy(slots, count * sizeof *slots);
-    domain->count = count;
-    domain->silent = silent;
-    domain->keyless = keyless;
-}
-
 /* ---- Birth. ---- */
 
 void world_wake(struct world *world, uint32_t slot)
@@ -139,6 +119,8 @@ void world_wake(struct world *world, uint32_t slot)
     at->life++;
     at->tick_us = UINT64_MAX;
     at->next_stream = 1;
+    at->reached = false;
+    at->marks[0] = at->marks[1] = (struct slot_mark){world->now_us, at->sent_bytes};
     checker_start(&world->checker, world, slot);
     const struct tally_node_options node = {
         .key = at->signer.key,
@@ -169,7 +151,7 @@ void world_wake(struct world *world, uint32_t slot)
     world_wake_at(world, slot, tally_node_deadline(at->node));
     /* A static node in the wide network has no use for it, and its stories are as they were. */
     if (at->profile != TALLY_PROFILE_STATIC || at->lan != 0)
-        world_tell_links(world, slot);
+        service_tell_links(world, slot);
     if (world->bootstrap_count == 0 && world->domain_count == 0)
         tell_peers(world, slot, again);
     tell_bootstraps(world, slot);

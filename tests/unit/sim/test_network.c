@@ -136,6 +136,29 @@ static void nobody_hears_across_a_partition_until_it_heals(void **state)
     world.network.cuts = NULL;
 }
 
+static void what_flaps_is_open_and_closed_in_turn(void **state)
+{
+    static const uint8_t bytes[50];
+    const struct tally_address to_a = network_address(A), to_b = network_address(B);
+    assert_true(stand_in_run(&world, 500));
+    struct link_flap flap = {{A, A}, {B, B}, world.now_us, 3000000, 1000000};
+    world.network.flaps = &flap;
+    world.network.flap_count = 1;
+    for (unsigned quarter = 0; quarter < 32; quarter++) {
+        seen.datagrams = 0;
+        network_send(&world, A, &to_b, bytes_of(bytes, sizeof bytes));
+        network_send(&world, B, &to_a, bytes_of(bytes, sizeof bytes));
+        assert_true(stand_in_run(&world, 250));
+        assert_int_equal(seen.datagrams, quarter % 16 < 12 ? 2 : 0);
+    }
+    network_heal(&world.network);
+    network_send(&world, A, &to_b, bytes_of(bytes, sizeof bytes));
+    seen.datagrams = 0;
+    assert_true(stand_in_run(&world, 250));
+    assert_int_equal(seen.datagrams, 1);
+    world.network.flaps = NULL;
+}
+
 static void dial(void)
 {
     seen.dial = true;
@@ -268,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(datagrams_meet_the_fate_they_were_given),
         STORY(nobody_hears_across_a_partition_until_it_heals),
+        STORY(what_flaps_is_open_and_closed_in_turn),
         STORY(a_stream_is_ordered_bounded_and_ends_in_order),
         STORY(a_short_partition_holds_a_stream_back_a_long_one_breaks_it),
         STORY(dials_that_reach_nobody_say_so),

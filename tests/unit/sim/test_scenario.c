@@ -49,11 +49,107 @@ static void a_story_is_read(void **state)
     scenario_free(&scenario);
 }
 
+static void places_are_read(void **state)
+{
+    static const char text[] =
+        "nodes 9\noption peers 0\n"
+        "lan n1..n3\n"
+        "nat n1..n3 port timeout 30 gateway pcp hairpin\n"
+        "nat n4..n6 symmetric each\n"
+        "nat n7 address gateway natpmp behind n4 carrier\n"
+        "profile n1..n7 auto\nprofile n8 server\n"
+        "bootstrap n8..n9 n1\n"
+        "domain mesh.example n8 n9 keyless\ndomain gone.example none\n"
+        "at 5 domain gone.example silent\n"
+        "at 6 gateway n1 restart silent\nat 7 gateway n4 renumber\n"
+        "at 8 move n2 to n9\nat 9 flap n1 n2..n3 10 3\n"
+        "at 10 join n5\nat 11 leave n5..n6\n"
+        "expect linked n1 n2..n3 within 4\nexpect reached n1\nexpect detected n5\n"
+        "expect not traffic n1 2000\n";
+    char message[200] = "";
+    struct scenario scenario;
+    if (!scenario_read(&scenario, "places", text, message, sizeof message))
+        fail_msg("%s", message);
+    const struct line *lines = scenario.lines;
+    assert_int_equal(scenario.count, 20);
+    assert_int_equal(scenario.options.peers_max, 0);
+    assert_int_equal(lines[0].verb, VERB_LAN);
+    const struct lan_box *box = &lines[1].box;
+    assert_int_equal(box->nat.type, NAT_PORT);
+    assert_int_equal(box->nat.gateway, TALLY_MAPPING_PCP);
+    assert_int_equal(box->nat.timeout_us, 30000000);
+    assert_true(box->nat.hairpin && !lines[1].each && !box->behind && !box->carrier);
+    assert_true(lines[2].each && lines[2].box.nat.type == NAT_SYMMETRIC);
+    assert_true(lines[3].box.behind && lines[3].box.carrier);
+    assert_int_equal(lines[3].box.outside, 3);
+    assert_int_equal(lines[3].box.nat.gateway, TALLY_MAPPING_NATPMP);
+    assert_int_equal(lines[4].profile, TALLY_PROFILE_AUTO);
+    assert_int_equal(lines[5].profile, TALLY_PROFILE_SERVER);
+    assert_int_equal(lines[6].list_count, 3);
+    assert_int_equal(lines[6].list[2], 0);
+    assert_string_equal(lines[7].domain, "mesh.example");
+    assert_true(lines[7].keyless && !lines[7].silent && lines[7].list_count == 2);
+    assert_int_equal(lines[8].list_count, 0);
+    assert_true(lines[9].silent && lines[9].timed);
+    assert_true(lines[10].silent && !lines[10].renumber);
+    assert_true(!lines[11].silent && lines[11].renumber);
+    assert_int_equal(lines[12].other.from, 8);
+    assert_true(lines[13].us == 10000000 && lines[13].closed_us == 3000000);
+    assert_int_equal(lines[14].verb, VERB_JOIN);
+    assert_int_equal(lines[15].verb, VERB_LEAVE);
+    assert_int_equal(lines[16].condition, CONDITION_LINKED);
+    assert_int_equal(lines[19].condition, CONDITION_TRAFFIC);
+    assert_int_equal(lines[19].count, 2000);
+    scenario_free(&scenario);
+}
+
+struct wrong {
+    const char *text, *message;
+};
+
+static void assert_wrong(const struct wrong *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char message[200] = "";
+        struct scenario scenario;
+        assert_false(scenario_read(&scenario, "s", cases[i].text, message, sizeof message));
+        assert_string_equal(message, cases[i].message);
+    }
+}
+
+static void what_is_wrong_about_places(void **state)
+{
+    static const struct wrong cases[] = {
+        {"nodes 2\nnat n1 cone\n",
+         "s:2: \"cone\" is no type of a nat: none, full, address, port or symmetric"},
+        {"nodes 2\nnat n1 full gateway upnp\n", "s:2: \"upnp\" is no gateway: natpmp, pcp or none"},
+        {"nodes 2\nnat n1 full mesh\n",
+         "s:2: \"mesh\" is no option of a nat: each, timeout, gateway, behind, hairpin or "
+         "carrier"},
+        {"nodes 2\nnat n1 full timeout 0\n",
+         "s:2: \"0\" is not seconds of a timeout: a number from 1 to 86400"},
+        {"nodes 3\nnat n1 full behind n2..n3\n", "s:2: behind wants one node"},
+        {"nodes 2\nat 1 gateway n1 explode\n",
+         "s:2: gateway WHO restart or renumber, not \"explode\""},
+        {"nodes 2\nat 1 move n1 n2\n", "s:2: move WHO to WHO, not \"n2\""},
+        {"nodes 2\nmove n1 to n2\n", "s:2: when? say \"at T move ...\""},
+        {"nodes 2\nprofile n1 loud\n",
+         "s:2: \"loud\" is no profile: static, auto, lan, server or offline"},
+        {"nodes 2\nbootstrap\n", "s:2: bootstrap WHO WHO…: whom are the others told of?"},
+        {"nodes 2\nbootstrap n3\n", "s:2: there is no node n3: this story has 2"},
+        {"nodes 2\ndomain\n", "s:2: domain NAME WHO…, none or silent: \"\" is no name"},
+        {"nodes 2\ndomain mesh.example\n", "s:2: domain NAME WHO…, none or silent, not \"\""},
+        {"nodes 2\nat 1 flap n1 n2 0 3\n",
+         "s:2: \"0\" is not seconds it is open: a number from 1 to 86400"},
+        {"nodes 2\nexpect traffic n1\n",
+         "s:2: \"\" is not bytes a second: a number from 0 to 4294967295"},
+    };
+    assert_wrong(cases, sizeof cases / sizeof *cases);
+}
+
 static void what_is_wrong_is_said_with_its_line(void **state)
 {
-    static const struct {
-        const char *text, *message;
-    } cases[] = {
+    static const struct wrong cases[] = {
         {"", "s:1: a story begins with \"nodes N\""},
         {"nodes\n", "s:1: \"\" is not a number of nodes: a number from 1 to 1000000"},
         {"nodes 0\n", "s:1: \"0\" is not a number of nodes: a number from 1 to 1000000"},
@@ -64,11 +160,9 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         {"nodes 2\nat 1 crash x\n", "s:2: \"x\" names no nodes: n1, n1..n4 or all"},
         {"nodes 2\nat 1 crash n2..n1\n", "s:2: \"n2..n1\" names no nodes: n1, n1..n4 or all"},
         {"nodes 2\nat 1 explode\n", "s:2: unknown word \"explode\""},
-        {"nodes 2\nnat n1 full\n", "s:2: nat is not in this version"},
-        {"nodes 2\nat 1 flap n1 n2 1 2\n", "s:2: flap is not in this version"},
-        {"nodes 2\nat 1 gateway n1 restart\n", "s:2: gateway is not in this version"},
+        {"nodes 2\nat 1 revoke n1 n2\n", "s:2: revoke is not in this version"},
+        {"nodes 2\nrole n1 witness\n", "s:2: role is not in this version"},
         {"nodes 2\ncrypto slow\n", "s:2: \"slow\" is no crypto: real, memo or fast"},
-        {"nodes 2\nexpect reached n1\n", "s:2: expect reached is not in this version"},
         {"nodes 2\ncrash n1\n", "s:2: when? say \"at T crash ...\""},
         {"nodes 2\nat x heal\n", "s:2: \"x\" is not a time: seconds, as 90 or 0.25"},
         {"nodes 2\nat -1 heal\n", "s:2: a time is from 0 to 1000000 seconds"},
@@ -86,19 +180,15 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         {"nodes 2\nat 1 lie n1 white\n",
          "s:2: \"white\" is no lie: ahead, root, fork, gap, silent or forged"},
         {"nodes 2\noption colour 3\n",
-         "s:2: \"colour\" is no option: connections, logs, pending, seal_receipts, seal_ms, peers "
-         "or verify"},
+         "s:2: \"colour\" is no option: connections, logs, own_logs, pending, known, links, "
+         "dht_values, seen, seal_receipts, seal_ms, peers or verify"},
         {"nodes 2\nexpect drops n1 boredom 1\n",
          "s:2: \"boredom\" is no reason of a drop (tally/error.h lists them)"},
-        {"nodes 2\nexpect wonders\n", "s:2: \"wonders\" is no condition: converged, diverged, "
-                                      "fork, holds, drops or confirmed"},
+        {"nodes 2\nexpect wonders\n",
+         "s:2: \"wonders\" is no condition: converged, diverged, fork, holds, drops, confirmed, "
+         "linked, reached, detected or traffic"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char message[200] = "";
-        struct scenario scenario;
-        assert_false(scenario_read(&scenario, "s", cases[i].text, message, sizeof message));
-        assert_string_equal(message, cases[i].message);
-    }
+    assert_wrong(cases, sizeof cases / sizeof *cases);
 }
 
 static void every_drawn_story_can_be_read(void **state)
@@ -120,6 +210,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_story_is_read),
+        cmocka_unit_test(places_are_read),
+        cmocka_unit_test(what_is_wrong_about_places),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(every_drawn_story_can_be_read),
     };
