@@ -43,6 +43,8 @@ static void read_option(struct words *words, struct world_options *options)
         {"links", &options->links_max, TALLY_LINKS_MAX},
         {"dht_values", &options->dht_values_max, 65536},
         {"seen", &options->seen_max, TALLY_SEEN_MAX},
+        {"records", &options->records_max, 1024},
+        {"senders", &options->senders_max, 65536},
         {"pending", &options->pending_max, TALLY_PENDING_MAX},
         {"seal_receipts", &options->seal_receipts, TALLY_SEAL_RECEIPTS},
         {"seal_ms", &options->seal_ms, 3600000},
@@ -57,7 +59,7 @@ static void read_option(struct words *words, struct world_options *options)
         }
     words_fail(words,
                "\"%s\" is no option: connections, logs, own_logs, pending, known, links, "
-               "dht_values, seen, seal_receipts, seal_ms, peers or verify",
+               "dht_values, seen, records, senders, seal_receipts, seal_ms, peers or verify",
                limit);
 }
 

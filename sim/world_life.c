@@ -137,6 +137,8 @@ void world_wake(struct world *world, uint32_t slot)
         .own_logs_max = options->own_logs_max,
         .pending_max = options->pending_max,
         .seen_max = options->seen_max,
+        .records_max = options->records_max,
+        .senders_max = options->senders_max,
         .seal_receipts = options->seal_receipts,
         .seal_ms = options->seal_ms,
         .ledger = disk_ledger(&at->disk),
