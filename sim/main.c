@@ -18,14 +18,19 @@ static const char usage[] =
     "usage: tally-sim run FILE [--seed N] [--crypto real|memo|fast] [--transcript FILE]\n"
     "                          [--trace-level error|warn|info|debug|trace]\n"
     "       tally-sim swarm --seeds N [--from N] [--print]\n"
-    "       tally-sim scale --nodes N [--seconds N] [--peers N] [--seed N] [--crypto P]\n"
+    "       tally-sim scale --nodes N [--seconds N] [--settle N] [--seed N] [--crypto P]\n"
+    "                       [--peers N | --bootstraps N] [--profile P] [--nat PERCENT]\n"
+    "                       [--loss PERCENT] [--announces N] [--lookups N] [--vanish PERCENT]\n"
     "\n"
     "run    plays a story and says whether all that must hold held, and what was expected came.\n"
     "       --transcript writes what happened as text (- is standard output); its last line is\n"
     "       the id of the run: equal ids are equal runs, byte for byte.\n"
     "swarm  draws stories from seeds and plays them; a failure prints its seed and its story.\n"
     "       --print shows the stories and plays none.\n"
-    "scale  many nodes that have nothing to do: what they cost in memory, time and traffic.\n"
+    "scale  many nodes: what they cost in memory, time and traffic when they have nothing to do;\n"
+    "       how fast --announces get round, what --lookups take, and both once more after\n"
+    "       a share did --vanish. Each is told of the first so many nodes (--bootstraps) or\n"
+    "       of so many others (--peers); --nat puts a share of them behind boxes.\n"
     "\n"
     "Exit status: 0 all is well, 1 something does not hold, 2 the command or story is wrong.\n";
 
@@ -40,7 +45,7 @@ struct arguments {
     const char *file, *transcript;
     bool seeded, print;
     uint64_t seed, seeds, from;
-    uint64_t nodes, seconds, peers;
+    struct scale_options scale;
     bool crypto_given;
     enum provider_kind crypto;
     enum tally_level level;
@@ -66,6 +71,43 @@ static bool level_read(const char *word, enum tally_level *level)
     return false;
 }
 
+/* One option of scale with its value. */
+static bool scale_option_read(struct scale_options *scale, const char *option, const char *value)
+{
+    const struct {
+        const char *option;
+        uint32_t *value;
+        uint64_t most;
+    } numbers[] = {
+        {"--nodes", &scale->world.nodes, SCENARIO_NODES_MAX},
+        {"--seconds", &scale->idle_s, 1000000},
+        {"--settle", &scale->settle_s, 1000000},
+        {"--peers", &scale->world.peers_max, TALLY_LINKS_MAX},
+        {"--bootstraps", &scale->bootstraps, 1000},
+        {"--nat", &scale->nat, 100},
+        {"--loss", &scale->loss, 100},
+        {"--announces", &scale->announces, 1000},
+        {"--lookups", &scale->lookups, 100000},
+        {"--vanish", &scale->vanish, 99},
+    };
+    uint64_t number;
+    if (strcmp(option, "--profile") == 0) {
+        for (scale->profile = TALLY_PROFILE_STATIC; scale->profile <= TALLY_PROFILE_OFFLINE;
+             scale->profile++)
+            if (strcmp(tally_profile_name(scale->profile), value) == 0)
+                return true;
+        return false;
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (strcmp(option, numbers[i].option) == 0) {
+            if (!number_read(value, &number) || number > numbers[i].most)
+                return false;
+            *numbers[i].value = (uint32_t)number;
+            return true;
+        }
+    return false;
+}
+
 /* One option with its value; false if either is wrong. */
 static bool option_read(struct arguments *arguments, const char *option, const char *value)
 {
@@ -75,12 +117,6 @@ static bool option_read(struct arguments *arguments, const char *option, const c
         return number_read(value, &arguments->seeds);
     if (strcmp(option, "--from") == 0)
         return number_read(value, &arguments->from);
-    if (strcmp(option, "--nodes") == 0)
-        return number_read(value, &arguments->nodes);
-    if (strcmp(option, "--seconds") == 0)
-        return number_read(value, &arguments->seconds);
-    if (strcmp(option, "--peers") == 0)
-        return number_read(value, &arguments->peers);
     if (strcmp(option, "--trace-level") == 0)
         return level_read(value, &arguments->level);
     if (strcmp(option, "--transcript") == 0) {
@@ -91,13 +127,15 @@ static bool option_read(struct arguments *arguments, const char *option, const c
         arguments->crypto_given = true;
         return provider_word(value, &arguments->crypto);
     }
-    return false;
+    return scale_option_read(&arguments->scale, option, value);
 }
 
 /* Everything behind the verb. Returns 0 or an exit status. */
 static int arguments_read(struct arguments *arguments, int count, char **words)
 {
     *arguments = (struct arguments){.level = TALLY_LEVEL_DEBUG, .from = 1};
+    scale_defaults(&arguments->scale);
+    arguments->scale.world.nodes = 0; /* Until it is said. */
     for (int i = 0; i < count; i++) {
         if (strcmp(words[i], "--print") == 0) {
             arguments->print = true;
@@ -245,23 +283,17 @@ static int swarm(const struct arguments *arguments)
     return broken > 0 ? EXIT_BROKEN : 0;
 }
 
-static int scale(const struct arguments *arguments)
+static int scale(struct arguments *arguments)
 {
-    struct scale_options options;
-    scale_defaults(&options);
-    if (arguments->nodes == 0 || arguments->nodes > SCENARIO_NODES_MAX)
-        return misuse("how many? ", "--nodes N");
-    options.seconds = seconds_now;
-    options.world.nodes = (uint32_t)arguments->nodes;
+    struct scale_options *options = &arguments->scale;
+    if (options->world.nodes == 0 || options->idle_s == 0)
+        return misuse("how many, and how long? ", "--nodes N --seconds N");
+    options->seconds = seconds_now;
     if (arguments->seeded)
-        options.world.seed = arguments->seed;
+        options->world.seed = arguments->seed;
     if (arguments->crypto_given)
-        options.world.crypto = arguments->crypto;
-    if (arguments->seconds > 0)
-        options.idle_s = (uint32_t)arguments->seconds;
-    if (arguments->peers > 0)
-        options.world.peers_max = (uint32_t)arguments->peers;
-    return scale_run(&options) ? 0 : EXIT_BROKEN;
+        options->world.crypto = arguments->crypto;
+    return scale_run(options) ? 0 : EXIT_BROKEN;
 }
 
 int main(int count, char **words)

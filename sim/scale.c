@@ -1,15 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scale.h"
+#include "core/base/bytes.h"
 #include "memory.h"
+#include "overlay.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
     SECOND_US = 1000000,
     LOOK_EVENTS = 4096, /* Steps between two looks at the real clock. */
     BAR = 32,
+    ANNOUNCE_S = 10, /* News is waited for so long; */
+    LOOKUP_S = 20,   /* so long for the lookups; */
+    HEAL_S = 60,     /* and so long the overlay has to heal, looked at */
+    HEAL_LOOKS = 4,  /* so many times. */
+};
+
+/* Tickets of finds, out of the way of appends'. */
+#define FIND_TICKETS (UINT64_C(1) << 40)
+
+/* One lookup. */
+struct find {
+    uint32_t slot, target;
+    uint64_t begun_us, first_us, end_us; /* UINT64_MAX: not yet. */
+    uint64_t messages;
+    bool good;
 };
 
 struct scale {
@@ -19,6 +37,12 @@ struct scale {
     double begin, drawn; /* Real seconds. */
     uint64_t whole_us;
     const char *phase;
+    struct random chance;
+    /* The announce that goes round: who heard of a log of that size, and when. */
+    uint64_t size, begun_us;
+    uint32_t heard;
+    uint64_t *heard_us; /* A slot each; UINT64_MAX: not yet. */
+    struct find *finds;
 };
 
 void scale_defaults(struct scale_options *options)
@@ -33,7 +57,7 @@ void scale_defaults(struct scale_options *options)
                   .dht_values_max = 16,
                   .logs_max = 8,
                   .own_logs_max = 2,
-                  .pending_max = 8,
+                  .pending_max = 64,
                   .seen_max = 128,
                   .records_max = 4,
                   .senders_max = 32,
@@ -91,6 +115,46 @@ static bool run_until(struct scale *scale, uint64_t us)
     return !scale->world.checker.broken;
 }
 
+static bool run_for(struct scale *scale, const char *phase, uint32_t seconds)
+{
+    scale->phase = phase;
+    return run_until(scale, scale->world.now_us + (uint64_t)seconds * SECOND_US);
+}
+
+/* ---- Birth. ---- */
+
+/* Homes as they are: most boxes are strict, a fifth symmetric, two in five map ports. */
+static void home(struct scale *scale, uint32_t slot)
+{
+    static const enum nat_type types[] = {NAT_FULL, NAT_ADDRESS, NAT_PORT,     NAT_PORT,
+                                          NAT_PORT, NAT_PORT,    NAT_SYMMETRIC};
+    static const enum tally_mapping gateways[] = {TALLY_MAPPING_NONE, TALLY_MAPPING_NONE,
+                                                  TALLY_MAPPING_NONE, TALLY_MAPPING_NATPMP,
+                                                  TALLY_MAPPING_PCP};
+    const struct lan_box box = {.nat = {.type = types[random_below(&scale->chance, 7)],
+                                        .gateway = gateways[random_below(&scale->chance, 5)]}};
+    char why[100];
+    (void)lan_nat(&scale->world, (struct range){slot, slot}, &box, why, sizeof why);
+}
+
+static void places(struct scale *scale)
+{
+    const struct scale_options *options = scale->options;
+    uint32_t nodes = options->world.nodes;
+    uint32_t bootstraps = options->bootstraps < nodes ? options->bootstraps : nodes;
+    uint32_t *named = memory_new(bootstraps, sizeof *named);
+    for (uint32_t slot = 0; slot < bootstraps; slot++)
+        named[slot] = slot;
+    scale->world.bootstraps = named;
+    scale->world.bootstrap_count = bootstraps;
+    scale->world.network.link.loss = options->loss * PERCENT;
+    for (uint32_t slot = 0; slot < nodes; slot++) {
+        scale->world.slots[slot].profile = options->profile;
+        if (slot >= bootstraps && random_below(&scale->chance, 100) < options->nat)
+            home(scale, slot);
+    }
+}
+
 static bool births(struct scale *scale)
 {
     uint32_t nodes = scale->options->world.nodes;
@@ -103,7 +167,17 @@ static bool births(struct scale *scale)
     return run_until(scale, (uint64_t)scale->options->birth_s * SECOND_US);
 }
 
-/* ---- What is told. ---- */
+/* A node that runs. */
+static uint32_t somebody(struct scale *scale)
+{
+    for (;;) {
+        uint32_t slot = random_below(&scale->chance, scale->options->world.nodes);
+        if (scale->world.slots[slot].node != NULL)
+            return slot;
+    }
+}
+
+/* ---- Figures. ---- */
 
 static int double_order(const void *a, const void *b)
 {
@@ -117,6 +191,19 @@ static double quantile(const double *values, size_t count, double share)
     size_t at = (size_t)(share * (double)count);
     return values[at < count ? at : count - 1];
 }
+
+static void tell_overlay(const struct scale *scale, const char *when)
+{
+    struct overlay overlay;
+    overlay_look(&scale->world, &overlay);
+    bar_clear(scale);
+    printf("overlay   %s: %" PRIu32 " nodes, %.3f %% in one part, %" PRIu32 " alone; %" PRIu32
+           " to %" PRIu32 " links, median %" PRIu32 ", %" PRIu64 " to the dead\n",
+           when, overlay.running, 100.0 * overlay.largest / (overlay.running + !overlay.running),
+           overlay.alone, overlay.least, overlay.most, overlay.median, overlay.stale);
+}
+
+/* ---- Nothing to do. ---- */
 
 static void tell_traffic(const struct scale *scale, double *before)
 {
@@ -138,8 +225,7 @@ static bool idle(struct scale *scale)
         sent[slot] = (double)scale->world.slots[slot].sent_bytes;
     uint64_t events = scale->world.events;
     double begin = options->seconds();
-    scale->phase = "idle";
-    bool good = run_until(scale, scale->world.now_us + (uint64_t)options->idle_s * SECOND_US);
+    bool good = run_for(scale, "idle", options->idle_s);
     double seconds = options->seconds() - begin, count = (double)(scale->world.events - events);
     bar_clear(scale);
     printf("idle      %" PRIu32 " s virtual in %.1f s: %.2f times real time, %.2f million events a "
@@ -151,6 +237,187 @@ static bool idle(struct scale *scale)
     return good;
 }
 
+/* ---- News. ---- */
+
+static void on_trace(void *context, uint32_t slot, const struct tally_trace *trace)
+{
+    struct scale *scale = context;
+    if (trace->kind == TALLY_TRACE_AHEAD && trace->a == scale->size &&
+        scale->heard_us[slot] == UINT64_MAX) {
+        scale->heard_us[slot] = scale->world.now_us - scale->begun_us;
+        scale->heard++;
+    }
+}
+
+/* One node's log grows to a size no other log has, so that what is heard of it is known. */
+static bool announce(struct scale *scale, uint32_t turn)
+{
+    uint32_t slot = somebody(scale);
+    memset(scale->heard_us, 0xff, scale->options->world.nodes * sizeof *scale->heard_us);
+    scale->size = turn + 2;
+    scale->heard = 0;
+    for (uint32_t i = 0; i < scale->size; i++)
+        world_append(&scale->world, slot, "scale", 60);
+    world_seal(&scale->world, slot);
+    scale->begun_us = scale->world.now_us;
+    return run_for(scale, "announce", ANNOUNCE_S);
+}
+
+static bool announces(struct scale *scale)
+{
+    uint32_t nodes = scale->options->world.nodes, running = 0;
+    size_t count = 0, turns = scale->options->announces;
+    double *ms = memory_new(nodes * turns, sizeof *ms), least = 1;
+    for (uint32_t slot = 0; slot < nodes; slot++)
+        running += scale->world.slots[slot].node != NULL;
+    for (uint32_t turn = 0; turn < turns; turn++) {
+        if (!announce(scale, turn))
+            break;
+        for (uint32_t slot = 0; slot < nodes; slot++)
+            if (scale->heard_us[slot] != UINT64_MAX)
+                ms[count++] = (double)scale->heard_us[slot] / 1000;
+        double share = (double)(scale->heard + 1) / running; /* Itself too. */
+        least = share < least ? share : least;
+    }
+    qsort(ms, count, sizeof *ms, double_order);
+    bar_clear(scale);
+    if (count > 0)
+        printf("announce  %zu heard by %.3f %%, the worst by %.3f %%: median %.0f, p99 %.0f, last "
+               "%.0f ms after it was asked for\n",
+               turns, 100.0 * (double)(count + turns) / ((double)running * (double)turns),
+               100 * least, quantile(ms, count, 0.5), quantile(ms, count, 0.99), ms[count - 1]);
+    else
+        printf("announce  heard by nobody\n");
+    memory_free(ms);
+    return !scale->world.checker.broken;
+}
+
+/* ---- Lookups. ---- */
+
+static void on_action(void *context, uint32_t slot, const struct tally_action *action)
+{
+    struct scale *scale = context;
+    bool found = action->kind == TALLY_ACTION_FOUND, ended = action->kind == TALLY_ACTION_ANSWER;
+    uint64_t ticket = found ? action->found.ticket : ended ? action->answer.ticket : 0;
+    if (ticket < FIND_TICKETS || ticket - FIND_TICKETS >= scale->options->lookups)
+        return;
+    struct find *find = &scale->finds[ticket - FIND_TICKETS];
+    if (ended && find->end_us == UINT64_MAX)
+        find->end_us = scale->world.now_us - find->begun_us;
+    if (!found || !key_equal(&action->found.key, &scale->world.slots[find->target].signer.key))
+        return;
+    if (find->first_us == UINT64_MAX)
+        find->first_us = scale->world.now_us - find->begun_us;
+    find->good = true;
+}
+
+static void find_begin(struct scale *scale, uint32_t turn)
+{
+    uint32_t slot = somebody(scale);
+    struct find *find = &scale->finds[turn];
+    *find = (struct find){.slot = slot,
+                          .target = somebody(scale),
+                          .begun_us = scale->world.now_us,
+                          .first_us = UINT64_MAX,
+                          .end_us = UINT64_MAX};
+    world_step(&scale->world, slot,
+               &(struct tally_event){
+                   .kind = TALLY_EVENT_COMMAND,
+                   .command = {.kind = TALLY_COMMAND_FIND,
+                               .ticket = FIND_TICKETS + turn,
+                               .find = {.peer = true,
+                                        .key = scale->world.slots[find->target].signer.key}}});
+}
+
+/* Quantiles of one time of the lookups that have it, in milliseconds. */
+static void tell_find(const struct scale *scale, const char *what, bool first)
+{
+    double *ms = memory_new(scale->options->lookups, sizeof *ms);
+    size_t count = 0;
+    for (uint32_t i = 0; i < scale->options->lookups; i++) {
+        const struct find *find = &scale->finds[i];
+        uint64_t us = first ? find->first_us : find->end_us;
+        if (us != UINT64_MAX)
+            ms[count++] = (double)us / 1000;
+    }
+    qsort(ms, count, sizeof *ms, double_order);
+    if (count > 0)
+        printf("lookup    %s: median %.0f, p95 %.0f, last %.0f ms\n", what,
+               quantile(ms, count, 0.5), quantile(ms, count, 0.95), ms[count - 1]);
+    memory_free(ms);
+}
+
+static bool lookups(struct scale *scale)
+{
+    uint32_t count = scale->options->lookups, good = 0, ended = 0;
+    uint64_t before = scale->world.network.sent;
+    scale->finds = memory_new(count, sizeof *scale->finds);
+    /* Over some seconds, so that they do not meet in time. */
+    scale->phase = "lookups";
+    for (uint32_t i = 0; i < count; i++) {
+        if (!run_until(scale, scale->world.now_us + 5 * (uint64_t)SECOND_US / count))
+            return false;
+        find_begin(scale, i);
+    }
+    bool holds = run_for(scale, "lookups", LOOKUP_S);
+    for (uint32_t i = 0; i < count; i++) {
+        good += scale->finds[i].good;
+        ended += scale->finds[i].end_us != UINT64_MAX;
+    }
+    bar_clear(scale);
+    printf("lookup    %" PRIu32 " of %" PRIu32 " found, %" PRIu32 " ended; %" PRIu64
+           " datagrams meanwhile\n",
+           good, count, ended, scale->world.network.sent - before);
+    tell_find(scale, "first result", true);
+    tell_find(scale, "end", false);
+    return holds;
+}
+
+/* ---- Many vanish. ---- */
+
+static bool vanish(struct scale *scale)
+{
+    uint32_t nodes = scale->options->world.nodes;
+    for (uint32_t slot = 0; slot < nodes; slot++)
+        if (random_below(&scale->chance, 100) < scale->options->vanish)
+            world_crash(&scale->world, slot);
+    tell_overlay(scale, "at once");
+    for (uint32_t look = 1; look <= HEAL_LOOKS; look++) {
+        char when[32];
+        if (!run_for(scale, "heal", HEAL_S / HEAL_LOOKS))
+            return false;
+        snprintf(when, sizeof when, "after %u s", look * (HEAL_S / HEAL_LOOKS));
+        tell_overlay(scale, when);
+    }
+    return true;
+}
+
+/* ---- All of it. ---- */
+
+static bool measures(struct scale *scale)
+{
+    const struct scale_options *options = scale->options;
+    scale->world.ear = (struct world_ear){scale, on_trace, on_action};
+    scale->heard_us = memory_new(options->world.nodes, sizeof *scale->heard_us);
+    if ((options->announces > 0 && !announces(scale)) || (options->lookups > 0 && !lookups(scale)))
+        return false;
+    if (options->vanish == 0)
+        return true;
+    if (!vanish(scale))
+        return false;
+    return (options->announces == 0 || announces(scale)) &&
+           (options->lookups == 0 || lookups(scale));
+}
+
+static uint64_t whole_us(const struct scale_options *options)
+{
+    uint64_t twice = options->vanish > 0 ? 2 : 1;
+    uint64_t seconds = options->birth_s + options->settle_s + options->idle_s;
+    seconds += twice * options->announces * ANNOUNCE_S;
+    seconds += options->lookups > 0 ? twice * (LOOKUP_S + 5) : 0;
+    return (seconds + (options->vanish > 0 ? HEAL_S : 0)) * SECOND_US;
+}
+
 bool scale_run(const struct scale_options *options)
 {
     struct scale *scale = memory_new(1, sizeof *scale);
@@ -159,21 +426,24 @@ bool scale_run(const struct scale_options *options)
     scale->options = options;
     scale->terminal = isatty(STDERR_FILENO) != 0;
     scale->begin = options->seconds();
-    scale->whole_us =
-        (uint64_t)(options->birth_s + options->settle_s + options->idle_s) * SECOND_US;
+    scale->whole_us = whole_us(options);
+    scale->chance.state = options->world.seed ^ 0x7363616c65;
     world_init(&scale->world, &options->world);
     scale->world.transcript.light = true;
     scale->world.checker.light = true;
+    places(scale);
     bool good = births(scale);
     double born = options->seconds() - scale->begin;
-    scale->phase = "settle";
-    good = good && run_until(scale, scale->world.now_us + (uint64_t)options->settle_s * SECOND_US);
+    good = good && run_for(scale, "settle", options->settle_s);
     bar_clear(scale);
     printf("%" PRIu32 " nodes born in %.1f s, settled after %.1f s\n", nodes, born,
            options->seconds() - scale->begin);
     good = good && idle(scale);
     double bytes = resident() - empty;
     printf("memory    %.1f kB a node, %.2f GB in all\n", bytes / nodes / 1e3, bytes / 1e9);
+    tell_overlay(scale, "at rest");
+    good = good && measures(scale);
+    bar_clear(scale);
     char id[33];
     transcript_id(&scale->world.transcript, id);
     printf("id        %s\n", id);

@@ -79,6 +79,8 @@ static void perform(struct world *world, uint32_t slot, const struct tally_actio
     enum disk_lane lane;
     uint64_t due_us;
     transcript_action(&world->transcript, world->now_us, slot, action);
+    if (world->ear.action != NULL)
+        world->ear.action(world->ear.context, slot, action);
     if (at->lie == LIE_NONE)
         checker_action(&world->checker, world, slot, action);
     switch (action->kind) {

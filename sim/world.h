@@ -83,8 +83,16 @@ struct world_options {
     enum tally_verify verify;
 };
 
+/* Who listens to what nodes say and ask, besides the transcript. */
+struct world_ear {
+    void *context;
+    void (*trace)(void *context, uint32_t slot, const struct tally_trace *trace);
+    void (*action)(void *context, uint32_t slot, const struct tally_action *action);
+};
+
 struct world {
     struct world_options options;
+    struct world_ear ear; /* Functions may be NULL. */
     struct queue queue;
     uint64_t now_us;
     struct slot *slots; /* nodes of them, then the second faces. */

@@ -13,6 +13,8 @@ static void say(void *context, struct tally_now now, const struct tally_trace *t
     if (trace->kind == TALLY_TRACE_CONFIRMED && world->confirmed != NULL && trace->peer != NULL &&
         world_find(world, trace->peer, &peer))
         world->confirmed[(size_t)at->shown * world->options.nodes + peer] = 1;
+    if (world->ear.trace != NULL)
+        world->ear.trace(world->ear.context, at->index, trace);
     transcript_trace(&world->transcript, world, at->index, trace);
 }
 
