@@ -63,6 +63,11 @@ static void names_are_derived(void **state)
     derive_head_id(&origin, 70000, &head_root, &id);
     same("head.head_id", id.bytes, 32);
     same("head.sid", id.bytes, 8);
+    uint32_t day =
+        (uint32_t)json_integer_value(json_object_get(json_object_get(root, "topic"), "day"));
+    struct tally_hash topic;
+    derive_topic(network, bytes_text(text_at("topic.namespace")), day, &topic);
+    same("topic.topic", topic.bytes, 32);
 }
 
 static void link_keys_are_derived(void **state)

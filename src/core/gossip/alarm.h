@@ -8,7 +8,7 @@
  * passes them on once.
  */
 #include "core/gossip/spread.h"
-#include "core/gossip/verify.h"
+#include "core/peers/verify.h"
 
 enum { ALARM_NOTE_MAX = 480 };
 

@@ -4,8 +4,7 @@
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
 #include "core/gossip/note_fit.h"
-#include "core/wire/derive.h"
-#include "tally/log.h"
+#include "core/peers/claim.h"
 
 void announce_init(struct announce *announce, const struct tally_ledger *ledger,
                    const uint8_t hash_key[16], struct tally_now now)
@@ -97,60 +96,10 @@ void announce_tick(struct announce *announce, struct tally_now now, struct heads
 
 /* ---- Receiving. ---- */
 
-/* What an announce says, in one piece: the message and the checkpoint in it. */
-struct claim {
-    struct tally_announce message;
-    struct tally_note note;
-    struct tally_checkpoint checkpoint;
-    struct tally_bytes name_space;
-    struct tally_hash origin;
-};
-
-/* Everything that can be judged without a signature: form, and that log key, namespace, sender and
-   sizes fit the origin. The tag of a namespace is a hash of the network and the name. */
-static enum tally_drop claim_read(const struct datagram *datagram, const uint8_t network[8],
-                                  struct claim *claim)
-{
-    struct wire_reader r;
-    wire_reader_init(&r, datagram->body);
-    tally_announce_read(&r, &claim->message);
-    if (!wire_reader_done(&r) ||
-        tally_note_read(claim->message.checkpoint, &claim->note) != TALLY_DROP_NONE ||
-        tally_checkpoint_read(claim->note.text, &claim->checkpoint) != TALLY_DROP_NONE)
-        return TALLY_DROP_MALFORMED;
-    const struct tally_announce *message = &claim->message;
-    if (message->size_to != claim->checkpoint.size || message->size_from > message->size_to ||
-        message->size_to == 0)
-        return TALLY_DROP_MALFORMED;
-    struct tally_key issuer;
-    if (!tally_origin_read(claim->checkpoint.origin, &issuer, &claim->name_space))
-        return TALLY_DROP_KEY;
-    uint8_t tag[HEADS_TAG];
-    derive_namespace_tag(network, claim->name_space, tag);
-    if (!key_equal(&issuer, &datagram->sender) || !key_equal(&issuer, &message->log_key) ||
-        memcmp(tag, message->name_space, sizeof tag) != 0)
-        return TALLY_DROP_KEY;
-    tally_origin_hash(claim->checkpoint.origin, &claim->origin);
-    return TALLY_DROP_NONE;
-}
-
 static struct bucket *origin_bucket(struct announce *announce, const struct tally_key *sender)
 {
     uint64_t hash = hash_siphash(announce->hash_key, bytes_of(sender->bytes, 32));
     return &announce->origins[hash % ANNOUNCE_ORIGINS];
-}
-
-/* Both signatures: the identity's over the datagram, the log's over the checkpoint. */
-static enum tally_drop claim_verify(struct verifier *verifier, struct tally_now now,
-                                    const struct datagram *datagram, const struct claim *claim)
-{
-    enum tally_drop drop = verifier_datagram(verifier, now, datagram);
-    if (drop != TALLY_DROP_NONE)
-        return drop;
-    if (!verifier_pay(verifier, now))
-        return TALLY_DROP_BUSY;
-    struct tally_checkpoint checkpoint;
-    return tally_checkpoint_open(claim->message.checkpoint, NULL, &verifier->crypto, &checkpoint);
 }
 
 enum tally_drop announce_receive(struct announce *announce, struct heads *heads,

@@ -10,8 +10,8 @@
 #include "core/base/outbox.h"
 #include "core/gossip/relation.h"
 #include "core/gossip/spread.h"
-#include "core/gossip/verify.h"
 #include "core/peers/links.h"
+#include "core/peers/verify.h"
 
 enum {
     ANNOUNCE_ORIGINS = 64, /* Buckets; senders share one when their keyed hashes meet. */

@@ -8,8 +8,8 @@
  */
 #include "core/base/outbox.h"
 #include "core/gossip/relation.h"
-#include "core/gossip/verify.h"
 #include "core/peers/links.h"
+#include "core/peers/verify.h"
 
 enum {
     HEARTBEAT_LOGS = 6,

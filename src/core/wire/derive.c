@@ -3,6 +3,9 @@
 
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
+#include "tally/limits.h"
+
+#include <assert.h>
 
 void derive_network_tag(struct tally_bytes name, uint8_t tag[DERIVE_TAG])
 {
@@ -21,6 +24,21 @@ void derive_namespace_tag(const uint8_t network[DERIVE_TAG], struct tally_bytes 
     struct tally_hash hash;
     hash_sha256_two(bytes_of(front, sizeof front), name_space, &hash);
     memcpy(tag, hash.bytes, DERIVE_TAG);
+}
+
+void derive_topic(const uint8_t network[DERIVE_TAG], struct tally_bytes name_space, uint32_t day,
+                  struct tally_hash *topic)
+{
+    static const char domain[] = "tally topic 1\n";
+    uint8_t front[sizeof domain - 1 + DERIVE_TAG], back[TALLY_NAMESPACE_MAX + 1 + 4];
+    assert(name_space.size <= TALLY_NAMESPACE_MAX);
+    memcpy(front, domain, sizeof domain - 1);
+    memcpy(front + sizeof domain - 1, network, DERIVE_TAG);
+    if (name_space.size > 0)
+        memcpy(back, name_space.data, name_space.size);
+    back[name_space.size] = '\n';
+    be32_write(back + name_space.size + 1, day);
+    hash_sha256_two(bytes_of(front, sizeof front), bytes_of(back, name_space.size + 5), topic);
 }
 
 void derive_head_id(const struct tally_hash *origin, uint64_t size, const struct tally_hash *root,

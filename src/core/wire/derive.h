@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef WIRE_DERIVE_H
 #define WIRE_DERIVE_H
-/* Values that both ends of the wire compute alike (protocols 1 and 2.3). Each hash begins with a
-   domain; integers in them are big endian. */
+/* Values that both ends of the wire compute alike (protocols 1, 2.3 and 5.4). Each hash begins with
+   a domain; integers in them are big endian. */
 #include "tally/types.h"
 
 enum { DERIVE_TAG = 8, DERIVE_NONCE = 16, DERIVE_KEY = 32 };
@@ -13,6 +13,11 @@ void derive_network_tag(struct tally_bytes name, uint8_t tag[DERIVE_TAG]);
 /* Short name of a namespace, the same on every node of a mesh. */
 void derive_namespace_tag(const uint8_t network[DERIVE_TAG], struct tally_bytes name_space,
                           uint8_t tag[DERIVE_TAG]);
+
+/* Where those who follow a namespace meet on that day (days since 1970 UTC): a new place each day,
+   so that a position near it is worth nothing tomorrow. */
+void derive_topic(const uint8_t network[DERIVE_TAG], struct tally_bytes name_space, uint32_t day,
+                  struct tally_hash *topic);
 
 /* Names the state of a log; its first 8 bytes are the sid of reconciliation. */
 void derive_head_id(const struct tally_hash *origin, uint64_t size, const struct tally_hash *root,

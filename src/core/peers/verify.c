@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/gossip/verify.h"
+#include "core/peers/verify.h"
 
 void verifier_init(struct verifier *verifier, const struct tally_crypto *crypto,
                    struct tally_now now)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef GOSSIP_VERIFY_H
-#define GOSSIP_VERIFY_H
+#ifndef PEERS_VERIFY_H
+#define PEERS_VERIFY_H
 /* Signatures on datagrams, from a budget of a quarter of a core (protocols 2.4, checks 11, 12). */
 #include "core/base/bucket.h"
 #include "core/wire/datagram.h"
