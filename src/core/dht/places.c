@@ -37,6 +37,13 @@ void places_network(const struct tally_address *address, uint8_t network[PLACES_
     memcpy(network, address->ip, prefix);
 }
 
+bool places_wide(const uint8_t one[PLACES_NETWORK], const uint8_t other[PLACES_NETWORK])
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    bool v4 = memcmp(one, mapped, sizeof mapped) == 0;
+    return memcmp(one, other, v4 ? 14 : 4) == 0;
+}
+
 static size_t home_of(const struct places *places, const struct tally_hash *key)
 {
     return (size_t)hash_siphash(places->options.hash_key, bytes_of(key->bytes, 32)) &
@@ -78,13 +85,20 @@ size_t places_find(const struct places *places, struct tally_now now, const stru
     return index != 0 && taken(&places->list[index - 1], now) ? index - 1 : PLACES_NONE;
 }
 
+/* In a store of a few places a quarter is still what one network may have. */
+static size_t wide_most(const struct places_options *options)
+{
+    size_t most = options->capacity / PLACES_WIDE;
+    return most > options->per_network ? most : options->per_network;
+}
+
 enum tally_drop places_choose(const struct places *places, struct tally_now now,
                               const struct tally_hash *key, const struct tally_address *address,
                               size_t *index)
 {
     const struct places_options *options = &places->options;
     size_t open = PLACES_NONE, farthest = PLACES_NONE;
-    unsigned of_network = 0;
+    size_t of_network = 0, of_wide = 0;
     uint8_t network[PLACES_NETWORK];
     places_network(address, network);
     for (size_t i = 0; i < options->capacity; i++) {
@@ -96,11 +110,12 @@ enum tally_drop places_choose(const struct places *places, struct tally_now now,
             continue;
         }
         of_network += memcmp(place->network, network, sizeof network) == 0;
+        of_wide += places_wide(place->network, network);
         if (farthest == PLACES_NONE ||
             metric_compare(&options->point, &place->key, &places->list[farthest].key) > 0)
             farthest = i;
     }
-    if (of_network >= options->per_network)
+    if (of_network >= options->per_network || of_wide >= wide_most(options))
         return TALLY_DROP_CROWDED;
     *index = open != PLACES_NONE ? open : farthest;
     if (open == PLACES_NONE &&
@@ -137,29 +152,27 @@ size_t places_count(const struct places *places, struct tally_now now)
     return count;
 }
 
-/* How many places the network of this one has. */
-static unsigned of_same_network(const struct places *places, size_t index, struct tally_now now)
-{
-    unsigned count = 0;
-    for (size_t i = 0; i < places->options.capacity; i++)
-        count += taken(&places->list[i], now) &&
-                 memcmp(places->list[i].network, places->list[index].network, PLACES_NETWORK) == 0;
-    return count;
-}
-
 bool places_holds(const struct places *places, struct tally_now now)
 {
+    const struct places_options *options = &places->options;
     size_t listed = 0, slots = 0;
     for (size_t i = 0; i <= places->slot_mask; i++)
         slots += places->slots[i] != 0;
-    for (size_t i = 0; i < places->options.capacity; i++) {
+    for (size_t i = 0; i < options->capacity; i++) {
         const struct place *place = &places->list[i];
+        size_t of_network = 0, of_wide = 0;
         if (!place->listed)
             continue;
         listed++;
         if (places->slots[slot_of(places, &place->key)] != i + 1)
             return false;
-        if (taken(place, now) && of_same_network(places, i, now) > places->options.per_network)
+        for (size_t j = 0; j < options->capacity; j++) {
+            const struct place *other = &places->list[j];
+            of_network += taken(other, now) &&
+                          memcmp(other->network, place->network, sizeof place->network) == 0;
+            of_wide += taken(other, now) && places_wide(other->network, place->network);
+        }
+        if (of_network > options->per_network || of_wide > wide_most(options))
             return false;
     }
     return listed == slots;

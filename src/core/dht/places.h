@@ -4,9 +4,9 @@
 /*
  * Who may occupy our memory with what we keep for others: a fixed number of places, each under a
  * key of the DHT for a time. A /24 or /48 holds only so many of them, by the address of whoever
- * asked first; when all are taken, the key that is farthest from our own point makes way for a
- * nearer one, since nobody looks for far keys here. What is kept in a place is its owner's array
- * beside it, by index.
+ * asked first, and a /16 or /32, which has many of those, a quarter of all. When all are taken, the
+ * key that is farthest from our own point makes way for a nearer one, since nobody looks for far
+ * keys here. What is kept in a place is its owner's array beside it, by index.
  *
  * Memory is allocated by places_new; nothing else allocates. Nothing has to be swept: a place whose
  * time is over is a free one.
@@ -14,7 +14,10 @@
 #include "tally/error.h"
 #include "tally/types.h"
 
-enum { PLACES_NETWORK = 16 };
+enum {
+    PLACES_NETWORK = 16,
+    PLACES_WIDE = 4, /* The part of all that a /16 or /32 may have: one in so many. */
+};
 
 #define PLACES_NONE SIZE_MAX
 
@@ -45,12 +48,15 @@ void places_free(struct places *places);
 /* The network of an address, as places compare it. */
 void places_network(const struct tally_address *address, uint8_t network[PLACES_NETWORK]);
 
+/* Whether two networks lie in one /16, or /32 of IPv6. */
+bool places_wide(const uint8_t one[PLACES_NETWORK], const uint8_t other[PLACES_NETWORK]);
+
 /* The place of that key, or PLACES_NONE. */
 size_t places_find(const struct places *places, struct tally_now now, const struct tally_hash *key);
 
-/* Which place a new key from that address would get. NONE with *index, CROWDED (its network has as
-   many as it may), or BUSY (all are taken by nearer keys). Changes nothing: signatures are checked
-   after this. */
+/* Which place a new key from that address would get. NONE with *index, CROWDED (its network, or
+   the wider one, has as many as it may), or BUSY (all are taken by nearer keys). Changes nothing:
+   signatures are checked after this. */
 enum tally_drop places_choose(const struct places *places, struct tally_now now,
                               const struct tally_hash *key, const struct tally_address *address,
                               size_t *index);

@@ -61,7 +61,8 @@ struct survey {
     const struct topics_ad *own;            /* The one that would be replaced. */
     size_t place;                           /* A free one, or own; capacity: none. */
     uint32_t held, of_topic;                /* Ads but the own one. */
-    uint32_t of_network, of_both;           /* Of these: of its network, and under the topic too. */
+    uint32_t of_network, of_both;           /* Of these: of its network, and under the topic too; */
+    uint32_t of_wide, of_wide_both;         /* of its /16 or /32. */
     struct tally_mono all_free, topic_free; /* When the first place falls free, own ones too. */
     uint32_t shared[LEVELS_MAX];            /* Others' ads, by how many of the levels they share. */
     uint32_t others;                        /* Of its kind of address. */
@@ -98,7 +99,7 @@ static void survey_make(const struct topics *topics, struct tally_now now,
     for (size_t i = 0; i < topics->options.capacity; i++) {
         const struct topics_ad *ad = &topics->list[i];
         if (!live(ad, now)) {
-            if (survey->own == NULL)
+            if (survey->place == topics->options.capacity)
                 survey->place = i;
             continue;
         }
@@ -119,6 +120,9 @@ static void survey_make(const struct topics *topics, struct tally_now now,
         survey->of_topic += same_topic;
         survey->of_network += same_network;
         survey->of_both += same_network && same_topic;
+        bool same_wide = places_wide(network, ad->network);
+        survey->of_wide += same_wide;
+        survey->of_wide_both += same_wide && same_topic;
     }
 }
 
@@ -344,12 +348,16 @@ static enum tally_drop place_or_wait(struct topics *topics, struct tally_now now
     return TALLY_DROP_NONE;
 }
 
-/* Ads of one network under one topic: as many as it may have while there is plenty of room, one
+/* Whether its network has what it may have: under one topic two while there is plenty of room, one
    where others want it too. */
-static unsigned network_share(const struct topics *topics, const struct survey *survey)
+static bool crowded(const struct topics *topics, const struct survey *survey)
 {
-    bool scarce = survey->of_topic >= topics->options.per_topic / 2;
-    return scarce ? 1 : topics->options.network_topic;
+    const struct topics_options *options = &topics->options;
+    bool scarce = survey->of_topic >= options->per_topic / 2;
+    return survey->of_both >= (scarce ? 1 : options->network_topic) ||
+           survey->of_network >= options->network_all ||
+           survey->of_wide_both >= options->per_topic / PLACES_WIDE ||
+           survey->of_wide >= options->capacity / PLACES_WIDE;
 }
 
 enum tally_drop topics_register(struct topics *topics, struct tally_now now,
@@ -370,8 +378,7 @@ enum tally_drop topics_register(struct topics *topics, struct tally_now now,
         answer->expires_s = (uint16_t)((survey.own->until.ms - now.mono.ms) / 1000);
         return TALLY_DROP_SEEN;
     }
-    if (survey.of_both >= network_share(topics, &survey) ||
-        survey.of_network >= topics->options.network_all) {
+    if (crowded(topics, &survey)) {
         answer->wait_s = TOPICS_WAIT_MAX_S;
         return TALLY_DROP_CROWDED;
     }

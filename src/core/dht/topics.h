@@ -19,8 +19,9 @@
  * Waiting alone shares places by identity, though, and identities of one network are as many as
  * somebody likes. So a /24 or /48 holds at most 2 ads of a topic (one while the topic is half full
  * or more) and 8 in all, as in the routing table, and while it does its others get no ticket, so
- * they do not even wait: scarce places go about evenly to networks. Only who asks may be
- * advertised, at the address where it is linked.
+ * they do not even wait: scarce places go about evenly to networks. A /16 or /32, which has many of
+ * those, gets a quarter of a topic and of all. Only who asks may be advertised, at the address
+ * where it is linked.
  */
 #include "core/base/random.h"
 #include "core/dht/places.h"
@@ -36,7 +37,7 @@ enum {
     TOPICS_WAIT_MAX_S = 900,  /* A ticket; whoever has to wait longer gets another one. */
     TOPICS_WINDOW_MS = 10000, /* To come back in. */
     TOPICS_REST_MS = 60000,   /* An ad is renewed no sooner: each costs a signature. */
-    TOPICS_HERD_S = 30,       /* Those who wait for a place to fall free come back spread out. */
+    TOPICS_HERD_S = 300,      /* Those who wait for a place to fall free come back spread out. */
     TOPICS_TICKET = 32,
     TOPICS_ANSWER_MAX = 10, /* Ads, in two datagrams. */
     TOPICS_LIKENESS_ONE = 1 << 20,

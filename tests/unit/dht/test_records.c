@@ -338,7 +338,7 @@ static void a_full_store_keeps_what_is_near(void **state)
     metric_point(&(struct tally_key){{9}}, &self);
     for (uint32_t i = 0; i < MANY; i++) {
         uint8_t bytes[RECORD_PEER_MAX];
-        person_crowd(&people[i], i, people_ip4(11, i / 256, i % 256, 1));
+        person_crowd(&people[i], i, people_ip4(11 + i / 256, i % 256, 0, 1));
         metric_point(&people[i].key, &points[i]);
         enum tally_drop drop =
             put(&records, now, &verifier, &people[i], person_record(&people[i], now, bytes));

@@ -434,7 +434,7 @@ static void a_storm_from_one_network_gets_its_share_and_no_more(void **state)
     struct person honest;
     uint8_t bytes[TALLY_RECORD_MAX];
     unsigned taken = 0, crowded = 0;
-    keeper_init(&keeper, &(struct values_options){.capacity = 256});
+    keeper_init(&keeper, &(struct values_options){.capacity = 512});
     keeper.verifier = people_crowd_verifier(people_now(0));
     for (uint32_t i = 0; i < 10; i++)
         person_crowd(&sybils[i], i, people_ip4(11, 0, 0, i));
@@ -518,7 +518,7 @@ static void a_full_store_keeps_what_is_near(void **state)
     keeper.verifier = people_crowd_verifier(people_now(0));
     metric_point(&(struct tally_key){{9}}, &self);
     for (uint32_t i = 0; i < MANY; i++) {
-        person_crowd(&people[i], i, people_ip4(11, i / 256, i % 256, 1));
+        person_crowd(&people[i], i, people_ip4(11 + i / 256, i % 256, 0, 1));
         enum tally_drop drop = put(&keeper, &people[i], many_announce(&people[i], 0, 3, bytes));
         assert_true(drop == TALLY_DROP_NONE || drop == TALLY_DROP_BUSY);
         origins[i] = keeper.news.origin;
