@@ -185,8 +185,9 @@ static void topics_turn(struct advertise *advertise, struct tally_now now)
         if (wanted && !topic->used)
             topic_begin(advertise, now, index, day);
     }
-    wake_at(advertise, now.mono.ms + registrar_until(now.wall, 0));
-    wake_at(advertise, now.mono.ms + registrar_until(now.wall, DAY_S - advertise->ahead_s));
+    uint64_t midnight = registrar_until(now.wall, 0);
+    uint64_t ahead = registrar_until(now.wall, DAY_S - advertise->ahead_s);
+    advertise->turn.ms = now.mono.ms + (midnight < ahead ? midnight : ahead);
 }
 
 static size_t offers(const struct advertise *advertise, struct tally_now now,
@@ -269,35 +270,43 @@ static void placement_silent(struct advertise *advertise, struct tally_now now,
         placement_leave(advertise, now, placement);
 }
 
+/* When there is something to do again. */
+static void plan(struct advertise *advertise)
+{
+    bool full = advertise->flight >= ADVERTISE_FLIGHT;
+    advertise->wake = advertise->turn;
+    for (size_t i = 0; i < advertise->options.namespaces * DAYS; i++) {
+        const struct advertise_topic *topic = &advertise->topics[i];
+        if (!topic->used)
+            continue;
+        wake_at(advertise, topic->fill.ms);
+        wake_at(advertise, topic->lookup.ms);
+    }
+    for (size_t i = 0; i < advertise->options.placements; i++) {
+        const struct placement *placement = &advertise->placements[i];
+        uint64_t at = placement->at.ms, pace = advertise->pace.ms;
+        if (placement->state == PLACEMENT_ASKED)
+            wake_at(advertise, at);
+        else if (placement->state == PLACEMENT_DUE && !full)
+            wake_at(advertise, at > pace ? at : pace);
+    }
+}
+
 void advertise_tick(struct advertise *advertise, struct tally_now now,
                     const struct registrar_source *source)
 {
     if (now.mono.ms < advertise->wake.ms)
         return;
-    advertise->wake = TALLY_NEVER;
     topics_turn(advertise, now);
     for (size_t i = 0; i < advertise->options.placements; i++) {
         struct placement *placement = &advertise->placements[i];
         if (placement->state == PLACEMENT_ASKED && placement->at.ms <= now.mono.ms)
             placement_silent(advertise, now, placement);
     }
-    for (size_t i = 0; i < advertise->options.namespaces * DAYS; i++) {
-        struct advertise_topic *topic = &advertise->topics[i];
-        if (topic->used && topic->fill.ms <= now.mono.ms)
+    for (size_t i = 0; i < advertise->options.namespaces * DAYS; i++)
+        if (advertise->topics[i].used && advertise->topics[i].fill.ms <= now.mono.ms)
             topic_fill(advertise, now, i, source);
-        if (topic->used)
-            wake_at(advertise,
-                    topic->fill.ms < topic->lookup.ms ? topic->fill.ms : topic->lookup.ms);
-    }
-    bool full = advertise->flight >= ADVERTISE_FLIGHT;
-    for (size_t i = 0; i < advertise->options.placements; i++) {
-        const struct placement *placement = &advertise->placements[i];
-        uint64_t at = placement->at.ms;
-        if (placement->state == PLACEMENT_DUE && at < advertise->pace.ms)
-            at = advertise->pace.ms;
-        if (placement->state == PLACEMENT_ASKED || (placement->state == PLACEMENT_DUE && !full))
-            wake_at(advertise, at);
-    }
+    plan(advertise);
 }
 
 struct tally_mono advertise_deadline(const struct advertise *advertise)
@@ -330,25 +339,35 @@ static bool topic_sign(struct advertise_topic *topic, struct tally_now now,
     return topic->ad_size != 0;
 }
 
+static struct placement *next_placement(struct advertise *advertise, struct tally_now now,
+                                        const struct record_author *author,
+                                        const struct record_self *self)
+{
+    if (advertise->flight >= ADVERTISE_FLIGHT || now.mono.ms < advertise->pace.ms)
+        return NULL;
+    struct placement *placement = most_due(advertise, now);
+    if (placement == NULL || topic_sign(topic_of(advertise, placement), now, author, self))
+        return placement;
+    advertise->pace.ms = now.mono.ms + ADVERTISE_FRESH_MS;
+    return NULL;
+}
+
 bool advertise_next(struct advertise *advertise, struct tally_now now,
                     const struct record_author *author, const struct record_self *self,
                     struct advertise_ask *ask)
 {
-    if (advertise->flight >= ADVERTISE_FLIGHT || now.mono.ms < advertise->pace.ms)
+    if (now.mono.ms < advertise->wake.ms)
         return false;
-    struct placement *placement = most_due(advertise, now);
-    if (placement == NULL)
-        return false;
-    struct advertise_topic *topic = topic_of(advertise, placement);
-    if (!topic_sign(topic, now, author, self)) {
-        advertise->pace.ms = now.mono.ms + ADVERTISE_FRESH_MS;
+    struct placement *placement = next_placement(advertise, now, author, self);
+    if (placement == NULL) {
+        plan(advertise);
         return false;
     }
+    const struct advertise_topic *topic = topic_of(advertise, placement);
     placement_move(advertise, placement, PLACEMENT_ASKED);
     placement->token = ++advertise->token;
     placement->at.ms = now.mono.ms + ADVERTISE_TIMEOUT_MS;
     advertise->pace.ms = now.mono.ms + ADVERTISE_PACE_MS;
-    wake_at(advertise, advertise->pace.ms);
     *ask = (struct advertise_ask){
         .token = placement->token,
         .registrar = placement->registrar,

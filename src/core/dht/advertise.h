@@ -33,7 +33,7 @@ enum {
     ADVERTISE_AHEAD_JITTER_S = 300, /* ... and up to this earlier: not all at once. */
     ADVERTISE_FILL_MS = 60000, /* Buckets with fewer registrars than wanted are looked at again. */
     ADVERTISE_LOOKUP_MS = 30 * 60 * 1000, /* Nodes near a topic are looked up, +- 20 %. */
-    ADVERTISE_AVOIDED = 32,
+    ADVERTISE_AVOIDED = 128,
     ADVERTISE_AVOID_MS = 900000,
 };
 
@@ -96,7 +96,8 @@ struct advertise {
     uint32_t token;         /* The last one given. */
     uint32_t ahead_s;       /* Drawn once: when before midnight. */
     struct tally_mono pace; /* No request before. */
-    struct tally_mono wake; /* Of advertise_tick, or earlier. */
+    struct tally_mono turn; /* When a topic begins or ends. */
+    struct tally_mono wake; /* When there is something to do, or earlier. */
     struct random random;
 };
 
@@ -115,7 +116,8 @@ void advertise_free(struct advertise *advertise);
 void advertise_follow(struct advertise *advertise, struct tally_now now,
                       const struct advertise_namespace *list, size_t count);
 
-/* Turns days, gives silent registrars up, chooses new ones. Due at advertise_deadline. */
+/* Turns days, gives silent registrars up, chooses new ones. Due at advertise_deadline; after it
+   advertise_lookup and advertise_next are to be asked until they say no. */
 void advertise_tick(struct advertise *advertise, struct tally_now now,
                     const struct registrar_source *source);
 struct tally_mono advertise_deadline(const struct advertise *advertise);
@@ -132,8 +134,7 @@ enum tally_drop advertise_registered(struct advertise *advertise, struct tally_n
 /* There will be none. */
 void advertise_failed(struct advertise *advertise, struct tally_now now, uint32_t token);
 
-/* A topic whose near nodes should be looked up; false if none. It counts as done; to be asked after
-   each tick until it says no, or the deadline does not move. */
+/* A topic whose near nodes should be looked up; false if none. It counts as done. */
 bool advertise_lookup(struct advertise *advertise, struct tally_now now, struct tally_hash *topic);
 /* A node that was met on the way: taken if its bucket has room. */
 void advertise_heard(struct advertise *advertise, struct tally_now now,

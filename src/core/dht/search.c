@@ -151,7 +151,7 @@ static enum tally_drop ad_take(struct search *search, struct tally_now now,
         return TALLY_DROP_SELF;
     if (is_found(search, key))
         return TALLY_DROP_SEEN;
-    if (search->found_count == SEARCH_FOUND || flight->taken == SEARCH_PER_REGISTRAR)
+    if (enough(search) || flight->taken == SEARCH_PER_REGISTRAR)
         return TALLY_DROP_BUSY;
     drop = record_open_ad(bytes, now, &search->topics[flight->topic], verifier, &ad);
     if (drop != TALLY_DROP_NONE)

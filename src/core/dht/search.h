@@ -7,8 +7,8 @@
  * the caller admits. Within 10 minutes of midnight UTC the other day is asked too, so that clocks
  * may differ by 5 minutes.
  *
- * One registrar counts for at most 6, so one liar, or two, cannot fill the list with his like: the
- * 5 of the farthest bucket are any of half of all nodes.
+ * One registrar counts for at most 3, so that ten are asked before the list is full, and a few
+ * liars do not fill it with their like: those of the farthest bucket are any of half of all nodes.
  *
  * A value with fixed memory that sends nothing: search_next says whom to ask, the caller brings
  * what comes with its token, and search_tick at search_deadline; until search_over.
@@ -19,7 +19,7 @@
 enum {
     SEARCH_FOUND = 30,        /* Different followers, then it ends; ... */
     SEARCH_ADMITTED = 8,      /* ... or so many admitted ones. */
-    SEARCH_PER_REGISTRAR = 6, /* A fifth of SEARCH_FOUND. */
+    SEARCH_PER_REGISTRAR = 3, /* A tenth of SEARCH_FOUND. */
     SEARCH_ADS = 10,          /* Wanted of each. */
     SEARCH_FLIGHT = 5,        /* A bucket at once. */
     SEARCH_TIMEOUT_MS = 1500, /* Links are made on the way. */
