@@ -204,6 +204,20 @@ static enum tally_drop put_same(struct values *values, size_t index, struct tall
     return replaces ? TALLY_DROP_NONE : TALLY_DROP_SEEN;
 }
 
+/* The checkpoint in a record that is kept, and so was read before. */
+static struct tally_bytes note_in(struct tally_bytes record)
+{
+    struct datagram datagram;
+    struct tally_announce message;
+    struct wire_reader r;
+    enum tally_drop drop = datagram_read_record(record, &datagram);
+    assert(drop == TALLY_DROP_NONE);
+    (void)drop;
+    wire_reader_init(&r, datagram.body);
+    tally_announce_read(&r, &message);
+    return message.checkpoint;
+}
+
 /* The same size, another root: its issuer signed both. */
 static enum tally_drop put_fork(struct values *values, size_t index, struct tally_now now,
                                 struct verifier *verifier, const struct candidate *candidate,
@@ -219,8 +233,8 @@ static enum tally_drop put_fork(struct values *values, size_t index, struct tall
     const struct values_fork *fork = fork_keep(values, now, candidate);
     kept->forked = true;
     news->fork = true;
-    news->record = record_of(values, index);
-    news->other = bytes_of(fork->record, fork->record_size);
+    news->first = note_in(record_of(values, index));
+    news->second = note_in(bytes_of(fork->record, fork->record_size));
     return TALLY_DROP_NONE;
 }
 

@@ -54,7 +54,7 @@ struct values_news {
     bool stored; /* A value is new, or larger. */
     bool fork;   /* Two roots of one size, both signed; told once. */
     struct tally_hash origin;
-    struct tally_bytes record, other; /* Of a fork: the kept one and the second. */
+    struct tally_bytes first, second; /* Of a fork: the two signed checkpoints, verified. */
 };
 
 struct value {

@@ -297,7 +297,14 @@ static void a_fork_is_kept_and_told_once(void **state)
     bytes[1][two.size - 1] ^= 1;
     assert_int_equal(put(&keeper, &bob, two), TALLY_DROP_NONE);
     assert_true(keeper.news.fork && hash_equal(&keeper.news.origin, &book.origin));
-    assert_true(bytes_equal(keeper.news.record, one) && bytes_equal(keeper.news.other, two));
+    uint8_t evidence[TALLY_FORK_MAX];
+    struct tally_fork fork;
+    size_t size = tally_fork_write(keeper.news.first, keeper.news.second, NULL, NULL, 0, NULL,
+                                   &keeper.verifier.crypto, evidence);
+    assert_int_equal(
+        tally_fork_check(bytes_of(evidence, size), NULL, &keeper.verifier.crypto, &fork),
+        TALLY_DROP_NONE);
+    assert_int_equal(fork.size, 100);
     assert_true(keeper.answer.has_record);
     assert_true(bytes_equal(values_find(&keeper.values, people_now(0), &book.origin, &other), one));
     assert_true(bytes_equal(other, two));
