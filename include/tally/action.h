@@ -130,7 +130,9 @@ struct tally_action {
             uint64_t ticket;
             enum tally_mapping protocol;
             enum tally_transport transport;
+            bool ipv6; /* A way in through the firewall of an IPv6 gateway: PCP only. */
             uint16_t inner_port, outer_port; /* The outer one is a wish. */
+            uint8_t outer_ip[16];            /* The one that was granted last; all zero: any. */
             uint32_t lifetime_s;             /* Wished for; 0 ends the mapping. */
             uint8_t nonce[12];               /* PCP's, the same for the life of a mapping. */
             uint32_t timeout_ms;             /* Then MAPPED says TIMED_OUT; one request only. */

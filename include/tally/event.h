@@ -150,18 +150,22 @@ struct tally_event {
         } multicast;
         struct {
             uint64_t ticket;
-            enum tally_error error; /* TIMED_OUT, UNREACHABLE (no gateway), REFUSED, TOO_LARGE (its
-                                       table is full), NEWER (it does not speak this protocol). */
+            /* TIMED_OUT; UNREACHABLE: there is no gateway, or it is named and has no outer network
+               itself; NEWER: it does not speak this protocol; REFUSED, TOO_LARGE (its table is
+               full), IN_USE (not that outer address), MISMATCH (a NAT is in between), MALFORMED. */
+            enum tally_error error;
             enum tally_mapping protocol;
-            struct tally_address outer; /* Address and port that others see. */
-            uint32_t lifetime_s;        /* Granted; 0: the mapping is gone. */
-            uint32_t epoch_s;           /* Seconds since the gateway began to remember. */
-            struct tally_address gateway;
+            struct tally_address outer;   /* Address and port that others see. */
+            uint32_t lifetime_s;          /* Granted, 0: the mapping is gone. With an error: how
+                                             long it may last, 0 unknown. */
+            uint32_t epoch_s;             /* Seconds since the gateway began to remember. */
+            struct tally_address gateway; /* All zero: there is none. */
         } mapped;
         struct {
             enum tally_mapping protocol;
             uint32_t epoch_s;
             struct tally_address gateway;
+            struct tally_address outer; /* What others see, port 0; all zero: it does not say. */
         } gateway;
         struct {
             uint64_t ticket;

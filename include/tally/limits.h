@@ -53,6 +53,16 @@ enum {
     TALLY_MDNS_PACKET_MAX = 1400,   /* Of ours: below Ethernet's MTU with any tunnel in between. */
     TALLY_MDNS_READ_MAX = 9000,     /* RFC 6762 section 17: what others may send. */
 
+    /* Port mapping (protocols 7.1). */
+    TALLY_LEASE_S = 7200,       /* Asked for; RFC 6886 section 3.3 recommends it. */
+    TALLY_LEASE_MOST_S = 86400, /* A longer one counts as this: RFC 6887 section 15. */
+    TALLY_LEASE_TRY_MS = 250,   /* Silence after a request; doubling. */
+    TALLY_LEASE_TRIES = 4,      /* 3.75 s; RFC 6886 section 3.1 goes on to 64 s. */
+    TALLY_LEASE_PCP_TRIES = 2,  /* Before NAT-PMP is tried: older gateways are silent to PCP. */
+    TALLY_LEASE_PAUSE_MS = 15 * 60 * 1000, /* Without a gateway; a change of links ends it. */
+    TALLY_LEASE_GIVE_BACK_MS = 1000,       /* At the end: the host exits then anyhow. */
+    TALLY_MAPS_MAX = 16, /* MAP without MAPPED at a time: 2 families, each 4 and 2 given back. */
+
     /* Streams (libp2p chapter, limits and timeouts). */
     TALLY_CONNECTIONS_MAX = 64, /* Secured or being secured. */
     TALLY_CONNECTIONS_PER_PEER = 4,

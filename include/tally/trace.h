@@ -47,6 +47,8 @@ enum tally_level {
     X(LOOKUP, DEBUG, "lookup", "messages", "found")                                                \
     X(LEASED, INFO, "leased", "port", "lifetime")                                                  \
     X(UNLEASED, WARN, "unleased", "port", "error")                                                 \
+    X(NO_LEASE, INFO, "no-lease", "error", "")                                                     \
+    X(BEHIND_NAT, WARN, "behind-another-nat", "port", "")                                          \
     X(REACHABLE, INFO, "reachable", "port", "")                                                    \
     X(UNREACHABLE, INFO, "unreachable", "port", "")                                                \
     X(PUNCHED, INFO, "punched", "try", "")                                                         \

@@ -7,8 +7,9 @@
  */
 #include "tally/types.h"
 
-#define SIGN_DOMAIN_RECEIPT  "tally receipt 1\n"
-#define SIGN_DOMAIN_DATAGRAM "tally datagram 1\n"
+#define SIGN_DOMAIN_RECEIPT   "tally receipt 1\n"
+#define SIGN_DOMAIN_DATAGRAM  "tally datagram 1\n"
+#define SIGN_DOMAIN_PCP_NONCE "tally pcp nonce 1\n" /* Such a signature is never shown. */
 
 /* libsodium's rule: refuses small-order and non-canonical points, and S above the order. */
 bool sign_verify(const struct tally_key *key, struct tally_bytes message,

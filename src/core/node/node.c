@@ -151,6 +151,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
         tally_node_free(node);
         return NULL;
     }
+    mapping_init(&node->mapping, &node->options);
     struct tally_log_view view;
     const struct tally_ledger *ledger = &node->options.ledger;
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
@@ -189,6 +190,7 @@ static void answer(struct tally_node *node, uint64_t ticket, enum tally_error er
 static void stop(struct tally_node *node, struct tally_now now)
 {
     node->stopping = true;
+    mapping_stop(&node->mapping, &node->outbox);
     connections_stop(&node->connections);
     peers_stop(&node->datagrams.peers, now, &node->outbox);
     node_trace(node, now, &(struct tally_trace){.kind = TALLY_TRACE_STOPPED});
@@ -246,6 +248,14 @@ static void on_space(struct tally_node *node, struct tally_now now, bool writabl
         &(struct tally_trace){.kind = writable ? TALLY_TRACE_WRITABLE : TALLY_TRACE_READ_ONLY});
 }
 
+static void on_gateway(struct tally_node *node, struct tally_now now,
+                       const struct tally_event *event)
+{
+    struct lease_news news[MAPPING_FAMILIES] = {{.lost_count = 0}};
+    mapping_on_event(&node->mapping, now, event, news);
+    wire_mapping(node, now, news);
+}
+
 static void on_event(struct tally_node *node, struct tally_now now, const struct tally_event *event)
 {
     struct issuer_news issuer;
@@ -288,9 +298,11 @@ static void on_event(struct tally_node *node, struct tally_now now, const struct
         on_space(node, now, event->space.writable);
         return;
     case TALLY_EVENT_LINKS:
-    case TALLY_EVENT_MULTICAST:
     case TALLY_EVENT_MAPPED:
     case TALLY_EVENT_GATEWAY:
+        on_gateway(node, now, event);
+        return;
+    case TALLY_EVENT_MULTICAST:
     case TALLY_EVENT_RESOLVED:
         return;
     }
@@ -308,6 +320,7 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
         return next;
     next = least(next, datagrams_deadline(&node->datagrams));
     next = least(next, sync_deadline(&node->sync));
+    next = least(next, mapping_deadline(&node->mapping));
     return least(next, connections_deadline(&node->connections));
 }
 
@@ -322,6 +335,9 @@ static void tick(struct tally_node *node, struct tally_now now)
     struct peers_ended ended = {.count = 0};
     datagrams_tick(&node->datagrams, now, &ended, &node->outbox);
     sync_tick(&node->sync, now, &node->outbox);
+    struct lease_news leases[MAPPING_FAMILIES] = {{.lost_count = 0}};
+    mapping_tick(&node->mapping, now, leases, &node->outbox);
+    wire_mapping(node, now, leases);
     connections_tick(&node->connections, now);
 }
 
@@ -343,7 +359,8 @@ bool tally_node_next(struct tally_node *node, struct tally_action *action)
 bool tally_node_holds(const struct tally_node *node)
 {
     return issuer_holds(&node->issuer) && datagrams_holds(&node->datagrams) &&
-           sync_holds(&node->sync) && connections_holds(&node->connections);
+           sync_holds(&node->sync) && connections_holds(&node->connections) &&
+           mapping_holds(&node->mapping);
 }
 
 /* ---- Questions. ---- */
@@ -363,6 +380,7 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
     for (unsigned drop = 0; drop < TALLY_DROP_COUNT; drop++)
         status->drops[drop] = node->drops[drop];
     datagrams_status(&node->datagrams, status);
+    mapping_status(&node->mapping, status);
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++) {
         status->logs++;
         status->frozen += view.frozen;

@@ -6,6 +6,7 @@
 #include "core/log/issuer.h"
 #include "core/node/connections.h"
 #include "core/node/datagrams.h"
+#include "core/node/mapping.h"
 #include "core/node/scratch.h"
 #include "core/sync/sync.h"
 
@@ -17,6 +18,7 @@ struct tally_node {
     struct issuer issuer;
     struct sync sync;
     struct connections connections;
+    struct mapping mapping;
     bool stopping;
     uint64_t drops[TALLY_DROP_COUNT];
     uint64_t syncs, confirms, forks;
@@ -43,6 +45,7 @@ void wire_datagrams(struct tally_node *node, struct tally_now now,
                     const struct datagrams_news *news);
 void wire_issuer(struct tally_node *node, struct tally_now now, const struct issuer_news *news);
 void wire_sync(struct tally_node *node, struct tally_now now);
+void wire_mapping(struct tally_node *node, struct tally_now now, const struct lease_news *news);
 
 /* Takes over what the ledger says of a log: after its head moved, and at the start. `sealed`: one
    of our own has grown, which peers are told. */
