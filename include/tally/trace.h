@@ -3,8 +3,8 @@
 #define TALLY_TRACE_H
 /*
  * What a node does, told as it happens. One list feeds the daemon's log, the metrics and the golden
- * transcripts of the simulator. A trace has a kind and at most one peer, origin, drop reason,
- * and two numbers, whose meaning the list below names.
+ * transcripts of the simulator. A trace has a kind and at most one peer, address, origin, drop
+ * reason, and two numbers, whose meaning the list below names; "error" is an enum tally_error.
  */
 #include "tally/error.h"
 #include "tally/types.h"
@@ -45,10 +45,10 @@ enum tally_level {
     X(SUSPECTED, DEBUG, "suspected", "health", "")                                                 \
     X(ALIVE, DEBUG, "alive", "health", "")                                                         \
     X(LOOKUP, DEBUG, "lookup", "messages", "found")                                                \
-    X(LEASED, INFO, "leased", "port", "lifetime")                                                  \
+    X(LEASED, INFO, "leased", "udp", "tcp")                                                        \
     X(UNLEASED, WARN, "unleased", "port", "error")                                                 \
     X(NO_LEASE, INFO, "no-lease", "error", "")                                                     \
-    X(BEHIND_NAT, WARN, "behind-another-nat", "port", "")                                          \
+    X(BEHIND_NAT, WARN, "behind-another-nat", "", "")                                              \
     X(REACHABLE, INFO, "reachable", "port", "")                                                    \
     X(UNREACHABLE, INFO, "unreachable", "port", "")                                                \
     X(PUNCHED, INFO, "punched", "try", "")                                                         \
@@ -64,9 +64,10 @@ enum tally_trace_kind {
 
 struct tally_trace {
     enum tally_trace_kind kind;
-    enum tally_drop drop;         /* NONE unless the kind is DROPPED or DISCONNECTED. */
-    const struct tally_key *peer; /* NULL: none. */
-    const char *origin;           /* NULL: none. */
+    enum tally_drop drop;                /* NONE unless the kind is DROPPED or DISCONNECTED. */
+    const struct tally_key *peer;        /* NULL: none. */
+    const struct tally_address *address; /* NULL: none. */
+    const char *origin;                  /* NULL: none. */
     uint64_t a, b;
 };
 

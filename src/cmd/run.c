@@ -25,22 +25,21 @@ enum { SHOWN_MAX = 16, LARGE = 128 << 10 };
 
 static bool read_profile(struct call *call, struct host_options *options, enum exit_code *code)
 {
-    static const char *const later[] = {"auto", "lan", "server"};
+    static const enum tally_profile all[] = {TALLY_PROFILE_AUTO, TALLY_PROFILE_LAN,
+                                             TALLY_PROFILE_SERVER, TALLY_PROFILE_STATIC,
+                                             TALLY_PROFILE_OFFLINE};
     const char *profile = call_option(call, "profile");
-    options->network = profile == NULL || strcmp(profile, "offline") != 0;
-    if (profile == NULL || strcmp(profile, "static") == 0 || strcmp(profile, "offline") == 0)
-        return true;
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (strcmp(profile, later[i]) == 0) {
-            (void)fprintf(stderr,
-                          "tally: profile %s is treated as static: multicast, DHT and port mapping "
-                          "are not built yet; name peers with --peer\n",
-                          profile);
-            return true;
-        }
-    *code = call_usage(call, "there is no profile \"%.64s\": static, offline, auto, lan or server",
-                       profile);
-    return false;
+    size_t i = 0, count = sizeof all / sizeof *all;
+    while (profile != NULL && i < count && strcmp(profile, tally_profile_name(all[i])) != 0)
+        i++;
+    if (i == count) {
+        *code = call_usage(
+            call, "there is no profile \"%.64s\": auto, lan, server, static or offline", profile);
+        return false;
+    }
+    options->profile = all[i]; /* Not told: the first. */
+    options->network = options->profile != TALLY_PROFILE_OFFLINE;
+    return true;
 }
 
 static bool read_network(struct call *call, struct host_options *options, enum exit_code *code)

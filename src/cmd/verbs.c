@@ -20,7 +20,7 @@ static const struct option run_options[] = {
     {"port", "N", "UDP and TCP port (4001; 0 draws a free one)"},
     {"listen", "IP", "listen on this address only (all)"},
     {"peer", "MULTIADDR", "a peer to join, /ip4/.../udp/.../p2p/12D3KooW...; may be repeated"},
-    {"profile", "NAME", "static: configured peers only; offline: no network at all"},
+    {"profile", "NAME", "auto; lan: mDNS alone; server; static: configured peers only; offline"},
     {"verify", "POLICY", "every: each receipt's signature; checkpoint: those of the log (every)"},
     {"min-free", "BYTES", "read-only when less is free on the disk (1073741824)"},
     {"log-level", "LEVEL", "error, warn, info, debug or trace, on standard error (info)"},

@@ -245,28 +245,34 @@ void wire_sync(struct tally_node *node, struct tally_now now)
 
 /* ---- Ports at gateways. ---- */
 
-static void leased(struct tally_node *node, struct tally_now now, const struct lease_news *news)
+static void leased(struct tally_node *node, struct tally_now now, const struct lease *lease,
+                   const struct lease_news *news)
 {
+    struct lease_view view;
     for (size_t i = 0; i < news->lost_count; i++)
         node_trace(node, now,
                    &(struct tally_trace){.kind = TALLY_TRACE_UNLEASED,
+                                         .address = &news->lost[i].view.outer,
                                          .a = news->lost[i].view.outer.port,
                                          .b = news->lost[i].error});
-    if (news->has_mapped)
-        node_trace(node, now,
-                   &(struct tally_trace){.kind = TALLY_TRACE_LEASED,
-                                         .a = news->mapped.outer.port,
-                                         .b = news->mapped.lifetime_s});
+    if (!news->has_mapped)
+        return;
+    node_trace(node, now,
+               &(struct tally_trace){
+                   .kind = TALLY_TRACE_LEASED,
+                   .address = &news->mapped.outer,
+                   .a = lease_view(lease, TALLY_TRANSPORT_UDP, &view) ? view.outer.port : 0,
+                   .b = lease_view(lease, TALLY_TRANSPORT_TCP, &view) ? view.outer.port : 0});
     if (news->behind)
         node_trace(
             node, now,
-            &(struct tally_trace){.kind = TALLY_TRACE_BEHIND_NAT, .a = news->mapped.outer.port});
+            &(struct tally_trace){.kind = TALLY_TRACE_BEHIND_NAT, .address = &news->mapped.outer});
 }
 
 void wire_mapping(struct tally_node *node, struct tally_now now, const struct lease_news *news)
 {
     for (unsigned i = 0; i < MAPPING_FAMILIES; i++) {
-        leased(node, now, &news[i]);
+        leased(node, now, &node->mapping.leases[i], &news[i]);
         /* Few IPv6 gateways can be asked, and where none can, IPv6 may need none. */
         if (i == MAPPING_IPV4 && news[i].none != TALLY_OK)
             node_trace(node, now,

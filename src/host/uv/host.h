@@ -23,6 +23,8 @@ struct host_options {
     bool network;                /* Without it, no socket but the admin's: profile offline. */
     bool admin;                  /* Answers on the unix socket in the data directory. */
     struct tally_address listen; /* UDP and TCP; port 0 draws one. */
+    enum tally_profile profile;  /* Of what is done without being told; not looked at without a
+                                    network. */
     enum tally_verify verify;
     enum tally_level level;  /* What is told on stderr. */
     uint64_t min_free_bytes; /* Below it the node is read-only. */

@@ -8,6 +8,7 @@
  */
 #include "host/uv/admin.h"
 #include "host/uv/disk.h"
+#include "host/uv/gateway.h"
 #include "host/uv/host.h"
 #include "host/uv/pool.h"
 #include "host/uv/tcp.h"
@@ -61,6 +62,7 @@ struct host {
 
     struct udp udp;
     struct tcp tcp;
+    struct gateway gateway;
     struct pool pool;
     struct disk disk;
     struct admin admin;

@@ -147,6 +147,7 @@ static enum tally_error open_node(struct host *host, struct complaint *complaint
     struct tally_node_options options = {
         .key = host->identity,
         .verify = host->options.verify,
+        .profile = host->options.network ? host->options.profile : TALLY_PROFILE_OFFLINE,
         .listen = host->address,
         .ledger = store_ledger(host->store),
         .secret = keys_secret(),
@@ -175,6 +176,24 @@ static enum tally_error open_node(struct host *host, struct complaint *complaint
         host_no_space(host);
     }
     return TALLY_OK;
+}
+
+/* Whom it may find by itself, once it is there to hear of them. */
+static void open_links(struct host *host)
+{
+    if (host->options.profile == TALLY_PROFILE_AUTO)
+        gateway_open(&host->gateway, host);
+    static struct tally_interface list[TALLY_INTERFACES_MAX];
+    struct tally_event event = {.kind = TALLY_EVENT_LINKS, .links = {.list = list}};
+    uv_interface_address_t *all;
+    int count;
+    if (uv_interface_addresses(&all, &count) != 0)
+        return;
+    for (int i = 0; i < count && event.links.count < TALLY_INTERFACES_MAX; i++)
+        event.links.count += address_of_socket((const struct sockaddr *)&all[i].address,
+                                               &list[event.links.count].address);
+    uv_free_interface_addresses(all, count);
+    host_step(host, &event);
 }
 
 /* ---- What is left to do after a step ---- */
@@ -243,6 +262,8 @@ static enum tally_error open_parts(struct host *host, struct complaint *complain
     if (error == TALLY_OK)
         error = open_node(host, complaint);
     if (error == TALLY_OK && host->options.network)
+        open_links(host);
+    if (error == TALLY_OK && host->options.network)
         (void)uv_timer_start(&host->look, on_look, LOOK_MS, 0);
     if (error == TALLY_OK && host->options.admin)
         error = admin_open(&host->admin, host, complaint);
@@ -306,7 +327,7 @@ static void advance(struct host *host)
             host->phase = HOST_FLUSHING;
     }
     if (host->phase == HOST_FLUSHING && tcp_flushed(&host->tcp) && disk_idle(&host->disk) &&
-        admin_flushed(&host->admin)) {
+        admin_flushed(&host->admin) && gateway_flushed(&host->gateway)) {
         host->phase = HOST_ENDED;
         uv_stop(&host->loop);
     }
@@ -393,6 +414,7 @@ static void close_loop(struct host *host)
 {
     cancel(host);
     admin_close(&host->admin);
+    gateway_close(&host->gateway);
     udp_close(&host->udp);
     tcp_close(&host->tcp);
     pool_close(&host->pool);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/uv/trace.h"
 
+#include "host/uv/address.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +13,14 @@ enum { LINE = 1024 };
 
 static const char *const names[] = {"error", "warn", "info", "debug", "trace"};
 static const int priorities[] = {3, 4, 6, 7, 7}; /* sd-daemon(3) */
+
+/* What an operator may want to know or do about it. */
+static const char *const advice[TALLY_TRACE_COUNT] = {
+    [TALLY_TRACE_NO_LEASE] = "no gateway maps our port: others can dial this node only if UDP and "
+                             "TCP are forwarded to it by hand",
+    [TALLY_TRACE_BEHIND_NAT] = "the outer address of the gateway is not global: another NAT is "
+                               "behind it, so this address is not announced",
+};
 
 bool trace_level_read(const char *text, enum tally_level *level)
 {
@@ -63,6 +73,14 @@ static void end(char line[LINE], size_t size)
     (void)written;
 }
 
+static void add_number(char line[LINE], size_t *size, const char *name, uint64_t number)
+{
+    if (strcmp(name, "error") == 0)
+        add(line, size, " error=%s", tally_error_name((enum tally_error)number));
+    else if (name[0] != '\0')
+        add(line, size, " %s=%llu", name, (unsigned long long)number);
+}
+
 static void on_say(void *context, struct tally_now now, const struct tally_trace *trace)
 {
     const struct tracer *tracer = context;
@@ -78,13 +96,17 @@ static void on_say(void *context, struct tally_now now, const struct tally_trace
     if (trace->peer != NULL)
         add(line, &size, " peer=%02x%02x%02x%02x", trace->peer->bytes[0], trace->peer->bytes[1],
             trace->peer->bytes[2], trace->peer->bytes[3]);
+    if (trace->address != NULL) {
+        char text[ADDRESS_TEXT_MAX];
+        address_write(trace->address, text);
+        add(line, &size, " address=%s", text);
+    }
     if (trace->origin != NULL)
         add(line, &size, " origin=%s", trace->origin);
-    const char *a = tally_trace_a(trace->kind), *b = tally_trace_b(trace->kind);
-    if (a[0] != '\0')
-        add(line, &size, " %s=%llu", a, (unsigned long long)trace->a);
-    if (b[0] != '\0')
-        add(line, &size, " %s=%llu", b, (unsigned long long)trace->b);
+    add_number(line, &size, tally_trace_a(trace->kind), trace->a);
+    add_number(line, &size, tally_trace_b(trace->kind), trace->b);
+    if (advice[trace->kind] != NULL)
+        add(line, &size, " text=\"%s\"", advice[trace->kind]);
     end(line, size);
 }
 
