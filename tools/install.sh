@@ -17,6 +17,7 @@ build libsqlite3-dev    module sqlite3
 build libjansson-dev    module jansson
 build libssl-dev        module libcrypto
 build uthash-dev        header uthash.h
+build libnatpmp-dev     header natpmp.h
 build libcmocka-dev     module cmocka
 test  clang             command clang
 test  clang-format      command clang-format
@@ -28,6 +29,9 @@ test  npm               command npm
 test  fuse3             command fusermount3
 test  libfuse3-dev      module fuse3
 test  git               command git
+test  iproute2          command ip
+test  nftables          command nft
+test  miniupnpd-nftables  command miniupnpd
 analyze clang-tidy      command clang-tidy
 '
 
@@ -74,13 +78,14 @@ can_install() {
     [ -t 0 ] || sudo -n true 2>/dev/null
 }
 
+# RUNLEVEL 1: no daemon that comes with a package is started (invoke-rc.d).
 apt_install() {
     # A fresh image has no package lists, an old one stale ones.
-    rights env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" \
-        </dev/null >&2 && return
+    rights env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq -y --no-install-recommends \
+        install "$@" </dev/null >&2 && return
     rights apt-get -qq update </dev/null >&2 &&
-        rights env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-            install "$@" </dev/null >&2
+        rights env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq -y \
+            --no-install-recommends install "$@" </dev/null >&2
 }
 
 # install_missing GROUP...: 0 when all is there afterwards.
