@@ -55,7 +55,7 @@ story() {                                                 # NAME PROTOCOL, as mi
 upnpd_start
 story PCP 'PCP MAP: added mapping'
 
-# A node that died comes back while the gateway still holds its mapping: the nonce is the same.
+# A node that died comes back while the gateway still holds its mapping.
 node_start in1 --profile auto
 ok 'killed: mapped' until_ok 10 both_mapped 4001 10.9.0.11
 node_stop in1 KILL
@@ -92,6 +92,27 @@ if ns in1 unshare -m sh -c 'mount -t proc -o subset=pid proc /proc' 2>/dev/null;
 else
   echo 'skip without /proc/net: no right to mount proc'
 fi
+
+# IPv6 needs no mapping, but a way in through the gateway's firewall, which PCP opens.
+lab_addr gw lan 2a0f:0:0:9::1/64; ip -n "$LAB-gw" addr add fe80::1/64 dev lan
+lab_addr gw wan 2a0f:0:0:8::1/64; lab_addr out eth0 2a0f:0:0:8::2/64
+lab_addr in1 eth0 2a0f:0:0:9::11/64
+ip -n "$LAB-in1" -6 route add default via fe80::1 dev eth0
+ip -n "$LAB-out" -6 route add default via 2a0f:0:0:8::1
+ns gw sysctl -qw net.ipv6.conf.all.forwarding=1
+upnpd_stop; upnpd_start
+reach6() { ns out python3 "$here/talk.py" tcp 2a0f:0:0:9::11 4001; }
+log_clear in1
+node_start in1 --profile static
+ok 'IPv6: closed before' not reach6
+node_stop in1
+node_start in1 --profile auto
+ok 'IPv6: let in' until_ok 5 said in1 'leased address=\[2a0f:0:0:9::11\]:4001 udp=4001 tcp=4001'
+ok 'IPv6: a stranger gets in' until_ok 5 reach6
+ok 'IPv6: IPv4 is mapped beside it' until_ok 5 both_mapped 4001 10.9.0.11
+node_stop in1
+ok 'IPv6: closed again' not reach6
+ip -n "$LAB-in1" addr del 2a0f:0:0:9::11/64 dev eth0
 
 # A gateway that is silent to PCP: version 2 is dropped before the daemon sees it.
 ns gw nft add rule inet filter input udp dport 5351 @th,64,8 2 drop
