@@ -11,7 +11,7 @@ lab_need ip nft python3 unshare
 home_up
 
 gateway_start() { ns_bg gw python3 "$here/gateway.py" "$@" >"$LAB_DIR/gateway.log" 2>&1; GATEWAY=$!; }
-gateway_stop() { kill "$GATEWAY"; wait "$GATEWAY" 2>/dev/null || :; }
+gateway_stop() { end_of "$GATEWAY" || :; }
 gateway_up() { ns gw ss -lun | grep -q ':5351 '; }
 asked() { grep -q "$1" "$LAB_DIR/gateway.log" || { cat "$LAB_DIR/gateway.log"; return 1; }; }
 asked_times() { [ "$(grep -c "$2" "$LAB_DIR/gateway.log")" -le "$1" ] || { cat "$LAB_DIR/gateway.log"; return 1; }; }
@@ -93,7 +93,7 @@ for protocol in pcp natpmp; do
   # In the gateway's name it may make us ask: at most both transports, once a second; NAT-PMP asks
   # for the address too.
   ok "$protocol: 400 forged announcements in 5 s cost $n requests" [ "$n" -le 24 ]
-  kill $LIAR; wait $LIAR 2>/dev/null || :
+  end_of $LIAR || :
   node_stop in1
   gateway_stop
 done

@@ -61,6 +61,13 @@ deny 0-65535 0.0.0.0/0 0-65535
 CONF
 }
 
+end_of() {                                                # PID [SIGNAL]: its exit code; forgotten
+  code=0
+  kill "-${2:-TERM}" "$1"; wait "$1" 2>/dev/null || code=$?
+  LAB_PIDS=$(for p in $LAB_PIDS; do [ "$p" = "$1" ] || printf ' %s' "$p"; done)
+  return $code
+}
+
 # ---- The gateway's daemon. ----
 upnpd_start() {
   ns_bg gw miniupnpd -d -f "$LAB_DIR/upnpd.conf" -P "$LAB_DIR/upnpd.pid" \
@@ -68,7 +75,7 @@ upnpd_start() {
   UPNPD=$!
 }
 upnpd_stop() {                                            # and it forgets, as a router does
-  kill "$UPNPD"; wait "$UPNPD" 2>/dev/null || :
+  end_of "$UPNPD" || :
   ns gw nft flush chain inet filter prerouting_miniupnpd
   ns gw nft flush chain inet filter miniupnpd
 }
@@ -89,8 +96,9 @@ node_start() {                                            # NAMESPACE [OPTION...
   until_ok 10 grep -q peer_id "$LAB_DIR/$n.json" || { cat "$LAB_DIR/$n.json" "$LAB_DIR/$n.log"; exit 1; }
 }
 node_stop() {                                             # NAMESPACE [SIGNAL]: waits for its end
-  eval "p=\$NODE_$1"
-  kill "-${2:-TERM}" "$p"; wait "$p" 2>/dev/null || :
+  eval "node=\$NODE_$1"
+  end_of "$node" "${2:-TERM}" && return
+  [ "${2:-TERM}" != TERM ] || { echo "FAIL $1 ended with $code"; cat "$LAB_DIR/$1.log"; LAB_FAILED=1; }
 }
 node_id() { sed 's/.*"peer_id": *"\([^"]*\)".*/\1/' "$LAB_DIR/$1.json"; }
 log_clear() { : >"$LAB_DIR/$1.log"; }

@@ -87,7 +87,7 @@ if ns in1 unshare -m sh -c 'mount -t proc -o subset=pid proc /proc' 2>/dev/null;
     "$TALLY" run --data "$LAB_DIR/hidden" --min-free 0 --profile auto >"$LAB_DIR/hidden.log" 2>&1
   hidden=$!
   ok 'without /proc/net: mapped' until_ok 10 both_mapped 4001 10.9.0.11
-  kill $hidden; wait $hidden || :
+  end_of $hidden
   ok 'without /proc/net: given back' until_ok 2 none_mapped
 else
   echo 'skip without /proc/net: no right to mount proc'
