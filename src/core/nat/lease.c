@@ -313,7 +313,8 @@ void lease_on_mapped(struct lease *lease, struct tally_now now, const struct tal
     static const struct tally_address none;
     uint64_t ticket = event->mapped.ticket;
     enum tally_error error = event->mapped.error;
-    if (ticket % 2 != lease->options.ipv6 || ticket / 2 > lease->tickets || lease->unanswered == 0)
+    if (ticket < 2 || ticket % 2 != lease->options.ipv6 || ticket / 2 > lease->tickets ||
+        lease->unanswered == 0)
         return;
     lease->unanswered--;
     if (ticket != lease->ticket || lease->stopped)
