@@ -15,6 +15,8 @@ static struct input {
     size_t size;
 } input;
 
+static uint32_t timeout_ms; /* Of the last request: a host that says TIMED_OUT has waited. */
+
 static uint8_t next_byte(void)
 {
     if (input.size == 0)
@@ -84,6 +86,8 @@ static void happen(struct lease *lease, struct tally_now *now, struct lease_news
         if (lease->unanswered == 0)
             return; /* Each request is answered once. */
         event = mapped(lease);
+        if (event.mapped.error == TALLY_TIMED_OUT)
+            now->mono.ms += timeout_ms;
         lease_on_mapped(lease, *now, &event, news);
         return;
     }
@@ -109,6 +113,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(news.lost_count <= LEASE_TRANSPORTS && out.count <= 1);
         assert(lease_holds(&lease));
         asked += out.count;
+        if (out.count > 0)
+            timeout_ms = actions[0].map.timeout_ms;
         outbox_clear(&out);
         /* Answered at once, a try of one protocol follows the other: twice for each transport. */
         assert(asked <= 4 + 4 * (now.mono.ms - START_MS) / LEASE_ROUND_MS);
