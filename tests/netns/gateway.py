@@ -24,7 +24,8 @@ def mapped(ip):
 
 
 def pcp(request, epoch):
-    nonce, protocol, inner, wish = request[24:36], request[36], *struct.unpack('!HH', request[40:44])
+    nonce, protocol = request[24:36], request[36]
+    inner, wish = struct.unpack('!HH', request[40:44])
     life = struct.unpack('!I', request[4:8])[0]
     print('pcp', {6: 'tcp', 17: 'udp'}[protocol], inner, wish, life, nonce.hex(), flush=True)
     result = 2 if 'refuse' in words else 0

@@ -79,12 +79,12 @@ upnpd_stop() {                                            # and it forgets, as a
   ns gw nft flush chain inet filter prerouting_miniupnpd
   ns gw nft flush chain inet filter miniupnpd
 }
-mapped() {                                                # udp|tcp PORT ADDRESS: is there that rule?
+mapped() {                                                # udp|tcp PORT ADDRESS: is it there?
   case $1 in udp) p=0x11 ;; tcp) p=0x6 ;; esac
   ns gw nft list chain inet filter prerouting_miniupnpd |
     grep -q "@nh,72,8 $p th dport $2 dnat ip to $3:4001"
 }
-both_mapped() { mapped udp "$1" "$2" && mapped tcp "$1" "$2"; }    # PORT ADDRESS
+both_mapped() { mapped udp "$1" "$2" && mapped tcp "$1" "$2"; }                    # PORT ADDRESS
 none_mapped() { ! ns gw nft list chain inet filter prerouting_miniupnpd | grep -q dnat; }
 
 # ---- Nodes. Data and log of one are named by its namespace. ----
@@ -93,18 +93,23 @@ node_start() {                                            # NAMESPACE [OPTION...
   ns_bg "$n" "$TALLY" run --data "$LAB_DIR/node-$n" --min-free 0 --json "$@" \
     >"$LAB_DIR/$n.json" 2>>"$LAB_DIR/$n.log"
   eval "NODE_$n=$!"
-  until_ok 10 grep -q peer_id "$LAB_DIR/$n.json" || { cat "$LAB_DIR/$n.json" "$LAB_DIR/$n.log"; exit 1; }
+  until_ok 10 grep -q peer_id "$LAB_DIR/$n.json" ||
+    { cat "$LAB_DIR/$n.json" "$LAB_DIR/$n.log"; exit 1; }
 }
 node_stop() {                                             # NAMESPACE [SIGNAL]: waits for its end
   eval "node=\$NODE_$1"
   end_of "$node" "${2:-TERM}" && return
-  [ "${2:-TERM}" != TERM ] || { echo "FAIL $1 ended with $code"; cat "$LAB_DIR/$1.log"; LAB_FAILED=1; }
+  [ "${2:-TERM}" = TERM ] || return 0
+  echo "FAIL $1 ended with $code"
+  cat "$LAB_DIR/$1.log"
+  LAB_FAILED=1
 }
 node_id() { sed 's/.*"peer_id": *"\([^"]*\)".*/\1/' "$LAB_DIR/$1.json"; }
 log_clear() { : >"$LAB_DIR/$1.log"; }
-said() { grep -q "$2" "$LAB_DIR/$1.log" || { cat "$LAB_DIR/$1.log"; return 1; }; }  # NAMESPACE PATTERN
-count_said() { grep -c "$2" "$LAB_DIR/$1.log"; }
-said_times() { [ "$(count_said "$1" "$3")" = "$2" ] || { cat "$LAB_DIR/$1.log"; return 1; }; }
+said() { grep -q "$2" "$LAB_DIR/$1.log" || { cat "$LAB_DIR/$1.log"; return 1; }; }   # NAME PATTERN
+said_times() {                                            # NAMESPACE TIMES PATTERN
+  [ "$(grep -c "$3" "$LAB_DIR/$1.log")" = "$2" ] || { cat "$LAB_DIR/$1.log"; return 1; }
+}
 
 now_ms() { date +%s%3N; }
 

@@ -12,7 +12,9 @@ home_up
 
 # Dials the outer address by TCP: a node speaks first as multistream wants it.
 reach_tcp() { ns out python3 "$here/talk.py" tcp 11.0.0.1 "$1"; }
-append() { seq -f "$1 %g" 20 | "$TALLY" append --data "$LAB_DIR/node-in1" --namespace story --lines -; }
+append() {
+  seq -f "$1 %g" 20 | "$TALLY" append --data "$LAB_DIR/node-in1" --namespace story --lines -
+}
 arrived() {
   "$TALLY" log list --data "$LAB_DIR/node-out" --json | python3 "$here/talk.py" size story "$1"
 }
