@@ -16,7 +16,7 @@ unsigned metric_shared(const struct tally_hash *a, const struct tally_hash *b)
 {
     for (unsigned i = 0; i < sizeof a->bytes; i++) {
         unsigned bits = i * 8;
-        for (uint8_t differ = a->bytes[i] ^ b->bytes[i]; differ != 0; differ <<= 1, bits++)
+        for (unsigned differ = a->bytes[i] ^ b->bytes[i]; differ != 0; differ <<= 1, bits++)
             if (differ & 0x80)
                 return bits;
     }
