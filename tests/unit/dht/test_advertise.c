@@ -301,8 +301,8 @@ static void answers_count_once_and_in_time(void **state)
     uint64_t drops[TALLY_DROP_COUNT] = {0};
     size_t count, total = 0;
     const struct tally_now now = fair_now(fair, 0);
+    struct record_ad own;
     memcpy(options.network, fair->network, sizeof options.network);
-    options.key = fair->advertisers[0].person.key;
     search_init(&search, &options, now);
     assert_true(search_next(&search, now, &fair->source, &ask));
     struct topics *topics = NULL;
@@ -311,6 +311,9 @@ static void answers_count_once_and_in_time(void **state)
             topics = &fair->registrars[i].topics;
     assert_non_null(topics);
     assert_int_equal(topics_query(topics, now, &ask.query, SIZE_MAX, answers), 2);
+    /* One of the ads is that of the searcher. */
+    assert_int_equal(record_read_ad(answers[0].ads[1], now, &own), TALLY_DROP_NONE);
+    search.key = own.datagram.sender;
     assert_int_equal(
         search_ads(&search, now, &fair->verifier, ask.token + 1, &answers[0], found, &count, drops),
         TALLY_DROP_UNASKED);
@@ -322,7 +325,8 @@ static void answers_count_once_and_in_time(void **state)
     }
     /* Ten came; one's own is no news, and of one registrar three count. */
     assert_int_equal(total, SEARCH_PER_REGISTRAR);
-    assert_int_equal(drops[TALLY_DROP_SELF] + drops[TALLY_DROP_BUSY], 7);
+    assert_int_equal(drops[TALLY_DROP_SELF], 1);
+    assert_int_equal(drops[TALLY_DROP_BUSY], 6);
     assert_int_equal(
         search_ads(&search, now, &fair->verifier, ask.token, &answers[1], found, &count, drops),
         TALLY_DROP_PROTOCOL);
@@ -335,6 +339,33 @@ static void answers_count_once_and_in_time(void **state)
         search_ads(&search, now, &fair->verifier, ask.token, &answers[1], found, &count, drops),
         TALLY_DROP_UNASKED);
     fair_free(fair);
+}
+
+static void one_network_is_asked_twice_in_a_bucket_at_most(void **state)
+{
+    struct random random = {3};
+    struct registrar offered[6], chosen[REGISTRARS_BUCKET];
+    const struct tally_key self = {{5}};
+    for (uint8_t i = 0; i < 6; i++)
+        offered[i] = (struct registrar){{{(uint8_t)(i + 1)}}, people_ip4(11, 0, 0, i)};
+    size_t count = 0;
+    for (; count < REGISTRARS_BUCKET; count++) {
+        const struct registrar *one = registrar_choose(&random, offered, 6, chosen, count, &self);
+        if (one == NULL)
+            break;
+        assert_false(key_equal(&one->key, &self));
+        chosen[count] = *one;
+    }
+    assert_int_equal(count, REGISTRARS_NETWORK);
+    assert_false(key_equal(&chosen[0].key, &chosen[1].key));
+    /* Never ourselves, although we are all there is. */
+    assert_null(registrar_choose(&random, &offered[4], 1, chosen, 0, &self));
+    /* Each as often as another. */
+    unsigned drawn[6] = {0};
+    for (unsigned n = 0; n < 5000; n++)
+        drawn[registrar_choose(&random, offered, 6, chosen, 0, &self) - offered]++;
+    for (size_t i = 0; i < 6; i++)
+        assert_in_range(drawn[i], i == 4 ? 0 : 900, i == 4 ? 0 : 1100);
 }
 
 static void nodes_that_are_named_lead_to_nearer_buckets(void **state)
@@ -427,6 +458,18 @@ static void days_meet_around_midnight(void **state)
         assert_int_equal(left, (uint64_t)(86400 - cases[i].second) * 1000);
         assert_in_range(registrar_until(wall, 85800), 1, 86400000);
     }
+    /* Searchers ask for both. */
+    struct fair *fair = full_fair(16, 1);
+    struct fair_search result;
+    fair_search(fair, "audit", 0, 0, &result);
+    unsigned by_day = result.search.questions;
+    assert_int_equal(result.search.topic_count, 1);
+    fair_search(fair, "audit", FAIR_MIDNIGHT_MS - (int64_t)fair->ms - 299000, 0, &result);
+    const struct tally_hash tomorrow = topic_of(fair, "audit", DAY + 1);
+    assert_int_equal(result.search.topic_count, 2);
+    assert_true(hash_equal(&result.search.topics[1], &tomorrow));
+    assert_in_range(result.search.questions, by_day * 3 / 2, by_day * 5 / 2);
+    fair_free(fair);
     uint32_t days[2];
     assert_int_equal(registrar_days((struct tally_wall){-5}, 600, 600, days), 1);
     assert_int_equal(days[0], 0);
@@ -446,6 +489,7 @@ int main(void)
         cmocka_unit_test(liars_do_not_fill_the_list),
         cmocka_unit_test(bad_ads_are_dropped_by_reason),
         cmocka_unit_test(answers_count_once_and_in_time),
+        cmocka_unit_test(one_network_is_asked_twice_in_a_bucket_at_most),
         cmocka_unit_test(nodes_that_are_named_lead_to_nearer_buckets),
         cmocka_unit_test(a_search_does_not_fail_at_midnight),
         cmocka_unit_test(days_meet_around_midnight),
