@@ -188,11 +188,21 @@ static bool transcript_write(const char *path, const struct story_end *end)
     return (file == stdout ? fflush(file) : fclose(file)) == 0;
 }
 
-static double seconds_now(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static double seconds_now(void)
+{
+    return seconds_of(CLOCK_MONOTONIC);
+}
+
+static double seconds_of_core(void)
+{
+    return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static void report(const char *name, const struct scenario *scenario, const struct story_end *end,
@@ -289,6 +299,7 @@ static int scale(struct arguments *arguments)
     if (options->world.nodes == 0 || options->idle_s == 0)
         return misuse("how many, and how long? ", "--nodes N --seconds N");
     options->seconds = seconds_now;
+    options->core_seconds = seconds_of_core;
     if (arguments->seeded)
         options->world.seed = arguments->seed;
     if (arguments->crypto_given)

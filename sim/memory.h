@@ -20,6 +20,10 @@ void memory_free(void *pointer);
 /* An array of items of that size with room for at least count; *capacity follows. */
 void *memory_room(void *array, size_t *capacity, size_t count, size_t size);
 
+/* So much will be asked for in small pieces: they come from one region, of large pages where the
+   system has them, because a large world is bound by how long an address takes to be found. */
+void memory_expect(size_t size);
+
 /* Between these two the core's allocations are counted. */
 void memory_watch_begin(void);
 uint64_t memory_watch_end(void);

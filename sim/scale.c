@@ -13,10 +13,11 @@ enum {
     SECOND_US = 1000000,
     LOOK_EVENTS = 4096, /* Steps between two looks at the real clock. */
     BAR = 32,
-    ANNOUNCE_S = 10, /* News is waited for so long; */
-    LOOKUP_S = 20,   /* so long for the lookups; */
-    HEAL_S = 60,     /* and so long the overlay has to heal, looked at */
-    HEAL_LOOKS = 4,  /* so many times. */
+    EXPECTED_BYTES = 80000, /* A node with what lies round it. */
+    ANNOUNCE_S = 10,        /* News is waited for so long; */
+    LOOKUP_S = 20,          /* so long for the lookups; */
+    HEAL_S = 60,            /* and so long the overlay has to heal, looked at */
+    HEAL_LOOKS = 4,         /* so many times. */
 };
 
 /* Tickets of finds, out of the way of appends'. */
@@ -224,12 +225,14 @@ static bool idle(struct scale *scale)
     for (uint32_t slot = 0; slot < nodes; slot++)
         sent[slot] = (double)scale->world.slots[slot].sent_bytes;
     uint64_t events = scale->world.events;
-    double begin = options->seconds();
+    double begin = options->core_seconds();
     bool good = run_for(scale, "idle", options->idle_s);
-    double seconds = options->seconds() - begin, count = (double)(scale->world.events - events);
+    double seconds = options->core_seconds() - begin,
+           count = (double)(scale->world.events - events);
     bar_clear(scale);
-    printf("idle      %" PRIu32 " s virtual in %.1f s: %.2f times real time, %.2f million events a "
-           "second, %.2f us each\n",
+    printf("idle      %" PRIu32
+           " s virtual in %.1f s of a core: %.2f times real time, %.2f million "
+           "events a second, %.2f us each\n",
            options->idle_s, seconds, options->idle_s / seconds, count / seconds / 1e6,
            seconds / count * 1e6);
     tell_traffic(scale, sent);
@@ -428,16 +431,17 @@ bool scale_run(const struct scale_options *options)
     scale->begin = options->seconds();
     scale->whole_us = whole_us(options);
     scale->chance.state = options->world.seed ^ 0x7363616c65;
+    memory_expect((size_t)nodes * EXPECTED_BYTES);
     world_init(&scale->world, &options->world);
     scale->world.transcript.light = true;
     scale->world.checker.light = true;
     places(scale);
     bool good = births(scale);
-    double born = options->seconds() - scale->begin;
+    double born = options->core_seconds();
     good = good && run_for(scale, "settle", options->settle_s);
     bar_clear(scale);
-    printf("%" PRIu32 " nodes born in %.1f s, settled after %.1f s\n", nodes, born,
-           options->seconds() - scale->begin);
+    printf("%" PRIu32 " nodes born in %.1f s of a core, settled after %.1f s\n", nodes, born,
+           options->core_seconds());
     good = good && idle(scale);
     double bytes = resident() - empty;
     printf("memory    %.1f kB a node, %.2f GB in all\n", bytes / nodes / 1e3, bytes / 1e9);

@@ -11,7 +11,8 @@
 
 struct scale_options {
     struct world_options world; /* nodes, seed, crypto, peers_max: configured peers a node. */
-    double (*seconds)(void);    /* The real clock, which nothing in a world may look at. */
+    /* The real clock, which nothing in a world may look at; and what this process had of a core. */
+    double (*seconds)(void), (*core_seconds)(void);
     enum tally_profile profile;
     uint32_t bootstraps; /* The first so many: whom all others are told of; 0: peers_max peers. */
     uint32_t nat;        /* Percent of the others that live behind boxes of their own. */
