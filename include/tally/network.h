@@ -62,6 +62,7 @@ enum tally_hygiene {
 #define X(name, number, text) TALLY_HYGIENE_##name = number,
     TALLY_HYGIENE(X)
 #undef X
+    TALLY_HYGIENE_COUNT
 };
 /* clang-format on */
 

@@ -99,7 +99,7 @@ struct tally_node_status {
     enum tally_profile profile;
     bool dht_on, dht_server; /* Takes part in the DHT; answers others. */
     uint64_t lookups, lookups_failed;
-    uint64_t refused[8];                      /* Addresses not dialled, by enum tally_hygiene. */
+    uint64_t refused[TALLY_HYGIENE_COUNT];    /* Addresses not dialled. */
     uint64_t mdns_in, mdns_out, mdns_refused; /* Packets. */
     enum tally_nat_kind nat;
     enum tally_lease_state lease;

@@ -152,6 +152,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
         return NULL;
     }
     mapping_init(&node->mapping, &node->options);
+    node_discovery_init(node);
     struct tally_log_view view;
     const struct tally_ledger *ledger = &node->options.ledger;
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
@@ -193,6 +194,7 @@ static void stop(struct tally_node *node, struct tally_now now)
     mapping_stop(&node->mapping, &node->outbox);
     connections_stop(&node->connections);
     peers_stop(&node->datagrams.peers, now, &node->outbox);
+    mdns_stop(&node->mdns, &node->outbox);
     node_trace(node, now, &(struct tally_trace){.kind = TALLY_TRACE_STOPPED});
 }
 
@@ -298,11 +300,16 @@ static void on_event(struct tally_node *node, struct tally_now now, const struct
         on_space(node, now, event->space.writable);
         return;
     case TALLY_EVENT_LINKS:
+        node_links(node, now, event);
+        on_gateway(node, now, event);
+        return;
+    case TALLY_EVENT_MULTICAST:
+        node_multicast(node, now, event);
+        return;
     case TALLY_EVENT_MAPPED:
     case TALLY_EVENT_GATEWAY:
         on_gateway(node, now, event);
         return;
-    case TALLY_EVENT_MULTICAST:
     case TALLY_EVENT_RESOLVED:
         return;
     }
@@ -319,6 +326,7 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
     if (node->stopping)
         return next;
     next = least(next, datagrams_deadline(&node->datagrams));
+    next = least(next, mdns_deadline(&node->mdns));
     next = least(next, sync_deadline(&node->sync));
     next = least(next, mapping_deadline(&node->mapping));
     return least(next, connections_deadline(&node->connections));
@@ -334,6 +342,7 @@ static void tick(struct tally_node *node, struct tally_now now)
     /* Nobody else need know who fell silent: streams have limits of their own. */
     struct peers_ended ended = {.count = 0};
     datagrams_tick(&node->datagrams, now, &ended, &node->outbox);
+    mdns_tick(&node->mdns, now, &node->outbox);
     sync_tick(&node->sync, now, &node->outbox);
     struct lease_news leases[MAPPING_FAMILIES] = {{.lost_count = 0}};
     mapping_tick(&node->mapping, now, leases, &node->outbox);
@@ -359,8 +368,8 @@ bool tally_node_next(struct tally_node *node, struct tally_action *action)
 bool tally_node_holds(const struct tally_node *node)
 {
     return issuer_holds(&node->issuer) && datagrams_holds(&node->datagrams) &&
-           sync_holds(&node->sync) && connections_holds(&node->connections) &&
-           mapping_holds(&node->mapping);
+           mdns_holds(&node->mdns) && sync_holds(&node->sync) &&
+           connections_holds(&node->connections) && mapping_holds(&node->mapping);
 }
 
 /* ---- Questions. ---- */
@@ -376,7 +385,12 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
                                          .stream_bytes_out = node->connections.bytes_out,
                                          .syncs = node->syncs,
                                          .confirms = node->confirms,
-                                         .forks = node->forks};
+                                         .forks = node->forks,
+                                         .profile = node->options.profile,
+                                         .mdns_in = node->mdns.packets_in,
+                                         .mdns_out = node->mdns.packets_out,
+                                         .mdns_refused = node->mdns.refused};
+    memcpy(status->refused, node->refused, sizeof node->refused);
     for (unsigned drop = 0; drop < TALLY_DROP_COUNT; drop++)
         status->drops[drop] = node->drops[drop];
     datagrams_status(&node->datagrams, status);

@@ -4,6 +4,7 @@
 /* The composition: one member a module and nothing else. For this folder only; what hosts see is
    tally/node.h. */
 #include "core/log/issuer.h"
+#include "core/mdns/mdns.h"
 #include "core/node/connections.h"
 #include "core/node/datagrams.h"
 #include "core/node/mapping.h"
@@ -19,8 +20,11 @@ struct tally_node {
     struct sync sync;
     struct connections connections;
     struct mapping mapping;
+    struct mdns mdns;
+    struct address_policy policy;
     bool stopping;
     uint64_t drops[TALLY_DROP_COUNT];
+    uint64_t refused[TALLY_HYGIENE_COUNT]; /* Addresses not dialled. */
     uint64_t syncs, confirms, forks;
     bool guarded;
 };
@@ -39,6 +43,17 @@ void node_blame(struct tally_node *node, struct tally_now now, enum tally_drop d
 /* Where streams to a peer go: false if it has no address, or is barred. */
 bool node_address(const struct tally_node *node, struct tally_now now, const struct tally_key *peer,
                   struct tally_address *address);
+
+/* discovery.c: peers that were found, and the network they are found in. */
+void node_discovery_init(struct tally_node *node);
+
+/* Own addresses, as the event LINKS tells them; a packet of mDNS, as MULTICAST does. */
+void node_links(struct tally_node *node, struct tally_now now, const struct tally_event *event);
+void node_multicast(struct tally_node *node, struct tally_now now, const struct tally_event *event);
+
+/* A peer may be at an address: if it may be dialled, it is greeted there, unless we know better. */
+void node_found(struct tally_node *node, struct tally_now now, const struct tally_key *key,
+                const struct tally_address *address, enum tally_source source);
 
 /* wiring.c: who else should know what a module learnt. Each takes the news that are there. */
 void wire_datagrams(struct tally_node *node, struct tally_now now,

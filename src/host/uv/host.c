@@ -122,10 +122,13 @@ static void perform(struct host *host, const struct tally_action *action)
     case TALLY_ACTION_ANSWER:
         perform_answer(host, action);
         break;
+    case TALLY_ACTION_MULTICAST:
+        multicast_send(&host->multicast, action->multicast.interface, &action->multicast.to,
+                       action->multicast.bytes);
+        break;
     case TALLY_ACTION_MAP:
         gateway_map(&host->gateway, action);
         break;
-    case TALLY_ACTION_MULTICAST:
     case TALLY_ACTION_RESOLVE:
     case TALLY_ACTION_FOUND:
         break;

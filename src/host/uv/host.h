@@ -25,6 +25,8 @@ struct host_options {
     struct tally_address listen; /* UDP and TCP; port 0 draws one. */
     enum tally_profile profile;  /* Of what is done without being told; not looked at without a
                                     network. */
+    const char *const *skip_interfaces; /* Patterns of names where mDNS is not spoken; NULL: */
+    size_t skip_count;                  /* the usual virtual networks. Must outlive the host. */
     enum tally_verify verify;
     enum tally_level level;  /* What is told on stderr. */
     uint64_t min_free_bytes; /* Below it the node is read-only. */

@@ -10,6 +10,8 @@
 #include "host/uv/disk.h"
 #include "host/uv/gateway.h"
 #include "host/uv/host.h"
+#include "host/uv/interfaces.h"
+#include "host/uv/multicast.h"
 #include "host/uv/pool.h"
 #include "host/uv/tcp.h"
 #include "host/uv/trace.h"
@@ -63,6 +65,8 @@ struct host {
     struct udp udp;
     struct tcp tcp;
     struct gateway gateway;
+    struct interfaces interfaces;
+    struct multicast multicast;
     struct pool pool;
     struct disk disk;
     struct admin admin;

@@ -181,19 +181,12 @@ static enum tally_error open_node(struct host *host, struct complaint *complaint
 /* Whom it may find by itself, once it is there to hear of them. */
 static void open_links(struct host *host)
 {
-    if (host->options.profile == TALLY_PROFILE_AUTO)
+    enum tally_profile profile = host->options.profile;
+    bool mdns = profile == TALLY_PROFILE_AUTO || profile == TALLY_PROFILE_LAN;
+    if (profile == TALLY_PROFILE_AUTO)
         gateway_open(&host->gateway, host);
-    static struct tally_interface list[TALLY_INTERFACES_MAX];
-    struct tally_event event = {.kind = TALLY_EVENT_LINKS, .links = {.list = list}};
-    uv_interface_address_t *all;
-    int count;
-    if (uv_interface_addresses(&all, &count) != 0)
-        return;
-    for (int i = 0; i < count && event.links.count < TALLY_INTERFACES_MAX; i++)
-        event.links.count += address_of_socket((const struct sockaddr *)&all[i].address,
-                                               &list[event.links.count].address);
-    uv_free_interface_addresses(all, count);
-    host_step(host, &event);
+    multicast_init(&host->multicast, host, mdns);
+    interfaces_open(&host->interfaces, host);
 }
 
 /* ---- What is left to do after a step ---- */
@@ -415,6 +408,8 @@ static void close_loop(struct host *host)
     cancel(host);
     admin_close(&host->admin);
     gateway_close(&host->gateway);
+    interfaces_close(&host->interfaces);
+    multicast_close(&host->multicast);
     udp_close(&host->udp);
     tcp_close(&host->tcp);
     pool_close(&host->pool);
@@ -426,6 +421,7 @@ static void close_loop(struct host *host)
     assert(code == 0);
     disk_free(&host->disk);
     pool_free(&host->pool);
+    multicast_free(&host->multicast);
     udp_free(&host->udp);
     tcp_free(&host->tcp);
 }

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Peers that were found, and the network they are found in. */
+#include "core/node/node.h"
+
+#include "core/base/bytes.h"
+#include "core/peers/hello.h"
+
+/* protocols 7.4 rule 7: one hello in 10 s. */
+enum { FOUND_AGAIN_MS = 10000 };
+
+static bool speaks_mdns(const struct tally_node *node)
+{
+    enum tally_profile profile = node->options.profile;
+    return !node->stopping && node->options.listen.port != 0 &&
+           (profile == TALLY_PROFILE_AUTO || profile == TALLY_PROFILE_LAN);
+}
+
+void node_discovery_init(struct tally_node *node)
+{
+    const struct mdns_options mdns = {
+        .key = node->options.key, .listen = node->options.listen, .seed = node->options.seed + 3};
+    node->policy.profile = node->options.profile;
+    mdns_init(&node->mdns, &mdns);
+}
+
+void node_links(struct tally_node *node, struct tally_now now, const struct tally_event *event)
+{
+    address_policy_links(&node->policy, event->links.list, event->links.count);
+    node_trace(node, now,
+               &(struct tally_trace){.kind = TALLY_TRACE_LINKS, .a = node->policy.interface_count});
+    if (speaks_mdns(node))
+        mdns_links(&node->mdns, now, node->policy.interfaces, node->policy.interface_count,
+                   &node->outbox);
+}
+
+void node_multicast(struct tally_node *node, struct tally_now now, const struct tally_event *event)
+{
+    struct mdns_news news;
+    if (!speaks_mdns(node))
+        return;
+    enum tally_drop drop =
+        mdns_receive(&node->mdns, now, event, &node->policy, &news, &node->outbox);
+    if (drop != TALLY_DROP_NONE && drop != TALLY_DROP_SEEN)
+        node_drop(node, now, drop, NULL);
+    if (!news.any || news.udp_port == 0)
+        return;
+    if (news.fresh)
+        node_trace(node, now,
+                   &(struct tally_trace){
+                       .kind = TALLY_TRACE_DISCOVERED, .peer = &news.key, .a = TALLY_SOURCE_MDNS});
+    for (size_t i = 0; i < news.count; i++) {
+        struct tally_address address = news.addresses[i];
+        address.port = news.udp_port;
+        node_found(node, now, &news.key, &address, TALLY_SOURCE_MDNS);
+    }
+}
+
+void node_found(struct tally_node *node, struct tally_now now, const struct tally_key *key,
+                const struct tally_address *address, enum tally_source source)
+{
+    struct peers *peers = &node->datagrams.peers;
+    enum tally_hygiene hygiene = address_may_dial(&node->policy, address, source);
+    if (key_equal(key, &node->options.key))
+        return;
+    if (hygiene != TALLY_HYGIENE_ALLOWED) {
+        node->refused[hygiene]++;
+        return;
+    }
+    struct peer *peer = peers_find(peers, key);
+    bool known = peer != NULL;
+    if (!known)
+        peer = peers_take(peers, key, now);
+    if (peer == NULL)
+        return;
+    peer_address_add(peer, address, PEER_SOURCE_LINK, false, now);
+    bool rests = known && now.mono.ms - peer->link.since.ms < FOUND_AGAIN_MS;
+    if (peer->link.state != LINK_IDLE || rests || peer_barred(peer, now) ||
+        !link_room(peers, peer) || !outbox_room(&node->outbox, 1, TALLY_DATAGRAM_MAX))
+        return;
+    hello_start(peers, peer, now, &node->outbox);
+}
