@@ -3,10 +3,7 @@
 #include "core/node/node.h"
 
 #include "core/base/bytes.h"
-#include "core/peers/hello.h"
-
-/* protocols 7.4 rule 7: one hello in 10 s. */
-enum { FOUND_AGAIN_MS = 10000 };
+#include "core/peers/greet.h"
 
 static bool speaks_mdns(const struct tally_node *node)
 {
@@ -42,13 +39,14 @@ void node_multicast(struct tally_node *node, struct tally_now now, const struct 
         mdns_receive(&node->mdns, now, event, &node->policy, &news, &node->outbox);
     if (drop != TALLY_DROP_NONE && drop != TALLY_DROP_SEEN)
         node_drop(node, now, drop, NULL);
-    if (!news.any || news.udp_port == 0)
+    if (!news.any)
         return;
     if (news.fresh)
         node_trace(node, now,
                    &(struct tally_trace){
                        .kind = TALLY_TRACE_DISCOVERED, .peer = &news.key, .a = TALLY_SOURCE_MDNS});
-    for (size_t i = 0; i < news.count; i++) {
+    /* Other programs that speak libp2p are neighbours too, but take no datagrams. */
+    for (size_t i = 0; news.udp_port != 0 && i < news.count; i++) {
         struct tally_address address = news.addresses[i];
         address.port = news.udp_port;
         node_found(node, now, &news.key, &address, TALLY_SOURCE_MDNS);
@@ -59,23 +57,16 @@ void node_found(struct tally_node *node, struct tally_now now, const struct tall
                 const struct tally_address *address, enum tally_source source)
 {
     struct peers *peers = &node->datagrams.peers;
-    enum tally_hygiene hygiene = address_may_dial(&node->policy, address, source);
     if (key_equal(key, &node->options.key))
         return;
+    enum tally_hygiene hygiene = address_may_dial(&node->policy, address, source);
     if (hygiene != TALLY_HYGIENE_ALLOWED) {
         node->refused[hygiene]++;
         return;
     }
-    struct peer *peer = peers_find(peers, key);
-    bool known = peer != NULL;
-    if (!known)
-        peer = peers_take(peers, key, now);
+    struct peer *peer = peers_take(peers, key, now);
     if (peer == NULL)
         return;
-    peer_address_add(peer, address, PEER_SOURCE_LINK, false, now);
-    bool rests = known && now.mono.ms - peer->link.since.ms < FOUND_AGAIN_MS;
-    if (peer->link.state != LINK_IDLE || rests || peer_barred(peer, now) ||
-        !link_room(peers, peer) || !outbox_room(&node->outbox, 1, TALLY_DATAGRAM_MAX))
-        return;
-    hello_start(peers, peer, now, &node->outbox);
+    peer_address_add(peer, address, source, false, now);
+    peers_greet(peers, peer, PEER_WANTS_MESH, now);
 }

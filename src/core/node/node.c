@@ -94,6 +94,7 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
                                                     .peers_max = options->peers_max,
                                                     .links_max = options->links_max,
                                                     .seed = options->seed,
+                                                    .policy = &node->policy,
                                                     .secret = options->secret,
                                                     .crypto = options->crypto,
                                                     .trace = options->trace},

@@ -13,7 +13,8 @@
 
 enum {
     PORT = 5353,
-    BATCH = 8,                     /* Packets one recvmmsg takes in. */
+    BATCH = 16,                    /* Packets one recvmmsg takes in, ... */
+    REST_MS = 2,                   /* ... once in this time: 8,000 a second, the rest is lost. */
     SLOT = TALLY_MDNS_READ_MAX + 1 /* One more, so that what is too long shows. */
 };
 enum { V4, V6 };
@@ -64,8 +65,17 @@ static void packet_take(struct multicast *multicast, struct msghdr *message, siz
     host_step(multicast->host, &event);
 }
 
-/* One batch a turn of the loop: a flood takes its share and no more. An error is one of a single
-   packet, or of an interface that went; the socket stays. */
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static void on_rested(uv_timer_t *timer)
+{
+    struct multicast_socket *socket = timer->data;
+    (void)uv_poll_start(&socket->poll, UV_READABLE, on_readable);
+}
+
+/* Nothing here is urgent: packets that come one after the other are read together, and whatever a
+   flood brings, it costs no more than its batches. An error is one of a single packet, or of an
+   interface that went; the socket stays. */
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct multicast_socket *socket = poll->data;
@@ -84,6 +94,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
                                               .msg_control = &controls[i],
                                               .msg_controllen = sizeof controls[i]};
     }
+    (void)uv_poll_stop(poll);
+    (void)uv_timer_start(&socket->rest, on_rested, REST_MS, 0);
     int got = recvmmsg(socket->fd, messages, BATCH, MSG_DONTWAIT, NULL);
     for (int i = 0; i < got; i++)
         packet_take(socket->multicast, &messages[i].msg_hdr, messages[i].msg_len);
@@ -134,7 +146,8 @@ static bool socket_open(struct multicast *multicast, unsigned family)
     place->member_count = 0;
     if (prepare(fd, family) && bind_port(fd, family) &&
         uv_poll_init(&multicast->host->loop, &place->poll, fd) == 0) {
-        place->poll.data = place;
+        (void)uv_timer_init(&multicast->host->loop, &place->rest);
+        place->poll.data = place->rest.data = place;
         place->open = true;
         (void)uv_poll_start(&place->poll, UV_READABLE, on_readable);
         return true;
@@ -306,6 +319,7 @@ void multicast_close(struct multicast *multicast)
             continue;
         socket->open = false;
         uv_close((uv_handle_t *)&socket->poll, NULL);
+        uv_close((uv_handle_t *)&socket->rest, NULL);
         (void)close(socket->fd);
     }
 }

@@ -19,6 +19,7 @@ struct multicast_socket {
     int fd; /* Open if `open`. */
     bool open;
     uv_poll_t poll;
+    uv_timer_t rest;                         /* Runs while the socket is not read. */
     uint32_t members[MULTICAST_MEMBERS_MAX]; /* Interfaces on which we are in the group. */
     size_t member_count;
 };
