@@ -1,38 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# js-libp2p 3 dials our channel and a whole node, and our channel dials it. The packages are those
-# of package-lock.json, installed into the build directory. Skips (77) without node, npm or a
-# registry.
+# js-libp2p 3 dials our channel and a whole node, and our channel dials it.
 #
 #     test.sh PEER TALLY   PEER is the program of ../peer.c
 set -eu
 peer=$(realpath "$1")
 tally=$(realpath "$2")
 here=$(cd "$(dirname "$0")" && pwd)
-work=$TALLY_BUILD/tests/interop/js/node
-if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-    echo "node or npm is missing"
-    exit 77
-fi
-
-mkdir -p "$work"
-cp "$here/package.json" "$here/package-lock.json" "$here/dial.mjs" "$work/"
-cd "$work"
-if ! cmp -s package-lock.json node_modules/.installed; then
-    npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1 ||
-        { tail -3 npm.log; echo "the packages cannot be installed"; exit 77; }
-    cp package-lock.json node_modules/.installed
-fi
-
-# The first line of a file that a program in the background writes.
-first_line() {
-    tries=0
-    while [ ! -s "$1" ] && [ $tries -lt 100 ]; do
-        sleep 0.1
-        tries=$((tries + 1))
-    done
-    head -n 1 "$1"
-}
+. "$here/packages.sh"
 
 rm -f listen.out js.out stop
 "$peer" listen 2 >listen.out &
