@@ -31,6 +31,8 @@ test  libfuse3-dev      module fuse3
 test  git               command git
 test  iproute2          command ip
 test  nftables          command nft
+test  procps            command sysctl
+test  python3-zeroconf  file /usr/lib/python3/dist-packages/zeroconf/__init__.py
 test  miniupnpd-nftables  command miniupnpd
 analyze clang-tidy      command clang-tidy
 '
