@@ -170,6 +170,20 @@ sleep 0.5
 ok 'profile lan: packets' [ "$(sent_to eth0)" != 0 ]
 end a; forget a
 
+# ---- One family. ----
+for i in 4 5; do ip -n "$LAB-h$i" addr flush dev eth0 scope global; done
+for i in 4 5; do lab_addr h$i eth0 fd07::$i/64; done
+start a h4; start b h5
+ok 'IPv6 alone' until_ok 5 all_linked 1 a b
+end a b; forget a b
+for i in 4 5; do
+  ns h$i sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+  lab_addr h$i eth0 10.7.0.$i/24
+done
+start a h4; start b h5
+ok 'IPv4 alone' until_ok 5 all_linked 1 a b
+end a b; forget a b
+
 # ---- One machine. ----
 start a h1; start b h1 --port 4002
 ok 'two on one machine' until_ok 5 all_linked 1 a b

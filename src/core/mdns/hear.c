@@ -75,6 +75,8 @@ static enum tally_drop answer_all(struct mdns *mdns, struct mdns_interface *inte
     return TALLY_DROP_NONE;
 }
 
+/* Known answers that do not fit come in further packets (RFC 6762 section 7.2), which are not
+   waited for: now and then one answer too many, out of the budget. */
 static enum tally_drop query_take(struct mdns *mdns, struct mdns_interface *interface,
                                   struct tally_now now, struct asker *asker, struct dns_reader *r,
                                   const struct dns_header *header, struct outbox *out)
@@ -216,6 +218,7 @@ enum tally_drop mdns_receive(struct mdns *mdns, struct tally_now now,
     *news = (struct mdns_news){.any = false};
     mdns->packets_in++;
     enum tally_drop drop = take(mdns, now, event, policy, news, out);
+    mdns_wake(mdns);
     mdns->refused += drop != TALLY_DROP_NONE && drop != TALLY_DROP_SEEN;
     return drop;
 }

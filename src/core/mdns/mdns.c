@@ -9,7 +9,7 @@ enum { MINUTE_MS = 60000 };
 
 void mdns_init(struct mdns *mdns, const struct mdns_options *options)
 {
-    *mdns = (struct mdns){.options = *options, .random = {options->seed}};
+    *mdns = (struct mdns){.options = *options, .random = {options->seed}, .next = TALLY_NEVER};
 }
 
 /* ---- Budgets. ---- */
@@ -63,7 +63,8 @@ static void send_families(struct mdns *mdns, const struct mdns_interface *interf
 
 static void said(struct mdns_interface *interface, unsigned bits, struct tally_now now)
 {
-    interface->said = bits;
+    bool just = interface->said != 0 && now.mono.ms - interface->said_at.ms < MDNS_AGAIN_MS;
+    interface->said = just ? interface->said | bits : bits;
     interface->said_at = now.mono;
 }
 
@@ -330,6 +331,7 @@ void mdns_links(struct mdns *mdns, struct tally_now now, const struct tally_inte
     for (size_t i = 0; i < count; i++)
         if (list[i].multicast && list[i].index != 0)
             interface_take(mdns, now, list, count, list[i].index, out);
+    mdns_wake(mdns);
 }
 
 /* ---- Time. ---- */
@@ -345,16 +347,22 @@ static struct tally_mono interface_deadline(const struct mdns_interface *interfa
     return interface->used ? least(next, interface->answer_at) : TALLY_NEVER;
 }
 
+void mdns_wake(struct mdns *mdns)
+{
+    mdns->next = TALLY_NEVER;
+    for (size_t i = 0; i < MDNS_INTERFACES; i++)
+        mdns->next = least(mdns->next, interface_deadline(&mdns->list[i]));
+}
+
 struct tally_mono mdns_deadline(const struct mdns *mdns)
 {
-    struct tally_mono next = TALLY_NEVER;
-    for (size_t i = 0; i < MDNS_INTERFACES; i++)
-        next = least(next, interface_deadline(&mdns->list[i]));
-    return next;
+    return mdns->next;
 }
 
 void mdns_tick(struct mdns *mdns, struct tally_now now, struct outbox *out)
 {
+    if (now.mono.ms < mdns->next.ms)
+        return;
     for (size_t i = 0; i < MDNS_INTERFACES; i++) {
         struct mdns_interface *interface = &mdns->list[i];
         if (interface_deadline(interface).ms > now.mono.ms)
@@ -366,6 +374,7 @@ void mdns_tick(struct mdns *mdns, struct tally_now now, struct outbox *out)
         if (interface->answer_at.ms <= now.mono.ms)
             answer(mdns, interface, now, out);
     }
+    mdns_wake(mdns);
 }
 
 void mdns_stop(struct mdns *mdns, struct outbox *out)
@@ -376,13 +385,16 @@ void mdns_stop(struct mdns *mdns, struct outbox *out)
             goodbye(mdns, interface, interface->families, out);
         interface->used = false;
     }
+    mdns_wake(mdns);
 }
 
 bool mdns_holds(const struct mdns *mdns)
 {
+    struct tally_mono next = TALLY_NEVER;
     for (size_t i = 0; i < MDNS_INTERFACES; i++) {
         const struct mdns_interface *interface = &mdns->list[i];
         const struct card *card = &interface->card;
+        next = least(next, interface_deadline(interface));
         if (!interface->used)
             continue;
         if (interface->index == 0 || card->label_size != CARD_LABEL || card->count == 0 ||
@@ -395,5 +407,5 @@ bool mdns_holds(const struct mdns *mdns)
             interface->question_wait_ms > MDNS_QUESTION_CAP_MS)
             return false;
     }
-    return true;
+    return next.ms == mdns->next.ms;
 }

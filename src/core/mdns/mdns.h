@@ -93,6 +93,7 @@ struct mdns {
     struct mdns_options options;
     struct random random;
     struct mdns_interface list[MDNS_INTERFACES];
+    struct tally_mono next; /* The least of all interfaces: asked for in every step. */
     uint64_t packets_in, packets_out, refused;
 };
 

@@ -14,6 +14,9 @@ bool mdns_budget_take(struct mdns_budget *budget, struct tally_now now);
 void mdns_send(struct mdns *mdns, const struct mdns_interface *interface,
                const struct tally_address *to, struct tally_bytes packet, struct outbox *out);
 
+/* Finds out anew when something is due. */
+void mdns_wake(struct mdns *mdns);
+
 /* How long what all will hear waits, drawn. */
 uint64_t mdns_delay(struct mdns *mdns);
 
