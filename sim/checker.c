@@ -246,6 +246,12 @@ static uint64_t drops_of(const struct world *world, uint32_t slot)
 void checker_before(struct checker *checker, const struct world *world, uint32_t slot,
                     const struct tally_event *event)
 {
+    /* A neighbour that speaks of itself to all on the link may be greeted: a hello a packet. */
+    if (event->kind == TALLY_EVENT_MULTICAST && event->multicast.group && !checker->light) {
+        struct tally_address neighbour = event->multicast.from;
+        neighbour.port = NETWORK_PORT;
+        account_of(checker, slot, &neighbour)->in += TALLY_DATAGRAM_MAX;
+    }
     if (event->kind != TALLY_EVENT_DATAGRAM)
         return;
     if (!checker->light)

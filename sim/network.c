@@ -197,7 +197,7 @@ static void hear(struct world *world, uint32_t from, uint32_t slot, bool group,
     const struct leaving leaving = {from, slot, &route, to, bytes, link};
     lan_interface(world, slot, &interface);
     struct datagram *datagram = datagram_new(world, &leaving);
-    datagram->from.port = MDNS_PORT;
+    datagram->from.port = MULTICAST_PORT;
     datagram->interface = interface.index;
     datagram->group = group;
     world_put(world, from, slot, world->now_us + delay_us(chance, link->delay_ms),

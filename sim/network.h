@@ -35,7 +35,7 @@ enum {
     STREAM_TIMEOUT_MS = 20000,     /* Bytes held back for so long break a stream. */
     DIAL_TIMEOUT_MS = 5000,        /* A dial that nobody answers. */
     DIAL_RETRY_MS = 1000,          /* It is tried again (RFC 6298 section 2.1). */
-    MDNS_PORT = 5353,
+    MULTICAST_PORT = 5353,
 };
 
 struct network {

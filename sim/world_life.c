@@ -124,13 +124,15 @@ void world_wake(struct world *world, uint32_t slot)
     at->reached = false;
     at->marks[0] = at->marks[1] = (struct slot_mark){world->now_us, at->sent_bytes};
     checker_start(&world->checker, world, slot);
+    const struct tally_address everywhere = {.port = at->own.port};
     const struct tally_node_options node = {
         .key = at->signer.key,
         .epoch = at->disk.epoch,
         .seed = random_next(&at->chance),
         .verify = options->verify,
         .profile = at->profile,
-        .listen = at->own,
+        /* As tally run does: wherever it is, also after it moved. */
+        .listen = at->profile == TALLY_PROFILE_STATIC ? at->own : everywhere,
         .peers_max = options->known_max,
         .links_max = options->links_max,
         .dht_values_max = options->dht_values_max,

@@ -112,7 +112,7 @@ static void multicast(uint32_t slot, uint32_t interface, struct tally_address to
 static void a_segment_hears_its_own(void **state)
 {
     const struct tally_address group = {.ip = {[10] = 0xff, [11] = 0xff, [12] = 224, [15] = 251},
-                                        .port = MDNS_PORT};
+                                        .port = MULTICAST_PORT};
     nat(A, C, NAT_PORT);
     segment(A, B);
     segment(D, E);
@@ -125,7 +125,7 @@ static void a_segment_hears_its_own(void **state)
     assert_int_equal(seen[A].packets + seen[C].packets + seen[D].packets + seen[P].packets, 0);
     /* An answer to one. */
     struct tally_address one = own(A);
-    one.port = MDNS_PORT;
+    one.port = MULTICAST_PORT;
     multicast(B, interface, one);
     assert_int_equal(seen[A].packets, 1);
     assert_false(seen[A].group);
