@@ -29,11 +29,13 @@ test  npm               command npm
 test  fuse3             command fusermount3
 test  libfuse3-dev      module fuse3
 test  git               command git
+test  util-linux        command unshare
 test  iproute2          command ip
 test  nftables          command nft
 test  procps            command sysctl
 test  python3-zeroconf  file /usr/lib/python3/dist-packages/zeroconf/__init__.py
 test  miniupnpd-nftables  command miniupnpd
+test  libfaketime       file /usr/lib/*/faketime/libfaketime.so.1
 analyze clang-tidy      command clang-tidy
 '
 

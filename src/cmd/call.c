@@ -161,7 +161,8 @@ enum exit_code call_fail(struct call *call, const char *where)
 {
     enum tally_error error = call->complaint.error;
     enum exit_code code = exit_of_error(error);
-    say(call, code, tally_error_name(error), where, remedy_of(error));
+    say(call, code, tally_error_name(error), where,
+        call->remedy != NULL ? call->remedy : remedy_of(error));
     return code;
 }
 
@@ -173,7 +174,8 @@ enum exit_code call_fail_with(struct call *call, enum exit_code code, enum tally
     (void)vsnprintf(call->complaint.text, sizeof call->complaint.text, format, arguments);
     va_end(arguments);
     call->complaint.error = error;
-    say(call, code, tally_error_name(error), where, remedy_of(error));
+    say(call, code, tally_error_name(error), where,
+        call->remedy != NULL ? call->remedy : remedy_of(error));
     return code;
 }
 
@@ -383,7 +385,8 @@ enum exit_code call_main(int count, char **arguments)
         help_overview(stderr);
         return EXIT_USAGE;
     }
-    const char *first = arguments[1], *second = count > 2 ? arguments[2] : NULL;
+    const char *first = arguments[1];
+    const char *second = count > 2 && arguments[2][0] != '-' ? arguments[2] : NULL;
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) {
         help_overview(stdout);
         return call_finish(&call, EXIT_DONE);

@@ -60,6 +60,7 @@ struct call {
     const char *const *operands;
     size_t operand_count;
     struct complaint complaint; /* For call_fail. */
+    const char *remedy;         /* What to do about it; NULL: what is usual for its error. */
 };
 
 /* The table. NULL past the last. */

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PIECE = 256 << 10, PATIENCE_MS = 30000 };
+enum { PIECE = 256 << 10, PATIENCE_MS = 30000, SECOND_MS = 1000 };
 
 struct memory {
     uint8_t *bytes;
@@ -278,9 +278,6 @@ static enum tally_error wait_for_node(struct door *door, int input, int patience
     if (error != TALLY_OK)
         return error;
     int count = poll(descriptors, 2, patience_ms);
-    if (count == 0)
-        return complain(complaint, TALLY_TIMED_OUT, "the node on %s gave no answer in %d s",
-                        door->options.data, PATIENCE_MS / 1000);
     *readable = count > 0 && descriptors[1].revents != 0;
     if (count > 0 && descriptors[0].revents != 0) {
         error = send_some(door, complaint);
@@ -313,16 +310,42 @@ enum tally_error door_wait(struct door *door, int input, bool *readable,
     return host_failed(door->host, complaint);
 }
 
+/* Until the whole answer is there, or patience ends. */
+static enum tally_error wait_for_answer(struct door *door, struct complaint *complaint)
+{
+    unsigned patience = door->options.patience_ms == 0 ? PATIENCE_MS : door->options.patience_ms;
+    const uint64_t begun = host_now().mono.ms;
+    unsigned waited = 0, told = 0;
+    bool readable;
+    while (!door->whole && waited < patience) {
+        int slice = (int)(patience - waited < SECOND_MS ? patience - waited : SECOND_MS);
+        enum tally_error error = wait_for_node(door, -1, slice, &readable, complaint);
+        if (error != TALLY_OK)
+            return error;
+        waited = (unsigned)(host_now().mono.ms - begun);
+        if (!door->whole && door->options.on_wait != NULL && waited / SECOND_MS > told) {
+            told = waited / SECOND_MS;
+            door->options.on_wait(door->options.context, told);
+        }
+    }
+    if (!door->whole)
+        return complain(complaint, TALLY_TIMED_OUT, "the node on %s gave no answer in %u s",
+                        door->options.data, patience / SECOND_MS);
+    return TALLY_OK;
+}
+
 char *door_query(struct door *door, const char *verb, const char *argument,
                  struct complaint *complaint)
 {
     const struct tally_admin_frame frame = {
         .kind = TALLY_ADMIN_QUERY,
         .query = {.verb = bytes_text(verb), .argument = bytes_text(argument)}};
-    bool readable;
     enum tally_error error = put(door, &frame, ADMIN_OVERHEAD, complaint);
-    while (error == TALLY_OK && !door->whole)
-        error = wait_for_node(door, -1, PATIENCE_MS, &readable, complaint);
+    if (error == TALLY_OK)
+        error = wait_for_answer(door, complaint);
+    if (error == TALLY_CLOSED)
+        error = complain(complaint, TALLY_CLOSED, "the node on %s ended before it answered",
+                         door->options.data);
     if (error == TALLY_OK && door->error != TALLY_OK)
         error = complain(complaint, door->error, "%s", tally_error_text(door->error));
     if (error != TALLY_OK)

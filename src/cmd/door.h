@@ -26,6 +26,9 @@ struct door_options {
     bool alone; /* A node of our own is good enough. */
     door_on_answer *on_answer;
     void *context;
+    unsigned patience_ms; /* For door_query; 0: 30 s. */
+    /* Called once a second while door_query waits; may be NULL. */
+    void (*on_wait)(void *context, unsigned waited_s);
 };
 
 enum { DOOR_FLIGHT = 4096 }; /* Appends under way at most; ids are given in order, from 0. */
@@ -47,7 +50,7 @@ size_t door_backlog(const struct door *door);
 enum tally_error door_wait(struct door *door, int input, bool *readable,
                            struct complaint *complaint);
 
-/* Asks a question; the JSON text of its answer, to be freed. NULL: the complaint says why. */
+/* Asks one question; the JSON text of its answer, to be freed. NULL: the complaint says why. */
 char *door_query(struct door *door, const char *verb, const char *argument,
                  struct complaint *complaint);
 

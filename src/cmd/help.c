@@ -2,6 +2,7 @@
 #include "cmd/help.h"
 
 #include "cmd/verbs.h"
+#include "host/uv/findings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -176,9 +177,30 @@ void help_man(FILE *file)
     (void)fprintf(file, ".SH EXIT STATUS\n");
     for (size_t i = 0; i < sizeof exits / sizeof *exits; i++)
         (void)fprintf(file, ".TP\n%d\n%s\n", exits[i].code, exits[i].means);
+    (void)fprintf(file, ".SH FINDINGS\nWhat \\fBtally doctor\\fR, warnings of \\fBtally "
+                        "status\\fR and lines of the log name by these codes.\n");
+    for (unsigned code = 0; code < FINDING_CODES; code++) {
+        (void)fprintf(file, ".TP\n%s\n", finding_name((enum finding_code)code));
+        roff(file, finding_title((enum finding_code)code));
+        (void)fprintf(file, ".\n");
+        roff(file, finding_meaning((enum finding_code)code));
+        (void)fprintf(file, "\nWhat to do: ");
+        roff(file, finding_remedy((enum finding_code)code));
+        (void)fprintf(file, ".\n");
+    }
     (void)fprintf(file, ".SH ENVIRONMENT\n.TP\nTALLY_DATA_DIR\nThe data directory, where "
                         "\\-\\-data is not given.\n.TP\nXDG_STATE_HOME\nElse the data directory "
                         "is tally in it, or in ~/.local/state.\n");
+}
+
+static enum exit_code help_finding(struct call *call, const char *name)
+{
+    enum finding_code code;
+    if (!finding_read(name, &code))
+        return call_usage(call, "there is no finding \"%.64s\": tally help --man lists them", name);
+    (void)printf("%s: %s\n\n%s\n\nWhat to do: %s.\n", name, finding_title(code),
+                 finding_meaning(code), finding_remedy(code));
+    return EXIT_DONE;
 }
 
 enum exit_code verb_help(struct call *call)
@@ -193,6 +215,8 @@ enum exit_code verb_help(struct call *call)
         help_overview(stdout);
         return EXIT_DONE;
     }
+    if (call->operand_count == 1 && strncmp(call->operands[0], "E_", 2) == 0)
+        return help_finding(call, call->operands[0]);
     (void)snprintf(wanted, sizeof wanted, "%.30s%s%.30s", call->operands[0],
                    call->operand_count > 1 ? " " : "",
                    call->operand_count > 1 ? call->operands[1] : "");

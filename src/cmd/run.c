@@ -17,7 +17,18 @@
 #include <sys/stat.h>
 #include <uv.h>
 
-enum { SHOWN_MAX = 16, LARGE = 128 << 10 };
+enum {
+    SHOWN_MAX = 16,
+    LARGE = 128 << 10,
+    MESH_MAX = 64,
+    SKIP_MAX = 32,
+    SKIP_PATTERN_MAX = 32,
+};
+
+struct skip_list {
+    const char *list[SKIP_MAX];
+    size_t count;
+};
 
 #define MIN_FREE_DEFAULT (UINT64_C(1) << 30)
 
@@ -39,6 +50,47 @@ static bool read_profile(struct call *call, struct host_options *options, enum e
     }
     options->profile = all[i]; /* Not told: the first. */
     options->network = options->profile != TALLY_PROFILE_OFFLINE;
+    return true;
+}
+
+/* The name that keeps meshes apart is never shown to others, but typed by people. */
+static bool read_mesh(struct call *call, struct host_options *options, enum exit_code *code)
+{
+    const char *name = call_option(call, "network");
+    size_t size = name == NULL ? 1 : strlen(name);
+    bool good = size >= 1 && size <= MESH_MAX && (name == NULL || print_utf8(name));
+    for (size_t i = 0; name != NULL && good && i < size; i++)
+        good = (unsigned char)name[i] > ' ' && name[i] != 0x7f;
+    options->mesh = name;
+    if (!good)
+        *code =
+            call_usage(call,
+                       "--network \"%.80s\" is no name of a mesh: 1 to %d bytes of text without "
+                       "blanks, the same on all its nodes",
+                       name, MESH_MAX);
+    return good;
+}
+
+/* As of a shell: letters, digits and what else names of interfaces have, with * and ?. */
+static bool read_skipped(struct call *call, struct skip_list *skipped, struct host_options *options,
+                         enum exit_code *code)
+{
+    const char *pattern;
+    while ((pattern = call_option_at(call, "skip-interface", skipped->count)) != NULL) {
+        size_t size = strlen(pattern);
+        bool good = size > 0 && size < SKIP_PATTERN_MAX && strpbrk(pattern, " /\t\n") == NULL;
+        if (!good || skipped->count == SKIP_MAX) {
+            *code = good ? call_usage(call, "more than %d times --skip-interface", SKIP_MAX)
+                         : call_usage(call,
+                                      "--skip-interface \"%.80s\" is no pattern of an interface's "
+                                      "name, such as docker* or wg0",
+                                      pattern);
+            return false;
+        }
+        skipped->list[skipped->count++] = pattern;
+    }
+    options->skip_interfaces = skipped->count > 0 ? skipped->list : NULL;
+    options->skip_count = skipped->count;
     return true;
 }
 
@@ -160,7 +212,7 @@ static void show(const struct call *call, const struct host *host)
 
 /* A key that is not there yet is not among them; one that cannot be read is told by host_open. */
 static bool is_one_of_them(struct call *call, const char *data, const struct peer_list *peers,
-                           enum exit_code *code)
+                           const struct bootstrap_list *bootstraps, enum exit_code *code)
 {
     struct keys *keys;
     struct complaint ignored;
@@ -173,8 +225,36 @@ static bool is_one_of_them(struct call *call, const char *data, const struct pee
             *code = call_usage(call, "--peer %.200s is this node itself",
                                call_option_at(call, "peer", i));
     }
+    for (size_t i = 0; i < bootstraps->count && !found; i++) {
+        const struct dns_question *question = &bootstraps->list[i].question;
+        found = question->has_key && key_equal(&question->key, keys_identity(keys));
+        if (found)
+            *code = call_usage(call, "--bootstrap %.200s is this node itself",
+                               bootstraps->list[i].text);
+    }
     keys_free(keys);
     return found;
+}
+
+/* What cannot be made use of is not taken in silence. */
+static bool suit_profile(struct call *call, const struct host_options *options,
+                         const struct bootstrap_list *bootstraps, enum exit_code *code)
+{
+    for (size_t i = 0; i < bootstraps->count; i++) {
+        const struct host_bootstrap *one = &bootstraps->list[i];
+        bool domain = one->kind == HOST_BOOTSTRAP_DOMAIN;
+        if (options->network && (!domain || options->profile != TALLY_PROFILE_STATIC))
+            continue;
+        *code = call_usage(call,
+                           options->network
+                               ? "--bootstrap %.200s is of no use in profile %s, which takes only "
+                                 "addresses you name: choose auto, lan or server"
+                               : "--bootstrap %.200s is of no use in profile %s, which has no "
+                                 "network",
+                           one->text, tally_profile_name(options->profile));
+        return false;
+    }
+    return true;
 }
 
 static void on_peer(void *context, const struct tally_action *answer)
@@ -204,13 +284,20 @@ enum exit_code verb_run(struct call *call)
 {
     char data[PATHS_MAX];
     static struct peer_list peers;
+    static struct bootstrap_list bootstraps;
+    struct skip_list skipped = {.count = 0};
     enum exit_code code = EXIT_USAGE;
     struct host *host;
     struct host_options options = {.data = data, .create = true, .admin = true};
     if (!shelf_data(call, data, &code) || !read_profile(call, &options, &code) ||
         !read_network(call, &options, &code) || !read_rest(call, &options, &code) ||
-        !peer_list_read(call, &peers, &code) || is_one_of_them(call, data, &peers, &code))
+        !read_mesh(call, &options, &code) || !read_skipped(call, &skipped, &options, &code) ||
+        !peer_list_read(call, &peers, &code) || !bootstrap_list_read(call, &bootstraps, &code) ||
+        !suit_profile(call, &options, &bootstraps, &code) ||
+        is_one_of_them(call, data, &peers, &bootstraps, &code))
         return code;
+    options.bootstraps = bootstraps.list;
+    options.bootstrap_count = bootstraps.count;
     (void)umask(077);
     /* Large buffers go back to the system when they are freed, and those of connections that were
        never used are not cleared: an idle node is small, and small again. */

@@ -1,55 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tally status, peer list: what a running node says of itself. */
-#include "cmd/door.h"
+/* tally status: how a running node is. */
+#include "cmd/ask.h"
 #include "cmd/print.h"
-#include "cmd/shelf.h"
+#include "cmd/reach.h"
 #include "cmd/verbs.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-/* The node's answer as an object; NULL if there is none, which was said. */
-static json_t *ask(struct call *call, const char *verb, enum exit_code *code)
+static void show_network(const json_t *status)
 {
-    char data[PATHS_MAX];
-    struct door *door;
-    struct complaint ignored;
-    if (!shelf_data(call, data, code))
-        return NULL;
-    const struct door_options options = {.data = data};
-    if (door_open(&options, &door, &call->complaint) != TALLY_OK) {
-        *code = call_fail(call, data);
-        return NULL;
-    }
-    char *text = door_query(door, verb, "", &call->complaint);
-    (void)door_close(door, &ignored);
-    json_error_t error;
-    json_t *object = text == NULL ? NULL : json_loads(text, JSON_REJECT_DUPLICATES, &error);
-    if (object == NULL && text != NULL)
-        (void)complain(&call->complaint, TALLY_MALFORMED, "the node's answer is not JSON: %s",
-                       error.text);
-    if (object == NULL)
-        *code = call_fail(call, data);
-    free(text);
-    return object;
-}
-
-static const char *text_of(const json_t *object, const char *member)
-{
-    const char *text = json_string_value(json_object_get(object, member));
-    return text == NULL ? "" : text;
-}
-
-static long long number_of(const json_t *object, const char *member)
-{
-    return (long long)json_integer_value(json_object_get(object, member));
-}
-
-static void print_member(const char *title, const char *text)
-{
-    (void)printf("%-9s", title);
-    print_escaped(stdout, text, strlen(text));
+    const json_t *dht = json_object_get(status, "dht"), *mdns = json_object_get(status, "mdns");
+    (void)printf("profile  %s, network ", text_of(status, "profile"));
+    print_escaped(stdout, text_of(status, "network"),
+                  json_string_length(json_object_get(status, "network")));
     (void)fputc('\n', stdout);
+    if (number_of(status, "port") == 0)
+        return;
+    reach_print(status);
+    (void)printf("dht      %s, %lld contacts; %lld lookups, %lld of them in vain\n",
+                 text_of(dht, "role"), number_of(dht, "contacts"), number_of(dht, "lookups"),
+                 number_of(dht, "lookups_failed"));
+    (void)printf("mdns     %lld packets in, %lld out, %lld refused\n",
+                 number_of(mdns, "packets_in"), number_of(mdns, "packets_out"),
+                 number_of(mdns, "refused"));
+    const char *reason;
+    json_t *count;
+    json_object_foreach(json_object_get(status, "refused"), reason, count)(void)
+        printf("refused  %lld addresses were not dialled: %s\n",
+               (long long)json_integer_value(count), reason);
 }
 
 static void show_status(const json_t *status)
@@ -59,6 +35,7 @@ static void show_status(const json_t *status)
     print_member("version", text_of(status, "version"));
     (void)printf("pid      %lld, up %lld s\n", number_of(status, "pid"),
                  number_of(status, "uptime_ms") / 1000);
+    show_network(status);
     (void)printf("peers    %lld known, %lld linked, %lld connected\n", number_of(status, "peers"),
                  number_of(status, "links"), number_of(status, "connections"));
     (void)printf("logs     %lld with %lld receipts, %lld of them not yet under a checkpoint\n",
@@ -70,14 +47,18 @@ static void show_status(const json_t *status)
     const json_t *warning;
     json_array_foreach(json_object_get(status, "warnings"), index, warning)
         print_member(index == 0 ? "warning" : "", json_string_value(warning));
-    if (json_array_size(json_object_get(status, "warnings")) == 0)
+    if (json_array_size(json_object_get(status, "warnings")) > 0)
+        return;
+    if (number_of(status, "advice") > 0)
+        (void)printf("state    it works; tally doctor says what could be better\n");
+    else
         (void)printf("state    all is well\n");
 }
 
 enum exit_code verb_status(struct call *call)
 {
     enum exit_code code = EXIT_DONE;
-    json_t *status = ask(call, "status", &code);
+    json_t *status = ask(call, "status", "", &code);
     if (status == NULL)
         return code;
     if (call->json) {
@@ -86,37 +67,5 @@ enum exit_code verb_status(struct call *call)
     }
     show_status(status);
     json_decref(status);
-    return EXIT_DONE;
-}
-
-enum exit_code verb_peer_list(struct call *call)
-{
-    enum exit_code code = EXIT_DONE;
-    json_t *list = ask(call, "peers", &code);
-    if (list == NULL)
-        return code;
-    if (call->json) {
-        print_json(list);
-        return EXIT_DONE;
-    }
-    size_t index;
-    const json_t *peer;
-    json_array_foreach(json_object_get(list, "items"), index, peer)
-    {
-        const char *error = text_of(peer, "last_error");
-        print_escaped(stdout, text_of(peer, "peer_id"), strlen(text_of(peer, "peer_id")));
-        (void)printf("  %-8s", text_of(peer, "state"));
-        if (number_of(peer, "rtt_us") > 0)
-            (void)printf("  %.1f ms", (double)number_of(peer, "rtt_us") / 1000);
-        (void)printf("  %s", text_of(peer, "address"));
-        if (error[0] != '\0')
-            (void)printf("  %s", error);
-        if (text_of(peer, "agent")[0] != '\0') {
-            (void)printf("  ");
-            print_escaped(stdout, text_of(peer, "agent"), strlen(text_of(peer, "agent")));
-        }
-        (void)fputc('\n', stdout);
-    }
-    json_decref(list);
     return EXIT_DONE;
 }

@@ -20,10 +20,24 @@ static const struct option run_options[] = {
     {"port", "N", "UDP and TCP port (4001; 0 draws a free one)"},
     {"listen", "IP", "listen on this address only (all)"},
     {"peer", "MULTIADDR", "a peer to join, /ip4/.../udp/.../p2p/12D3KooW...; may be repeated"},
+    {"bootstrap", "WHOM", "others are found by it: MULTIADDR or dns:DOMAIN; may be repeated"},
     {"profile", "NAME", "auto; lan: mDNS alone; server; static: configured peers only; offline"},
+    {"network", "NAME", "another mesh, apart from all others (tally)"},
+    {"skip-interface", "PATTERN", "no mDNS there, as docker*; may be repeated"},
     {"verify", "POLICY", "every: each receipt's signature; checkpoint: those of the log (every)"},
     {"min-free", "BYTES", "read-only when less is free on the disk (1073741824)"},
     {"log-level", "LEVEL", "error, warn, info, debug or trace, on standard error (info)"},
+    NO_MORE,
+};
+
+static const struct option ask_options[] = {
+    {"timeout", "SECONDS", "wait for the node so long at most (30)"},
+    NO_MORE,
+};
+
+static const struct option doctor_options[] = {
+    {"quick", NULL, "do not ask others whether they reach this node"},
+    {"timeout", "SECONDS", "wait for the answers of others so long at most (30)"},
     NO_MORE,
 };
 
@@ -72,6 +86,11 @@ static const struct option help_options[] = {
     "each "                                                                                        \
     "body's hash, each tile, each checkpoint. Changes nothing; may run beside a node."
 
+#define FIND                                                                                       \
+    "The running node asks others, and prints each that is found: its id, address, where that "    \
+    "was\n"                                                                                        \
+    "learnt, how long ago, and whether there is a link."
+
 static const struct verb verbs[] = {
     {NULL, "run", NULL, "", 0, 0, run_options, "run/1", "8", "Run a node, in the foreground",
      "Makes a key and a data directory where there are none, prints the addresses others join it\n"
@@ -109,11 +128,27 @@ static const struct verb verbs[] = {
      "Verifies the receipt's signature, the path from it to the root, and the checkpoint's\n"
      "signature by the key.",
      verb_proof_check},
-    {NULL, "status", NULL, "", 0, 0, none, "status/1", "3 4", "Say how the running node is", "",
+    {NULL, "status", NULL, "", 0, 0, ask_options, "status/1", "3 4 9",
+     "Say how the running node is",
+     "Who it is, how others reach it, how it finds them, what it holds; and what must be done.",
      verb_status},
-    {"peer", "list", "peers", "", 0, 0, none, "peer-list/1", "3 4",
-     "List the peers of the running node: state, round trip, address, last error", "",
+    {NULL, "doctor", NULL, "", 0, 0, doctor_options, "doctor/1", "3 9",
+     "Say what is wrong with the node or its network, why, and what to do",
+     "Asks other nodes first whether they reach this one. Each finding has a code, which tally\n"
+     "help explains. Exit code 1 if something must be done; without a running node it looks at\n"
+     "the machine alone, and ends with 3.",
+     verb_doctor},
+    {"peer", "list", "peers", "", 0, 0, ask_options, "peer-list/1", "3 4 9",
+     "List the peers of the running node, how they are reached, and why not better",
+     "State, path, round trip, how far their clock is from ours, whether heartbeats go both ways,\n"
+     "where the address was learnt, why there is no better path, why the last try failed.",
      verb_peer_list},
+    {"find", "namespace", NULL, "NAMESPACE", 1, 1, ask_options, "find/1", "3 4 9",
+     "Find nodes that hold logs of a namespace", FIND, verb_find_namespace},
+    {"find", "peer", NULL, "PEER", 1, 1, ask_options, "find/1", "3 4 9",
+     "Find where a peer is, by its peer id or did:key", FIND, verb_find_peer},
+    {"dht", "lookup", NULL, "PEER", 1, 1, ask_options, "find/1", "3 4 9",
+     "The same as tally find peer", FIND, verb_find_peer},
     {"node", "init", NULL, "", 0, 0, none, "node-init/1", "8",
      "Make a key and a data directory without running", "", verb_node_init},
     {"node", "show", NULL, "", 0, 0, none, "node/1", "4", "Show who this node is", "",
@@ -128,8 +163,8 @@ static const struct verb verbs[] = {
     {NULL, "fsck", NULL, "", 0, 0, none, "fsck/1", "4 5", "Verify again everything on disk", FSCK,
      verb_fsck},
     {NULL, "version", NULL, "", 0, 0, none, "version/1", "", "Print the version", "", verb_version},
-    {NULL, "help", NULL, "[VERB]", 0, 2, help_options, NULL, "", "Explain the verbs", "",
-     verb_help},
+    {NULL, "help", NULL, "[VERB | CODE]", 0, 2, help_options, NULL, "",
+     "Explain the verbs, or a finding of tally doctor", "", verb_help},
 };
 
 const struct verb *verb_at(size_t index)

@@ -57,6 +57,7 @@ def json_everywhere(folder):
         node.start()
         for schema, words in [
                 ('status', ('status', *data)), ('peer-list', ('peers', *data)),
+                ('doctor', ('doctor', *data, '--quick')),
                 ('node', ('node', 'show', *data)), ('log-list', ('logs', 'list', *data)),
                 ('log', ('log', 'show', *data, 'a')),
                 ('receipt', ('receipt', 'show', *data, 'a', 0)),

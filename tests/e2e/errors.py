@@ -31,6 +31,7 @@ def command_line(folder):
     node = ('--data', os.path.join(folder, 'n'))
     run('node', 'init', *node)
     peer = ('run', *node, '--port', '0', '--peer')
+    begin = ('run', *node, '--port', '0', '--bootstrap')
     key = '12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5'
     for code, pattern, words in [
             (2, 'no verb "stauts": did you mean "status"', ('stauts',)),
@@ -66,6 +67,44 @@ def command_line(folder):
             (2, 'no address of one node', (*peer, f'/ip4/255.255.255.255/udp/1/p2p/{key}')),
             (2, 'no address of one node', (*peer, f'/ip6/::/tcp/4001/p2p/{key}')),
             (2, 'no address of one node', (*peer, f'/ip6/ff02::1/udp/4001/p2p/{key}')),
+            (2, 'no /p2p/', (*peer, '/dns4/example.org/udp/4001')),
+            (2, '--bootstrap ".*" is not a multiaddr: expected', (*begin, '127.0.0.1:4001')),
+            (2, '--bootstrap ".*" is not a multiaddr: what', (*begin, '/ip4/1.2.3.4/udp/1/p2p/12')),
+            (2, '--bootstrap ".*" is no address that', (*begin, '/ip4/127.0.0.1/udp/1/quic-v1')),
+            (2, '--bootstrap ".*" is no address that', (*begin, '/ip4/127.0.0.1')),
+            (2, '--bootstrap ".*" is no address of one', (*begin, '/dns4/example.org/udp/0')),
+            (2, '--bootstrap ".*" is no address of one', (*begin, '/ip4/0.0.0.0/udp/4001')),
+            (2, '--bootstrap ".*" is not of an Ed25519', (
+                *begin, '/dns/a.example/tcp/1/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N')),
+            (2, 'names a domain: say dns:example.org', (*begin, '/dnsaddr/example.org')),
+            (2, 'no name that DNS knows', (*begin, 'dns:')),
+            (2, 'no name that DNS knows', (*begin, 'dns:a..example')),
+            (2, 'no name that DNS knows', (*begin, 'dns:ex ample.org')),
+            (2, 'no name that DNS knows', (*begin, 'dns:' + 'a.' * 127)),
+            (2, 'no name that DNS knows', (*begin, '/dns4/' + 'a' * 64 + '/udp/4001')),
+            (2, 'no use in profile offline', (*begin, 'dns:example.org', '--profile', 'offline')),
+            (2, 'no use in profile offline',
+             (*begin, '/ip4/127.0.0.1/udp/1', '--profile', 'offline')),
+            (2, 'no use in profile static.*auto, lan or server',
+             (*begin, 'dns:example.org', '--profile', 'static')),
+            (2, 'more than 32 times --bootstrap',
+             (*begin, 'dns:a.example', *(('--bootstrap', 'dns:b.example') * 32))),
+            (2, 'no name of a mesh', ('run', *node, '--network=')),
+            (2, 'no name of a mesh', ('run', *node, '--network', 'two words')),
+            (2, 'no name of a mesh', ('run', *node, '--network', 'x' * 65)),
+            (2, 'no pattern of an interface', ('run', *node, '--skip-interface=')),
+            (2, 'no pattern of an interface', ('run', *node, '--skip-interface', 'a/b')),
+            (2, 'more than 32 times --skip-interface',
+             ('run', *node, *(('--skip-interface', 'docker*') * 33))),
+            (2, '"a b" is no namespace', ('find', 'namespace', *node, 'a b')),
+            (2, '"nobody" is no peer', ('find', 'peer', *node, 'nobody')),
+            (2, 'is no peer', ('dht', 'lookup', *node, '/ip4/127.0.0.1/udp/4001')),
+            (2, 'operand is missing', ('find', 'peer', *node)),
+            (2, 'find wants a verb', ('find',)),
+            (2, '--timeout "0" is not', ('find', 'peer', *node, key, '--timeout', '0')),
+            (2, '--timeout "soon" is not', ('doctor', *node, '--timeout', 'soon')),
+            (3, 'no node is running on .*: start it with', ('find', 'peer', *node, key)),
+            (4, 'not a data directory', ('find', 'peer', '--data', folder + '/nowhere', key)),
             (2, 'neither a did:key', ('proof', 'check', '--key', 'x', '-')),
             (2, 'whose log', ('proof', 'check', '-')),
             (2, 'not a receipt hash', ('receipt', 'show', *node, 'abc')),
@@ -84,6 +123,7 @@ def command_line(folder):
         expect(len(file.read()) == 93, 'the key file is not as it was')
     own = ask('node', 'show', *node)['peer_id']
     refused(2, 'this node itself', *peer, f'/ip4/127.0.0.1/udp/9/p2p/{own}', json_too=False)
+    refused(2, '--bootstrap .* is this node itself', *begin, f'/dns/localhost/udp/9/p2p/{own}')
 
 
 def input_of_append(folder):

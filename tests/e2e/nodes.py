@@ -4,13 +4,17 @@
 The program is $TALLY, else tally in $TALLY_BUILD. Each story has a temporary directory of its own,
 which is kept and named if the story fails.
 """
+import fcntl
 import json
 import os
+import pty
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import traceback
 
@@ -42,6 +46,23 @@ def run(*words, code=0, input=None, **options):
 def ask(*words, code=0, **options):
     """The same with --json; the object."""
     return json.loads(run(*words, '--json', code=code, **options)[0])
+
+
+def on_terminal(*words, columns=80, stderr_too=False):
+    """What is printed on a terminal of that width."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 25, columns, 0, 0))
+    with subprocess.Popen([TALLY, *map(str, words)], stdin=subprocess.DEVNULL, stdout=theirs,
+                          stderr=theirs if stderr_too else subprocess.DEVNULL) as process:
+        os.close(theirs)
+        shown = b''
+        try:
+            while piece := os.read(ours, 4096):
+                shown += piece
+        except OSError:
+            pass  # So Linux says that the other side is closed.
+    os.close(ours)
+    return shown.decode().replace('\r\n', '\n')
 
 
 def until(question, sentence, patience_s=PATIENCE_S):

@@ -402,6 +402,15 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
     }
 }
 
+bool tally_node_own_address(const struct tally_node *node, size_t index,
+                            struct tally_own_address *address)
+{
+    (void)node;
+    (void)index;
+    (void)address;
+    return false;
+}
+
 bool tally_node_peer(const struct tally_node *node, size_t index, struct tally_peer_view *view)
 {
     if (!peers_view(&node->datagrams.peers, index, view))

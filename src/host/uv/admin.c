@@ -4,6 +4,7 @@
 #include "core/base/bytes.h"
 #include "host/uv/admin_frame.h"
 #include "host/uv/admin_path.h"
+#include "host/uv/errands.h"
 #include "host/uv/inside.h"
 #include "host/uv/questions.h"
 
@@ -179,12 +180,11 @@ static bool append(struct client *client, const struct tally_admin_frame *frame)
     return false;
 }
 
-static void query(struct client *client, const struct tally_admin_frame *frame)
+static void answer_text(struct client *client, uint32_t request, enum tally_error error,
+                        const char *text)
 {
-    enum tally_error error;
-    char *text = questions_answer(client->admin->host, frame->query.verb, &error);
     struct tally_bytes rest = bytes_text(text == NULL ? "" : text);
-    struct tally_admin_frame piece = {.kind = TALLY_ADMIN_ANSWER, .request = frame->request};
+    struct tally_admin_frame piece = {.kind = TALLY_ADMIN_ANSWER, .request = request};
     piece.answer.error = (uint8_t)error;
     do {
         size_t size =
@@ -194,6 +194,42 @@ static void query(struct client *client, const struct tally_admin_frame *frame)
         piece.answer.more = rest.size > 0;
         answer(client, &piece, ADMIN_OVERHEAD + size);
     } while (rest.size > 0);
+}
+
+static void on_errand(void *context, enum tally_error error, const char *text)
+{
+    const struct waiter waiter = *(struct waiter *)context;
+    free(context);
+    waiter.client->flight--;
+    waiter.client->admin->flight--;
+    answer_text(waiter.client, waiter.request, error, text);
+    give_back(waiter.client);
+}
+
+/* What the node must ask others for is answered later, like an append. */
+static bool begin_errand(struct client *client, const struct tally_admin_frame *frame)
+{
+    struct waiter *waiter = malloc(sizeof *waiter);
+    if (waiter == NULL)
+        return false;
+    *waiter = (struct waiter){client, frame->request};
+    client->flight++;
+    client->admin->flight++;
+    if (errand_begin(client->admin->host, frame->query.verb, frame->query.argument, on_errand,
+                     waiter))
+        return true;
+    client->flight--;
+    client->admin->flight--;
+    free(waiter);
+    return false;
+}
+
+static void query(struct client *client, const struct tally_admin_frame *frame)
+{
+    enum tally_error error;
+    char *text = questions_answer(client->admin->host, frame->query.verb, &error);
+    if (error != TALLY_NOT_FOUND || !begin_errand(client, frame))
+        answer_text(client, frame->request, error, text);
     free(text);
 }
 

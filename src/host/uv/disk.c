@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct disk_job {
     struct disk_job *next;
@@ -53,6 +54,21 @@ static void put_done(struct disk *disk, struct disk_job *jobs)
     (void)uv_async_send(&disk->ready);
 }
 
+/* Hints, when nothing else is to be done. The mutex is held. */
+static void write_peers(struct disk *disk)
+{
+    struct store_peer *peers = disk->peers;
+    size_t count = disk->peer_count;
+    disk->peers = NULL;
+    uv_mutex_unlock(&disk->mutex);
+    enum tally_error ignored = store_peers_write(disk->store, peers, count);
+    (void)ignored; /* Whom a node knew is of use, never of need. */
+    free(peers);
+    uv_mutex_lock(&disk->mutex);
+    disk->remembered = disk->peers == NULL;
+    (void)uv_async_send(&disk->ready);
+}
+
 static void work(void *argument)
 {
     struct disk *disk = argument;
@@ -63,6 +79,10 @@ static void work(void *argument)
         size_t count;
         gather(disk);
         struct disk_job *jobs = take_batch(disk, batch, &count);
+        if (jobs == NULL && disk->peers != NULL) {
+            write_peers(disk);
+            continue;
+        }
         if (jobs == NULL && disk->stop)
             break;
         if (jobs == NULL) {
@@ -110,6 +130,8 @@ static void on_ready(uv_async_t *ready)
     struct disk_job *job = disk->done;
     disk->done = NULL;
     disk->done_end = &disk->done;
+    disk->remembering = disk->remembering && !disk->remembered;
+    disk->remembered = false;
     uv_mutex_unlock(&disk->mutex);
     while (job != NULL) {
         struct disk_job *next = job->next;
@@ -143,9 +165,26 @@ void disk_perform(struct disk *disk, const struct tally_action *action,
     uv_mutex_unlock(&disk->mutex);
 }
 
+void disk_remember(struct disk *disk, const struct store_peer *peers, size_t count)
+{
+    struct store_peer *copy = calloc(count + 1, sizeof *copy);
+    if (copy == NULL)
+        return;
+    if (count > 0)
+        memcpy(copy, peers, count * sizeof *copy);
+    disk->remembering = true;
+    uv_mutex_lock(&disk->mutex);
+    free(disk->peers);
+    disk->peers = copy;
+    disk->peer_count = count;
+    disk->remembered = false;
+    uv_cond_signal(&disk->wake);
+    uv_mutex_unlock(&disk->mutex);
+}
+
 bool disk_idle(const struct disk *disk)
 {
-    return disk->count == 0;
+    return disk->count == 0 && !disk->remembering;
 }
 
 enum tally_error disk_open(struct disk *disk, struct host *host, struct store *store,
@@ -183,6 +222,8 @@ void disk_close(struct disk *disk)
 
 void disk_free(struct disk *disk)
 {
+    free(disk->peers);
+    disk->peers = NULL;
     struct disk_job *job = disk->done;
     while (job != NULL) {
         struct disk_job *next = job->next;

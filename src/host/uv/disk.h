@@ -8,6 +8,7 @@
  * cost the processor what the pool needs for signatures.
  */
 #include "host/config/complaint.h"
+#include "host/store/store.h"
 #include "tally/action.h"
 #include <uv.h>
 
@@ -28,13 +29,17 @@ struct disk {
     uv_async_t ready;
     uv_thread_t thread;
     bool open, started;
-    size_t count; /* Jobs given and not settled. */
+    size_t count;     /* Jobs given and not settled. */
+    bool remembering; /* peers.last is to be written. */
     /* Shared, under the mutex. */
     uv_mutex_t mutex;
     uv_cond_t wake;
     bool stop;
     size_t patient, urgent; /* Of those waiting: packages that may wait for company, and others. */
     struct disk_job *waiting, **waiting_end, *done, **done_end;
+    struct store_peer *peers; /* For peers.last; NULL: nothing to do. */
+    size_t peer_count;
+    bool remembered;
 };
 
 enum tally_error disk_open(struct disk *disk, struct host *host, struct store *store,
@@ -46,6 +51,9 @@ enum tally_error disk_open(struct disk *disk, struct host *host, struct store *s
  */
 void disk_perform(struct disk *disk, const struct tally_action *action,
                   struct pool_package *package);
+
+/* Writes peers.last, after what waits now. The list is copied; a failure is no matter. */
+void disk_remember(struct disk *disk, const struct store_peer *peers, size_t count);
 
 /* Whether all that was asked is done and settled. */
 bool disk_idle(const struct disk *disk);

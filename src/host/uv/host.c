@@ -72,6 +72,13 @@ static void perform_release(struct host *host, const struct tally_action *action
     disk_perform(&host->disk, action, package);
 }
 
+static void perform_found(struct host *host, const struct tally_action *action)
+{
+    const struct host_waiter *waiter = &host->waiters[action->found.ticket % HOST_COMMANDS];
+    assert(waiter->on_answer != NULL);
+    waiter->on_answer(waiter->context, action);
+}
+
 static void perform_answer(struct host *host, const struct tally_action *action)
 {
     struct host_waiter *slot = &host->waiters[action->answer.ticket % HOST_COMMANDS];
@@ -79,6 +86,7 @@ static void perform_answer(struct host *host, const struct tally_action *action)
     assert(waiter.on_answer != NULL);
     *slot = (struct host_waiter){0};
     host->waiting--;
+    host->patient -= waiter.patient;
     /* Refused at once: who asked hears it from host_command, and waits. */
     if (action->answer.error == TALLY_BUSY && action->answer.ticket == host->asking) {
         host->refused = true;
@@ -130,7 +138,12 @@ static void perform(struct host *host, const struct tally_action *action)
         gateway_map(&host->gateway, action);
         break;
     case TALLY_ACTION_RESOLVE:
+        resolver_resolve(&host->resolver, action);
+        break;
     case TALLY_ACTION_FOUND:
+        perform_found(host, action);
+        break;
+    case TALLY_ACTION_MULTICAST:
         break;
     }
 }
@@ -150,16 +163,28 @@ void host_step(struct host *host, const struct tally_event *event)
 
 /* ---- Commands ---- */
 
+/* The next ticket whose slot is not held by one that waits for other nodes: tens of thousands of
+   receipts may pass it by. */
+static uint64_t next_ticket(const struct host *host)
+{
+    uint64_t ticket = host->tickets + 1;
+    while (host->waiters[ticket % HOST_COMMANDS].patient && ticket - host->tickets < HOST_COMMANDS)
+        ticket++;
+    return ticket;
+}
+
 bool host_command(struct host *host, const struct tally_command *command, host_on_answer *on_answer,
                   void *context)
 {
-    uint64_t ticket = host->tickets + 1;
+    uint64_t ticket = next_ticket(host);
     struct host_waiter *slot = &host->waiters[ticket % HOST_COMMANDS];
     if (slot->on_answer != NULL)
         return false;
-    *slot = (struct host_waiter){on_answer, context};
+    bool patient = command->kind == TALLY_COMMAND_FIND || command->kind == TALLY_COMMAND_CHECK;
+    *slot = (struct host_waiter){on_answer, context, patient};
     host->tickets = ticket;
     host->waiting++;
+    host->patient += patient;
     struct tally_event event = {.kind = TALLY_EVENT_COMMAND, .command = *command};
     event.command.ticket = ticket;
     host->asking = ticket;

@@ -10,12 +10,27 @@
  *     host_open -> host_run ... host_stop -> host_run returns -> host_close
  */
 #include "host/config/complaint.h"
+#include "host/uv/dns.h"
 #include "tally/node.h"
 
 #define HOST_CHECKED __attribute__((warn_unused_result))
 
 struct host;
 struct store;
+
+/* Somebody to begin with (--bootstrap). */
+struct host_bootstrap {
+    const char *text; /* As the operator wrote it; must outlive the host. */
+    enum {
+        HOST_BOOTSTRAP_ADDRESS,
+        HOST_BOOTSTRAP_NAME,   /* The address has a name, to be looked up: question. */
+        HOST_BOOTSTRAP_DOMAIN, /* The records of question.name tell of nodes. */
+    } kind;
+    struct tally_address address; /* Of ADDRESS. */
+    struct dns_question question; /* Also whether there is a key, and which. */
+};
+
+enum { HOST_BOOTSTRAPS_MAX = 32 };
 
 struct host_options {
     const char *data;            /* Data directory, absolute. */
@@ -27,6 +42,9 @@ struct host_options {
                                     network. */
     const char *const *skip_interfaces; /* Patterns of names where mDNS is not spoken; NULL: */
     size_t skip_count;                  /* the usual virtual networks. Must outlive the host. */
+    const char *mesh;                   /* Name of the network; NULL: tally. Must too, and */
+    const struct host_bootstrap *bootstraps; /* their texts. */
+    size_t bootstrap_count;
     enum tally_verify verify;
     enum tally_level level;  /* What is told on stderr. */
     uint64_t min_free_bytes; /* Below it the node is read-only. */
@@ -59,9 +77,9 @@ HOST_CHECKED enum tally_error host_failed(const struct host *host, struct compla
 
 /*
  * A command to the node. Its ticket is drawn here; on_answer is called exactly once, maybe before
- * this returns, with the action ANSWER; it must not give a command itself. Bytes of the command are
- * borrowed until this returns. False, and no answer, if too much is under way: to be asked again
- * when something was answered or sealed.
+ * this returns, with the action ANSWER, and before that with each FOUND of a FIND; it must not give
+ * a command itself. Bytes of the command are borrowed until this returns. False, and no answer, if
+ * too much is under way: to be asked again when something was answered or sealed.
  */
 typedef void host_on_answer(void *context, const struct tally_action *answer);
 HOST_CHECKED bool host_command(struct host *host, const struct tally_command *command,

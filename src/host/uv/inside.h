@@ -7,12 +7,16 @@
  * actions, and then never steps: what it wants to tell at that moment waits for host_later.
  */
 #include "host/uv/admin.h"
+#include "host/uv/bootstrap.h"
 #include "host/uv/disk.h"
 #include "host/uv/gateway.h"
 #include "host/uv/host.h"
 #include "host/uv/interfaces.h"
 #include "host/uv/multicast.h"
+#include "host/uv/notices.h"
 #include "host/uv/pool.h"
+#include "host/uv/remember.h"
+#include "host/uv/resolver.h"
 #include "host/uv/tcp.h"
 #include "host/uv/trace.h"
 #include "host/uv/udp.h"
@@ -26,6 +30,7 @@ enum { HOST_COMMANDS = TALLY_PENDING_MAX };
 struct host_waiter {
     host_on_answer *on_answer; /* NULL: the slot is free. */
     void *context;
+    bool patient; /* Waits for other nodes: an orderly end does not wait for it. */
 };
 
 /* How far an orderly end has got; in this order. */
@@ -70,10 +75,14 @@ struct host {
     struct pool pool;
     struct disk disk;
     struct admin admin;
+    struct resolver resolver;
+    struct bootstrap bootstrap;
+    struct remember remember;
+    struct notices notices;
 
     struct host_waiter waiters[HOST_COMMANDS];
     uint64_t tickets;
-    size_t waiting;
+    size_t waiting, patient;
     uint64_t asking;       /* The command of this very step, 0 outside of host_command. */
     bool refused, crowded; /* It was; and somebody waits for the disk to get on. */
 };

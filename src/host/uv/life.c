@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a host begins and ends. */
-#include "core/address/peer_id.h"
 #include "host/config/keys.h"
 #include "host/config/paths.h"
 #include "host/store/store.h"
 #include "host/uv/address.h"
+#include "host/uv/facts.h"
 #include "host/uv/inside.h"
 #include "tally/log.h"
 
@@ -21,7 +21,7 @@
 
 enum {
     GRACE_MS = 8000, /* Of an orderly end; with joining the threads it stays below 10 s. */
-    LOOK_MS = 10000, /* After which a configured peer should have answered. */
+    LOOK_MS = DOCTOR_SILENCE_MS,
 };
 
 /* ---- The data directory ---- */
@@ -123,22 +123,20 @@ static enum tally_error open_network(struct host *host, struct complaint *compla
 
 /* ---- The node ---- */
 
-/* Once, when every configured peer had the time to answer: a wrong --peer is the operator's
+/* Once, when everybody who was named had the time to answer: a wrong --peer is the operator's
    mistake, and should not be found only by asking. */
 static void on_look(uv_timer_t *timer)
 {
     struct host *host = timer->data;
-    struct tally_peer_view peer;
-    for (size_t i = 0; tally_node_peer(host->node, i, &peer); i++) {
-        char id[PEER_ID_TEXT_MAX], address[ADDRESS_TEXT_MAX];
-        if (!peer.configured || peer.state == TALLY_PEER_LINKED)
-            continue;
-        (void)peer_id_print_key(&peer.key, id);
-        address_write(&peer.address, address);
-        trace_line(&host->tracer, TALLY_LEVEL_WARN,
-                   "msg=\"no link with configured peer\" peer_id=%s address=%s reason=\"%s\"", id,
-                   address, tally_drop_text(peer.last_error));
+    struct facts *facts = facts_new(host);
+    for (size_t i = 0; facts != NULL && i < facts->findings.count; i++) {
+        const struct finding *finding = &facts->findings.list[i];
+        if (finding->code == FINDING_PEER_IDENTITY || finding->code == FINDING_PEER_SILENT ||
+            finding->code == FINDING_PEER_REFUSED || finding->code == FINDING_UDP_BLOCKED)
+            trace_line(&host->tracer, TALLY_LEVEL_WARN, "msg=\"%s\" code=%s remedy=\"%s\"",
+                       finding->sentence, finding_name(finding->code), finding->remedy);
     }
+    free(facts);
 }
 
 static enum tally_error open_node(struct host *host, struct complaint *complaint)
@@ -146,13 +144,14 @@ static enum tally_error open_node(struct host *host, struct complaint *complaint
     struct tally_now now = host_now();
     struct tally_node_options options = {
         .key = host->identity,
+        .network = host->options.mesh,
         .verify = host->options.verify,
         .profile = host->options.network ? host->options.profile : TALLY_PROFILE_OFFLINE,
         .listen = host->address,
         .ledger = store_ledger(host->store),
         .secret = keys_secret(),
         .crypto = keys_crypto(host->keys),
-        .trace = trace_window(&host->tracer),
+        .trace = notices_window(&host->notices),
     };
     if (host->options.admin) {
         char did[TALLY_DID_SIZE + 1];
@@ -199,6 +198,7 @@ static void on_later(uv_idle_t *later)
     (void)uv_idle_stop(later);
     tcp_later(&host->tcp);
     admin_later(&host->admin);
+    notices_later(&host->notices);
     advance(host);
 }
 
@@ -222,6 +222,9 @@ static enum tally_error open_loop(struct host *host, struct complaint *complaint
                         "the system gives no event loop: raise the "
                         "limit of open files");
     host->looped = true;
+    bootstrap_open(&host->bootstrap, host);
+    remember_open(&host->remember, host);
+    notices_open(&host->notices, host);
     (void)uv_timer_init(&host->loop, &host->timer);
     (void)uv_timer_init(&host->loop, &host->grace);
     (void)uv_timer_init(&host->loop, &host->space);
@@ -244,6 +247,8 @@ static enum tally_error open_parts(struct host *host, struct complaint *complain
     const struct tally_crypto crypto = keys_crypto(host->keys);
     enum tally_error error = open_loop(host, complaint);
     if (error == TALLY_OK)
+        error = resolver_open(&host->resolver, host, complaint);
+    if (error == TALLY_OK)
         error = tcp_init(&host->tcp, host, complaint);
     if (error == TALLY_OK && host->options.network)
         error = open_network(host, complaint);
@@ -254,10 +259,12 @@ static enum tally_error open_parts(struct host *host, struct complaint *complain
                           host->options.network ? host->options.workers : 1, complaint);
     if (error == TALLY_OK)
         error = open_node(host, complaint);
-    if (error == TALLY_OK && host->options.network)
+    if (error == TALLY_OK && host->options.network) {
         open_links(host);
-    if (error == TALLY_OK && host->options.network)
         (void)uv_timer_start(&host->look, on_look, LOOK_MS, 0);
+        remember_start(&host->remember);
+        bootstrap_start(&host->bootstrap);
+    }
     if (error == TALLY_OK && host->options.admin)
         error = admin_open(&host->admin, host, complaint);
     return error;
@@ -309,7 +316,8 @@ static void advance(struct host *host)
 {
     const struct tally_command seal = {.kind = TALLY_COMMAND_SEAL};
     const struct tally_command stop = {.kind = TALLY_COMMAND_STOP};
-    if (host->phase == HOST_FINISHING && host->waiting == 0 && disk_idle(&host->disk)) {
+    bool answered = host->waiting == host->patient;
+    if (host->phase == HOST_FINISHING && answered && disk_idle(&host->disk)) {
         host->phase = HOST_SEALING;
         if (!host_command(host, &seal, on_sealed, host))
             host->phase = HOST_LEAVING;
@@ -343,6 +351,8 @@ void host_stop(struct host *host)
         return;
     }
     host->phase = HOST_FINISHING;
+    if (host->options.network)
+        remember_write(&host->remember);
     (void)uv_timer_start(&host->grace, on_grace, GRACE_MS, 0);
     admin_quiet(&host->admin);
     host_later(host);
@@ -410,6 +420,7 @@ static void close_loop(struct host *host)
     gateway_close(&host->gateway);
     interfaces_close(&host->interfaces);
     multicast_close(&host->multicast);
+    resolver_close(&host->resolver);
     udp_close(&host->udp);
     tcp_close(&host->tcp);
     pool_close(&host->pool);

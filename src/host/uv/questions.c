@@ -1,74 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/uv/questions.h"
 
-#include "core/address/multiaddr.h"
 #include "core/address/peer_id.h"
 #include "core/base/bytes.h"
 #include "host/store/store.h"
-#include "host/uv/address.h"
 #include "host/uv/inside.h"
+#include "host/uv/report.h"
 #include "tally/log.h"
 
-#include <inttypes.h>
-#include <jansson.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
-
-/* Offsets above these are told to the operator (docs/operations.md, limits). */
-#define CLOCK_WARN_US  INT64_C(5000000)
-#define CLOCK_ERROR_US INT64_C(60000000)
-
-__attribute__((format(printf, 2, 3))) static void warn(json_t *list, const char *format, ...)
-{
-    char text[512];
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    (void)json_array_append_new(list, json_string(text));
-}
-
-/* A configured peer that is not there, and what it may be. */
-static void warn_of_peer(json_t *list, const struct tally_peer_view *peer)
-{
-    char id[PEER_ID_TEXT_MAX], address[MULTIADDR_TEXT_MAX] = "";
-    if (!peer->configured || peer->state == TALLY_PEER_LINKED ||
-        peer->last_error == TALLY_DROP_NONE)
-        return;
-    (void)peer_id_print_key(&peer->key, id);
-    (void)multiaddr_write_text(&peer->address, MULTIADDR_UDP, NULL, address, sizeof address);
-    if (peer->last_error == TALLY_DROP_IDENTITY)
-        warn(list, "another node than %s answers at %s: correct the id in --peer, or the address",
-             id, address);
-    else
-        warn(list, "no link with peer %s at %s: %s", id, address,
-             tally_drop_text(peer->last_error));
-}
-
-/* What the operator should know, each with what to do. */
-static json_t *warnings(struct host *host, const struct tally_node_status *status)
-{
-    json_t *list = json_array();
-    uint64_t missing = 0;
-    if (!store_writable(host->store, &missing) || !status->writable)
-        warn(list, "read-only: the disk is full, %" PRIu64 " bytes are missing; free some space",
-             missing);
-    if (status->guarded)
-        warn(list, "%s", tally_error_text(TALLY_GUARDED));
-    if (status->frozen > 0)
-        warn(list, "%u log%s frozen at a fork of the issuer: see tally fork list", status->frozen,
-             status->frozen == 1 ? " is" : "s are");
-    struct tally_peer_view peer;
-    for (size_t i = 0; tally_node_peer(host->node, i, &peer); i++)
-        warn_of_peer(list, &peer);
-    int64_t offset = status->clock_offset_us;
-    if (offset > CLOCK_WARN_US || offset < -CLOCK_WARN_US)
-        warn(list, "the clocks of peers differ from ours by %lld ms%s", (long long)(offset / 1000),
-             offset > CLOCK_ERROR_US || offset < -CLOCK_ERROR_US ? ": set this machine's clock"
-                                                                 : "");
-    return list;
-}
 
 static json_t *forks(const struct tally_ledger *ledger, uint64_t *receipts, uint64_t *pending)
 {
@@ -105,11 +46,13 @@ static json_t *traffic(const struct tally_node_status *status)
 
 static json_t *answer_status(struct host *host)
 {
-    struct tally_node_status status;
+    struct facts *facts = facts_new(host);
+    if (facts == NULL)
+        return NULL;
+    const struct tally_node_status status = facts->status;
     char did[TALLY_DID_SIZE + 1], id[PEER_ID_TEXT_MAX];
     uint64_t receipts = 0, pending = 0;
     const struct tally_ledger ledger = store_ledger(host->store);
-    tally_node_status(host->node, &status);
     tally_did_write(&host->identity, did);
     (void)peer_id_print_key(&host->identity, id);
     json_t *frozen = forks(&ledger, &receipts, &pending);
@@ -126,30 +69,21 @@ static json_t *answer_status(struct host *host)
                   "guarded", status.guarded, "clock_offset_ms",
                   (json_int_t)(status.clock_offset_us / 1000), "syncs", (json_int_t)status.syncs,
                   "confirms", (json_int_t)status.confirms, "forks", (json_int_t)status.forks));
+    (void)json_object_set_new(
+        object, "network", json_string(host->options.mesh == NULL ? "tally" : host->options.mesh));
     (void)json_object_set_new(object, "frozen", frozen);
     (void)json_object_set_new(object, "rejected", drops(&status));
     (void)json_object_set_new(object, "traffic", traffic(&status));
-    (void)json_object_set_new(object, "warnings", warnings(host, &status));
+    (void)json_object_update_new(object, report_reach(&facts->facts, facts->now));
+    (void)json_object_set_new(object, "dht", report_dht(&status));
+    (void)json_object_set_new(object, "mdns", report_mdns(&status));
+    (void)json_object_set_new(object, "refused", report_refused(&status));
+    (void)json_object_set_new(object, "warnings", report_warnings(&facts->findings));
+    (void)json_object_set_new(
+        object, "advice",
+        json_integer((json_int_t)(facts->findings.count - findings_urgent(&facts->findings))));
+    free(facts);
     return object;
-}
-
-static json_t *peer_object(const struct tally_peer_view *peer, struct tally_mono now)
-{
-    static const char *const states[] = {[TALLY_PEER_IDLE] = "idle",
-                                         [TALLY_PEER_GREETING] = "greeting",
-                                         [TALLY_PEER_LINKED] = "linked"};
-    char did[TALLY_DID_SIZE + 1], id[PEER_ID_TEXT_MAX], address[MULTIADDR_TEXT_MAX] = "";
-    tally_did_write(&peer->key, did);
-    (void)peer_id_print_key(&peer->key, id);
-    (void)multiaddr_write_text(&peer->address, MULTIADDR_UDP, NULL, address, sizeof address);
-    json_t *agent = json_string(peer->agent);
-    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:i, s:I, s:s, s:o}", "peer", did,
-                     "peer_id", id, "address", address, "state", states[peer->state], "configured",
-                     peer->configured, "connected", peer->connected, "since_ms",
-                     (json_int_t)(now.ms - peer->since.ms), "rtt_us", (int)peer->rtt_us,
-                     "offset_ms", (json_int_t)(peer->offset_us / 1000), "last_error",
-                     peer->last_error == TALLY_DROP_NONE ? "" : tally_drop_text(peer->last_error),
-                     "agent", agent != NULL ? agent : json_string(""));
 }
 
 static json_t *answer_peers(struct host *host)
@@ -158,14 +92,24 @@ static json_t *answer_peers(struct host *host)
     json_t *items = json_array();
     struct tally_mono now = host_now().mono;
     for (size_t i = 0; tally_node_peer(host->node, i, &peer); i++)
-        (void)json_array_append_new(items, peer_object(&peer, now));
+        (void)json_array_append_new(items, report_peer(&peer, now));
     return json_pack("{s:s, s:o, s:n}", "schema", "tally/peer-list/1", "items", items, "next");
+}
+
+static json_t *answer_doctor(struct host *host)
+{
+    struct facts *facts = facts_new(host);
+    if (facts == NULL)
+        return NULL;
+    json_t *object = report_doctor(&facts->facts, &facts->findings, facts->now);
+    free(facts);
+    return object;
 }
 
 static const struct {
     const char *verb;
     json_t *(*answer)(struct host *host);
-} answers[] = {{"status", answer_status}, {"peers", answer_peers}};
+} answers[] = {{"status", answer_status}, {"peers", answer_peers}, {"doctor", answer_doctor}};
 
 char *questions_answer(struct host *host, struct tally_bytes verb, enum tally_error *error)
 {

@@ -2,15 +2,15 @@
 #include "host/uv/udp.h"
 
 #include "host/uv/address.h"
+#include "host/uv/findings.h"
 #include "host/uv/inside.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    BATCH = 16,              /* Datagrams one recvmmsg takes in. */
-    SLOT = 64 << 10,         /* libuv cuts the buffer into pieces of this size. */
-    KERNEL_BUFFER = 2 << 20, /* 1,700 datagrams: what arrives during a step of 10 ms. */
+    BATCH = 16,      /* Datagrams one recvmmsg takes in. */
+    SLOT = 64 << 10, /* libuv cuts the buffer into pieces of this size. */
 };
 
 static void on_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
@@ -48,6 +48,24 @@ static int bind_socket(struct udp *udp, const struct tally_address *wanted)
     return uv_udp_bind(&udp->socket, (const struct sockaddr *)&to, 0);
 }
 
+/* The system may give less; the operator hears of it in one line. */
+static void ask_for_buffers(struct udp *udp)
+{
+    uv_os_fd_t fd;
+    int in = MACHINE_UDP_BUFFER, out = MACHINE_UDP_BUFFER;
+    (void)uv_recv_buffer_size((uv_handle_t *)&udp->socket, &in);
+    (void)uv_send_buffer_size((uv_handle_t *)&udp->socket, &out);
+    if (uv_fileno((uv_handle_t *)&udp->socket, &fd) != 0)
+        return;
+    in = machine_buffer(fd, SO_RCVBUF);
+    out = machine_buffer(fd, SO_SNDBUF);
+    if (in < MACHINE_UDP_BUFFER || out < MACHINE_UDP_BUFFER)
+        trace_line(&udp->host->tracer, TALLY_LEVEL_WARN,
+                   "msg=\"%s\" code=%s in_bytes=%d out_bytes=%d wanted_bytes=%d remedy=\"%s\"",
+                   finding_title(FINDING_UDP_BUFFER), finding_name(FINDING_UDP_BUFFER), in, out,
+                   MACHINE_UDP_BUFFER, finding_remedy(FINDING_UDP_BUFFER));
+}
+
 static void find_address(struct udp *udp, struct tally_address *address)
 {
     struct sockaddr_storage bound;
@@ -79,10 +97,7 @@ enum tally_error udp_open(struct udp *udp, struct host *host, struct tally_addre
         return complain(complaint, error, "UDP address %s cannot be bound: %s", text,
                         uv_strerror(code));
     }
-    int size = KERNEL_BUFFER;
-    (void)uv_recv_buffer_size((uv_handle_t *)&udp->socket, &size);
-    size = KERNEL_BUFFER;
-    (void)uv_send_buffer_size((uv_handle_t *)&udp->socket, &size);
+    ask_for_buffers(udp);
     find_address(udp, address);
     return TALLY_OK;
 }

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/reach.h"
+
+#include "cmd/ask.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { AGE = 32 };
+
+/* «mapped by pcp», «seen by 3 peers», «of an interface». */
+static void print_source(const json_t *own)
+{
+    const char *source = text_of(own, "source");
+    if (strcmp(source, "mapped") == 0)
+        (void)printf("mapped by %s", text_of(own, "mapping"));
+    else if (strcmp(source, "observed") == 0)
+        (void)printf("seen by %lld peers", number_of(own, "votes"));
+    else
+        (void)printf("of an interface");
+}
+
+static void print_own(const char *title, const json_t *own)
+{
+    char age[AGE] = "";
+    const char *state = text_of(own, "state"), *by = text_of(own, "by_peer_id");
+    (void)printf("%-9s%s  ", title, text_of(own, "address"));
+    print_source(own);
+    (void)printf(", %s", strcmp(state, "unknown") == 0 ? "not known whether reachable" : state);
+    if (!json_is_null(json_object_get(own, "age_ms")))
+        print_age(number_of(own, "age_ms"), age, sizeof age);
+    if (by[0] != '\0')
+        (void)printf(": %s dialled it", by);
+    if (age[0] != '\0')
+        (void)printf("%s%s ago", by[0] != '\0' ? " " : ", ", age);
+    (void)fputc('\n', stdout);
+}
+
+static void print_nat(const json_t *nat)
+{
+    const char *gateway = text_of(nat, "gateway"), *outer = text_of(nat, "outer");
+    const char *error = text_of(nat, "lease_error"), *lease = text_of(nat, "lease");
+    (void)printf("nat      %s", text_of(nat, "kind"));
+    if (gateway[0] != '\0')
+        (void)printf(", gateway %s", gateway);
+    if (outer[0] != '\0')
+        (void)printf(", outside %s", outer);
+    (void)printf(", port mapping %s", lease);
+    if (strcmp(text_of(nat, "mapping"), "none") != 0)
+        (void)printf(" by %s", text_of(nat, "mapping"));
+    if (error[0] != '\0')
+        (void)printf(": %s", error);
+    (void)fputc('\n', stdout);
+}
+
+void reach_print(const json_t *answer)
+{
+    size_t index;
+    const json_t *own, *addresses = json_object_get(answer, "addresses");
+    json_array_foreach(addresses, index, own) print_own(index == 0 ? "address" : "", own);
+    print_nat(json_object_get(answer, "nat"));
+}
