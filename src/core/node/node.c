@@ -405,10 +405,17 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
 bool tally_node_own_address(const struct tally_node *node, size_t index,
                             struct tally_own_address *address)
 {
-    (void)node;
-    (void)index;
-    (void)address;
-    return false;
+    struct lease_view view;
+    if (!mapping_find(&node->mapping, index, &view))
+        return false;
+    *address = (struct tally_own_address){.address = view.outer,
+                                          .transport = view.transport,
+                                          .source = TALLY_OWN_MAPPED,
+                                          .mapping = view.protocol,
+                                          .state = TALLY_REACH_CANDIDATE,
+                                          .global = view.global,
+                                          .at = view.since};
+    return true;
 }
 
 bool tally_node_peer(const struct tally_node *node, size_t index, struct tally_peer_view *view)

@@ -127,25 +127,15 @@ static void add_nomap(const struct tally_node_status *status, struct findings *f
                                                        : tally_error_text(status->lease_error));
 }
 
-/* Several peers see us elsewhere; or one of the wide network is linked, and this machine has no
-   address there. */
+/* Peers see us elsewhere; or, as long as too few told, this machine has no address of the wide
+   network, but a gateway. */
 static bool behind_nat(const struct doctor_facts *facts)
 {
-    enum tally_nat_kind nat = facts->status->nat;
-    bool listed = false, wide = false;
-    if (nat != TALLY_NAT_UNKNOWN)
-        return nat != TALLY_NAT_NONE;
-    for (size_t i = 0; i < facts->own_count; i++) {
-        const struct tally_own_address *own = &facts->own[i];
-        bool here = own->source == TALLY_OWN_INTERFACE;
-        listed = listed || here;
-        if (here && address_scope_of(&own->address) == ADDRESS_GLOBAL)
-            return false;
-    }
-    for (size_t i = 0; i < facts->peer_count && !wide; i++)
-        wide = facts->peers[i].state == TALLY_PEER_LINKED &&
-               address_scope_of(&facts->peers[i].address) == ADDRESS_GLOBAL;
-    return listed && wide;
+    const struct tally_node_status *status = facts->status;
+    if (status->nat != TALLY_NAT_UNKNOWN)
+        return status->nat != TALLY_NAT_NONE;
+    return !facts->machine->global && status->lease_error != TALLY_OK &&
+           status->lease_error != TALLY_UNREACHABLE;
 }
 
 static void look_at_reach(const struct doctor_facts *facts, struct findings *findings)

@@ -143,8 +143,6 @@ static void perform(struct host *host, const struct tally_action *action)
     case TALLY_ACTION_FOUND:
         perform_found(host, action);
         break;
-    case TALLY_ACTION_MULTICAST:
-        break;
     }
 }
 

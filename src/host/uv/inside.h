@@ -13,7 +13,6 @@
 #include "host/uv/host.h"
 #include "host/uv/interfaces.h"
 #include "host/uv/multicast.h"
-#include "host/uv/notices.h"
 #include "host/uv/pool.h"
 #include "host/uv/remember.h"
 #include "host/uv/resolver.h"
@@ -78,7 +77,6 @@ struct host {
     struct resolver resolver;
     struct bootstrap bootstrap;
     struct remember remember;
-    struct notices notices;
 
     struct host_waiter waiters[HOST_COMMANDS];
     uint64_t tickets;

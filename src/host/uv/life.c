@@ -151,7 +151,7 @@ static enum tally_error open_node(struct host *host, struct complaint *complaint
         .ledger = store_ledger(host->store),
         .secret = keys_secret(),
         .crypto = keys_crypto(host->keys),
-        .trace = notices_window(&host->notices),
+        .trace = trace_window(&host->tracer),
     };
     if (host->options.admin) {
         char did[TALLY_DID_SIZE + 1];
@@ -198,7 +198,6 @@ static void on_later(uv_idle_t *later)
     (void)uv_idle_stop(later);
     tcp_later(&host->tcp);
     admin_later(&host->admin);
-    notices_later(&host->notices);
     advance(host);
 }
 
@@ -224,7 +223,6 @@ static enum tally_error open_loop(struct host *host, struct complaint *complaint
     host->looped = true;
     bootstrap_open(&host->bootstrap, host);
     remember_open(&host->remember, host);
-    notices_open(&host->notices, host);
     (void)uv_timer_init(&host->loop, &host->timer);
     (void)uv_timer_init(&host->loop, &host->grace);
     (void)uv_timer_init(&host->loop, &host->space);

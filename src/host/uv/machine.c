@@ -58,19 +58,23 @@ static bool port_taken(uint16_t port)
     return taken;
 }
 
-static bool is_networked(void)
+static void look_at_addresses(struct machine *machine)
 {
     uv_interface_address_t *all;
     struct tally_address address;
     int count;
-    bool found = false;
+    machine->networked = true;
     if (uv_interface_addresses(&all, &count) != 0)
-        return true; /* Nobody knows. */
-    for (int i = 0; i < count && !found; i++)
-        found = address_of_socket((const struct sockaddr *)&all[i].address, &address) &&
-                address_scope_of(&address) != ADDRESS_LOOPBACK;
+        return; /* Nobody knows. */
+    machine->networked = false;
+    for (int i = 0; i < count; i++) {
+        if (!address_of_socket((const struct sockaddr *)&all[i].address, &address))
+            continue;
+        enum address_scope scope = address_scope_of(&address);
+        machine->networked = machine->networked || scope != ADDRESS_LOOPBACK;
+        machine->global = machine->global || scope == ADDRESS_GLOBAL;
+    }
     uv_free_interface_addresses(all, count);
-    return found;
 }
 
 void machine_look(const char *data, struct machine *machine)
@@ -79,5 +83,5 @@ void machine_look(const char *data, struct machine *machine)
     look_at_data(data, machine);
     look_at_buffers(machine);
     machine->mdns_port_taken = port_taken(MDNS_PORT);
-    machine->networked = is_networked();
+    look_at_addresses(machine);
 }

@@ -18,7 +18,8 @@ struct machine {
     uint64_t free_bytes;             /* On its file system; 0 if nobody knows. */
     int receive_buffer, send_buffer; /* Bytes the system gives of MACHINE_UDP_BUFFER; 0: unknown. */
     bool mdns_port_taken;            /* Somebody has port 5353 and does not share it. */
-    bool networked;                  /* There is an address that others could reach. */
+    bool networked;                  /* There is an address but loopback, */
+    bool global;                     /* and one of the wide network. */
 };
 
 void machine_look(const char *data, struct machine *machine);

@@ -221,10 +221,11 @@ static json_t *bootstrap_object(const struct doctor_facts *facts,
 
 static json_t *machine_object(const struct machine *machine)
 {
-    return json_pack("{s:i, s:i, s:i, s:b, s:b}", "udp_receive_buffer_bytes",
+    return json_pack("{s:i, s:i, s:i, s:b, s:b, s:b}", "udp_receive_buffer_bytes",
                      machine->receive_buffer, "udp_send_buffer_bytes", machine->send_buffer,
                      "udp_buffer_wanted_bytes", MACHINE_UDP_BUFFER, "mdns_port_taken",
-                     machine->mdns_port_taken, "networked", machine->networked);
+                     machine->mdns_port_taken, "networked", machine->networked, "global_address",
+                     machine->global);
 }
 
 static json_t *disk_object(const struct doctor_facts *facts)

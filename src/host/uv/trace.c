@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/uv/trace.h"
 
+#include "core/address/scope.h"
 #include "host/uv/address.h"
+#include "host/uv/findings.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,17 +11,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE = 1024 };
+enum { LINE = TRACE_LINE_MAX };
 
 static const char *const names[] = {"error", "warn", "info", "debug", "trace"};
 static const int priorities[] = {3, 4, 6, 7, 7}; /* sd-daemon(3) */
 
-/* What an operator may want to know or do about it. */
-static const char *const advice[TALLY_TRACE_COUNT] = {
-    [TALLY_TRACE_NO_LEASE] = "no gateway maps our port: others can dial this node only if UDP and "
-                             "TCP are forwarded to it by hand",
-    [TALLY_TRACE_BEHIND_NAT] = "the outer address of the gateway is not global: another NAT is "
-                               "behind it, so this address is not announced",
+/* What some mean to an operator, with their address for %s; findings say what to do about it. */
+static const char *const sentences[TALLY_TRACE_COUNT] = {
+    [TALLY_TRACE_LEASED] = "mapped port: seen from outside at %s",
+    [TALLY_TRACE_UNLEASED] = "the port at the gateway is lost: %s",
+    [TALLY_TRACE_NO_LEASE] = "no gateway maps our port%s",
+    [TALLY_TRACE_BEHIND_NAT] = "behind another NAT: the gateway's outer address %s is not global, "
+                               "and not announced",
+    [TALLY_TRACE_REACHABLE] = "reachable at %s",
+    [TALLY_TRACE_UNREACHABLE] = "not reachable at %s",
 };
 
 bool trace_level_read(const char *text, enum tally_level *level)
@@ -81,15 +86,41 @@ static void add_number(char line[LINE], size_t *size, const char *name, uint64_t
         add(line, size, " %s=%llu", name, (unsigned long long)number);
 }
 
-static void on_say(void *context, struct tally_now now, const struct tally_trace *trace)
+/* The finding that explains it; false if there is nothing to be done. */
+static bool finding_of(const struct tally_trace *trace, enum finding_code *code)
 {
-    const struct tracer *tracer = context;
-    enum tally_level level = tally_trace_level(trace->kind);
-    char line[LINE];
-    size_t size;
-    if (level > tracer->level)
+    bool shared = trace->address != NULL && address_scope_of(trace->address) == ADDRESS_SHARED;
+    if (trace->kind == TALLY_TRACE_NO_LEASE || trace->kind == TALLY_TRACE_UNLEASED)
+        *code = FINDING_NAT_NOMAP;
+    else if (trace->kind == TALLY_TRACE_BEHIND_NAT)
+        *code = shared ? FINDING_NAT_CGNAT : FINDING_NAT_DOUBLE;
+    else if (trace->kind == TALLY_TRACE_UNREACHABLE)
+        *code = FINDING_UNREACHABLE;
+    else
+        return false;
+    return true;
+}
+
+static void add_sentence(char line[LINE], size_t *size, const struct tally_trace *trace)
+{
+    char text[ADDRESS_TEXT_MAX] = "", sentence[LINE / 2];
+    const char *format = sentences[trace->kind];
+    enum finding_code code;
+    if (format == NULL)
         return;
-    begin(tracer, level, now.wall, line, &size);
+    if (trace->address != NULL)
+        address_write(trace->address, text);
+    const char *place = strstr(format, "%s");
+    (void)snprintf(sentence, sizeof sentence, "%.*s%s%s", (int)(place - format), format, text,
+                   place + 2);
+    add(line, size, " text=\"%s\"", sentence);
+    if (finding_of(trace, &code))
+        add(line, size, " code=%s remedy=\"%s\"", finding_name(code), finding_remedy(code));
+}
+
+size_t trace_text(const struct tally_trace *trace, char line[TRACE_LINE_MAX])
+{
+    size_t size = 0;
     add(line, &size, "msg=%s", tally_trace_word(trace->kind));
     if (trace->drop != TALLY_DROP_NONE)
         add(line, &size, " reason=%s", tally_drop_name(trace->drop));
@@ -105,8 +136,21 @@ static void on_say(void *context, struct tally_now now, const struct tally_trace
         add(line, &size, " origin=%s", trace->origin);
     add_number(line, &size, tally_trace_a(trace->kind), trace->a);
     add_number(line, &size, tally_trace_b(trace->kind), trace->b);
-    if (advice[trace->kind] != NULL)
-        add(line, &size, " text=\"%s\"", advice[trace->kind]);
+    add_sentence(line, &size, trace);
+    return size;
+}
+
+static void on_say(void *context, struct tally_now now, const struct tally_trace *trace)
+{
+    const struct tracer *tracer = context;
+    enum tally_level level = tally_trace_level(trace->kind);
+    char line[LINE], text[LINE];
+    size_t size;
+    if (level > tracer->level)
+        return;
+    begin(tracer, level, now.wall, line, &size);
+    (void)trace_text(trace, text);
+    add(line, &size, "%s", text);
     end(line, size);
 }
 

@@ -237,15 +237,14 @@ static void the_way_in(void **state)
     patient.status.lease_error = TALLY_REFUSED;
     patient.status.gateway = ip(10, 9, 0, 1);
     assert_in("10.9.0.1", only(&patient, FINDING_NAT_NOMAP, false)->sentence);
-    /* Few peers told yet: one of the wide network is enough, if we are not there ourselves. */
+    /* Few peers told yet: that there is a gateway is enough, if we are not outside ourselves. */
     patient.status.nat = TALLY_NAT_UNKNOWN;
-    nothing(&patient);
-    patient.own[1] = (struct tally_own_address){.address = ip(192, 168, 1, 5)};
-    patient.facts.own_count = 2;
     (void)only(&patient, FINDING_NAT_NOMAP, false);
-    patient.own[1].address = ip(11, 0, 0, 1);
+    patient.machine.global = true;
     nothing(&patient);
-    patient.facts.own_count = 1;
+    patient.machine.global = false;
+    patient.status.lease_error = TALLY_UNREACHABLE;
+    nothing(&patient);
     patient.status.nat = TALLY_NAT_CONE;
     /* Where nothing is mapped on purpose, it is no finding. */
     patient.status.profile = TALLY_PROFILE_LAN;
