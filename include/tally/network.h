@@ -109,6 +109,8 @@ struct tally_own_address {
     enum tally_own_source source;
     enum tally_mapping mapping; /* Of MAPPED. */
     enum tally_reach_state state;
+    bool weak;            /* REACHABLE as far as its own network, or one that came by itself, can
+                             tell: nobody of another network was asked to come. */
     bool global;          /* May be told to the wide network once it is reachable. */
     struct tally_key by;  /* Who dialled back last; all zero: nobody. */
     struct tally_mono at; /* When the state was learnt. */

@@ -124,8 +124,9 @@ struct tally_peer_view {
     bool mesh;                  /* In the active view: heartbeats and announces go both ways. */
     enum tally_source source;   /* Of that address. */
     enum tally_path path;
-    enum tally_path_reason why; /* Not a better one. */
-    char agent[64];             /* From identify; NUL-terminated; untrusted, escaped by users. */
+    enum tally_path_reason why;    /* Not a better one. */
+    enum tally_error stream_error; /* Why no stream could be had; OK. */
+    char agent[64];                /* From identify; NUL-terminated; untrusted, escaped by users. */
 };
 /* The own address of that index; false past the last. */
 bool tally_node_own_address(const struct tally_node *node, size_t index,

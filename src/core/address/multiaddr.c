@@ -249,13 +249,6 @@ bool address_is_ip4(const struct tally_address *address)
     return memcmp(address->ip, mapped, sizeof mapped) == 0;
 }
 
-bool address_is_loopback(const struct tally_address *address)
-{
-    static const uint8_t one[16] = {[15] = 1};
-    return address_is_ip4(address) ? address->ip[12] == 127
-                                   : memcmp(address->ip, one, sizeof one) == 0;
-}
-
 bool address_is_link_local(const struct tally_address *address)
 {
     return address_is_ip4(address) ? address->ip[12] == 169 && address->ip[13] == 254

@@ -49,9 +49,8 @@ void multiaddr_write(const struct tally_address *address, enum multiaddr_transpo
 size_t multiaddr_write_text(const struct tally_address *address, enum multiaddr_transport transport,
                             const struct tally_key *peer, char *text, size_t capacity);
 
-/* Where the bytes of an IPv4 address begin in ip, or false if it is IPv6. */
+/* Whether it is an IPv4 address, mapped into IPv6. */
 bool address_is_ip4(const struct tally_address *address);
-bool address_is_loopback(const struct tally_address *address);
 bool address_is_link_local(const struct tally_address *address);
 
 #endif

@@ -46,8 +46,8 @@ struct channel_options {
                                            Exactly these are accepted and named in identify. */
     size_t protocol_count;              /* At most CHANNEL_PROTOCOLS_MAX. */
     struct tally_address remote;        /* Whom we speak to, told back to it as observed. */
-    const struct tally_address *listen; /* Our TCP addresses for identify. Copied. Loopback and
-                                           link-local ones are told to such peers only. */
+    const struct tally_address *listen; /* Our TCP addresses for identify: all are told, so only
+                                           what this peer may hear of. Copied. */
     size_t listen_count;                /* At most CHANNEL_ADDRESSES_MAX. */
     const char *agent;                  /* "tally/0.1.0"; lives as long as the channel. */
 };

@@ -28,13 +28,6 @@ static void put_address(struct proto_writer *writer, uint32_t number,
     proto_put_bytes(writer, number, bytes_of(binary.bytes, binary.size));
 }
 
-bool identify_may_tell(const struct tally_address *own, const struct tally_address *remote)
-{
-    if (address_is_loopback(own))
-        return address_is_loopback(remote);
-    return !address_is_link_local(own) || address_is_link_local(remote);
-}
-
 static bool write_message(const struct identify_own *own, size_t addresses,
                           struct proto_writer *writer)
 {
@@ -43,8 +36,7 @@ static bool write_message(const struct identify_own *own, size_t addresses,
     public_key_write(own->key, key);
     proto_put_bytes(writer, PUBLIC_KEY, bytes_of(key, sizeof key));
     for (size_t i = 0; i < addresses; i++)
-        if (identify_may_tell(&own->listen[i], &own->observed))
-            put_address(writer, LISTEN, &own->listen[i]);
+        put_address(writer, LISTEN, &own->listen[i]);
     for (unsigned i = 0; (protocol = own->protocol(own->context, i)) != NULL; i++)
         proto_put_bytes(writer, PROTOCOL, bytes_text(protocol));
     put_address(writer, OBSERVED, &own->observed);

@@ -20,7 +20,7 @@ enum {
 
 struct identify_own {
     const struct tally_key *key;
-    const struct tally_address *listen; /* TCP; those that the peer may hear of. */
+    const struct tally_address *listen; /* TCP; those that this peer may hear of. */
     size_t listen_count;
     const char *(*protocol)(const void *context, unsigned i); /* NULL past the last. */
     const void *context;
@@ -31,9 +31,6 @@ struct identify_own {
 /* Writes the message behind its length; bytes written. Addresses are left out first if it would be
    above IDENTIFY_OUT_MAX; 0 if even that is too long. out has room for that and two bytes. */
 size_t identify_write(const struct identify_own *own, uint8_t *out);
-
-/* Whether a peer at `remote` may hear of our address: loopback and link-local ones stay there. */
-bool identify_may_tell(const struct tally_address *own, const struct tally_address *remote);
 
 /* The state of what a peer said: merged from messages. Begin with all zero. */
 struct identify {

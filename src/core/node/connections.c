@@ -106,17 +106,20 @@ static void connection_open(struct connections *connections, struct tally_now no
                             struct connection *connection)
 {
     struct tally_node *node = connections->node;
+    struct tally_address listen[CHANNEL_ADDRESSES_MAX];
+    const struct reaching *reaching = &node->datagrams.reaching;
     const struct channel_options options = {
-        .dialler = connection->dialled,
+        .dialler = connection->initiator,
         .key = &node->options.key,
         .crypto = &node->options.crypto,
         .secret = &node->options.secret,
-        .expected = connection->dialled ? &connection->peer : NULL,
+        .expected = connection->expected ? &connection->peer : NULL,
         .protocols = protocols,
         .protocol_count = sizeof protocols / sizeof *protocols,
         .remote = connection->remote,
-        .listen = &node->options.listen,
-        .listen_count = node->options.listen.port != 0 ? 1 : 0,
+        .listen = listen,
+        .listen_count = own_tell(&reaching->reach.own, reaching->policy, &connection->remote,
+                                 TALLY_TRANSPORT_TCP, listen, CHANNEL_ADDRESSES_MAX),
         .agent = "tally/" TALLY_VERSION,
     };
     connection->open = true;
@@ -140,6 +143,7 @@ static void on_open(struct connections *connections, struct tally_now now,
                                               .stream = stream,
                                               .remote = event->stream_open.remote};
             connections->count++;
+            node_awaited(connections->node, connection);
         }
     }
     if (connection == NULL) {
@@ -161,7 +165,7 @@ static void connection_close(struct connections *connections, struct tally_now n
                &(struct tally_trace){
                    .kind = TALLY_TRACE_DISCONNECTED,
                    .drop = drop,
-                   .peer = connection->secured || connection->dialled ? &connection->peer : NULL,
+                   .peer = connection->secured || connection->expected ? &connection->peer : NULL,
                    .a = connection->stream});
     if (drop != TALLY_DROP_NONE)
         node_drop(connections->node, now, drop, NULL);
@@ -181,22 +185,24 @@ static void on_closed(struct connections *connections, struct tally_now now,
     if (!connection->closing && connection->open)
         connection_close(connections, now, connection, TALLY_DROP_NONE);
     struct tally_key peer = connection->peer;
-    bool failed = connection->dialled && !connection->secured;
+    bool failed = connection->dialled && !connection->secured && !connection->check;
     if (connection->channel != NULL)
         channel_end(connection->channel);
     *connection = (struct connection){.memory = connection->memory};
     connections->count--;
+    if (!failed)
+        return;
     /* Another connection may have come up meanwhile: both ends dialled at once. */
-    if (failed && connections_find(connections, &peer) == NULL)
-        sync_closed(&node->sync, now, &peer, 0, &node->outbox);
-    else if (failed)
+    if (connections_find(connections, &peer) != NULL)
         connections_want(connections, now, &peer);
+    else if (!node_dial_failed(node, now, &peer, event->stream_closed.error))
+        sync_closed(&node->sync, now, &peer, 0, &node->outbox);
 }
 
 /* ---- What a channel tells. ---- */
 
-static void sync_open(struct connections *connections, struct tally_now now,
-                      struct connection *connection)
+void connections_offer(struct connections *connections, struct tally_now now,
+                       struct connection *connection)
 {
     struct tally_node *node = connections->node;
     if (!sync_waiting(&node->sync, &connection->peer))
@@ -229,20 +235,26 @@ static void on_secured(struct connections *connections, struct tally_now now,
     }
     connection->secured = true;
     connection->peer = *peer;
+    node_secured(connections->node, now, connection);
     node_trace(connections->node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_CONNECTED,
                                      .peer = &connection->peer,
                                      .a = connection->stream});
-    sync_open(connections, now, connection);
+    if (connection->check) {
+        channel_close(connection->channel, TALLY_DROP_NONE);
+        connection_close(connections, now, connection, TALLY_DROP_NONE);
+        return;
+    }
+    connections_offer(connections, now, connection);
 }
 
-/* Streams of the peer's: of the dialler those have odd numbers (yamux). */
+/* Streams of the peer's: of who began those have odd numbers (yamux). */
 static unsigned served(const struct connection *connection)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < CONNECTION_SYNC_MAX; i++)
         count += connection->streams[i].handle != 0 &&
-                 (connection->streams[i].id % 2 == 1) != connection->dialled;
+                 (connection->streams[i].id % 2 == 1) != connection->initiator;
     return count;
 }
 
@@ -334,6 +346,8 @@ static void on_news(struct connections *connections, struct tally_now now,
     case CHANNEL_IDENTIFIED:
         memcpy(connection->agent, news->identity.agent,
                strnlen(news->identity.agent, CHANNEL_AGENT_MAX));
+        if (news->identity.has_observed)
+            node_stream_observed(connections->node, now, connection, &news->identity.observed);
         return;
     case CHANNEL_FETCH:
         on_fetch(connections, connection, news);
@@ -379,45 +393,6 @@ void connections_on_event(struct connections *connections, struct tally_now now,
         channel_feed(connection->channel, now, event->stream_bytes.bytes);
         news_take(connections, now, connection);
     }
-}
-
-/* ---- Dialling. ---- */
-
-void connections_want(struct connections *connections, struct tally_now now,
-                      const struct tally_key *peer)
-{
-    struct tally_node *node = connections->node;
-    struct tally_address address;
-    struct connection *connection = (struct connection *)connections_find(connections, peer);
-    if (connection != NULL) {
-        sync_open(connections, now, connection);
-        return;
-    }
-    for (unsigned i = 0; i < connections->capacity; i++)
-        if (connections->list[i].stream != 0 && connections->list[i].dialled &&
-            !connections->list[i].secured && key_equal(&connections->list[i].peer, peer))
-            return; /* Under way. */
-    connection = connection_on(connections, 0);
-    if (connection == NULL || node->stopping || !outbox_room(&node->outbox, 1, 0) ||
-        !node_address(node, now, peer, &address)) {
-        sync_closed(&node->sync, now, peer, 0, &node->outbox);
-        return;
-    }
-    connections->last_dialled += 2;
-    *connection = (struct connection){.memory = connection->memory,
-                                      .stream = connections->last_dialled,
-                                      .dialled = true,
-                                      .remote = address,
-                                      .peer = *peer,
-                                      .since = now.mono};
-    connections->count++;
-    struct tally_action *action = outbox_add(&node->outbox, TALLY_ACTION_DIAL);
-    action->dial.stream = connection->stream;
-    action->dial.to = address;
-    node_trace(node, now,
-               &(struct tally_trace){.kind = TALLY_TRACE_DIALLED,
-                                     .peer = &connection->peer,
-                                     .a = connection->stream});
 }
 
 void connections_close(struct connections *connections, uint32_t handle)

@@ -25,6 +25,9 @@ struct sync_stream {
 struct connection {
     uint32_t stream; /* The host's number; 0 is free. */
     bool dialled, open, secured;
+    bool initiator;      /* Noise is ours to begin: of those we dial, and some that come in. */
+    bool expected;       /* `peer` is who it must be. */
+    bool check;          /* Dialled to see whether it can be: closed when the peer is proved. */
     bool closing, ended; /* Over; and CLOSE has gone out. */
     size_t room;
     struct tally_address remote;
@@ -60,6 +63,25 @@ void connections_tick(struct connections *connections, struct tally_now now);
 /* Synchronisation wants a stream to the peer: on a connection there is, or on a new one. */
 void connections_want(struct connections *connections, struct tally_now now,
                       const struct tally_key *peer);
+
+/* A secured connection may be used by synchronisation, if that waits for one. */
+void connections_offer(struct connections *connections, struct tally_now now,
+                       struct connection *connection);
+
+/* Opens a connection, to the peer at that address. False without room. */
+struct connection_dial {
+    struct tally_key peer;
+    struct tally_address address;
+    bool punch;     /* From the port we listen on. */
+    bool initiator; /* Noise is ours to begin. */
+    bool check;     /* It is closed as soon as the peer is proved. */
+};
+bool connections_dial(struct connections *connections, struct tally_now now,
+                      const struct connection_dial *dial);
+
+/* A stream that was awaited, rather than dialled, does not come. */
+void connections_missed(struct connections *connections, struct tally_now now,
+                        const struct tally_key *peer);
 
 /* Synchronisation is done with a stream, or the peer broke its rules. */
 void connections_close(struct connections *connections, uint32_t handle);

@@ -13,6 +13,7 @@ struct arrival {
     size_t size;
     const struct datagram *datagram;
     struct peer *peer; /* NULL for hello, cookie and welcome. */
+    bool rides;        /* Along with a hello. */
     struct datagrams_news *news;
     struct outbox *out;
 };
@@ -45,6 +46,7 @@ bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *
         goto no_beacon;
     announce_init(&datagrams->announce, &options->ledger, keys[1], now);
     heartbeat_init(&datagrams->heartbeat, &options->ledger, options->peers.seed ^ UINT32_MAX);
+    reaching_init(&datagrams->reaching, &options->reaching, &datagrams->peers, now);
     verifier_init(&datagrams->verifier, &options->peers.crypto, now);
     bucket_init(&datagrams->tags, TALLY_TAG_RATE, TALLY_TAG_RATE, now.mono);
     return true;
@@ -276,6 +278,17 @@ static enum tally_drop on_prune(struct datagrams *datagrams, const struct arriva
     return TALLY_DROP_NONE;
 }
 
+static enum tally_drop on_reaching(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    const struct reaching_word word = {.datagram = arrival->datagram,
+                                       .from = arrival->address,
+                                       .peer = arrival->peer,
+                                       .rides = arrival->rides,
+                                       .uninvited = arrival->news->links.uninvited};
+    return reaching_receive(&datagrams->reaching, arrival->now, &datagrams->peers, &word,
+                            &arrival->news->links, arrival->out);
+}
+
 static handler *const greetings[] = {
     [TALLY_KIND_HELLO] = on_hello,
     [TALLY_KIND_COOKIE] = on_cookie,
@@ -288,6 +301,8 @@ static handler *const handlers[] = {
     [TALLY_KIND_HEARTBEAT] = on_heartbeat, [TALLY_KIND_ANNOUNCE] = on_announce,
     [TALLY_KIND_RELAY] = on_relay,         [TALLY_KIND_IHAVE] = on_ihave,
     [TALLY_KIND_GRAFT] = on_graft,         [TALLY_KIND_PRUNE] = on_prune,
+    [TALLY_KIND_DIAL_BACK] = on_reaching,  [TALLY_KIND_DIALLED] = on_reaching,
+    [TALLY_KIND_PUNCH] = on_reaching,      [TALLY_KIND_DIAL_ME] = on_reaching,
 };
 
 /* What may ride along with a hello: requests of a few bytes. */
@@ -347,6 +362,7 @@ static enum tally_drop dispatch_request(struct datagrams *datagrams, struct arri
     if (handle == NULL)
         return TALLY_DROP_UNKNOWN;
     arrival->datagram = &inner;
+    arrival->rides = true;
     arrival->peer = arrival->news->from = arrival->news->links.asked;
     return handle(datagrams, arrival);
 }
@@ -379,6 +395,7 @@ enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now 
         kind = news->links.request.data[0];
         drop = dispatch_request(datagrams, &arrival);
     }
+    reaching_learn(&datagrams->reaching, now, &news->links);
     if (news->links.linked != NULL) {
         /* Also the first datagram, with which the other side sees that the link is up. */
         yours_send(&datagrams->heads, &datagrams->peers, news->links.linked, out);
@@ -404,14 +421,17 @@ struct tally_mono datagrams_deadline(const struct datagrams *datagrams)
     struct tally_mono announce = announce_deadline(&datagrams->announce);
     struct tally_mono spread = spread_deadline(&datagrams->spread);
     struct tally_mono records = earlier(beacon_deadline(&datagrams->beacon), spread);
-    return earlier(peers_deadline(&datagrams->peers),
-                   earlier(records, earlier(heartbeat, announce)));
+    struct tally_mono links =
+        earlier(peers_deadline(&datagrams->peers), reaching_deadline(&datagrams->reaching));
+    return earlier(links, earlier(records, earlier(heartbeat, announce)));
 }
 
 void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct peers_ended *ended,
                     struct outbox *out)
 {
     peers_tick(&datagrams->peers, now, ended, out);
+    reaching_ended(&datagrams->reaching, now, &datagrams->peers, ended, out);
+    reaching_tick(&datagrams->reaching, now, &datagrams->peers, out);
     announce_tick(&datagrams->announce, now, &datagrams->heads, &datagrams->peers,
                   &datagrams->spread, out);
     beacon_tick(&datagrams->beacon, now, &datagrams->heads, &datagrams->peers, &datagrams->spread,
@@ -450,5 +470,5 @@ void datagrams_status(const struct datagrams *datagrams, struct tally_node_statu
 bool datagrams_holds(const struct datagrams *datagrams)
 {
     return peers_holds(&datagrams->peers) && heads_holds(&datagrams->heads) &&
-           spread_holds(&datagrams->spread);
+           spread_holds(&datagrams->spread) && reaching_holds(&datagrams->reaching);
 }

@@ -13,11 +13,13 @@
 #include "core/gossip/announce.h"
 #include "core/gossip/beacon.h"
 #include "core/gossip/heartbeat.h"
+#include "core/node/reaching.h"
 #include "core/peers/links.h"
 #include "tally/event.h"
 
 struct datagrams_options {
     struct peers_options peers;
+    struct reaching_options reaching;
     struct tally_ledger ledger;
     unsigned logs_max;    /* 0: TALLY_LOGS_MAX. */
     unsigned seen_max;    /* Ids a generation; 0: TALLY_SEEN_MAX. The simulator asks for few. */
@@ -32,6 +34,7 @@ struct datagrams {
     struct announce announce;
     struct beacon beacon;
     struct spread spread;
+    struct reaching reaching;
     struct verifier verifier;
     struct bucket tags; /* Tag checks of all senders together (check 4). */
     uint64_t drops[TALLY_DROP_COUNT];

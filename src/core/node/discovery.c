@@ -23,6 +23,7 @@ void node_discovery_init(struct tally_node *node)
 void node_links(struct tally_node *node, struct tally_now now, const struct tally_event *event)
 {
     address_policy_links(&node->policy, event->links.list, event->links.count);
+    reach_links(&node->datagrams.reaching.reach, now);
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_LINKS, .a = node->policy.interface_count});
     if (speaks_mdns(node))

@@ -88,21 +88,29 @@ static bool scratch_take(struct tally_node *node)
 static bool gossip_new(struct tally_node *node, struct tally_now now)
 {
     const struct tally_node_options *options = &node->options;
-    struct datagrams_options datagrams = {.peers = {.key = options->key,
-                                                    .epoch = options->epoch,
-                                                    .caps = PEERS_CAPS_STREAMS,
-                                                    .peers_max = options->peers_max,
-                                                    .links_max = options->links_max,
-                                                    .seed = options->seed,
-                                                    .policy = &node->policy,
-                                                    .secret = options->secret,
-                                                    .crypto = options->crypto,
-                                                    .trace = options->trace},
-                                          .ledger = options->ledger,
-                                          .logs_max = options->logs_max,
-                                          .seen_max = options->seen_max,
-                                          .records_max = options->records_max,
-                                          .senders_max = options->senders_max};
+    /* Who finds peers by itself finds out how it is reached, and helps those who do the same. */
+    bool open = options->profile == TALLY_PROFILE_AUTO || options->profile == TALLY_PROFILE_SERVER;
+    node->policy.profile = options->profile;
+    struct datagrams_options datagrams = {
+        .peers = {.key = options->key,
+                  .epoch = options->epoch,
+                  .caps = (uint8_t)(PEERS_CAPS_STREAMS | (open ? PEERS_CAPS_INTRODUCES : 0)),
+                  .policy = &node->policy,
+                  .peers_max = options->peers_max,
+                  .links_max = options->links_max,
+                  .seed = options->seed,
+                  .secret = options->secret,
+                  .crypto = options->crypto,
+                  .trace = options->trace},
+        .reaching = {.policy = &node->policy,
+                     .listen = options->listen,
+                     .by_itself = open,
+                     .serves = open},
+        .ledger = options->ledger,
+        .logs_max = options->logs_max,
+        .seen_max = options->seen_max,
+        .records_max = options->records_max,
+        .senders_max = options->senders_max};
     if (options->datagrams_only)
         datagrams.peers.caps = (uint8_t)(datagrams.peers.caps & ~PEERS_CAPS_STREAMS);
     derive_network_tag(bytes_text(options->network), datagrams.peers.network);
@@ -182,7 +190,7 @@ void tally_node_free(struct tally_node *node)
 
 /* ---- A step. ---- */
 
-static void answer(struct tally_node *node, uint64_t ticket, enum tally_error error)
+void node_answer(struct tally_node *node, uint64_t ticket, enum tally_error error)
 {
     struct tally_action *action = outbox_add(&node->outbox, TALLY_ACTION_ANSWER);
     action->answer.ticket = ticket;
@@ -210,7 +218,7 @@ static void on_command(struct tally_node *node, struct tally_now now,
         issuer_seal(&node->issuer, now, command->ticket, &node->outbox);
         return;
     case TALLY_COMMAND_PEER:
-        answer(
+        node_answer(
             node, command->ticket,
             peers_configure(&node->datagrams.peers, &command->peer.key, &command->peer.address, now)
                 ? TALLY_OK
@@ -218,13 +226,16 @@ static void on_command(struct tally_node *node, struct tally_now now,
         return;
     case TALLY_COMMAND_STOP:
         stop(node, now);
-        answer(node, command->ticket, TALLY_OK);
+        node_answer(node, command->ticket, TALLY_OK);
+        return;
+    case TALLY_COMMAND_CHECK:
+        if (!reach_check(&node->datagrams.reaching.reach, command->ticket, now))
+            node_answer(node, command->ticket, TALLY_BUSY);
         return;
     case TALLY_COMMAND_BOOTSTRAP:
     case TALLY_COMMAND_DOMAIN:
     case TALLY_COMMAND_FIND:
-    case TALLY_COMMAND_CHECK:
-        answer(node, command->ticket, TALLY_NOT_FOUND);
+        node_answer(node, command->ticket, TALLY_NOT_FOUND);
         return;
     }
 }
@@ -354,9 +365,11 @@ static void tick(struct tally_node *node, struct tally_now now)
 void tally_node_step(struct tally_node *node, struct tally_now now, const struct tally_event *event)
 {
     outbox_clear(&node->outbox);
+    node->stepped = now;
     on_event(node, now, event);
     tick(node, now);
     wire_sync(node, now);
+    wire_reaching(node, now);
     connections_flush(&node->connections, now);
     assert(node->sync.news_count == 0); /* They lie in the scratch. */
 }
@@ -396,6 +409,7 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
         status->drops[drop] = node->drops[drop];
     datagrams_status(&node->datagrams, status);
     mapping_status(&node->mapping, status);
+    status->nat = reach_nat(&node->datagrams.reaching.reach, node->stepped);
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++) {
         status->logs++;
         status->frozen += view.frozen;
@@ -405,17 +419,7 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
 bool tally_node_own_address(const struct tally_node *node, size_t index,
                             struct tally_own_address *address)
 {
-    struct lease_view view;
-    if (!mapping_find(&node->mapping, index, &view))
-        return false;
-    *address = (struct tally_own_address){.address = view.outer,
-                                          .transport = view.transport,
-                                          .source = TALLY_OWN_MAPPED,
-                                          .mapping = view.protocol,
-                                          .state = TALLY_REACH_CANDIDATE,
-                                          .global = view.global,
-                                          .at = view.since};
-    return true;
+    return reach_view(&node->datagrams.reaching.reach, index, node->stepped, address);
 }
 
 bool tally_node_peer(const struct tally_node *node, size_t index, struct tally_peer_view *view)
@@ -424,6 +428,7 @@ bool tally_node_peer(const struct tally_node *node, size_t index, struct tally_p
         return false;
     const struct connection *connection = connections_find(&node->connections, &view->key);
     view->connected = connection != NULL;
+    reaching_path(&node->datagrams.reaching, peers_find(&node->datagrams.peers, &view->key), view);
     memset(view->agent, 0, sizeof view->agent);
     if (connection != NULL)
         memcpy(view->agent, connection->agent, strnlen(connection->agent, sizeof view->agent - 1));

@@ -22,6 +22,7 @@ struct tally_node {
     struct mapping mapping;
     struct mdns mdns;
     struct address_policy policy;
+    struct tally_now stepped; /* The time of the last step, for questions. */
     bool stopping;
     uint64_t drops[TALLY_DROP_COUNT];
     uint64_t refused[TALLY_HYGIENE_COUNT]; /* Addresses not dialled. */
@@ -40,6 +41,9 @@ void node_drop(struct tally_node *node, struct tally_now now, enum tally_drop dr
 void node_blame(struct tally_node *node, struct tally_now now, enum tally_drop drop,
                 const struct tally_key *peer);
 
+/* Answers a command. */
+void node_answer(struct tally_node *node, uint64_t ticket, enum tally_error error);
+
 /* Where streams to a peer go: false if it has no address, or is barred. */
 bool node_address(const struct tally_node *node, struct tally_now now, const struct tally_key *peer,
                   struct tally_address *address);
@@ -55,12 +59,30 @@ void node_multicast(struct tally_node *node, struct tally_now now, const struct 
 void node_found(struct tally_node *node, struct tally_now now, const struct tally_key *key,
                 const struct tally_address *address, enum tally_source source);
 
+/* streams.c: how we come to streams, and what those tell of how we are reached. */
+
+/* One that came in, before its channel begins: whether it is ours to begin. */
+void node_awaited(struct tally_node *node, struct connection *connection);
+/* A peer has proved its key on it; it says that it sees us there. */
+void node_secured(struct tally_node *node, struct tally_now now,
+                  const struct connection *connection);
+void node_stream_observed(struct tally_node *node, struct tally_now now,
+                          const struct connection *connection,
+                          const struct tally_address *observed);
+
+/* Whether a stream with the peer is to come by another way than dialling it now. */
+bool node_awaits(struct tally_node *node, struct tally_now now, const struct tally_key *peer);
+/* It was dialled in vain. True: a stream is awaited in another way. */
+bool node_dial_failed(struct tally_node *node, struct tally_now now, const struct tally_key *peer,
+                      enum tally_error error);
+
 /* wiring.c: who else should know what a module learnt. Each takes the news that are there. */
 void wire_datagrams(struct tally_node *node, struct tally_now now,
                     const struct datagrams_news *news);
 void wire_issuer(struct tally_node *node, struct tally_now now, const struct issuer_news *news);
 void wire_sync(struct tally_node *node, struct tally_now now);
 void wire_mapping(struct tally_node *node, struct tally_now now, const struct lease_news *news);
+void wire_reaching(struct tally_node *node, struct tally_now now);
 
 /* Takes over what the ledger says of a log: after its head moved, and at the start. `sealed`: one
    of our own has grown, which peers are told. */

@@ -36,6 +36,12 @@ enum greet_verdict greet_choose(const struct peers *peers, const struct peer *pe
     return later->ms != TALLY_NEVER.ms ? GREET_LATER : GREET_NEVER;
 }
 
+bool peers_wrote(struct peers *peers, const struct tally_address *address, struct tally_now now)
+{
+    recent_turn(&peers->written, now);
+    return recent_has(&peers->written, address);
+}
+
 void peers_greet(struct peers *peers, struct peer *peer, uint8_t wants, struct tally_now now)
 {
     if (peers->stopping || peer->link.state == LINK_LINKED || peer_barred(peer, now))

@@ -23,6 +23,10 @@ void peers_greet(struct peers *peers, struct peer *peer, uint8_t wants, struct t
 bool peers_greet_address(struct peers *peers, const struct tally_address *address,
                          enum tally_source source, struct tally_now now);
 
+/* Whether something went to that IP address in the last 10 minutes, other than answers to its
+   greetings: then a NAT lets it in. */
+bool peers_wrote(struct peers *peers, const struct tally_address *address, struct tally_now now);
+
 /* Whether an address of the peer may be greeted: now (its index), later, or none any more. */
 enum greet_verdict { GREET_NOW, GREET_LATER, GREET_NEVER };
 enum greet_verdict greet_choose(const struct peers *peers, const struct peer *peer,

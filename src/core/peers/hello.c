@@ -3,6 +3,7 @@
 
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
+#include "core/peers/knock.h"
 #include "core/wire/derive.h"
 
 #include <assert.h>
@@ -46,8 +47,8 @@ static size_t padding_for(const struct peers *peers, const struct tally_hello *h
 }
 
 /* The first message, padded: no answer to it is larger. */
-static void hello_first(struct peers *peers, const struct tally_address *to,
-                        const uint8_t nonce[LINK_NONCE], struct outbox *out)
+void hello_first(struct peers *peers, const struct tally_address *to,
+                 const uint8_t nonce[LINK_NONCE], struct outbox *out)
 {
     static const uint8_t zeroes[TALLY_DATAGRAM_MAX];
     struct tally_hello hello = hello_of(peers, nonce, false);
@@ -77,6 +78,19 @@ void hello_start(struct peers *peers, struct peer *peer, size_t index, struct ta
         trace->say(trace->context, now, &what);
 }
 
+void hello_together(struct peers *peers, struct peer *peer, const struct tally_address *address,
+                    struct tally_mono until, struct tally_now now)
+{
+    struct link *link = &peer->link;
+    assert(link->state == LINK_IDLE || link->state == LINK_GREETING);
+    if (link->state == LINK_IDLE)
+        link_move(link, LINK_GREETING, now);
+    link->address = *address;
+    link->together = true;
+    peers->options.secret.draw(peers->options.secret.context, link->nonce, sizeof link->nonce);
+    peers_wake(peers, peer, until);
+}
+
 void hello_blind(struct peers *peers, struct peers_blind *blind, struct outbox *out)
 {
     peers->options.secret.draw(peers->options.secret.context, blind->nonce, sizeof blind->nonce);
@@ -102,7 +116,35 @@ static enum tally_drop cookie_of_another(struct peers *peers, struct tally_now n
     return TALLY_DROP_UNASKED;
 }
 
-/* The third message: the cookie comes back under a key that only the two of us can make. */
+/* The cookie comes back under a key that only the two of us can make. */
+void hello_third(struct peers *peers, const struct tally_address *to,
+                 const struct hello_proof *proof, struct outbox *out)
+{
+    uint8_t key[32];
+    derive_hello_key(proof->shared, peers->options.network, &peers->options.key, proof->responder,
+                     proof->nonce, proof->cookie, key);
+    struct tally_hello hello = hello_of(peers, proof->nonce, proof->mesh);
+    hello.has_cookie = true;
+    memcpy(hello.cookie, proof->cookie, sizeof hello.cookie);
+    hello.namespaces = bytes_of(peers->follows, peers->follow_count * sizeof *peers->follows);
+    hello.has_first = proof->first.size > 0;
+    hello.first = proof->first;
+    hello_send(peers, to, &hello, key, out);
+    hash_wipe(key, sizeof key);
+}
+
+static void prove(struct peers *peers, const struct peer *peer, struct outbox *out)
+{
+    const struct link *link = &peer->link;
+    const struct hello_proof proof = {.responder = &peer->key,
+                                      .shared = peer->shared,
+                                      .nonce = link->nonce,
+                                      .cookie = link->cookie,
+                                      .mesh = (peer->wants & PEER_WANTS_MESH) != 0,
+                                      .first = bytes_of(peer->first, peer->first_size)};
+    hello_third(peers, &link->address, &proof, out);
+}
+
 static enum tally_drop hello_prove(struct peers *peers, struct peer *peer, struct tally_now now,
                                    const struct tally_cookie *cookie, struct outbox *out)
 {
@@ -110,21 +152,21 @@ static enum tally_drop hello_prove(struct peers *peers, struct peer *peer, struc
     if (!peers_shared(peers, peer))
         return TALLY_DROP_KEY;
     memcpy(link->cookie, cookie->cookie, sizeof link->cookie);
-    uint8_t key[32];
-    derive_hello_key(peer->shared, peers->options.network, &peers->options.key, &peer->key,
-                     link->nonce, link->cookie, key);
-    struct tally_hello hello = hello_of(peers, link->nonce, (peer->wants & PEER_WANTS_MESH) != 0);
-    hello.has_cookie = true;
-    memcpy(hello.cookie, link->cookie, sizeof hello.cookie);
-    hello.namespaces = bytes_of(peers->follows, peers->follow_count * sizeof *peers->follows);
-    hello.has_first = peer->first_size > 0;
-    hello.first = bytes_of(peer->first, peer->first_size);
-    hello_send(peers, &link->address, &hello, key, out);
-    hash_wipe(key, sizeof key);
+    prove(peers, peer, out);
     peer->first_size = 0;
     link_move(link, LINK_PROVING, now);
-    peers_wake(peers, peer, (struct tally_mono){now.mono.ms + LINK_ANSWER_MS});
+    if (!link->together)
+        peers_wake(peers, peer, (struct tally_mono){now.mono.ms + LINK_ANSWER_MS});
     return TALLY_DROP_NONE;
+}
+
+void hello_again(struct peers *peers, struct peer *peer, struct tally_now now, struct outbox *out)
+{
+    const struct link *link = &peer->link;
+    if (link->state == LINK_GREETING)
+        hello_first(peers, &link->address, link->nonce, out);
+    else if (link->state == LINK_PROVING)
+        prove(peers, peer, out);
 }
 
 enum tally_drop hello_on_cookie(struct peers *peers, struct tally_now now,
@@ -142,6 +184,8 @@ enum tally_drop hello_on_cookie(struct peers *peers, struct tally_now now,
         !address_equal(&peer->link.address, from) ||
         memcmp(peer->link.nonce, cookie.nonce, sizeof cookie.nonce) != 0)
         peer = blind_answered(peers, from, &datagram->sender, cookie.nonce, now);
+    if (peer == NULL && knock_answered(peers, now, from, &datagram->sender, &cookie, out))
+        return TALLY_DROP_NONE;
     if (peer == NULL)
         return cookie_of_another(peers, now, from, &cookie);
     return hello_prove(peers, peer, now, &cookie, out);
@@ -164,6 +208,8 @@ enum tally_drop hello_on_welcome(struct peers *peers, struct tally_now now,
                                  struct peers_news *news)
 {
     struct peer *peer = peers_find(peers, &datagram->sender);
+    if (knock_welcomed(peers, from, datagram))
+        return TALLY_DROP_NONE;
     if (peer == NULL)
         return TALLY_DROP_STRANGER;
     struct link *link = &peer->link;
@@ -190,6 +236,7 @@ enum tally_drop hello_on_welcome(struct peers *peers, struct tally_now now,
                           (welcome.caps & PEERS_CAPS_MESH) != 0 && link_room(peers, peer);
         link->next_address = *from;
         link->initiated = true;
+        link->uninvited = false;
         peer->caps = welcome.caps & (uint8_t)~PEERS_CAPS_MESH;
         link_up(peers, peer, now, news);
         news->observer = peer;
@@ -223,16 +270,14 @@ static enum tally_drop cookie_answer(struct peers *peers, const struct tally_add
     return TALLY_DROP_NONE;
 }
 
-static void welcome_send(struct peers *peers, const struct peer *peer,
-                         const uint8_t nonce_i[LINK_NONCE], const uint8_t nonce_r[LINK_NONCE],
-                         struct outbox *out)
+static void welcome_send(struct peers *peers, const struct peer *peer, struct outbox *out)
 {
     const struct link *link = &peer->link;
     struct tally_welcome welcome = {.caps = peers->options.caps};
     if (link->next_mesh)
         welcome.caps |= PEERS_CAPS_MESH;
-    memcpy(welcome.initiator_nonce, nonce_i, LINK_NONCE);
-    memcpy(welcome.responder_nonce, nonce_r, LINK_NONCE);
+    memcpy(welcome.initiator_nonce, link->next_theirs, LINK_NONCE);
+    memcpy(welcome.responder_nonce, link->next_ours, LINK_NONCE);
     welcome.observed = link->next_address;
     welcome.namespaces = bytes_of(peers->follows, peers->follow_count * sizeof *peers->follows);
     uint8_t body[512];
@@ -279,19 +324,30 @@ static bool shared_with(struct peers *peers, struct peer *peer, const struct tal
 /* The third message proved its sender: a session waits for a first datagram. */
 static void accept(struct peers *peers, struct peer *peer, struct tally_now now,
                    const struct tally_address *from, const struct datagram *datagram,
-                   const struct tally_hello *hello, struct outbox *out)
+                   const struct tally_hello *hello, bool uninvited, struct outbox *out)
 {
     struct link *link = &peer->link;
-    uint8_t nonce[LINK_NONCE];
     peer_order_take(&peer->hello, datagram->epoch, datagram->counter);
-    peers->options.secret.draw(peers->options.secret.context, nonce, sizeof nonce);
-    session_init(peers, peer, hello->nonce, nonce, datagram->epoch, &link->next);
+    /* It says the same again because the welcome was late or lost: with another session there would
+       be two, and each side might hold another. */
+    if (link->has_next && memcmp(link->next_theirs, hello->nonce, LINK_NONCE) == 0 &&
+        address_equal(&link->next_address, from)) {
+        welcome_send(peers, peer, out);
+        return;
+    }
+    memcpy(link->next_theirs, hello->nonce, LINK_NONCE);
+    peers->options.secret.draw(peers->options.secret.context, link->next_ours, LINK_NONCE);
+    session_init(peers, peer, link->next_theirs, link->next_ours, datagram->epoch, &link->next);
     link->has_next = true;
     link->next_since = now.mono;
     link->next_address = *from;
     /* Where the mesh has no room the link is a light one: it may ask us things. */
     link->next_mesh = (hello->caps & PEERS_CAPS_MESH) != 0 && link_room(peers, peer);
+    /* Of two that greet at once, who was told to by a third offers what it does not know. */
+    if (link->together && (peer->wants & PEER_WANTS_MESH) == 0)
+        link->next_mesh = false;
     link->initiated = false;
+    link->uninvited = uninvited;
     peer->caps = hello->caps & (uint8_t)~PEERS_CAPS_MESH;
     if (link->state != LINK_LINKED) {
         link->address = *from;
@@ -301,7 +357,7 @@ static void accept(struct peers *peers, struct peer *peer, struct tally_now now,
     } else if (peer->wake.ms > now.mono.ms + LINK_ACCEPT_MS) {
         peers_wake(peers, peer, (struct tally_mono){now.mono.ms + LINK_ACCEPT_MS});
     }
-    welcome_send(peers, peer, hello->nonce, nonce, out);
+    welcome_send(peers, peer, out);
 }
 
 static enum tally_drop proof_take(struct peers *peers, struct tally_now now,
@@ -334,7 +390,8 @@ static enum tally_drop proof_take(struct peers *peers, struct tally_now now,
     if (drop == TALLY_DROP_NONE) {
         memcpy(peer->shared, shared, sizeof peer->shared);
         peer->has_shared = true;
-        accept(peers, peer, now, from, datagram, hello, out);
+        news->uninvited = !peers_wrote(peers, from, now);
+        accept(peers, peer, now, from, datagram, hello, news->uninvited, out);
         news->asked = hello->has_first ? peer : NULL;
         news->request = hello->first;
     }

@@ -19,6 +19,30 @@ enum {
 void hello_start(struct peers *peers, struct peer *peer, size_t index, struct tally_now now,
                  struct outbox *out);
 
+/*
+ * Both greet at once, as a common peer told them (protocols 7.3): a peer that is IDLE, or GREETING
+ * by itself, is GREETING at that address until the time given. Nothing is sent by this.
+ */
+void hello_together(struct peers *peers, struct peer *peer, const struct tally_address *address,
+                    struct tally_mono until, struct tally_now now);
+
+/* The message that is due, once more: the first while GREETING, the third while PROVING. */
+void hello_again(struct peers *peers, struct peer *peer, struct tally_now now, struct outbox *out);
+
+/* The first message, which is answered by a cookie. */
+void hello_first(struct peers *peers, const struct tally_address *to,
+                 const uint8_t nonce[LINK_NONCE], struct outbox *out);
+
+/* The third, under the key that the shared secret, nonce and cookie make. */
+struct hello_proof {
+    const struct tally_key *responder;
+    const uint8_t *shared, *nonce, *cookie; /* 32, LINK_NONCE, 16 bytes. */
+    bool mesh;
+    struct tally_bytes first; /* May be empty. */
+};
+void hello_third(struct peers *peers, const struct tally_address *to,
+                 const struct hello_proof *proof, struct outbox *out);
+
 /* The first message to an address without a key. */
 void hello_blind(struct peers *peers, struct peers_blind *blind, struct outbox *out);
 

@@ -5,6 +5,7 @@
 #include "core/base/fsm.h"
 #include "core/crypto/hash.h"
 #include "core/peers/hello.h"
+#include "core/peers/knock.h"
 
 #include <assert.h>
 
@@ -94,8 +95,11 @@ void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struc
     link->probing = false;
     link->probe_at = now.mono;
     bucket_init(&link->bucket, TALLY_LINK_RATE, 2 * TALLY_LINK_RATE, now.mono);
+    link->punched = link->together;
+    link->together = false;
     backoff_reset(&peer->backoff);
     peer->last_error = TALLY_DROP_NONE;
+    peer->why = TALLY_PATH_BEST;
     peer_address_add(peer, &link->address, TALLY_SOURCE_LINK, true, now);
     peers_wake(peers, peer, now.mono);
     news->linked = peer;
@@ -116,12 +120,19 @@ void link_end(struct peers *peers, struct peer *peer, enum tally_drop why, struc
     hash_wipe(&link->current, sizeof link->current);
     hash_wipe(&link->next, sizeof link->next);
     link->has_next = link->probing = false;
+    bool together = link->together;
+    link->together = false;
+    /* Who knows better, because it was punched in vain, is not contradicted. */
+    if (greeted && (peer->why == TALLY_PATH_BEST || peer->why == TALLY_PATH_NO_ADDRESS))
+        peer->why = TALLY_PATH_NO_ANSWER;
     if (peer->configured && !peers->stopping) {
+        if (greeted && !together)
+            news->vain = peer;
         uint64_t at = now.mono.ms + backoff_next(&peer->backoff, &peers->random);
         if (at < peer->barred_until.ms)
             at = peer->barred_until.ms;
         peers_wake(peers, peer, (struct tally_mono){at});
-    } else if (greeted && !peers->stopping) {
+    } else if (greeted && !together && !peers->stopping) {
         /* The next address, if there is one. */
         peers_wake(peers, peer, now.mono);
     } else {
@@ -396,8 +407,10 @@ static void give_up(struct peers *peers, struct peer *peer, struct tally_now now
     if (peer->configured) {
         uint64_t wait = backoff_next(&peer->backoff, &peers->random);
         peers_wake(peers, peer, (struct tally_mono){now.mono.ms + wait});
+        news->vain = peer;
         return;
     }
+    peer->wanted = peer->wants;
     peer->wants = 0;
     peer->first_size = 0;
     peers_wake(peers, peer, TALLY_NEVER);
@@ -452,10 +465,12 @@ static void peer_tick(struct peers *peers, struct peer *peer, struct tally_now n
 void peers_tick(struct peers *peers, struct tally_now now, struct peers_ended *ended,
                 struct outbox *out)
 {
-    ended->count = 0;
+    ended->count = ended->vain_count = 0;
     if (now.mono.ms < peers->wake.ms)
         return;
-    struct tally_mono wake = blinds_tick(peers, now, out);
+    struct tally_mono wake = blinds_tick(peers, now, out), knocks = knocks_tick(peers, now, out);
+    if (knocks.ms < wake.ms)
+        wake = knocks;
     for (size_t i = 0; i < peers->capacity; i++) {
         struct peer *peer = &peers->list[i];
         bool room = ended->count < PEERS_ENDED_MAX && outbox_room(out, 1, TALLY_DATAGRAM_MAX);
@@ -467,6 +482,8 @@ void peers_tick(struct peers *peers, struct tally_now now, struct peers_ended *e
                 ended->list[ended->count++].peer =
                     news.unlinked != NULL ? news.unlinked : news.failed;
             }
+            if (news.vain != NULL && ended->vain_count < PEERS_ENDED_MAX)
+                ended->vain[ended->vain_count++] = news.vain;
         }
         if (peer->used && peer->wake.ms < wake.ms)
             wake = peer->wake;

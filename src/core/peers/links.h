@@ -15,6 +15,8 @@ struct peers_ended {
         bool failed; /* It was greeted in vain; else a link ended. */
     } list[PEERS_ENDED_MAX];
     size_t count;
+    struct peer *vain[PEERS_ENDED_MAX]; /* Configured ones that did not answer: again later. */
+    size_t vain_count;
 };
 
 /*

@@ -17,6 +17,7 @@ void parcel_make(struct peers *peers, enum tally_kind kind, struct tally_bytes b
         .tagged = tagged,
         .body = body,
     };
+    parcel->kind = kind;
     parcel->size = datagram_write(&draft, &peers->options.crypto, parcel->bytes,
                                   sizeof parcel->bytes, &parcel->tag_at);
     assert(parcel->size > 0);
@@ -27,6 +28,8 @@ void parcel_send(struct peers *peers, struct parcel *parcel, const uint8_t key[3
 {
     if (parcel->tag_at != 0)
         datagram_tag(key, parcel->bytes, parcel->size, parcel->tag_at);
+    if (parcel->kind != TALLY_KIND_COOKIE && parcel->kind != TALLY_KIND_WELCOME)
+        recent_add(&peers->written, to);
     outbox_send(out, to, bytes_of(parcel->bytes, parcel->size));
     peers->datagrams_out++;
     peers->bytes_out += parcel->size;

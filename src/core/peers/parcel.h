@@ -8,6 +8,7 @@
 
 /* A datagram that is made, counted and (if its kind is) signed once, then tagged for each link. */
 struct parcel {
+    enum tally_kind kind;
     uint8_t bytes[TALLY_DATAGRAM_MAX];
     size_t size;
     size_t tag_at; /* Offset of the tag's 16 bytes; 0: made without a tag. */

@@ -28,6 +28,7 @@ bool peers_new(struct peers *peers, const struct peers_options *options, struct 
     }
     options->secret.draw(options->secret.context, peers->hash_key, sizeof peers->hash_key);
     cookie_init(&peers->jar, &options->secret, now);
+    recent_init(&peers->written, peers->hash_key, now);
     peers->random.state = options->seed;
     return true;
 }

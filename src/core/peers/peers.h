@@ -11,7 +11,8 @@
 #include "core/base/backoff.h"
 #include "core/base/random.h"
 #include "core/peers/cookie.h"
-#include "core/peers/link.h"
+#include "core/peers/knock.h"
+#include "core/peers/recent.h"
 #include "tally/node.h"
 
 enum {
@@ -61,6 +62,7 @@ struct peer {
     bool bootstrap; /* Kept, and greeted again when others are wanted; but it may be let go. */
     bool mesh;      /* LINKED, and one of the mesh: both ends send heartbeats and announces. */
     uint8_t wants;  /* PEER_WANTS_*: 0, and nobody greets it. */
+    uint8_t wanted; /* What it was greeted for in vain. */
     uint8_t caps;   /* As it told last. */
     uint8_t first_size, first[PEERS_FIRST_MAX];          /* Rides along with our next hello. */
     struct peer_address addresses[TALLY_ADDRESSES_MAX];  /* The one that answered last is first. */
@@ -82,7 +84,11 @@ struct peer {
     uint32_t rtt_us;   /* Smoothed; 0 unknown. */
     int64_t offset_us; /* Its clock less ours; 0 unknown. */
     bool has_offset;
-    enum tally_drop last_error; /* Why the last try or link ended. */
+    enum tally_drop last_error;     /* Why the last try or link ended. */
+    enum tally_path_reason why;     /* There is no link, or no better one. */
+    struct tally_mono punch_after;  /* Not to be punched before (protocols 7.3). */
+    enum tally_error stream_error;  /* Of the last dial in vain; OK. */
+    struct tally_mono stream_after; /* It is not dialled before: it is asked to dial. */
 };
 
 struct peers_options {
@@ -119,6 +125,8 @@ struct peers {
     size_t slot_mask;
     uint8_t hash_key[16];
     struct peers_blind blind[PEERS_BLIND_MAX];
+    struct peers_knock knocks[PEERS_KNOCKS];
+    struct recent written; /* To where; answers to greetings are not counted. */
     struct cookie_jar jar;
     uint64_t counter;       /* Of our next datagram. */
     struct tally_mono wake; /* The least of all peers, or earlier. */
@@ -134,10 +142,12 @@ struct peers_news {
     struct peer *linked;   /* A link is up, for the first time or anew. */
     struct peer *unlinked; /* last_error says why. */
     struct peer *failed;   /* Was greeted in vain, and is not greeted again by itself. */
+    struct peer *vain;     /* The same of a configured one, which is greeted again later. */
     struct peer *observer; /* Told where it sees us. */
     struct tally_address observed;
     struct peer *asked; /* Proved itself with a request that rode along: kind, then body. */
     struct tally_bytes request;
+    bool uninvited; /* It greets us, though nothing was written to its address lately. */
 };
 
 bool peers_new(struct peers *peers, const struct peers_options *options, struct tally_now now);

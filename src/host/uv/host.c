@@ -102,7 +102,7 @@ static void perform(struct host *host, const struct tally_action *action)
         udp_send(&host->udp, &action->send.to, action->send.bytes);
         break;
     case TALLY_ACTION_DIAL:
-        tcp_dial(&host->tcp, action->dial.stream, &action->dial.to);
+        tcp_dial(&host->tcp, action->dial.stream, &action->dial.to, action->dial.punch);
         break;
     case TALLY_ACTION_WRITE:
         tcp_write(&host->tcp, action->write.stream, action->write.bytes);

@@ -5,8 +5,10 @@
 #include "host/uv/inside.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
     BACKLOG = 128,
@@ -235,10 +237,12 @@ bool tcp_flushed(const struct tcp *tcp)
 
 /* ---- The beginning of a stream ---- */
 
-static struct stream *begin(struct tcp *tcp, uint32_t number)
+/* With a family other than AF_UNSPEC there is a socket at once. */
+static struct stream *begin(struct tcp *tcp, uint32_t number, int family)
 {
     struct stream *stream = calloc(1, sizeof *stream);
-    if (stream == NULL || uv_tcp_init(&tcp->host->loop, &stream->socket) != 0) {
+    if (stream == NULL ||
+        uv_tcp_init_ex(&tcp->host->loop, &stream->socket, (unsigned)family) != 0) {
         free(stream);
         return NULL;
     }
@@ -293,7 +297,7 @@ static void on_connection(uv_stream_t *listener, int code)
     int size = sizeof remote;
     if (code != 0)
         return;
-    struct stream *stream = tcp->count < TCP_ACCEPTED ? begin(tcp, tcp->accepted) : NULL;
+    struct stream *stream = tcp->count < TCP_ACCEPTED ? begin(tcp, tcp->accepted, AF_UNSPEC) : NULL;
     if (stream == NULL) {
         turn_away(tcp);
         return;
@@ -318,18 +322,52 @@ static void on_connected(uv_connect_t *request, int code)
         open_stream(stream);
 }
 
-void tcp_dial(struct tcp *tcp, uint32_t number, const struct tally_address *to)
+/* So that more than one socket of ours may have the port; nobody else's may (socket(7)). */
+static int share_port(uv_tcp_t *socket)
+{
+    int fd, on = 1;
+    int code = uv_fileno((const uv_handle_t *)socket, &fd);
+    if (code == 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
+        code = -errno;
+    return code;
+}
+
+/* Binds the socket, which has none yet, to the port that we listen on. */
+static int bind_to_listener(struct stream *stream, int family)
+{
+    struct sockaddr_storage own;
+    struct tally_address from = stream->tcp->listening;
+    /* What listens on all addresses of both families dials from all of the one. */
+    if (family == AF_INET && !address_is_v4(&from)) {
+        if (!address_is_any(&from))
+            return UV_EADDRNOTAVAIL;
+        (void)address_read("0.0.0.0", &from);
+        from.port = stream->tcp->listening.port;
+    }
+    if (from.port == 0 || (family == AF_INET6 && address_is_v4(&from)))
+        return UV_EADDRNOTAVAIL;
+    (void)address_to_socket(&from, family, &own);
+    int code = share_port(&stream->socket);
+    if (code == 0)
+        code = uv_tcp_bind(&stream->socket, (const struct sockaddr *)&own, 0);
+    return code;
+}
+
+void tcp_dial(struct tcp *tcp, uint32_t number, const struct tally_address *to, bool punch)
 {
     assert(tcp->count < TCP_STREAMS);
     struct sockaddr_storage address;
-    struct stream *stream = begin(tcp, number);
+    int family = address_is_v4(to) ? AF_INET : AF_INET6;
+    struct stream *stream = begin(tcp, number, punch ? family : AF_UNSPEC);
     /* Without memory for a stream there is none for its failure either. */
     assert(stream != NULL);
     stream->dialled = true;
     stream->remote = *to;
     stream->connecting.data = stream;
-    (void)address_to_socket(to, address_is_v4(to) ? AF_INET : AF_INET6, &address);
-    int code = uv_tcp_connect(&stream->connecting, &stream->socket,
+    (void)address_to_socket(to, family, &address);
+    int code = punch ? bind_to_listener(stream, family) : 0;
+    if (code == 0)
+        code = uv_tcp_connect(&stream->connecting, &stream->socket,
                               (const struct sockaddr *)&address, on_connected);
     if (code != 0)
         finish(stream, complaint_of_errno(-code));
@@ -364,8 +402,13 @@ enum tally_error tcp_listen(struct tcp *tcp, const struct tally_address *address
     }
     if (code == 0)
         code = uv_listen((uv_stream_t *)&tcp->listener, BACKLOG, on_connection);
-    if (code == 0)
+    if (code == 0) {
+        tcp->listening = *address;
+        /* Only now that the port is ours: with the option set before, a second node of the same
+           user would get it too. Where it is refused, nothing can be punched. */
+        (void)share_port(&tcp->listener);
         return TALLY_OK;
+    }
     enum tally_error error = complaint_of_errno(-code);
     if (error == TALLY_IN_USE)
         return complain(complaint, error,

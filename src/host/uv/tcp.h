@@ -25,7 +25,8 @@ struct tcp {
     uv_tcp_t listener;
     uv_timer_t linger; /* Runs while a closing stream still has bytes to send. */
     bool open, ready;
-    uint32_t accepted; /* Next odd number. */
+    uint32_t accepted;              /* Next odd number. */
+    struct tally_address listening; /* Port 0: nowhere. */
     struct stream *streams[TCP_STREAMS];
     size_t count;
     uint8_t *buffer; /* TALLY_STREAM_BYTES_MAX, used again for each read. */
@@ -37,8 +38,9 @@ enum tally_error tcp_init(struct tcp *tcp, struct host *host, struct complaint *
 enum tally_error tcp_listen(struct tcp *tcp, const struct tally_address *address,
                             struct complaint *complaint);
 
-/* Actions. */
-void tcp_dial(struct tcp *tcp, uint32_t number, const struct tally_address *to);
+/* Actions. punch: from the port that is listened on, so that two that dial each other at once meet
+   (RFC 9293 section 3.5), and NATs in between see the port they know. */
+void tcp_dial(struct tcp *tcp, uint32_t number, const struct tally_address *to, bool punch);
 void tcp_write(struct tcp *tcp, uint32_t number, struct tally_bytes bytes);
 void tcp_end(struct tcp *tcp, uint32_t number);
 
