@@ -26,8 +26,13 @@ static void print_own(const char *title, const json_t *own)
     const char *state = text_of(own, "state"), *by = text_of(own, "by_peer_id");
     (void)printf("%-9s%s  ", title, text_of(own, "address"));
     print_source(own);
-    (void)printf(", %s", strcmp(state, "unknown") == 0 ? "not known whether reachable" : state);
-    if (!json_is_null(json_object_get(own, "age_ms")))
+    /* Nobody asks the wide network about an address that has no meaning there. */
+    bool unknown = strcmp(state, "unknown") == 0;
+    bool near = unknown && !json_is_true(json_object_get(own, "global"));
+    (void)printf(", %s", near      ? "for neighbours only"
+                         : unknown ? "not known whether reachable"
+                                   : state);
+    if (!near && !json_is_null(json_object_get(own, "age_ms")))
         print_age(number_of(own, "age_ms"), age, sizeof age);
     if (by[0] != '\0')
         (void)printf(": %s dialled it", by);
