@@ -157,11 +157,13 @@ static enum tally_drop heard_take(struct mdns *mdns, struct mdns_interface *inte
         return TALLY_DROP_BUSY;
     if (known == NULL)
         known = known_place(interface);
-    *known = (struct mdns_known){.label_size = heard->label_size,
-                                 .bare = heard->bare,
-                                 .key = heard->key,
-                                 .ttl_s = heard->ttl_s,
-                                 .heard = now.mono};
+    *known = (struct mdns_known){
+        .label_size = heard->label_size,
+        .bare = heard->bare,
+        .key = heard->key,
+        .ttl_s = heard->ttl_s < MDNS_KNOWN_TTL_S ? heard->ttl_s : MDNS_KNOWN_TTL_S,
+        .heard = now.mono,
+    };
     memcpy(known->label, heard->label, heard->label_size);
     *news = found;
     return TALLY_DROP_NONE;

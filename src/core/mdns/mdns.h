@@ -19,9 +19,10 @@
 
 enum {
     MDNS_PORT = 5353,
-    MDNS_INTERFACES = 16, /* More than any machine has that is not a switch. */
-    MDNS_FAMILIES = 2,    /* IPv4, IPv6: to each its group. */
-    MDNS_KNOWN = 32,      /* Instances an interface; 25 fit as known answers. */
+    MDNS_INTERFACES = 16,    /* More than any machine has that is not a switch. */
+    MDNS_FAMILIES = 2,       /* IPv4, IPv6: to each its group. */
+    MDNS_KNOWN_TTL_S = 3600, /* Who says to be there for ever is asked again all the same. */
+    MDNS_KNOWN = 32,         /* Instances an interface; 25 fit as known answers. */
 
     MDNS_DELAY_LEAST_MS = 20,              /* RFC 6762 section 6: shared answers wait, so that */
     MDNS_DELAY_MOST_MS = 120,              /* not all speak at once; first questions likewise. */

@@ -319,6 +319,25 @@ static void made_up_names_are_bounded(void **state)
     segment_run(&lan, 60 * 60 * 1000);
 }
 
+/* It would keep whoever has that name from answering us. */
+static void nobody_is_known_for_ever(void **state)
+{
+    struct card card = card_of(7, "seven");
+    uint8_t packet[TALLY_MDNS_PACKET_MAX];
+    struct tally_address from = neighbour(7);
+    struct dns_reader r;
+    struct dns_header header;
+    size_t size = card_write(&card, CARD_ASKED_SERVICE, UINT32_MAX, NULL, packet);
+    assert_int_equal(hear(&from, bytes_of(packet, size)), TALLY_DROP_NONE);
+    segment_run(&lan, 10 * 60 * 1000);
+    assert_true(dns_header_read(&r, bytes_of(lan.last.bytes, lan.last.size), &header));
+    assert_int_equal(header.counts[DNS_ANSWERS], 2); /* The liar's friend, and we. */
+    segment_run(&lan, 3 * 60 * 60 * 1000);
+    assert_true(dns_header_read(&r, bytes_of(lan.last.bytes, lan.last.size), &header));
+    assert_int_equal(header.counts[DNS_QUESTIONS], 1);
+    assert_int_equal(header.counts[DNS_ANSWERS], 1);
+}
+
 /* Chance, packets of the right form and of none, at what rate ever: invariants are checked after
    each, and no more is sent than the budgets allow. */
 static void chance_finds_nothing(void **state)
@@ -365,6 +384,7 @@ int main(void)
         STORY(a_flood_of_questions_is_answered_as_one),
         STORY(budgets_are_of_one_interface),
         STORY(made_up_names_are_bounded),
+        STORY(nobody_is_known_for_ever),
         STORY(chance_finds_nothing),
     };
 #undef STORY
