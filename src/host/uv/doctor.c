@@ -115,6 +115,20 @@ static bool look_behind_gateway(const struct tally_node_status *status, struct f
     return true;
 }
 
+/* What a gateway's error means (include/tally/event.h, MAPPED). */
+static const char *gateway_text(enum tally_error error)
+{
+    if (error == TALLY_OK || error == TALLY_TIMED_OUT || error == TALLY_NOT_FOUND)
+        return "it does not answer PCP or NAT-PMP";
+    if (error == TALLY_REFUSED)
+        return "it refuses";
+    if (error == TALLY_TOO_LARGE)
+        return "it has no more room for ports";
+    if (error == TALLY_MISMATCH)
+        return "another NAT is between it and us";
+    return tally_error_text(error);
+}
+
 static void add_nomap(const struct tally_node_status *status, struct findings *findings)
 {
     char gateway[ADDRESS_TEXT_MAX] = "";
@@ -122,9 +136,7 @@ static void add_nomap(const struct tally_node_status *status, struct findings *f
         address_write_ip(&status->gateway, gateway);
     (void)findings_add(findings, FINDING_NAT_NOMAP, false,
                        "behind a NAT, and the gateway%s%s maps no port: %s",
-                       gateway[0] == '\0' ? "" : " ", gateway,
-                       status->lease_error == TALLY_OK ? "it does not answer PCP or NAT-PMP"
-                                                       : tally_error_text(status->lease_error));
+                       gateway[0] == '\0' ? "" : " ", gateway, gateway_text(status->lease_error));
 }
 
 /* Peers see us elsewhere; or, as long as too few told, this machine has no address of the wide
