@@ -4,6 +4,7 @@
 import glob
 import os
 import re
+import socket
 import subprocess
 
 import inside
@@ -263,12 +264,30 @@ def blocked(folder):
     return None
 
 
+def mdns_port(folder):
+    """A port 5353 that somebody holds alone is told by log and doctor, and well again without"""
+    with Nodes(folder, 'n') as (node,):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+            holder.bind(('', 5353))
+            node.start('--profile', 'lan', '--listen', '11.0.0.1')
+            finding = until(lambda: codes(node).get('E_MDNS_PORT'), 'it is told')
+            expect(finding['level'] == 'error', f'{finding}')  # Of profile lan nothing is left.
+            expect(node.said().count('code=E_MDNS_PORT') == 1, node.said())
+        expect('E_MDNS_PORT' not in codes(node), 'it is told of a port that is free')
+        node.stop()
+        node.start('--profile', 'lan', '--listen', '11.0.0.1')
+        expect('E_MDNS_PORT' not in codes(node), 'our own socket is in the way')
+        own = ask('doctor', '--data', node.data, '--quick', code=None)['addresses']
+        expect([one['address'] for one in own] == [f'/ip4/11.0.0.1/udp/{node.port}'] and
+               own[0]['source'] == 'interface' and own[0]['global'], f'{own}')
+
+
 def main():
     inside.enter()
     inside.add_addresses('11.0.0.1/24', '11.0.0.2/24', '11.0.0.3/24')
     tell([doctor_without_a_node, doctor_of_two, doctor_of_peers, status_and_peers, nothing_to_find,
           findings_are_explained, small_buffers, wrong_clock, remembered, mesh_after_a_power_cut,
-          blocked])
+          blocked, mdns_port])
 
 
 if __name__ == '__main__':

@@ -44,6 +44,7 @@ ok 'gateway' until_ok 5 gateway_up
 log_clear in1
 node_start in1 --profile auto
 ok 'a good gateway: who mapped, and what' until_ok 8 tells '/ip4/11.0.0.1/udp/4001  mapped by pcp'
+ok 'a good gateway: our own address' tells '/ip4/10.9.0.11/udp/4001  of an interface, for neighb'
 ok 'a good gateway: for streams too' tells '/ip4/11.0.0.1/tcp/4001  mapped by pcp'
 ok 'a good gateway: its address' \
   tells 'gateway 10.9.0.1, outside /ip4/11.0.0.1/.*mapping held by pcp'

@@ -3,6 +3,7 @@
 
 #include "core/address/scope.h"
 #include "host/uv/address.h"
+#include "host/uv/findings.h"
 #include "host/uv/inside.h"
 
 #include <arpa/inet.h>
@@ -172,8 +173,9 @@ static void sockets_open(struct multicast *multicast)
         multicast->warned = true;
         trace_line(&multicast->host->tracer, TALLY_LEVEL_WARN,
                    "msg=\"no mDNS: neighbours are not found by themselves\" port=%d reason=\"%s\" "
-                   "remedy=\"stop what holds the port alone, or name peers with --peer\"",
-                   PORT, strerror(errno));
+                   "code=%s remedy=\"%s\"",
+                   PORT, strerror(errno), finding_name(FINDING_MDNS_PORT),
+                   finding_remedy(FINDING_MDNS_PORT));
     }
 }
 
