@@ -4,6 +4,7 @@
 
   talk.py tcp HOST PORT        does a node answer there? multistream's first line is awaited
   talk.py size NAMESPACE N     reads `tally log list --json`: is there a log of that size?
+  talk.py peer ID NAME=VALUE…  reads `tally peer list --json`: is the peer described so?
 """
 import json
 import socket
@@ -20,4 +21,9 @@ if what == 'size':
              if item['origin'].endswith('/' + words[0])]
     print(sizes)
     sys.exit(int(words[1]) not in sizes)
+if what == 'peer':
+    wanted = dict(word.split('=') for word in words[1:])
+    peers = [item for item in json.load(sys.stdin)['items'] if item['peer_id'] == words[0]]
+    print(peers)
+    sys.exit(not any(all(str(peer[name]) == wanted[name] for name in wanted) for peer in peers))
 sys.exit(f'talk.py: no question {what}')

@@ -104,7 +104,8 @@ enum tally_hygiene address_may_tell(const struct address_policy *policy,
     for (size_t i = 0; i < policy->interface_count; i++) {
         const struct tally_interface *interface = &policy->interfaces[i];
         if (address_same_prefix(&interface->address, address, 128))
-            return address_same_prefix(&interface->address, remote, interface->prefix_bits)
+            return interface->prefix_bits > 0 &&
+                           address_same_prefix(&interface->address, remote, interface->prefix_bits)
                        ? TALLY_HYGIENE_ALLOWED
                        : TALLY_HYGIENE_NOT_ATTACHED;
     }

@@ -91,8 +91,8 @@ static void send(struct peers *peers, const struct peer *to, const uint8_t token
     peers_send(peers, to, &parcel, out);
 }
 
-/* The addresses that may be dialled, where the peer has said none where its datagrams come from.
-   SCOPE if one is not the peer's own, which is no mistake one makes. */
+/* The addresses that may be dialled: of those it named its own, or where its datagrams come from.
+   SCOPE without any. */
 static enum tally_drop take_endpoints(const struct meet *meet, const struct peer *peer,
                                       const struct tally_dial_me *message, struct meeting *meeting)
 {
@@ -100,14 +100,14 @@ static enum tally_drop take_endpoints(const struct meet *meet, const struct peer
     size_t count = 0;
     for (size_t i = 0; i < message->endpoints_count; i++) {
         const struct tally_endpoint *endpoint = &message->endpoints[i];
-        if (endpoint->transport != TALLY_TRANSPORT_TCP ||
-            !address_same_prefix(&endpoint->address, &peer->link.address, 128) ||
-            address_may_dial(meet->options.policy, &endpoint->address, source) !=
+        /* It may have addresses of which we know nothing; they are not dialled on its word. */
+        if (endpoint->transport == TALLY_TRANSPORT_TCP &&
+            address_same_prefix(&endpoint->address, &peer->link.address, 128) &&
+            address_may_dial(meet->options.policy, &endpoint->address, source) ==
                 TALLY_HYGIENE_ALLOWED)
-            return TALLY_DROP_SCOPE;
-        meeting->to[count++] = endpoint->address;
+            meeting->to[count++] = endpoint->address;
     }
-    if (count == 0 && message->mode != MEET_CALL)
+    if (message->endpoints_count == 0 && message->mode != MEET_CALL)
         meeting->to[count++] = peer->link.address;
     meeting->to_count = count;
     return count > 0 ? TALLY_DROP_NONE : TALLY_DROP_SCOPE;

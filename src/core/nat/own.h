@@ -28,6 +28,7 @@ struct own_entry {
     struct tally_key by;         /* Who came last. */
     struct tally_mono at, since; /* Of the last word; since it is REACHABLE. */
     unsigned silent;             /* Who was asked to come and did not, one after the other. */
+    unsigned nobody;             /* Times that nobody could be asked, in a row. */
     bool wanted;                 /* An operator waits for this. */
     struct tally_mono due;       /* When it is to be asked about. */
 };

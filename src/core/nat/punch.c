@@ -119,19 +119,23 @@ static void fail(struct punch *punch, struct punch_attempt *attempt, enum tally_
     }
 }
 
-void punch_linked(struct punch *punch, struct tally_now now, const struct peer *peer)
+void punch_linked(struct punch *punch, struct tally_now now, struct peer *peer)
 {
     const struct tally_trace_window *trace = &punch->options.trace;
     struct punch_attempt *attempt = attempt_of(punch, &peer->key);
-    struct tally_trace what = {.kind = TALLY_TRACE_PUNCHED, .peer = &peer->key};
     if (attempt == NULL)
         return;
-    what.a = attempt->asked_count;
-    if (attempt->state == PUNCH_GREETING)
+    if (attempt->state != PUNCH_ASKING) {
+        struct tally_trace what = {.kind = TALLY_TRACE_PUNCHED,
+                                   .peer = &peer->key,
+                                   .address = &peer->link.address,
+                                   .a = attempt->asked_count};
+        peer->link.punched = true;
         address_clear(punch, &attempt->address);
-    if (attempt->state == PUNCH_GREETING && peer->link.punched && trace->say != NULL)
-        trace->say(trace->context, now, &what);
-    attempt->state = PUNCH_FREE;
+        if (trace->say != NULL)
+            trace->say(trace->context, now, &what);
+    }
+    move(attempt, PUNCH_FREE);
 }
 
 /* ---- As A: asking to be introduced. ---- */

@@ -108,8 +108,8 @@ enum tally_drop punch_receive(struct punch *punch, struct tally_now now, struct 
                               struct peer *from, const struct tally_punch *message,
                               struct outbox *out);
 
-/* A link is up. */
-void punch_linked(struct punch *punch, struct tally_now now, const struct peer *peer);
+/* A link is up: marked if both had been told of each other. */
+void punch_linked(struct punch *punch, struct tally_now now, struct peer *peer);
 
 /* Whether the peer is being punched. */
 bool punch_busy(const struct punch *punch, const struct tally_key *key);

@@ -40,7 +40,8 @@ void reach_trace(const struct reach *reach, enum tally_trace_kind kind,
                  const struct own_entry *entry, const struct tally_key *by, struct tally_now now)
 {
     const struct tally_trace_window *trace = &reach->options.trace;
-    struct tally_trace what = {.kind = kind, .peer = by, .a = entry->address.port};
+    struct tally_trace what = {
+        .kind = kind, .peer = by, .address = &entry->address, .a = entry->address.port};
     if (trace->say != NULL)
         trace->say(trace->context, now, &what);
 }

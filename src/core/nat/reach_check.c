@@ -50,6 +50,13 @@ static struct tally_mono again(struct reach *reach, uint64_t wait_ms, struct tal
     return (struct tally_mono){now.mono.ms + random_jitter(&reach->random, wait_ms, 10)};
 }
 
+/* Nobody can be asked: with time that becomes less likely to change by itself. */
+static struct tally_mono later(struct reach *reach, struct own_entry *entry, struct tally_now now)
+{
+    uint64_t wait_ms = (uint64_t)REACH_NOBODY_MS << (entry->nobody < 3 ? entry->nobody++ : 3);
+    return again(reach, wait_ms < REACH_AGAIN_MS ? wait_ms : REACH_AGAIN_MS, now);
+}
+
 void reach_proved(struct reach *reach, struct own_entry *entry, const struct tally_key *by,
                   bool weak, struct tally_now now)
 {
@@ -60,7 +67,7 @@ void reach_proved(struct reach *reach, struct own_entry *entry, const struct tal
     own_move(entry, TALLY_REACH_REACHABLE, now);
     entry->weak = weak;
     entry->by = *by;
-    entry->silent = 0;
+    entry->silent = entry->nobody = 0;
     if (!weak || entry->due.ms == TALLY_NEVER.ms)
         entry->due = again(reach, REACH_AGAIN_MS, now);
     if (!news)
@@ -133,7 +140,7 @@ static void ask_next(struct reach *reach, struct tally_now now, struct peers *pe
     if (peer == NULL) {
         if (entry->state == TALLY_REACH_ASKED)
             own_move(entry, TALLY_REACH_CANDIDATE, now);
-        entry->due = again(reach, REACH_NOBODY_MS, now);
+        entry->due = later(reach, entry, now);
         close_check(reach);
         return;
     }
@@ -160,7 +167,7 @@ static void begin(struct reach *reach, struct own_entry *entry, struct tally_now
     reach->check = (struct reach_check){.entry = entry};
     if (helper(reach, peers) == NULL) {
         /* It cost nobody anything: a new link is asked at once. */
-        entry->due = again(reach, REACH_NOBODY_MS, now);
+        entry->due = later(reach, entry, now);
         close_check(reach);
         return;
     }

@@ -186,6 +186,10 @@ static void on_closed(struct connections *connections, struct tally_now now,
         connection_close(connections, now, connection, TALLY_DROP_NONE);
     struct tally_key peer = connection->peer;
     bool failed = connection->dialled && !connection->secured && !connection->check;
+    /* One that never opened was given up by us. */
+    enum tally_error error = connection->closing && connection->channel == NULL
+                                 ? TALLY_TIMED_OUT
+                                 : event->stream_closed.error;
     if (connection->channel != NULL)
         channel_end(connection->channel);
     *connection = (struct connection){.memory = connection->memory};
@@ -195,7 +199,7 @@ static void on_closed(struct connections *connections, struct tally_now now,
     /* Another connection may have come up meanwhile: both ends dialled at once. */
     if (connections_find(connections, &peer) != NULL)
         connections_want(connections, now, &peer);
-    else if (!node_dial_failed(node, now, &peer, event->stream_closed.error))
+    else if (!node_dial_failed(node, now, &peer, error))
         sync_closed(&node->sync, now, &peer, 0, &node->outbox);
 }
 

@@ -64,7 +64,8 @@ void connections_want(struct connections *connections, struct tally_now now,
         connections_offer(connections, now, connection);
         return;
     }
-    if (under_way(connections, peer) || node_awaits(node, now, peer))
+    /* Where both dial at once nobody waits for one dial that hangs. */
+    if (node_awaits(node, now, peer) || under_way(connections, peer))
         return;
     if (!node_address(node, now, peer, &dial.address) || !connections_dial(connections, now, &dial))
         sync_closed(&node->sync, now, peer, 0, &node->outbox);

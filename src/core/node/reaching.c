@@ -129,7 +129,7 @@ static size_t guess(const struct reaching *reaching, const struct peer *peer, st
 
 static enum tally_drop on_dial_me(struct reaching *reaching, struct tally_now now,
                                   struct peers *peers, const struct reaching_word *word,
-                                  struct peers_news *news, struct outbox *out)
+                                  struct outbox *out)
 {
     struct wire_reader r;
     struct tally_dial_me ask;
@@ -139,15 +139,7 @@ static enum tally_drop on_dial_me(struct reaching *reaching, struct tally_now no
     if (!wire_reader_done(&r))
         return TALLY_DROP_MALFORMED;
     size_t count = guess(reaching, word->peer, now, own);
-    enum tally_drop drop =
-        meet_receive(&reaching->meet, now, peers, word->peer, &ask, own, count, out);
-    bool foreign = false;
-    for (size_t i = 0; i < ask.endpoints_count; i++)
-        foreign = foreign ||
-                  !address_same_prefix(&ask.endpoints[i].address, &word->peer->link.address, 128);
-    if (drop == TALLY_DROP_SCOPE && foreign)
-        peers_judge(peers, word->peer, STANDING_ADDRESS, now, news);
-    return drop;
+    return meet_receive(&reaching->meet, now, peers, word->peer, &ask, own, count, out);
 }
 
 enum tally_drop reaching_receive(struct reaching *reaching, struct tally_now now,
@@ -161,7 +153,7 @@ enum tally_drop reaching_receive(struct reaching *reaching, struct tally_now now
         return on_dialled(reaching, now, peers, word, out);
     if (kind == TALLY_KIND_PUNCH)
         return on_punch(reaching, now, peers, word, news, out);
-    return on_dial_me(reaching, now, peers, word, news, out);
+    return on_dial_me(reaching, now, peers, word, out);
 }
 
 /* ---- What links learn. ---- */

@@ -71,7 +71,11 @@ static void met(struct tally_node *node, struct tally_now now, const struct meet
                                          .address = news->address,
                                          .punch = news->punch,
                                          .initiator = news->initiate};
-    if (news->kind == MEET_NEWS_FAILED)
+    struct peer *peer = peers_find(&node->datagrams.peers, &news->key);
+    bool failed = news->kind == MEET_NEWS_FAILED;
+    if (failed && peer != NULL && peer->stream_error == TALLY_OK)
+        peer->stream_error = TALLY_TIMED_OUT;
+    if (failed)
         connections_missed(&node->connections, now, &news->key);
     else if (!connections_dial(&node->connections, now, &dial))
         meet_dial_failed(&node->datagrams.reaching.meet, now, &news->key);

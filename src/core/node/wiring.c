@@ -269,10 +269,24 @@ static void leased(struct tally_node *node, struct tally_now now, const struct l
             &(struct tally_trace){.kind = TALLY_TRACE_BEHIND_NAT, .address = &news->mapped.outer});
 }
 
+/* What is held now is where others may reach us. */
+static void own_mapped(struct tally_node *node, struct tally_now now, unsigned family)
+{
+    for (unsigned i = 0; i < LEASE_TRANSPORTS; i++) {
+        struct lease_view view;
+        enum tally_transport transport = (enum tally_transport)i;
+        bool held = lease_view(&node->mapping.leases[family], transport, &view);
+        reach_mapped(&node->datagrams.reaching.reach, transport, family == MAPPING_IPV4,
+                     held ? view.protocol : TALLY_MAPPING_NONE, held ? &view.outer : NULL, now);
+    }
+}
+
 void wire_mapping(struct tally_node *node, struct tally_now now, const struct lease_news *news)
 {
     for (unsigned i = 0; i < MAPPING_FAMILIES; i++) {
         leased(node, now, &node->mapping.leases[i], &news[i]);
+        if (news[i].has_mapped || news[i].lost_count > 0)
+            own_mapped(node, now, i);
         /* Few IPv6 gateways can be asked, and where none can, IPv6 may need none. */
         if (i == MAPPING_IPV4 && news[i].none != TALLY_OK)
             node_trace(node, now,

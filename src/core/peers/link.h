@@ -63,8 +63,8 @@ struct link {
     bool next_mesh; /* The session that waits is for the mesh: both ends said so. */
     bool initiated; /* We greeted; else the peer did. */
     bool uninvited; /* The peer greeted, and nothing had been written to where it came from. */
-    bool together;  /* Both greet at once, as a common peer told them; */
-    bool punched;   /* and so the link came up. */
+    bool together;  /* Both greet at once, as a common peer told them. */
+    bool punched;   /* And so the link came up. */
     struct tally_mono next_since;
     struct tally_address next_address;
     uint8_t next_theirs[LINK_NONCE], next_ours[LINK_NONCE]; /* Of a greeting that we accepted. */

@@ -80,8 +80,10 @@ void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struc
     struct link *link = &peer->link;
     assert(link->has_next);
     count_link(peers, peer, true, link->next_mesh && link_room(peers, peer));
-    if (link->state != LINK_LINKED)
+    if (link->state != LINK_LINKED) {
         link_move(link, LINK_LINKED, now);
+        link->punched = false; /* Who introduced both says otherwise. */
+    }
     peer->first_size = 0;
     if (!peer->configured)
         peer->wants = 0;
@@ -95,7 +97,6 @@ void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struc
     link->probing = false;
     link->probe_at = now.mono;
     bucket_init(&link->bucket, TALLY_LINK_RATE, 2 * TALLY_LINK_RATE, now.mono);
-    link->punched = link->together;
     link->together = false;
     backoff_reset(&peer->backoff);
     peer->last_error = TALLY_DROP_NONE;

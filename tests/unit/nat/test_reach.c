@@ -259,7 +259,7 @@ static void all_of_a_small_mesh_find_out_in_the_end(void **state)
     town->check = TOWN_ALL_CHECK;
     settle(town);
     /* Who came once is no stranger for a while; so it takes a few rounds. */
-    town_run(town, 2 * REACH_AGAIN_MS);
+    town_run(town, 4 * REACH_AGAIN_MS);
     for (size_t i = 3; i <= A; i++)
         for (int j = 0; j < 2; j++) {
             assert_true(town_own(town, i, (enum tally_transport)j, TALLY_OWN_INTERFACE, &view));
