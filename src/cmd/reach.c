@@ -38,6 +38,9 @@ static void print_own(const char *title, const json_t *own)
         (void)printf(": %s dialled it", by);
     if (age[0] != '\0')
         (void)printf("%s%s ago", by[0] != '\0' ? " " : ", ", age);
+    /* Nobody was there to be asked who is a stranger, and of another network. */
+    if (json_is_true(json_object_get(own, "weak")))
+        (void)printf(", which proves it less than a stranger from another network would");
     (void)fputc('\n', stdout);
 }
 

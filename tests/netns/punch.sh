@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Two nodes, each behind a NAT of its own that nobody opens, and three public ones in three networks.
-# The inner ones are introduced, meet, and exchange receipts, by datagrams and by a stream through
-# both NATs. Nothing goes to a private address but on its own cable. Then one NAT gives each peer
-# another port: no link, and both sides say why.
+# Two nodes, each behind a NAT of its own that nobody opens, and three public ones in three
+# networks. The inner ones are introduced, meet, and exchange receipts, by datagrams and by a stream
+# through both NATs. Nothing goes to a private address but on its own cable. Then one NAT gives each
+# peer another port: no link, and it is said why.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/home.sh"
@@ -49,13 +49,15 @@ NFT
 }
 # Counts what no node may send: in the world all that goes to private space, in a home what goes to
 # private space that is not the home's own.
+SPECIAL='10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16, 192.0.2.0/24,
+  198.18.0.0/15, 198.51.100.0/24, 203.0.113.0/24, 240.0.0.0/4'
 guard() {                                                 # NAMESPACE CHAIN-HOOK [OWN-SUBNET]
   ns "$1" nft -f - <<NFT
 table inet guard {
   chain $2 {
     type filter hook $2 priority -10;
     ${3:+ip daddr $3 accept}
-    ip daddr { 10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16, 192.0.2.0/24, 198.18.0.0/15, 198.51.100.0/24, 203.0.113.0/24, 240.0.0.0/4 } counter
+    ip daddr { $SPECIAL } counter
   }
 }
 NFT
@@ -73,7 +75,8 @@ for i in 3 4; do guard in$i output 10.$i.0.0/24; done
 
 peer_of() { echo "/ip4/$2/udp/4001/p2p/$(node_id "$1")"; }          # NODE ADDRESS
 append() {                                                # NODE COUNT
-  seq -f "$1 %g" "$2" | "$TALLY" append --data "$LAB_DIR/node-$1" --namespace "$1" --lines - >/dev/null
+  seq -f "$1 %g" "$2" |
+    "$TALLY" append --data "$LAB_DIR/node-$1" --namespace "$1" --lines - >/dev/null
 }
 holds() {                                                 # NODE NAMESPACE COUNT
   "$TALLY" log list --data "$LAB_DIR/node-$1" --json | python3 "$here/talk.py" size "$2" "$3"

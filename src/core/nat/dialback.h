@@ -19,7 +19,7 @@
 
 enum {
     DIALBACK_ERRANDS = 8,
-    DIALBACK_TRIES = 3,
+    DIALBACK_TRIES = 4,
     DIALBACK_ANSWER_MS = 2000, /* Of a C. */
 };
 

@@ -240,8 +240,15 @@ bool reach_view(const struct reach *reach, size_t index, struct tally_now now,
 {
     if (!own_view(&reach->own, index, view))
         return false;
-    if (view->transport == TALLY_TRANSPORT_UDP)
-        view->votes = votes_for(&reach->votes, &view->address, now);
+    view->votes = votes_for(&reach->votes, &view->address, now);
+    /* By TCP peers see the host, and the port is a guess. */
+    for (size_t i = 0; i < OWN_MAX && view->transport == TALLY_TRANSPORT_TCP; i++) {
+        const struct own_entry *seen = &reach->own.list[i];
+        if (seen->used && (seen->sources & OWN_BIT(TALLY_OWN_OBSERVED)) != 0 &&
+            seen->transport == TALLY_TRANSPORT_UDP &&
+            address_same_prefix(&seen->address, &view->address, 128))
+            view->votes = votes_for(&reach->votes, &seen->address, now);
+    }
     return true;
 }
 

@@ -28,7 +28,7 @@ enum {
     REACH_AGAIN_MS = 30 * 60 * 1000,
     REACH_NOBODY_MS = 5 * 60 * 1000, /* Nobody could be asked, or all were busy. */
     REACH_SETTLE_MS = 2000,          /* After a change: more will follow. */
-    REACH_TOLD_MS = 8000,            /* B tries three C's for two seconds each. */
+    REACH_TOLD_MS = 9000,            /* B tries four C's for two seconds each. */
     REACH_COME_MS = 12000,           /* C has three tries, or a dial of ten seconds. */
     REACH_SILENT = 2,
     REACH_HELPERS = 4, /* Asked in one check. */

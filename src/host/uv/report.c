@@ -67,11 +67,11 @@ static json_t *own_object(const struct tally_own_address *own, struct tally_mono
 {
     static const struct tally_key nobody;
     bool somebody = memcmp(&own->by, &nobody, sizeof nobody) != 0;
-    return json_pack("{s:o, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:i}", "address",
+    return json_pack("{s:o, s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:i}", "address",
                      multiaddr_of(&own->address, own->transport), "transport",
                      transport_name(own->transport), "source", tally_own_source_name(own->source),
                      "mapping", tally_mapping_name(own->mapping), "state",
-                     tally_reach_name(own->state), "global", own->global, "by",
+                     tally_reach_name(own->state), "global", own->global, "weak", own->weak, "by",
                      somebody ? did_of(&own->by) : json_null(), "by_peer_id",
                      somebody ? peer_id_of(&own->by) : json_null(), "age_ms", age_of(own->at, now),
                      "votes", (int)own->votes);
@@ -164,9 +164,11 @@ json_t *report_peer(const struct tally_peer_view *peer, struct tally_mono now)
         peer->last_error == TALLY_DROP_NONE ? no_error : tally_drop_text(peer->last_error), "agent",
         agent != NULL ? agent : json_string(""));
     (void)json_object_update_new(
-        object, json_pack("{s:s, s:s, s:s, s:b}", "path", tally_path_name(peer->path),
-                          "why_not_better", tally_path_reason_name(peer->why), "source",
-                          tally_source_name(peer->source), "mesh", peer->mesh));
+        object,
+        json_pack("{s:s, s:s, s:s, s:s, s:b}", "path", tally_path_name(peer->path),
+                  "why_not_better", tally_path_reason_name(peer->why), "stream_error",
+                  peer->stream_error == TALLY_OK ? no_error : tally_error_text(peer->stream_error),
+                  "source", tally_source_name(peer->source), "mesh", peer->mesh));
     return object;
 }
 
