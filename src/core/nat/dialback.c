@@ -42,7 +42,7 @@ static void tell(struct peers *peers, const struct peer *to, const struct tally_
 static bool was_tried(const struct dialback_errand *errand, const struct tally_key *key)
 {
     for (unsigned i = 0; i < errand->tries; i++)
-        if (key_equal(&errand->tried[i], key))
+        if (errand->tried[i] == be64_read(key->bytes))
             return true;
     return false;
 }
@@ -92,7 +92,7 @@ static void hand_on(struct dialback *dialback, struct dialback_errand *errand, s
         errand->used = false;
         return;
     }
-    errand->tried[errand->tries++] = to->key;
+    errand->tried[errand->tries++] = be64_read(to->key.bytes);
     errand->until.ms = now.mono.ms + DIALBACK_ANSWER_MS;
     struct tally_dial_back ask = errand->ask;
     ask.has_of = true;
@@ -161,7 +161,7 @@ enum tally_drop dialback_told(struct dialback *dialback, struct tally_now now, s
                               struct outbox *out)
 {
     struct dialback_errand *errand = errand_of(dialback, dialled->nonce);
-    if (errand == NULL || !key_equal(&errand->tried[errand->tries - 1], &from->key))
+    if (errand == NULL || errand->tried[errand->tries - 1] != be64_read(from->key.bytes))
         return TALLY_DROP_UNASKED;
     if (dialled->verdict != DIALLED_COMING) {
         hand_on(dialback, errand, now, peers, out);

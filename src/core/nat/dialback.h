@@ -10,7 +10,7 @@
  * As C, asked by B: the address must be one that may be dialled, of somebody we had no dealings
  * with lately. A hello with A's nonce is left there, or a stream opened, and nothing is kept.
  *
- * Answers are no larger than questions. All tables are bounded; who is over a bound is refused.
+ * All is said on links, to who asked. All tables are bounded; who is over a bound is refused.
  */
 #include "core/base/outbox.h"
 #include "core/nat/quota.h"
@@ -38,7 +38,7 @@ struct dialback_errand {
     bool used;
     struct tally_key asker;
     struct tally_dial_back ask;
-    struct tally_key tried[DIALBACK_TRIES]; /* The last is being asked. */
+    uint64_t tried[DIALBACK_TRIES]; /* First bytes of keys; the last is being asked. */
     unsigned tries;
     struct tally_mono until;
 };

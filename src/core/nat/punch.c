@@ -40,11 +40,6 @@ static struct punch_attempt *attempt_of(const struct punch *punch, const struct 
     return NULL;
 }
 
-bool punch_busy(const struct punch *punch, const struct tally_key *key)
-{
-    return attempt_of(punch, key) != NULL;
-}
-
 /* A half of the places is for our own wishes. */
 static struct punch_attempt *attempt_new(struct punch *punch, const struct tally_key *key,
                                          bool ours)
@@ -312,14 +307,12 @@ static void warn(struct peers *peers, const struct peer *introducer,
     message_send(peers, introducer, &word, out);
 }
 
-static enum tally_drop told_by_third(struct punch *punch, struct tally_now now, struct peers *peers,
-                                     const struct tally_punch *message)
+/* The peer itself, which may be new, takes its place when it is greeted. */
+static enum tally_drop told_by_third(struct punch *punch, struct tally_now now,
+                                     const struct peer *peer, const struct tally_punch *message)
 {
     struct tally_address address;
-    struct peer *peer = peers_take(peers, &message->key, now);
-    if (peer == NULL)
-        return TALLY_DROP_BUSY;
-    if (peer_barred(peer, now))
+    if (peer != NULL && peer_barred(peer, now))
         return TALLY_DROP_REFUSED;
     struct punch_attempt *attempt = attempt_new(punch, &message->key, false);
     if (attempt == NULL)
@@ -359,7 +352,7 @@ static enum tally_drop on_greet(struct punch *punch, struct tally_now now, struc
     if (attempt != NULL && attempt->state != PUNCH_ASKING)
         return TALLY_DROP_SEEN;
     if (attempt == NULL)
-        return told_by_third(punch, now, peers, message);
+        return told_by_third(punch, now, peer, message);
     /* Ours: B answers. Or both ask, and the other's B was faster; it is as good. */
     enum tally_drop drop = choose(punch, message, now, &address);
     if (drop == TALLY_DROP_NONE)

@@ -111,9 +111,6 @@ enum tally_drop punch_receive(struct punch *punch, struct tally_now now, struct 
 /* A link is up: marked if both had been told of each other. */
 void punch_linked(struct punch *punch, struct tally_now now, struct peer *peer);
 
-/* Whether the peer is being punched. */
-bool punch_busy(const struct punch *punch, const struct tally_key *key);
-
 struct tally_mono punch_deadline(const struct punch *punch);
 void punch_tick(struct punch *punch, struct tally_now now, struct peers *peers, struct outbox *out);
 

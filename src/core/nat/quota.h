@@ -11,7 +11,7 @@ enum { QUOTA_PLACES = 16 };
 
 struct quota {
     struct {
-        struct tally_key who;
+        uint64_t who; /* The first bytes of its key: nobody makes a key that begins like another. */
         struct pace pace;
     } places[QUOTA_PLACES];
 };
