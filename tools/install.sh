@@ -32,6 +32,7 @@ test  git               command git
 test  util-linux        command unshare
 test  iproute2          command ip
 test  nftables          command nft
+test  conntrack         command conntrack
 test  procps            command sysctl
 test  python3-zeroconf  file /usr/lib/python3/dist-packages/zeroconf/__init__.py
 test  miniupnpd-nftables  command miniupnpd
