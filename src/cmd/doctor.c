@@ -13,8 +13,8 @@
 /* What came of asking others whether they reach us. */
 static const char *word_of(enum tally_error error)
 {
-    if (error == TALLY_OK)
-        return "done";
+    if (error == TALLY_OK || error == TALLY_UNREACHABLE)
+        return "done"; /* With whichever result. */
     if (error == TALLY_TIMED_OUT)
         return "timed_out";
     if (error == TALLY_BUSY)

@@ -61,10 +61,24 @@ static void print_nat(const json_t *nat)
     (void)fputc('\n', stdout);
 }
 
+/* Of use on this machine alone, or on a link whose name would have to be told too. */
+static bool is_inner(const json_t *own)
+{
+    const char *scope = text_of(own, "scope");
+    return strcmp(scope, "loopback") == 0 || strcmp(scope, "link_local") == 0;
+}
+
 void reach_print(const json_t *answer)
 {
     size_t index;
     const json_t *own, *addresses = json_object_get(answer, "addresses");
-    json_array_foreach(addresses, index, own) print_own(index == 0 ? "address" : "", own);
+    const char *title = "address";
+    json_array_foreach(addresses, index, own)
+    {
+        if (is_inner(own) && json_array_size(addresses) > 1)
+            continue;
+        print_own(title, own);
+        title = "";
+    }
     print_nat(json_object_get(answer, "nat"));
 }

@@ -9,7 +9,7 @@ from nodes import ask, expect, on_terminal, run, tell
 
 ID = '12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5'
 DID = 'did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp'
-NOT_FOUND, BUSY, TIMED_OUT = 4, 12, 15
+NOT_FOUND, BUSY, UNREACHABLE, TIMED_OUT = 4, 12, 14, 15
 
 
 def found(address, age_ms, linked):
@@ -74,7 +74,8 @@ def check_of_doctor(folder):
     doctor = {'schema': 'tally/doctor/1', 'running': True, 'healthy': False, 'findings': [
         {'code': 'E_NAT_DOUBLE', 'level': 'advice', 'message': 'a', 'remedy': 'b'}]}
     for number, (answer, word, sentence) in enumerate([
-            ({}, 'done', 'asked just now'), (TIMED_OUT, 'timed_out', 'did not answer in time'),
+            ({}, 'done', 'asked just now'), (UNREACHABLE, 'done', 'asked just now'),
+            (TIMED_OUT, 'timed_out', 'did not answer in time'),
             (NOT_FOUND, 'nobody', 'nobody to ask'), (BUSY, 'busy', 'being asked already')]):
         data = os.path.join(folder, str(number))
         node = FakeNode(data, {'check': answer, 'doctor': doctor}, check=0.1)
@@ -93,10 +94,11 @@ def the_way_in(folder):
            'age_ms': 125000, 'votes': 0}
     seen = {**own, 'address': '/ip4/11.0.0.1/tcp/4001', 'source': 'observed', 'state': 'unknown',
             'by_peer_id': None, 'age_ms': None, 'votes': 3}
+    loop = {**seen, 'address': '/ip4/127.0.0.1/udp/4001', 'global': False, 'scope': 'loopback'}
     nat = {'kind': 'cone', 'lease': 'held', 'lease_error': '', 'mapping': 'pcp',
            'gateway': '10.9.0.1', 'outer': '/ip4/11.0.0.1/udp/4001'}
     node = {'running': True, 'healthy': True, 'findings': [], 'profile': 'auto', 'port': 4001,
-            'addresses': [own, seen], 'nat': nat, 'warnings': [], 'advice': 1,
+            'addresses': [loop, own, seen], 'nat': nat, 'warnings': [], 'advice': 1,
             'refused': {'not_global': 7}, 'network': 'tally',
             'dht': {'role': 'server', 'contacts': 20, 'lookups': 5, 'lookups_failed': 1},
             'mdns': {'packets_in': 1, 'packets_out': 2, 'refused': 3},
@@ -104,6 +106,7 @@ def the_way_in(folder):
     FakeNode(data, {'check': {}, 'doctor': node, 'status': node})
     for verb in ('doctor', 'status'):
         out = run(verb, '--data', data)[0]
+        expect('127.0.0.1' not in out, 'an address that is of no use to others')
         for line in (
                 f'address  /ip4/11.0.0.1/udp/4001  mapped by pcp, reachable: {ID} dialled it '
                 '2 min ago\n',

@@ -278,7 +278,7 @@ def mdns_port(folder):
         node.start('--profile', 'lan', '--listen', '11.0.0.1')
         expect('E_MDNS_PORT' not in codes(node), 'our own socket is in the way')
         own = ask('doctor', '--data', node.data, '--quick', code=None)['addresses']
-        expect([one['address'] for one in own] == [f'/ip4/11.0.0.1/udp/{node.port}'] and
+        expect(f'/ip4/11.0.0.1/udp/{node.port}' in [one['address'] for one in own] and
                own[0]['source'] == 'interface' and own[0]['global'], f'{own}')
 
 

@@ -3,6 +3,7 @@
 
 #include "core/address/multiaddr.h"
 #include "core/address/peer_id.h"
+#include "core/address/scope.h"
 #include "host/uv/address.h"
 #include "tally/action.h"
 #include "tally/log.h"
@@ -63,15 +64,26 @@ static const char *transport_name(enum tally_transport transport)
 
 /* ---- The way in ---- */
 
+static const char *scope_name(const struct tally_address *address)
+{
+    static const char *const words[] = {
+        [ADDRESS_NOWHERE] = "nowhere",       [ADDRESS_LOOPBACK] = "loopback",
+        [ADDRESS_LINK_LOCAL] = "link_local", [ADDRESS_PRIVATE] = "private",
+        [ADDRESS_SHARED] = "shared",         [ADDRESS_SPECIAL] = "special",
+        [ADDRESS_GLOBAL] = "global"};
+    return words[address_scope_of(address)];
+}
+
 static json_t *own_object(const struct tally_own_address *own, struct tally_mono now)
 {
     static const struct tally_key nobody;
     bool somebody = memcmp(&own->by, &nobody, sizeof nobody) != 0;
-    return json_pack("{s:o, s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:i}", "address",
-                     multiaddr_of(&own->address, own->transport), "transport",
-                     transport_name(own->transport), "source", tally_own_source_name(own->source),
-                     "mapping", tally_mapping_name(own->mapping), "state",
-                     tally_reach_name(own->state), "global", own->global, "weak", own->weak, "by",
+    return json_pack("{s:o, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:i}", "address",
+                     multiaddr_of(&own->address, own->transport), "scope",
+                     scope_name(&own->address), "transport", transport_name(own->transport),
+                     "source", tally_own_source_name(own->source), "mapping",
+                     tally_mapping_name(own->mapping), "state", tally_reach_name(own->state),
+                     "global", own->global, "weak", own->weak, "by",
                      somebody ? did_of(&own->by) : json_null(), "by_peer_id",
                      somebody ? peer_id_of(&own->by) : json_null(), "age_ms", age_of(own->at, now),
                      "votes", (int)own->votes);
