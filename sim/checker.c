@@ -67,6 +67,8 @@ void checker_expect(struct checker *checker, const struct world *world, uint32_t
 
 /* ---- Datagrams: sizes, unproved addresses, counters. ---- */
 
+enum { KIND_HELLO = 1, KIND_COOKIE = 2 };
+
 /* What a datagram says of itself, read without the core (protocols 2.1). */
 struct head {
     unsigned kind;
@@ -246,12 +248,6 @@ static uint64_t drops_of(const struct world *world, uint32_t slot)
 void checker_before(struct checker *checker, const struct world *world, uint32_t slot,
                     const struct tally_event *event)
 {
-    /* A neighbour that speaks of itself to all on the link may be greeted: a hello a packet. */
-    if (event->kind == TALLY_EVENT_MULTICAST && event->multicast.group && !checker->light) {
-        struct tally_address neighbour = event->multicast.from;
-        neighbour.port = NETWORK_PORT;
-        account_of(checker, slot, &neighbour)->in += TALLY_DATAGRAM_MAX;
-    }
     if (event->kind != TALLY_EVENT_DATAGRAM)
         return;
     if (!checker->light)
@@ -260,18 +256,18 @@ void checker_before(struct checker *checker, const struct world *world, uint32_t
         account_of(checker, slot, &event->datagram.from)->in += event->datagram.bytes.size;
 }
 
-/* A datagram that was not dropped was taken: its sender is where it says, its counter is used. */
+/* A datagram that was not dropped was taken: its sender is where it says, since the tag is under a
+   key of both, or the cookie names the nonce of our hello; and its counter is used. */
 static void on_taken(struct checker *checker, const struct world *world, uint32_t slot,
                      const struct tally_event *event)
 {
-    enum { KIND_HELLO = 1 };
     struct head head;
-    if (!head_read(event->datagram.bytes, &head) || !head.tagged ||
-        drops_of(world, slot) != checker->drops_before)
+    if (!head_read(event->datagram.bytes, &head) || drops_of(world, slot) != checker->drops_before)
         return;
-    account_of(checker, slot, &event->datagram.from)->proved = true;
+    if (head.tagged || head.kind == KIND_COOKIE)
+        account_of(checker, slot, &event->datagram.from)->proved = true;
     /* A hello stands outside the window: what it does is the same each time (protocols 2.3). */
-    if (head.kind != KIND_HELLO)
+    if (head.tagged && head.kind != KIND_HELLO)
         checker_expect(checker, world, slot,
                        checker_counter_take(checker, counter_mark(slot, &head)), CHECK_COUNTER);
 }
@@ -287,6 +283,22 @@ void checker_after(struct checker *checker, const struct world *world, uint32_t 
         on_taken(checker, world, slot, event);
 }
 
+/* Whether it is a greeting of somebody who was found, and one of the few that an address gets that
+   does not answer (protocols 5.5 and 7.4 rule 7). */
+static bool hello_check(struct checker_account *account, const struct world *world,
+                        struct tally_bytes bytes)
+{
+    enum { HELLOS_MAX = 3, REST_US = 600 * 1000000 };
+    struct head head;
+    if (account->proved || !head_read(bytes, &head) || head.kind != KIND_HELLO || head.tagged)
+        return false;
+    if (account->hellos == 0 || world->now_us - account->hellos_us >= REST_US) {
+        account->hellos = 0;
+        account->hellos_us = world->now_us;
+    }
+    return ++account->hellos <= HELLOS_MAX;
+}
+
 static void on_send(struct checker *checker, const struct world *world, uint32_t slot,
                     const struct tally_action *action)
 {
@@ -296,7 +308,8 @@ static void on_send(struct checker *checker, const struct world *world, uint32_t
     if (checker->light)
         return;
     struct checker_account *account = account_of(checker, slot, &action->send.to);
-    account->out += size;
+    if (!hello_check(account, world, action->send.bytes))
+        account->out += size;
     checker_expect(checker, world, slot, account->proved || account->out <= account->in,
                    CHECK_UNPROVED);
 }

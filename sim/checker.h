@@ -15,7 +15,7 @@
     X(HOLDS, "every invariant of the core holds after a step")                                     \
     X(ALLOCATES, "no step allocates")                                                              \
     X(DATAGRAM, "no datagram is above 1,200 bytes")                                                \
-    X(UNPROVED, "an unproved address gets no more bytes than came from it")                        \
+    X(UNPROVED, "an unproved address gets no more bytes than came from it, and a few hellos")      \
     X(COUNTER, "no (epoch, counter) is taken twice")                                               \
     X(ROOM, "no stream gets more than its room")                                                   \
     X(RECEIPT, "only receipts of good form, place and signature are stored")                       \
@@ -65,6 +65,8 @@ struct checker_account {
     struct tally_address address;
     uint64_t in, out;
     bool proved;
+    unsigned hellos; /* Sent unasked since then. */
+    uint64_t hellos_us;
 };
 
 struct checker {

@@ -124,6 +124,30 @@ static void head_write(uint8_t counter, bool tagged)
     datagram_size = 100;
 }
 
+/* Who was found is greeted three times in ten minutes, and gets nothing else. */
+static void more_hellos_than_an_address_may_get(void **state)
+{
+    stand_in.react = send_it;
+    for (unsigned hello = 0; hello < 7; hello++) {
+        head_write(5, false);
+        datagram[2] = 1;
+        datagram_size = TALLY_DATAGRAM_MAX;
+        if (hello == 3)
+            assert_true(stand_in_run(&world, 600000));
+        stand_in_poke(&world, A);
+        if (hello < 6)
+            assert_content();
+    }
+    assert_broken(CHECK_UNPROVED);
+    tear_down(state);
+    set_up(state);
+    stand_in.react = send_it;
+    head_write(5, false);
+    datagram[2] = 2; /* No hello. */
+    stand_in_poke(&world, A);
+    assert_broken(CHECK_UNPROVED);
+}
+
 static void take_it(void)
 {
     world_step(
@@ -436,6 +460,7 @@ int main(void)
         STORY(a_step_that_allocates),
         STORY(a_datagram_too_large),
         STORY(more_bytes_to_an_unproved_address_than_came),
+        STORY(more_hellos_than_an_address_may_get),
         STORY(a_counter_that_is_taken_twice),
         STORY(a_write_beyond_the_room),
         STORY(a_boot_epoch_that_goes_back),
