@@ -229,7 +229,6 @@ enum tally_drop hello_on_welcome(struct peers *peers, struct tally_now now,
     session_init(peers, peer, link->nonce, welcome.responder_nonce, datagram->epoch, &session);
     enum tally_drop drop = TALLY_DROP_FORGED;
     if (datagram_tag_good(datagram, session.receive_key)) {
-        replay_take(&session.window, datagram->counter);
         link->next = session;
         link->has_next = true;
         link->next_mesh = (peer->wants & PEER_WANTS_MESH) != 0 &&
@@ -239,6 +238,7 @@ enum tally_drop hello_on_welcome(struct peers *peers, struct tally_now now,
         link->uninvited = false;
         peer->caps = welcome.caps & (uint8_t)~PEERS_CAPS_MESH;
         link_up(peers, peer, now, news);
+        replay_take(&link->window, datagram->counter);
         news->observer = peer;
         news->observed = welcome.observed;
         drop = TALLY_DROP_NONE;

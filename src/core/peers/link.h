@@ -38,7 +38,6 @@ enum {
 struct session {
     uint8_t send_key[32], receive_key[32];
     uint32_t epoch; /* The peer's boot epoch when the link was set up. */
-    struct replay window;
 };
 
 /* An address from which a good tag came, before a probe sent there was echoed (2.3 rule 5). */
@@ -58,6 +57,7 @@ struct link {
     uint32_t interval_ms;         /* Of its heartbeats, as it told. */
 
     struct session current; /* In LINKED. */
+    struct replay window;   /* Of current; a session that waits has taken nothing yet. */
     struct session next;    /* In ACCEPTED, or waiting in LINKED. */
     bool has_next;
     bool next_mesh; /* The session that waits is for the mesh: both ends said so. */

@@ -88,6 +88,7 @@ void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struc
     if (!peer->configured)
         peer->wants = 0;
     link->current = link->next;
+    link->window = (struct replay){.next = 0};
     hash_wipe(&link->next, sizeof link->next);
     link->has_next = false;
     link->address = link->next_address;
@@ -206,11 +207,12 @@ static void path_seen(struct peers *peers, struct peer *peer, struct tally_now n
 }
 
 /* Whether the datagram is new to the session and its tag good; REPLAYED, STALE or FORGED. */
-static enum tally_drop session_open(const struct session *session, const struct datagram *datagram)
+static enum tally_drop session_open(const struct session *session, const struct replay *window,
+                                    const struct datagram *datagram)
 {
     if (datagram->epoch != session->epoch)
         return TALLY_DROP_STALE;
-    if (!replay_fresh(&session->window, datagram->counter))
+    if (!replay_fresh(window, datagram->counter))
         return TALLY_DROP_REPLAYED;
     return datagram_tag_good(datagram, session->receive_key) ? TALLY_DROP_NONE : TALLY_DROP_FORGED;
 }
@@ -219,21 +221,20 @@ enum tally_drop link_open(struct peers *peers, struct peer *peer, struct tally_n
                           const struct tally_address *from, const struct datagram *datagram,
                           size_t size, struct peers_news *news, struct outbox *out)
 {
+    static const struct replay unused = {.next = 0};
     struct link *link = &peer->link;
     enum tally_drop drop = TALLY_DROP_STRANGER;
     if (link->state == LINK_LINKED)
-        drop = session_open(&link->current, datagram);
-    if (drop == TALLY_DROP_NONE) {
-        replay_take(&link->current.window, datagram->counter);
-    } else {
+        drop = session_open(&link->current, &link->window, datagram);
+    if (drop != TALLY_DROP_NONE) {
         if (!link->has_next)
             return drop;
-        drop = session_open(&link->next, datagram);
+        drop = session_open(&link->next, &unused, datagram);
         if (drop != TALLY_DROP_NONE)
             return drop;
-        replay_take(&link->next.window, datagram->counter);
         link_up(peers, peer, now, news);
     }
+    replay_take(&link->window, datagram->counter);
     if (!bucket_take(&link->bucket, now.mono))
         return TALLY_DROP_BUSY;
     link->heard = now.mono;
