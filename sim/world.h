@@ -78,7 +78,8 @@ struct world_options {
     uint32_t peers_max; /* Configured peers a node; all others if they are fewer. */
     /* Of each node, see tally/node.h; 0: as the daemon has it. */
     unsigned known_max, links_max, dht_values_max, connections_max, logs_max, own_logs_max;
-    unsigned pending_max, seen_max, records_max, senders_max, seal_receipts, seal_ms;
+    unsigned pending_max, seen_max, records_max, senders_max;
+    unsigned seal_receipts, seal_ms;
     bool datagrams_only;
     enum tally_verify verify;
 };

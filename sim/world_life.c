@@ -143,6 +143,7 @@ void world_wake(struct world *world, uint32_t slot)
         .seen_max = options->seen_max,
         .records_max = options->records_max,
         .senders_max = options->senders_max,
+        .interfaces_max = 1, /* No node here has more. */
         .seal_receipts = options->seal_receipts,
         .seal_ms = options->seal_ms,
         .ledger = disk_ledger(&at->disk),

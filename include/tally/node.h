@@ -45,6 +45,7 @@ struct tally_node_options {
     unsigned seen_max;           /* Record ids a generation; 0: 8,192. */
     unsigned records_max;        /* Records kept for those who missed them; 0: 128. */
     unsigned senders_max;        /* Whose last beacon is remembered; 0: 1,024. */
+    unsigned interfaces_max;     /* On which mDNS is spoken; 0: 16. */
     unsigned seal_receipts;      /* 0: TALLY_SEAL_RECEIPTS. */
     unsigned seal_ms;            /* 0: TALLY_SEAL_MS. */
     struct tally_ledger ledger;

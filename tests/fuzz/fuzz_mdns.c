@@ -94,6 +94,7 @@ static void live(struct tally_bytes input)
     static struct tally_action actions[64];
     static uint8_t arena[64 * TALLY_MDNS_PACKET_MAX];
     struct mdns *mdns = malloc(sizeof *mdns);
+    struct mdns_interface *interfaces = malloc(MDNS_INTERFACES * sizeof *interfaces);
     struct address_policy policy = {.profile = TALLY_PROFILE_LAN};
     const struct mdns_options options = {.key = {{1}}, .listen = {.port = 4001}, .seed = 1};
     struct tally_now now = {{1000}, {1000000}};
@@ -101,7 +102,7 @@ static void live(struct tally_bytes input)
     size_t sent = 0;
     outbox_init(&out, actions, 64, arena, sizeof arena);
     address_policy_links(&policy, links, 3);
-    mdns_init(mdns, &options);
+    mdns_init(mdns, &options, interfaces, MDNS_INTERFACES);
     mdns_links(mdns, now, links, 3, &out);
     while (input.size >= 5 && now.mono.ms < 60000) {
         const uint8_t *head = input.data;
@@ -129,6 +130,7 @@ static void live(struct tally_bytes input)
     assert(sent <= 4 + 14 + 2 * MDNS_ANSWER_MIN);
     mdns_stop(mdns, &out);
     (void)perform(&out);
+    free(interfaces);
     free(mdns);
 }
 

@@ -40,6 +40,7 @@ static const char *instance_of(const json_t *packet)
 static void take(const json_t *root, const json_t *packet, size_t addresses)
 {
     static struct mdns mdns;
+    static struct mdns_interface interfaces[2];
     static struct tally_action actions[16];
     static uint8_t arena[16 * TALLY_MDNS_PACKET_MAX], bytes[TALLY_MDNS_READ_MAX];
     struct address_policy policy = {.profile = TALLY_PROFILE_LAN};
@@ -53,7 +54,7 @@ static void take(const json_t *root, const json_t *packet, size_t addresses)
     own.address.ip[15] = 2;
     outbox_init(&out, actions, 16, arena, sizeof arena);
     address_policy_links(&policy, &own, 1);
-    mdns_init(&mdns, &options);
+    mdns_init(&mdns, &options, interfaces, 2);
     mdns_links(&mdns, now, &own, 1, &out);
     event.multicast.interface = 3;
     event.multicast.from = host;

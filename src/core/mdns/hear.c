@@ -173,7 +173,7 @@ static enum tally_drop heard_take(struct mdns *mdns, struct mdns_interface *inte
 
 static struct mdns_interface *interface_find(struct mdns *mdns, uint32_t index)
 {
-    for (size_t i = 0; i < MDNS_INTERFACES; i++)
+    for (size_t i = 0; i < mdns->capacity; i++)
         if (mdns->list[i].used && mdns->list[i].index == index)
             return &mdns->list[i];
     return NULL;

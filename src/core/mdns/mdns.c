@@ -7,9 +7,16 @@
 
 enum { MINUTE_MS = 60000 };
 
-void mdns_init(struct mdns *mdns, const struct mdns_options *options)
+void mdns_init(struct mdns *mdns, const struct mdns_options *options, struct mdns_interface *list,
+               size_t capacity)
 {
-    *mdns = (struct mdns){.options = *options, .random = {options->seed}, .next = TALLY_NEVER};
+    if (capacity > 0)
+        memset(list, 0, capacity * sizeof *list);
+    *mdns = (struct mdns){.options = *options,
+                          .random = {options->seed},
+                          .list = list,
+                          .capacity = capacity,
+                          .next = TALLY_NEVER};
 }
 
 /* ---- Budgets. ---- */
@@ -278,7 +285,7 @@ static void begin(struct mdns *mdns, struct mdns_interface *interface, const str
 static struct mdns_interface *place_of(struct mdns *mdns, uint32_t index, struct tally_now now)
 {
     struct mdns_interface *place = NULL;
-    for (size_t i = 0; i < MDNS_INTERFACES; i++) {
+    for (size_t i = 0; i < mdns->capacity; i++) {
         struct mdns_interface *interface = &mdns->list[i];
         if (interface->index == index)
             return interface;
@@ -325,7 +332,7 @@ static bool listed(const struct mdns *mdns, const struct tally_interface *list, 
 void mdns_links(struct mdns *mdns, struct tally_now now, const struct tally_interface *list,
                 size_t count, struct outbox *out)
 {
-    for (size_t i = 0; i < MDNS_INTERFACES; i++)
+    for (size_t i = 0; i < mdns->capacity; i++)
         if (!listed(mdns, list, count, mdns->list[i].index))
             mdns->list[i].used = false;
     for (size_t i = 0; i < count; i++)
@@ -350,7 +357,7 @@ static struct tally_mono interface_deadline(const struct mdns_interface *interfa
 void mdns_wake(struct mdns *mdns)
 {
     mdns->next = TALLY_NEVER;
-    for (size_t i = 0; i < MDNS_INTERFACES; i++)
+    for (size_t i = 0; i < mdns->capacity; i++)
         mdns->next = least(mdns->next, interface_deadline(&mdns->list[i]));
 }
 
@@ -363,7 +370,7 @@ void mdns_tick(struct mdns *mdns, struct tally_now now, struct outbox *out)
 {
     if (now.mono.ms < mdns->next.ms)
         return;
-    for (size_t i = 0; i < MDNS_INTERFACES; i++) {
+    for (size_t i = 0; i < mdns->capacity; i++) {
         struct mdns_interface *interface = &mdns->list[i];
         if (interface_deadline(interface).ms > now.mono.ms)
             continue;
@@ -379,7 +386,7 @@ void mdns_tick(struct mdns *mdns, struct tally_now now, struct outbox *out)
 
 void mdns_stop(struct mdns *mdns, struct outbox *out)
 {
-    for (size_t i = 0; i < MDNS_INTERFACES; i++) {
+    for (size_t i = 0; i < mdns->capacity; i++) {
         struct mdns_interface *interface = &mdns->list[i];
         if (interface->used)
             goodbye(mdns, interface, interface->families, out);
@@ -391,7 +398,7 @@ void mdns_stop(struct mdns *mdns, struct outbox *out)
 bool mdns_holds(const struct mdns *mdns)
 {
     struct tally_mono next = TALLY_NEVER;
-    for (size_t i = 0; i < MDNS_INTERFACES; i++) {
+    for (size_t i = 0; i < mdns->capacity; i++) {
         const struct mdns_interface *interface = &mdns->list[i];
         const struct card *card = &interface->card;
         next = least(next, interface_deadline(interface));

@@ -93,7 +93,8 @@ struct mdns_options {
 struct mdns {
     struct mdns_options options;
     struct random random;
-    struct mdns_interface list[MDNS_INTERFACES];
+    struct mdns_interface *list; /* Lent. */
+    size_t capacity;
     struct tally_mono next; /* The least of all interfaces: asked for in every step. */
     uint64_t packets_in, packets_out, refused;
 };
@@ -109,8 +110,10 @@ struct mdns_news {
     size_t count;
 };
 
-/* Silent until there are interfaces. */
-void mdns_init(struct mdns *mdns, const struct mdns_options *options);
+/* Silent until there are interfaces, of which it speaks on `capacity` at the most: their memory is
+   lent for its life, 4 kB each. */
+void mdns_init(struct mdns *mdns, const struct mdns_options *options, struct mdns_interface *list,
+               size_t capacity);
 
 /* The interfaces as they are now. Names of addresses that are gone are taken back, where the
    interface is still there. */

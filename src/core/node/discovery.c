@@ -5,6 +5,8 @@
 #include "core/base/bytes.h"
 #include "core/peers/greet.h"
 
+#include <stdlib.h>
+
 static bool speaks_mdns(const struct tally_node *node)
 {
     enum tally_profile profile = node->options.profile;
@@ -12,12 +14,18 @@ static bool speaks_mdns(const struct tally_node *node)
            (profile == TALLY_PROFILE_AUTO || profile == TALLY_PROFILE_LAN);
 }
 
-void node_discovery_init(struct tally_node *node)
+bool node_discovery_new(struct tally_node *node)
 {
     const struct mdns_options mdns = {
         .key = node->options.key, .listen = node->options.listen, .seed = node->options.seed + 3};
+    size_t wanted = node->options.interfaces_max;
+    size_t count = !speaks_mdns(node) ? 0 : wanted > 0 ? wanted : MDNS_INTERFACES;
+    struct mdns_interface *interfaces = calloc(count, sizeof *interfaces);
+    if (interfaces == NULL)
+        return false;
     node->policy.profile = node->options.profile;
-    mdns_init(&node->mdns, &mdns);
+    mdns_init(&node->mdns, &mdns, interfaces, count);
+    return true;
 }
 
 void node_links(struct tally_node *node, struct tally_now now, const struct tally_event *event)

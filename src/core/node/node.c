@@ -156,12 +156,12 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     node->options = *options;
     defaults(&node->options);
     if (!scratch_take(node) || !gossip_new(node, now) || !logs_new(node, now) ||
-        !connections_new(&node->connections, node, node->options.connections_max)) {
+        !connections_new(&node->connections, node, node->options.connections_max) ||
+        !node_discovery_new(node)) {
         tally_node_free(node);
         return NULL;
     }
     mapping_init(&node->mapping, &node->options);
-    node_discovery_init(node);
     struct tally_log_view view;
     const struct tally_ledger *ledger = &node->options.ledger;
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
@@ -181,6 +181,7 @@ void tally_node_free(struct tally_node *node)
     sync_free(&node->sync);
     free(node->issuer.pending);
     free(node->issuer.logs);
+    free(node->mdns.list);
     datagrams_free(&node->datagrams);
     if (node->options.scratch == NULL)
         tally_scratch_free(node->scratch);

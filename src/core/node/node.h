@@ -48,8 +48,8 @@ void node_answer(struct tally_node *node, uint64_t ticket, enum tally_error erro
 bool node_address(const struct tally_node *node, struct tally_now now, const struct tally_key *peer,
                   struct tally_address *address);
 
-/* discovery.c: peers that were found, and the network they are found in. */
-void node_discovery_init(struct tally_node *node);
+/* discovery.c: peers that were found, and the network they are found in. False without memory. */
+bool node_discovery_new(struct tally_node *node);
 
 /* Own addresses, as the event LINKS tells them; a packet of mDNS, as MULTICAST does. */
 void node_links(struct tally_node *node, struct tally_now now, const struct tally_event *event);

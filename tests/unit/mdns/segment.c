@@ -105,7 +105,7 @@ struct segment_node *segment_start(struct segment *segment, unsigned number, uns
     node->used = true;
     node->policy.profile = TALLY_PROFILE_LAN;
     outbox_init(&node->outbox, node->actions, 64, node->arena, sizeof node->arena);
-    mdns_init(&node->mdns, &options);
+    mdns_init(&node->mdns, &options, node->interfaces, MDNS_INTERFACES);
     for (unsigned i = 0; i < segments; i++)
         (void)segment_interface(i, number, &list[2 * i]);
     segment_links(segment, number, list, 2 * (size_t)segments);

@@ -29,6 +29,7 @@ struct segment_packet {
 struct segment_node {
     bool used, v4_only;
     struct mdns mdns;
+    struct mdns_interface interfaces[MDNS_INTERFACES];
     struct address_policy policy;
     struct outbox outbox;
     struct tally_action actions[64];
