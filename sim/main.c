@@ -298,6 +298,8 @@ static int scale(struct arguments *arguments)
     struct scale_options *options = &arguments->scale;
     if (options->world.nodes == 0 || options->idle_s == 0)
         return misuse("how many, and how long? ", "--nodes N --seconds N");
+    /* Each announce is of a larger log, and all its receipts wait for one seal. */
+    options->world.pending_max += options->announces;
     options->seconds = seconds_now;
     options->core_seconds = seconds_of_core;
     if (arguments->seeded)
