@@ -22,13 +22,14 @@ void network_free(struct network *network)
 
 struct tally_address network_address(uint32_t slot)
 {
-    /* Global ones (11.0.0.0/8 and up), because nodes look at what an address is for. */
+    /* Global ones (11.0.0.0/8 and up), because nodes look at what an address is for; the first 256
+       in networks (/16) of their own, because they look at that too. */
     return (struct tally_address){
         .ip = {[10] = 0xff,
                [11] = 0xff,
                [12] = (uint8_t)(11 + (slot >> 16)),
-               [13] = (uint8_t)(slot >> 8),
-               [14] = (uint8_t)slot,
+               [13] = (uint8_t)slot,
+               [14] = (uint8_t)(slot >> 8),
                [15] = 1},
         .port = NETWORK_PORT,
     };
@@ -37,7 +38,7 @@ struct tally_address network_address(uint32_t slot)
 bool network_slot(const struct tally_address *address, uint32_t *slot)
 {
     *slot =
-        (uint32_t)(address->ip[12] - 11) << 16 | (uint32_t)address->ip[13] << 8 | address->ip[14];
+        (uint32_t)(address->ip[12] - 11) << 16 | (uint32_t)address->ip[14] << 8 | address->ip[13];
     struct tally_address right = network_address(*slot);
     return address_equal(&right, address);
 }

@@ -20,7 +20,7 @@ static void a_node_is_told_its_interface(void **state)
         {A, "192.168.0.10:0", 120, true},
         {B, "192.168.0.11:0", 120, true},
         {C, "10.0.0.10:0", 112, false},
-        {P, "11.0.5.1:0", 120, false},
+        {P, "11.5.0.1:0", 120, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct tally_interface *interface = &seen[cases[i].slot].interface;
@@ -79,7 +79,7 @@ static void out_and_back_again(void **state)
     assert_true(arrives(A, own(P), P));
     assert_address(&seen[P].from, "11.0.0.2:4001");
     assert_true(arrives(P, seen[P].from, A));
-    assert_address(&seen[A].from, "11.0.5.1:4001");
+    assert_address(&seen[A].from, "11.5.0.1:4001");
     assert_false(world.slots[A].reached);
     assert_false(arrives(Q, outer(A), A));
     /* Its neighbour has another port; in the LAN they have their own addresses. */
@@ -207,7 +207,7 @@ static void a_node_goes_elsewhere(void **state)
     assert_true(arrives(C, own(B), B));
     assert_false(arrives(B, own(P), P)); /* Nothing leads out of there. */
     assert_true(lan_move(&world, (struct range){B, B}, Q, why, sizeof why));
-    assert_address(&seen[B].interface.address, "11.0.1.1:0");
+    assert_address(&seen[B].interface.address, "11.1.0.1:0");
     assert_true(arrives(B, own(P), P));
     assert_true(arrives(P, own(B), B));
 }

@@ -277,7 +277,7 @@ static void names_lead_to_nodes(void **state)
     assert_true(seen[Q].resolved[0].has_key);
     assert_int_equal(seen[Q].resolved[0].transport, TALLY_TRANSPORT_UDP);
     assert_int_equal(seen[Q].resolved[1].transport, TALLY_TRANSPORT_TCP);
-    assert_address(&seen[Q].resolved[0].address, "11.0.5.1:4001");
+    assert_address(&seen[Q].resolved[0].address, "11.5.0.1:4001");
     assert_address(&seen[Q].resolved[2].address, "11.0.0.2:4001");
     resolve(Q, "old.example");
     assert_int_equal(seen[Q].event.resolved.count, 2);
