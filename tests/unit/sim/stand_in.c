@@ -80,6 +80,7 @@ bool tally_node_peer(const struct tally_node *node, size_t index, struct tally_p
     if (index >= STAND_IN_SLOTS || stand_in.world == NULL || index >= stand_in.world->options.nodes)
         return false;
     *view = (struct tally_peer_view){.key = stand_in.world->slots[index].signer.key};
+    view->mesh = true;
     view->state = stand_in.linked[node->slot][index] ? TALLY_PEER_LINKED : TALLY_PEER_IDLE;
     return true;
 }
