@@ -177,6 +177,13 @@ void checker_configured(struct checker *checker, uint32_t slot, const struct tal
         account_of(checker, slot, address)->proved = true;
 }
 
+void checker_born(struct checker *checker, uint32_t slot)
+{
+    for (size_t i = 0; i < checker->accounts.capacity; i++)
+        if (checker->accounts.items[i].owner == slot + 1)
+            checker->accounts.items[i].hellos = 0;
+}
+
 /* Nothing goes to an inner address but on the subnet it is of; or to where the operator said, or
    from where something came, which then is this node's to answer. */
 static void scope_check(struct checker *checker, const struct world *world, uint32_t slot,
@@ -284,7 +291,7 @@ void checker_after(struct checker *checker, const struct world *world, uint32_t 
 }
 
 /* Whether it is a greeting of somebody who was found, and one of the few that an address gets that
-   does not answer (protocols 5.5 and 7.4 rule 7). */
+   does not answer (protocols 5.5 and 7.4 rule 7); another life does not know of them. */
 static bool hello_check(struct checker_account *account, const struct world *world,
                         struct tally_bytes bytes)
 {

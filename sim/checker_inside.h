@@ -11,4 +11,7 @@ bool checker_counter_take(struct checker *checker, uint64_t mark);
 void checker_answer(struct checker *checker, const struct world *world, uint32_t slot,
                     const struct tally_action *action);
 
+/* A new life of a node knows nothing of whom it greeted. */
+void checker_born(struct checker *checker, uint32_t slot);
+
 #endif

@@ -21,6 +21,7 @@ struct drawing {
     uint32_t nodes, liar; /* liar 0: none. */
     uint32_t down;        /* Bit per node that crashed and is not back. */
     bool fork;            /* The liar has two faces. */
+    uint32_t home;        /* Nodes from 2 to this one are behind boxes; 0: none. */
 };
 
 static void line(struct drawing *drawing, const char *form, ...)
@@ -52,7 +53,7 @@ static uint32_t somebody(struct drawing *drawing)
 static void draw_fault(struct drawing *drawing, uint32_t second)
 {
     uint32_t node = somebody(drawing);
-    switch (draw(drawing, 0, 7)) {
+    switch (draw(drawing, 0, 9)) {
     case 0:
     case 1:
         line(drawing, "at %" PRIu32 " append n%" PRIu32 " %" PRIu32 "\n", second, node,
@@ -79,6 +80,16 @@ static void draw_fault(struct drawing *drawing, uint32_t second)
     case 6:
         line(drawing, "at %" PRIu32 " suspend n%" PRIu32 " %" PRIu32 "\n", second, node,
              draw(drawing, 1, 15));
+        break;
+    case 7:
+        line(drawing, "at %" PRIu32 " flap n%" PRIu32 " all %" PRIu32 " %" PRIu32 "\n", second,
+             node, draw(drawing, 1, 20), draw(drawing, 1, 10));
+        break;
+    case 8:
+        if (drawing->home > 0)
+            line(drawing, "at %" PRIu32 " gateway n%" PRIu32 " %s\n", second,
+                 draw(drawing, 2, drawing->home),
+                 draw(drawing, 0, 3) == 0 ? "renumber" : "restart");
         break;
     default:
         line(drawing, "at %" PRIu32 " restart n%" PRIu32 "\n", second, node);
@@ -112,10 +123,26 @@ static void draw_setup(struct drawing *drawing, uint64_t seed)
     }
 }
 
+/* Some are behind boxes; n1 is not, and no liar then, so that there is a way round. */
+static void draw_homes(struct drawing *drawing)
+{
+    static const char *const types[] = {"full", "address", "port", "symmetric"};
+    static const char *const gateways[] = {"none", "natpmp", "pcp"};
+    if (drawing->liar == 1 || draw(drawing, 0, 2) > 0)
+        return;
+    drawing->home = draw(drawing, 2, drawing->nodes);
+    line(drawing, "nat n2..n%" PRIu32 " %s timeout %" PRIu32 " gateway %s%s%s\n", drawing->home,
+         types[draw(drawing, 0, 3)], draw(drawing, 20, 120), gateways[draw(drawing, 0, 2)],
+         draw(drawing, 0, 1) == 0 ? " each" : "", draw(drawing, 0, 1) == 0 ? " hairpin" : "");
+    if (draw(drawing, 0, 1) == 0)
+        line(drawing, "profile all auto\n");
+}
+
 void swarm_draw(uint64_t seed, char text[SWARM_TEXT_MAX])
 {
     struct drawing drawing = {.chance = {seed ^ 0x737761726d}, .text = text};
     draw_setup(&drawing, seed);
+    draw_homes(&drawing);
     line(&drawing, "at 3 append all %" PRIu32 "\n", draw(&drawing, 1, 20));
     for (uint32_t second = 5; second < SAFETY_S; second += draw(&drawing, 1, 6))
         draw_fault(&drawing, second);
@@ -124,7 +151,8 @@ void swarm_draw(uint64_t seed, char text[SWARM_TEXT_MAX])
         if ((drawing.down >> node & 1) != 0)
             line(&drawing, "at %d restart n%" PRIu32 "\n", SAFETY_S, node);
     line(&drawing, "expect converged within %d\n", LIVENESS_S);
-    /* Seen by somebody honest on both sides, it is proved everywhere. */
-    if (drawing.fork && drawing.nodes > NODES_LEAST)
+    /* Seen by somebody honest on both sides, it is proved everywhere. Who is behind boxes may be
+       seen from one side alone. */
+    if (drawing.fork && drawing.nodes > NODES_LEAST && drawing.home == 0)
         line(&drawing, "expect fork n%" PRIu32 " within %d\n", drawing.liar, LIVENESS_S);
 }
