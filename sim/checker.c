@@ -67,8 +67,6 @@ void checker_expect(struct checker *checker, const struct world *world, uint32_t
 
 /* ---- Datagrams: sizes, unproved addresses, counters. ---- */
 
-enum { KIND_HELLO = 1, KIND_COOKIE = 2 };
-
 /* What a datagram says of itself, read without the core (protocols 2.1). */
 struct head {
     unsigned kind;
@@ -177,13 +175,6 @@ void checker_configured(struct checker *checker, uint32_t slot, const struct tal
         account_of(checker, slot, address)->proved = true;
 }
 
-void checker_born(struct checker *checker, uint32_t slot)
-{
-    for (size_t i = 0; i < checker->accounts.capacity; i++)
-        if (checker->accounts.items[i].owner == slot + 1)
-            checker->accounts.items[i].hellos = 0;
-}
-
 /* Nothing goes to an inner address but on the subnet it is of; or to where the operator said, or
    from where something came, which then is this node's to answer. */
 static void scope_check(struct checker *checker, const struct world *world, uint32_t slot,
@@ -263,18 +254,20 @@ void checker_before(struct checker *checker, const struct world *world, uint32_t
         account_of(checker, slot, &event->datagram.from)->in += event->datagram.bytes.size;
 }
 
-/* A datagram that was not dropped was taken: its sender is where it says, since the tag is under a
-   key of both, or the cookie names the nonce of our hello; and its counter is used. */
+/* A datagram that was not dropped was taken: its sender is where it says, its counter is used. */
 static void on_taken(struct checker *checker, const struct world *world, uint32_t slot,
                      const struct tally_event *event)
 {
+    enum { KIND_HELLO = 1, KIND_COOKIE = 2 };
     struct head head;
-    if (!head_read(event->datagram.bytes, &head) || drops_of(world, slot) != checker->drops_before)
+    if (!head_read(event->datagram.bytes, &head) || (!head.tagged && head.kind != KIND_COOKIE) ||
+        drops_of(world, slot) != checker->drops_before)
         return;
-    if (head.tagged || head.kind == KIND_COOKIE)
-        account_of(checker, slot, &event->datagram.from)->proved = true;
+    account_of(checker, slot, &event->datagram.from)->proved = true;
+    if (!head.tagged) /* It brought back the nonce of our hello. */
+        return;
     /* A hello stands outside the window: what it does is the same each time (protocols 2.3). */
-    if (head.tagged && head.kind != KIND_HELLO)
+    if (head.kind != KIND_HELLO)
         checker_expect(checker, world, slot,
                        checker_counter_take(checker, counter_mark(slot, &head)), CHECK_COUNTER);
 }
@@ -290,20 +283,30 @@ void checker_after(struct checker *checker, const struct world *world, uint32_t 
         on_taken(checker, world, slot, event);
 }
 
-/* Whether it is a greeting of somebody who was found, and one of the few that an address gets that
-   does not answer (protocols 5.5 and 7.4 rule 7); another life does not know of them. */
-static bool hello_check(struct checker_account *account, const struct world *world,
-                        struct tally_bytes bytes)
+void checker_forget(struct checker *checker, uint32_t slot)
 {
-    enum { HELLOS_MAX = 3, REST_US = 600 * 1000000 };
+    for (size_t i = 0; i < checker->accounts.capacity; i++)
+        if (checker->accounts.items[i].owner == slot + 1)
+            checker->accounts.items[i].hellos = 0;
+}
+
+/* Whom it was told of a node may greet, if it looks for others at all: three hellos in ten minutes
+   (protocols 5.5, 7.4 rule 7), and three more when a common peer introduces both (7.3). */
+static bool may_greet(struct checker_account *account, const struct world *world, uint32_t slot,
+                      struct tally_bytes bytes)
+{
+    enum { KIND_HELLO = 1, HELLOS = 6, WINDOW_S = 600 };
     struct head head;
-    if (account->proved || !head_read(bytes, &head) || head.kind != KIND_HELLO || head.tagged)
+    enum tally_profile profile = world->slots[slot].profile;
+    if (profile == TALLY_PROFILE_STATIC || profile == TALLY_PROFILE_OFFLINE ||
+        bytes.size != TALLY_DATAGRAM_MAX || !head_read(bytes, &head) || head.kind != KIND_HELLO ||
+        head.tagged)
         return false;
-    if (account->hellos == 0 || world->now_us - account->hellos_us >= REST_US) {
+    if (account->hellos == 0 || world->now_us - account->since_us >= WINDOW_S * UINT64_C(1000000)) {
         account->hellos = 0;
-        account->hellos_us = world->now_us;
+        account->since_us = world->now_us;
     }
-    return ++account->hellos <= HELLOS_MAX;
+    return account->hellos++ < HELLOS;
 }
 
 static void on_send(struct checker *checker, const struct world *world, uint32_t slot,
@@ -315,8 +318,9 @@ static void on_send(struct checker *checker, const struct world *world, uint32_t
     if (checker->light)
         return;
     struct checker_account *account = account_of(checker, slot, &action->send.to);
-    if (!hello_check(account, world, action->send.bytes))
-        account->out += size;
+    if (!account->proved && may_greet(account, world, slot, action->send.bytes))
+        return;
+    account->out += size;
     checker_expect(checker, world, slot, account->proved || account->out <= account->in,
                    CHECK_UNPROVED);
 }

@@ -65,8 +65,8 @@ struct checker_account {
     struct tally_address address;
     uint64_t in, out;
     bool proved;
-    unsigned hellos; /* Sent unasked since then. */
-    uint64_t hellos_us;
+    uint8_t hellos;    /* To it, unasked, */
+    uint64_t since_us; /* ... from then on. */
 };
 
 struct checker {

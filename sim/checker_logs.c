@@ -229,7 +229,7 @@ void checker_start(struct checker *checker, const struct world *world, uint32_t 
         memory_room(checker->epochs, &checker->epoch_capacity, slot + 1, sizeof *checker->epochs);
     for (size_t i = had; i < checker->epoch_capacity; i++)
         checker->epochs[i] = 0;
-    checker_born(checker, slot);
+    checker_forget(checker, slot);
     if (world->slots[slot].lie != LIE_NONE)
         return;
     uint32_t epoch = world->slots[slot].disk.epoch;
