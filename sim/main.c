@@ -18,7 +18,8 @@ static const char usage[] =
     "usage: tally-sim run FILE [--seed N] [--crypto real|memo|fast] [--transcript FILE]\n"
     "                          [--trace-level error|warn|info|debug|trace]\n"
     "       tally-sim swarm --seeds N [--from N] [--print]\n"
-    "       tally-sim scale --nodes N [--seconds N] [--settle N] [--seed N] [--crypto P]\n"
+    "       tally-sim scale --nodes N [--birth S] [--settle S] [--seconds S] [--seed N] [--crypto "
+    "P]\n"
     "                       [--peers N | --bootstraps N] [--profile P] [--nat PERCENT]\n"
     "                       [--loss PERCENT] [--announces N] [--lookups N] [--vanish PERCENT]\n"
     "\n"
@@ -81,6 +82,7 @@ static bool scale_option_read(struct scale_options *scale, const char *option, c
     } numbers[] = {
         {"--nodes", &scale->world.nodes, SCENARIO_NODES_MAX},
         {"--seconds", &scale->idle_s, 1000000},
+        {"--birth", &scale->birth_s, 1000000},
         {"--settle", &scale->settle_s, 1000000},
         {"--peers", &scale->world.peers_max, TALLY_LINKS_MAX},
         {"--bootstraps", &scale->bootstraps, 1000},

@@ -133,7 +133,10 @@ void world_wake(struct world *world, uint32_t slot)
         .profile = at->profile,
         /* As tally run does: wherever it is, also after it moved. */
         .listen = at->profile == TALLY_PROFILE_STATIC ? at->own : everywhere,
-        .peers_max = options->known_max,
+        /* Whom all are told of has room for all. */
+        .peers_max = listed(world->bootstraps, world->bootstrap_count, at->shown)
+                         ? TALLY_PEERS_MAX
+                         : options->known_max,
         .links_max = options->links_max,
         .dht_values_max = options->dht_values_max,
         .connections_max = options->connections_max,
