@@ -21,7 +21,8 @@ static const char usage[] =
     "       tally-sim scale --nodes N [--birth S] [--settle S] [--seconds S] [--seed N] [--crypto "
     "P]\n"
     "                       [--peers N | --bootstraps N] [--profile P] [--nat PERCENT]\n"
-    "                       [--loss PERCENT] [--announces N] [--lookups N] [--vanish PERCENT]\n"
+    "                       [--known N] [--links N] [--loss PERCENT]\n"
+    "                       [--announces N] [--lookups N] [--vanish PERCENT]\n"
     "\n"
     "run    plays a story and says whether all that must hold held, and what was expected came.\n"
     "       --transcript writes what happened as text (- is standard output); its last line is\n"
@@ -31,7 +32,8 @@ static const char usage[] =
     "scale  many nodes: what they cost in memory, time and traffic when they have nothing to do;\n"
     "       how fast --announces get round, what --lookups take, and both once more after\n"
     "       a share did --vanish. Each is told of the first so many nodes (--bootstraps) or\n"
-    "       of so many others (--peers); --nat puts a share of them behind boxes.\n"
+    "       of so many others (--peers); --nat puts a share of them behind boxes; --known and\n"
+    "       --links are the greatest numbers of peers and links of each.\n"
     "\n"
     "Exit status: 0 all is well, 1 something does not hold, 2 the command or story is wrong.\n";
 
@@ -86,6 +88,8 @@ static bool scale_option_read(struct scale_options *scale, const char *option, c
         {"--settle", &scale->settle_s, 1000000},
         {"--peers", &scale->world.peers_max, TALLY_LINKS_MAX},
         {"--bootstraps", &scale->bootstraps, 1000},
+        {"--known", &scale->world.known_max, TALLY_PEERS_MAX},
+        {"--links", &scale->world.links_max, TALLY_LINKS_MAX},
         {"--nat", &scale->nat, 100},
         {"--loss", &scale->loss, 100},
         {"--announces", &scale->announces, 1000},
