@@ -11,8 +11,9 @@ static const char lie_name_space[] = "audit";
 bool adversary_lie(const char *word, enum lie *lie)
 {
     static const char *const words[] = {
-        [LIE_AHEAD] = "ahead", [LIE_ROOT] = "root",     [LIE_FORK] = "fork",
-        [LIE_GAP] = "gap",     [LIE_SILENT] = "silent", [LIE_FORGED] = "forged"};
+        [LIE_AHEAD] = "ahead",    [LIE_ROOT] = "root",     [LIE_FORK] = "fork",
+        [LIE_GAP] = "gap",        [LIE_SILENT] = "silent", [LIE_FORGED] = "forged",
+        [LIE_COLLUDE] = "collude"};
     for (size_t i = LIE_AHEAD; i < sizeof words / sizeof *words; i++)
         if (strcmp(word, words[i]) == 0) {
             *lie = (enum lie)i;
@@ -177,9 +178,22 @@ bool adversary_begin(struct world *world, uint32_t slot, enum lie lie, uint32_t 
             return false;
         break;
     case LIE_SILENT:
+    case LIE_COLLUDE:
     case LIE_NONE:
         break;
     }
     world_wake(world, slot);
     return true;
+}
+
+bool adversary_deaf(const struct world *world, uint32_t slot, const struct datagram *datagram)
+{
+    /* Answers of the DHT (protocols 5.2), and to a probe: who gave none is not told to others. */
+    enum { ECHO = 5, NODES = 33, FOUND_RECORD = 35, LOG_STATE = 37, REGISTERED = 41, ADS = 43 };
+    if (world->slots[slot].lie != LIE_COLLUDE || datagram->size < TALLY_DATAGRAM_MIN ||
+        world->slots[datagram->sender].lie == LIE_COLLUDE)
+        return false;
+    uint8_t kind = datagram->bytes[2];
+    return kind == ECHO || kind == NODES || kind == FOUND_RECORD || kind == LOG_STATE ||
+           kind == REGISTERED || kind == ADS;
 }

@@ -8,22 +8,29 @@
  */
 #include "world.h"
 
+struct datagram;
+
 /* The word of a story; false if there is no such lie. */
 bool adversary_lie(const char *word, enum lie *lie);
 
 /*
  * From now on the node lies (its process starts anew over the forged disk):
  *
- *   ahead N   its logs claim N more receipts, signed and chained, which it never serves
- *   root      its checkpoints are signed over a root that is not its receipts'
- *   fork N    it has two faces over one past: each half of the world sees N other new receipts (one
- * more in the second half if N is odd: two sizes) gap       its logs hold one receipt it never
- * serves, with others behind it forged N  its logs hold N more receipts, the last with a wrong
- * signature below a good root silent    it answers datagrams, accepts streams and sends nothing on
- * them
+ * - ahead N: its logs claim N more receipts, signed and chained, which it never serves
+ * - root: its checkpoints are signed over a root that is not its receipts'
+ * - fork N: it has two faces over one past; each half of the world sees N other new receipts (one
+ *   more in the second half if N is odd: two sizes)
+ * - gap: its logs hold one receipt it never serves, with others behind it
+ * - forged N: its logs hold N more receipts, the last with a wrong signature below a good root
+ * - silent: it answers datagrams, accepts streams and sends nothing on them
+ * - collude: it answers as it should, but hears no answer of an honest node: so all it can name to
+ *   those who ask are others that collude
  *
  * False if the world has no room for another face.
  */
 bool adversary_begin(struct world *world, uint32_t slot, enum lie lie, uint32_t count);
+
+/* Whether one that colludes does not hear this datagram. */
+bool adversary_deaf(const struct world *world, uint32_t slot, const struct datagram *datagram);
 
 #endif

@@ -22,7 +22,8 @@ static const char usage[] =
     "P]\n"
     "                       [--peers N | --bootstraps N] [--profile P] [--nat PERCENT]\n"
     "                       [--known N] [--links N] [--loss PERCENT]\n"
-    "                       [--announces N] [--lookups N] [--vanish PERCENT]\n"
+    "                       [--announces N] [--lookups N] [--colluders PERCENT]\n"
+    "                       [--vanish PERCENT]\n"
     "\n"
     "run    plays a story and says whether all that must hold held, and what was expected came.\n"
     "       --transcript writes what happened as text (- is standard output); its last line is\n"
@@ -33,7 +34,8 @@ static const char usage[] =
     "       how fast --announces get round, what --lookups take, and both once more after\n"
     "       a share did --vanish. Each is told of the first so many nodes (--bootstraps) or\n"
     "       of so many others (--peers); --nat puts a share of them behind boxes; --known and\n"
-    "       --links are the greatest numbers of peers and links of each.\n"
+    "       --links are the greatest numbers of peers and links of each; --colluders answer\n"
+    "       lookups with each other alone.\n"
     "\n"
     "Exit status: 0 all is well, 1 something does not hold, 2 the command or story is wrong.\n";
 
@@ -94,6 +96,7 @@ static bool scale_option_read(struct scale_options *scale, const char *option, c
         {"--loss", &scale->loss, 100},
         {"--announces", &scale->announces, 1000},
         {"--lookups", &scale->lookups, 100000},
+        {"--colluders", &scale->colluders, 99},
         {"--vanish", &scale->vanish, 99},
     };
     uint64_t number;

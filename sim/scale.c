@@ -44,6 +44,7 @@ struct scale {
     uint32_t announcer, heard;
     uint64_t *heard_us; /* A slot each; UINT64_MAX: not yet. */
     struct find *finds;
+    uint32_t find_count; /* Begun. */
 };
 
 void scale_defaults(struct scale_options *options)
@@ -153,6 +154,8 @@ static void places(struct scale *scale)
         scale->world.slots[slot].profile = options->profile;
         if (slot >= bootstraps && random_below(&scale->chance, 100) < options->nat)
             home(scale, slot);
+        if (slot >= bootstraps && random_below(&scale->chance, 100) < options->colluders)
+            scale->world.slots[slot].lie = LIE_COLLUDE;
     }
 }
 
@@ -168,12 +171,12 @@ static bool births(struct scale *scale)
     return run_until(scale, (uint64_t)scale->options->birth_s * SECOND_US);
 }
 
-/* A node that runs. */
+/* An honest node that runs. */
 static uint32_t somebody(struct scale *scale)
 {
     for (;;) {
         uint32_t slot = random_below(&scale->chance, scale->options->world.nodes);
-        if (scale->world.slots[slot].node != NULL)
+        if (world_counts(&scale->world, slot))
             return slot;
     }
 }
@@ -247,6 +250,10 @@ static void on_trace(void *context, uint32_t slot, const struct tally_trace *tra
     struct scale *scale = context;
     if (trace->kind == TALLY_TRACE_SEALED && slot == scale->announcer && trace->a == scale->size)
         scale->begun_us = scale->world.now_us;
+    /* The last lookup of that node before the answer is the one that was asked for. */
+    for (uint32_t i = 0; trace->kind == TALLY_TRACE_LOOKUP && i < scale->find_count; i++)
+        if (scale->finds[i].slot == slot && scale->finds[i].end_us == UINT64_MAX)
+            scale->finds[i].messages = trace->a;
     if (trace->kind == TALLY_TRACE_AHEAD && trace->a == scale->size &&
         scale->heard_us[slot] == UINT64_MAX) {
         scale->heard_us[slot] = scale->world.now_us - scale->begun_us;
@@ -335,35 +342,42 @@ static void find_begin(struct scale *scale, uint32_t turn)
                                         .key = scale->world.slots[find->target].signer.key}}});
 }
 
-/* Quantiles of one time of the lookups that have it, in milliseconds. */
-static void tell_find(const struct scale *scale, const char *what, bool first)
+enum find_figure { FIND_FIRST, FIND_END, FIND_MESSAGES };
+
+/* Quantiles of one figure of the lookups that have it. */
+static void tell_find(const struct scale *scale, const char *what, enum find_figure figure)
 {
-    double *ms = memory_new(scale->options->lookups, sizeof *ms);
+    double *values = memory_new(scale->find_count, sizeof *values);
     size_t count = 0;
-    for (uint32_t i = 0; i < scale->options->lookups; i++) {
+    for (uint32_t i = 0; i < scale->find_count; i++) {
         const struct find *find = &scale->finds[i];
-        uint64_t us = first ? find->first_us : find->end_us;
-        if (us != UINT64_MAX)
-            ms[count++] = (double)us / 1000;
+        uint64_t us = figure == FIND_FIRST ? find->first_us : find->end_us;
+        if (figure == FIND_MESSAGES && find->messages > 0)
+            values[count++] = (double)find->messages;
+        else if (figure != FIND_MESSAGES && us != UINT64_MAX)
+            values[count++] = (double)us / 1000;
     }
-    qsort(ms, count, sizeof *ms, double_order);
+    qsort(values, count, sizeof *values, double_order);
     if (count > 0)
-        printf("lookup    %s: median %.0f, p95 %.0f, last %.0f ms\n", what,
-               quantile(ms, count, 0.5), quantile(ms, count, 0.95), ms[count - 1]);
-    memory_free(ms);
+        printf("lookup    %s: median %.0f, p95 %.0f, most %.0f\n", what,
+               quantile(values, count, 0.5), quantile(values, count, 0.95), values[count - 1]);
+    memory_free(values);
 }
 
 static bool lookups(struct scale *scale)
 {
     uint32_t count = scale->options->lookups, good = 0, ended = 0;
     uint64_t before = scale->world.network.sent;
+    memory_free(scale->finds);
     scale->finds = memory_new(count, sizeof *scale->finds);
+    scale->find_count = 0;
     /* Over some seconds, so that they do not meet in time. */
     scale->phase = "lookups";
     for (uint32_t i = 0; i < count; i++) {
         if (!run_until(scale, scale->world.now_us + 5 * (uint64_t)SECOND_US / count))
             return false;
         find_begin(scale, i);
+        scale->find_count = i + 1;
     }
     bool holds = run_for(scale, "lookups", LOOKUP_S);
     for (uint32_t i = 0; i < count; i++) {
@@ -374,8 +388,9 @@ static bool lookups(struct scale *scale)
     printf("lookup    %" PRIu32 " of %" PRIu32 " found, %" PRIu32 " ended; %" PRIu64
            " datagrams meanwhile\n",
            good, count, ended, scale->world.network.sent - before);
-    tell_find(scale, "first result", true);
-    tell_find(scale, "end", false);
+    tell_find(scale, "ms to the first result", FIND_FIRST);
+    tell_find(scale, "ms to the end", FIND_END);
+    tell_find(scale, "messages", FIND_MESSAGES);
     return holds;
 }
 

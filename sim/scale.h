@@ -22,6 +22,7 @@ struct scale_options {
     uint32_t idle_s;     /* before they are measured for so many. */
     uint32_t announces;  /* Logs that grow, one after the other: how far and fast it is heard. */
     uint32_t lookups;    /* Nodes that look for another one. */
+    uint32_t colluders;  /* Percent of all but the bootstraps that name only each other. */
     uint32_t vanish;     /* Percent that vanish at once, before the last measures. */
 };
 

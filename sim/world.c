@@ -206,7 +206,7 @@ static void on_datagram(struct world *world, const struct happening *happening)
         queue_put(&world->queue, &later);
         return;
     }
-    if (entered && world->slots[slot].node != NULL)
+    if (entered && world->slots[slot].node != NULL && !adversary_deaf(world, slot, datagram))
         deliver(world, slot, datagram);
     memory_free(datagram);
 }

@@ -22,12 +22,13 @@
 /* What a slot's node does against the rules; its key is good. */
 enum lie {
     LIE_NONE,
-    LIE_AHEAD,  /* Claims receipts it lacks. */
-    LIE_ROOT,   /* Signs a root that is not its log's. */
-    LIE_FORK,   /* Shows one half of the world another log than the other. */
-    LIE_GAP,    /* Leaves one receipt out of what it serves. */
-    LIE_SILENT, /* Offers, and never sends. */
-    LIE_FORGED, /* Has a receipt with a wrong signature below a good root. */
+    LIE_AHEAD,   /* Claims receipts it lacks. */
+    LIE_ROOT,    /* Signs a root that is not its log's. */
+    LIE_FORK,    /* Shows one half of the world another log than the other. */
+    LIE_GAP,     /* Leaves one receipt out of what it serves. */
+    LIE_SILENT,  /* Offers, and never sends. */
+    LIE_FORGED,  /* Has a receipt with a wrong signature below a good root. */
+    LIE_COLLUDE, /* Answers the DHT's questions, and names only others that collude. */
 };
 
 struct slot {

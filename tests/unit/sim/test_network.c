@@ -136,6 +136,28 @@ static void nobody_hears_across_a_partition_until_it_heals(void **state)
     world.network.cuts = NULL;
 }
 
+/* B colludes: it hears questions, and no answer but of its own kind. */
+static void a_colluder_is_deaf_to_honest_answers(void **state)
+{
+    static const struct {
+        uint8_t kind;
+        bool answer;
+    } cases[] = {{1, false}, {3, false}, {4, false}, {5, true},  {16, false}, {32, false},
+                 {33, true}, {35, true}, {37, true}, {41, true}, {42, false}, {43, true}};
+    const struct tally_address to = network_address(B);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const uint8_t bytes[100] = {0x98, 1, cases[i].kind};
+        for (unsigned turn = 0; turn < 3; turn++) {
+            world.slots[A].lie = turn == 2 ? LIE_COLLUDE : LIE_NONE;
+            world.slots[B].lie = turn > 0 ? LIE_COLLUDE : LIE_NONE;
+            seen.datagrams = 0;
+            network_send(&world, A, &to, bytes_of(bytes, sizeof bytes));
+            assert_true(stand_in_run(&world, 100));
+            assert_int_equal(seen.datagrams, turn == 1 && cases[i].answer ? 0 : 1);
+        }
+    }
+}
+
 static void what_flaps_is_open_and_closed_in_turn(void **state)
 {
     static const uint8_t bytes[50];
@@ -291,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(datagrams_meet_the_fate_they_were_given),
         STORY(nobody_hears_across_a_partition_until_it_heals),
+        STORY(a_colluder_is_deaf_to_honest_answers),
         STORY(what_flaps_is_open_and_closed_in_turn),
         STORY(a_stream_is_ordered_bounded_and_ends_in_order),
         STORY(a_short_partition_holds_a_stream_back_a_long_one_breaks_it),

@@ -178,7 +178,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         {"nodes 3\nat 1 partition 1 2\n",
          "s:2: a partition names the island of each node: 3 numbers, here are 2"},
         {"nodes 2\nat 1 lie n1 white\n",
-         "s:2: \"white\" is no lie: ahead, root, fork, gap, silent or forged"},
+         "s:2: \"white\" is no lie: ahead, root, fork, gap, silent, forged or collude"},
         {"nodes 2\noption colour 3\n",
          "s:2: \"colour\" is no option: connections, logs, own_logs, pending, known, links, "
          "dht_values, seen, records, senders, seal_receipts, seal_ms, peers or verify"},
