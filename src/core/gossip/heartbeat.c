@@ -115,8 +115,8 @@ static uint64_t interval_draw(struct heartbeat *heartbeat, unsigned links)
     return interval < UINT16_MAX ? interval : UINT16_MAX;
 }
 
-void heartbeat_tick(struct heartbeat *heartbeat, struct tally_now now, const struct heads *heads,
-                    struct peers *peers, struct outbox *out)
+void heartbeat_tick(struct heartbeat *heartbeat, struct tally_now now, unsigned health,
+                    const struct heads *heads, struct peers *peers, struct outbox *out)
 {
     if (now.mono.ms < heartbeat->next.ms)
         return;
@@ -127,6 +127,7 @@ void heartbeat_tick(struct heartbeat *heartbeat, struct tally_now now, const str
     uint64_t interval = interval_draw(heartbeat, peers->links);
     struct tally_heartbeat message = {
         .wall_ms = now.wall.us < 0 ? 0 : (uint64_t)now.wall.us / 1000,
+        .health = (uint8_t)health,
         .interval_ms = (uint16_t)interval,
     };
     uint8_t fitted[HEARTBEAT_AUDIT_MAX], body[TALLY_SIGNED_BODY_MAX];
@@ -244,6 +245,7 @@ enum tally_drop heartbeat_receive(struct heads *heads, struct verifier *verifier
     if (drop != TALLY_DROP_NONE)
         return drop;
     peer_order_take(&peer->heartbeat, datagram->epoch, datagram->counter);
+    peer->health = message.health;
     peer->link.interval_ms =
         message.interval_ms > HEARTBEAT_LEAST_MS ? message.interval_ms : HEARTBEAT_LEAST_MS;
     heartbeat_logs_take(heads, &peer->key, &message, news);

@@ -72,8 +72,9 @@ void heartbeat_init(struct heartbeat *heartbeat, const struct tally_ledger *ledg
 void heartbeat_hurry(struct heartbeat *heartbeat, struct tally_now now);
 
 struct tally_mono heartbeat_deadline(const struct heartbeat *heartbeat);
-void heartbeat_tick(struct heartbeat *heartbeat, struct tally_now now, const struct heads *heads,
-                    struct peers *peers, struct outbox *out);
+/* `health` is told with it (protocols 4.2). */
+void heartbeat_tick(struct heartbeat *heartbeat, struct tally_now now, unsigned health,
+                    const struct heads *heads, struct peers *peers, struct outbox *out);
 
 /*
  * Checks 7 to 12 for a heartbeat of a linked peer: NONE, MALFORMED, STALE, DRIFTED, BUSY, FORGED.

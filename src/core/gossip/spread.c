@@ -42,15 +42,15 @@ static struct spread_link *link_of(struct spread *spread, const struct peers *pe
                                    const struct peer *peer)
 {
     struct spread_link *link = &spread->links[index_of(peers, peer)];
-    if (link->since_ms != peer->link.since.ms)
-        *link = (struct spread_link){.since_ms = peer->link.since.ms, .told = spread->next};
+    if (link->since_ms != peer->link.meshed.ms)
+        *link = (struct spread_link){.since_ms = peer->link.meshed.ms, .told = spread->next};
     return link;
 }
 
 static bool is_lazy(const struct spread *spread, const struct peers *peers, const struct peer *peer)
 {
     const struct spread_link *link = &spread->links[index_of(peers, peer)];
-    return link->since_ms == peer->link.since.ms && link->lazy;
+    return link->since_ms == peer->link.meshed.ms && link->lazy;
 }
 
 unsigned spread_eager(const struct spread *spread, const struct peers *peers)

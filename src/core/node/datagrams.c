@@ -47,6 +47,8 @@ bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *
     announce_init(&datagrams->announce, &options->ledger, keys[1], now);
     heartbeat_init(&datagrams->heartbeat, &options->ledger, options->peers.seed ^ UINT32_MAX);
     reaching_init(&datagrams->reaching, &options->reaching, &datagrams->peers, now);
+    overlay_init(&datagrams->overlay, options->peers.seed ^ UINT64_MAX, now);
+    suspect_init(&datagrams->suspect, now);
     verifier_init(&datagrams->verifier, &options->peers.crypto, now);
     bucket_init(&datagrams->tags, TALLY_TAG_RATE, TALLY_TAG_RATE, now.mono);
     return true;
@@ -159,6 +161,13 @@ static void judge_forgery(struct datagrams *datagrams, const struct arrival *arr
 static enum tally_drop on_heartbeat(struct datagrams *datagrams, const struct arrival *arrival)
 {
     enum tally_drop audit_drop;
+    if (!arrival->peer->mesh) {
+        enum tally_drop stray = overlay_stray(&datagrams->overlay, arrival->now, &datagrams->peers,
+                                              arrival->peer, &arrival->news->overlay, arrival->out);
+        if (stray != TALLY_DROP_NONE)
+            return stray;
+    }
+    arrival->peer->link.heartbeat = arrival->now.mono;
     struct heartbeat_news *news = &arrival->news->heartbeat;
     enum tally_drop drop = heartbeat_receive(&datagrams->heads, &datagrams->verifier, arrival->peer,
                                              arrival->now, arrival->datagram, news, &audit_drop);
@@ -263,6 +272,14 @@ static enum tally_drop on_graft(struct datagrams *datagrams, const struct arriva
                            arrival->datagram, arrival->out);
 }
 
+static enum tally_drop on_overlay(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    return overlay_receive(&datagrams->overlay, arrival->now, &datagrams->peers, arrival->peer,
+                           arrival->datagram, &arrival->news->overlay, &arrival->news->links,
+                           arrival->out);
+}
+
+/* Of the records, or of the link. */
 static enum tally_drop on_prune(struct datagrams *datagrams, const struct arrival *arrival)
 {
     struct wire_reader r;
@@ -271,10 +288,9 @@ static enum tally_drop on_prune(struct datagrams *datagrams, const struct arriva
     tally_prune_read(&r, &prune);
     if (!wire_reader_done(&r))
         return TALLY_DROP_MALFORMED;
-    if (prune.reason == 0)
-        spread_pruned(&datagrams->spread, &datagrams->peers, arrival->peer, arrival->now);
-    else
-        link_mesh(&datagrams->peers, arrival->peer, false, arrival->now);
+    if (prune.reason != OVERLAY_PRUNE_LAZY)
+        return on_overlay(datagrams, arrival);
+    spread_pruned(&datagrams->spread, &datagrams->peers, arrival->peer, arrival->now);
     return TALLY_DROP_NONE;
 }
 
@@ -287,6 +303,22 @@ static enum tally_drop on_reaching(struct datagrams *datagrams, const struct arr
                                        .uninvited = arrival->news->links.uninvited};
     return reaching_receive(&datagrams->reaching, arrival->now, &datagrams->peers, &word,
                             &arrival->news->links, arrival->out);
+}
+
+static enum tally_drop on_probe_for(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    return suspect_on_probe_for(&datagrams->suspect, &datagrams->peers, arrival->peer, arrival->now,
+                                arrival->datagram, arrival->out);
+}
+
+static enum tally_drop on_probed(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    enum tally_drop drop = suspect_on_probed(&datagrams->suspect, &datagrams->peers, arrival->peer,
+                                             arrival->now, arrival->datagram);
+    if (drop == TALLY_DROP_UNASKED)
+        peers_judge(&datagrams->peers, arrival->peer, OVERLAY_UNASKED, arrival->now,
+                    &arrival->news->links);
+    return drop;
 }
 
 static handler *const greetings[] = {
@@ -303,6 +335,9 @@ static handler *const handlers[] = {
     [TALLY_KIND_GRAFT] = on_graft,         [TALLY_KIND_PRUNE] = on_prune,
     [TALLY_KIND_DIAL_BACK] = on_reaching,  [TALLY_KIND_DIALLED] = on_reaching,
     [TALLY_KIND_PUNCH] = on_reaching,      [TALLY_KIND_DIAL_ME] = on_reaching,
+    [TALLY_KIND_PROBE_FOR] = on_probe_for, [TALLY_KIND_PROBED] = on_probed,
+    [TALLY_KIND_JOIN] = on_overlay,        [TALLY_KIND_ACTIVATE] = on_overlay,
+    [TALLY_KIND_SHUFFLE] = on_overlay,     [TALLY_KIND_SHUFFLED] = on_overlay,
 };
 
 /* What may ride along with a hello: requests of a few bytes. */
@@ -342,7 +377,12 @@ static enum tally_drop dispatch(struct datagrams *datagrams, struct arrival *arr
     if (drop != TALLY_DROP_NONE)
         return drop;
     arrival->peer = arrival->news->from = peer;
-    return handle(datagrams, arrival);
+    bool revived = suspect_heard(&datagrams->suspect, peers, peer, arrival->now, arrival->out);
+    drop = handle(datagrams, arrival);
+    if (arrival->news->links.round_trip_us != 0)
+        suspect_echoed(&datagrams->suspect, peers, peer, arrival->now,
+                       arrival->news->links.round_trip_us, revived);
+    return drop;
 }
 
 /* A request that rode along with the hello of a peer that has just proved itself. Only those kinds
@@ -367,6 +407,24 @@ static enum tally_drop dispatch_request(struct datagrams *datagrams, struct arri
     return handle(datagrams, arrival);
 }
 
+/* What a datagram changed about links. One that came up may have ended in the same datagram. */
+static void changes_take(struct datagrams *datagrams, struct tally_now now,
+                         const struct datagrams_news *news, struct outbox *out)
+{
+    struct peer *linked = news->links.linked;
+    if (linked != NULL && linked->link.state == LINK_LINKED) {
+        /* Also the first datagram, with which the other side sees that the link is up. */
+        yours_send(&datagrams->heads, &datagrams->peers, linked, out);
+        overlay_linked(&datagrams->overlay, now, &datagrams->peers, linked, out);
+    }
+    if (news->links.unlinked != NULL)
+        overlay_ended(&datagrams->overlay, now, &datagrams->peers, news->links.unlinked, false);
+    if (linked != NULL || news->overlay.meshed != NULL || news->overlay.waits) {
+        heartbeat_hurry(&datagrams->heartbeat, now);
+        suspect_watch(&datagrams->suspect, now);
+    }
+}
+
 enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now now,
                                   const struct tally_event *event, struct datagrams_news *news,
                                   struct outbox *out)
@@ -384,6 +442,7 @@ enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now 
     };
     news->from = NULL;
     news->links = (struct peers_news){.linked = NULL};
+    news->overlay = (struct overlay_news){.meshed = NULL};
     news->has_heartbeat = news->has_announce = news->has_yours = news->has_alarm = false;
     datagrams->datagrams_in++;
     datagrams->bytes_in += bytes.size;
@@ -396,11 +455,7 @@ enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now 
         drop = dispatch_request(datagrams, &arrival);
     }
     reaching_learn(&datagrams->reaching, now, &news->links);
-    if (news->links.linked != NULL) {
-        /* Also the first datagram, with which the other side sees that the link is up. */
-        yours_send(&datagrams->heads, &datagrams->peers, news->links.linked, out);
-        heartbeat_hurry(&datagrams->heartbeat, now);
-    }
+    changes_take(datagrams, now, news, out);
     if (drop != TALLY_DROP_NONE) {
         datagrams->drops[drop]++;
         say(datagrams, &arrival, TALLY_TRACE_DROPPED, drop, kind);
@@ -423,13 +478,18 @@ struct tally_mono datagrams_deadline(const struct datagrams *datagrams)
     struct tally_mono records = earlier(beacon_deadline(&datagrams->beacon), spread);
     struct tally_mono links =
         earlier(peers_deadline(&datagrams->peers), reaching_deadline(&datagrams->reaching));
+    struct tally_mono suspect = suspect_deadline(&datagrams->suspect);
+    links = earlier(links, earlier(suspect, overlay_deadline(&datagrams->overlay)));
     return earlier(links, earlier(records, earlier(heartbeat, announce)));
 }
 
 void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct peers_ended *ended,
                     struct outbox *out)
 {
+    uint64_t due = datagrams_deadline(datagrams).ms;
+    uint64_t late_ms = now.mono.ms > due ? now.mono.ms - due : 0;
     peers_tick(&datagrams->peers, now, ended, out);
+    suspect_tick(&datagrams->suspect, &datagrams->peers, now, late_ms, ended, out);
     reaching_ended(&datagrams->reaching, now, &datagrams->peers, ended, out);
     reaching_tick(&datagrams->reaching, now, &datagrams->peers, out);
     announce_tick(&datagrams->announce, now, &datagrams->heads, &datagrams->peers,
@@ -437,7 +497,12 @@ void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct pe
     beacon_tick(&datagrams->beacon, now, &datagrams->heads, &datagrams->peers, &datagrams->spread,
                 out);
     spread_tick(&datagrams->spread, &datagrams->peers, now, ended, out);
-    heartbeat_tick(&datagrams->heartbeat, now, &datagrams->heads, &datagrams->peers, out);
+    for (size_t i = 0; i < ended->count; i++)
+        overlay_ended(&datagrams->overlay, now, &datagrams->peers, ended->list[i].peer,
+                      ended->list[i].failed);
+    overlay_tick(&datagrams->overlay, now, &datagrams->peers, out);
+    heartbeat_tick(&datagrams->heartbeat, now, datagrams->suspect.health, &datagrams->heads,
+                   &datagrams->peers, out);
 }
 
 void datagrams_pass_alarm(struct datagrams *datagrams, struct tally_now now,
@@ -452,12 +517,15 @@ void datagrams_judge(struct datagrams *datagrams, struct peer *peer, int change,
                      struct tally_now now, struct peers_news *news)
 {
     peers_judge(&datagrams->peers, peer, change, now, news);
+    if (news->unlinked != NULL)
+        overlay_ended(&datagrams->overlay, now, &datagrams->peers, news->unlinked, false);
 }
 
 void datagrams_status(const struct datagrams *datagrams, struct tally_node_status *status)
 {
     status->links = datagrams->peers.links;
     status->peers = datagrams->peers.count;
+    status->health = datagrams->suspect.health;
     status->clock_offset_us = peers_clock_offset(&datagrams->peers);
     for (size_t i = 0; i < TALLY_DROP_COUNT; i++)
         status->drops[i] += datagrams->drops[i];
@@ -470,5 +538,7 @@ void datagrams_status(const struct datagrams *datagrams, struct tally_node_statu
 bool datagrams_holds(const struct datagrams *datagrams)
 {
     return peers_holds(&datagrams->peers) && heads_holds(&datagrams->heads) &&
-           spread_holds(&datagrams->spread) && reaching_holds(&datagrams->reaching);
+           spread_holds(&datagrams->spread) && reaching_holds(&datagrams->reaching) &&
+           suspect_holds(&datagrams->suspect, &datagrams->peers) &&
+           overlay_holds(&datagrams->overlay);
 }

@@ -13,8 +13,9 @@
 #include "core/gossip/announce.h"
 #include "core/gossip/beacon.h"
 #include "core/gossip/heartbeat.h"
+#include "core/gossip/overlay.h"
 #include "core/node/reaching.h"
-#include "core/peers/links.h"
+#include "core/peers/suspect.h"
 #include "tally/event.h"
 
 struct datagrams_options {
@@ -29,12 +30,14 @@ struct datagrams_options {
 
 struct datagrams {
     struct peers peers;
+    struct suspect suspect;
     struct heads heads;
     struct heartbeat heartbeat;
     struct announce announce;
     struct beacon beacon;
     struct spread spread;
     struct reaching reaching;
+    struct overlay overlay;
     struct verifier verifier;
     struct bucket tags; /* Tag checks of all senders together (check 4). */
     uint64_t drops[TALLY_DROP_COUNT];
@@ -46,6 +49,7 @@ struct datagrams {
 struct datagrams_news {
     struct peer *from; /* Who said it; NULL if nothing was taken from a linked peer. */
     struct peers_news links;
+    struct overlay_news overlay;
     bool has_heartbeat, has_announce, has_yours, has_alarm; /* At most one. */
     union {
         struct alarm_news alarm;
@@ -85,7 +89,7 @@ void datagrams_pass_alarm(struct datagrams *datagrams, struct tally_now now,
 void datagrams_judge(struct datagrams *datagrams, struct peer *peer, int change,
                      struct tally_now now, struct peers_news *news);
 
-/* Fills in links, peers, clock_offset_us, drops (added), datagrams and their bytes. */
+/* Fills in links, peers, health, clock_offset_us, drops (added), datagrams and their bytes. */
 void datagrams_status(const struct datagrams *datagrams, struct tally_node_status *status);
 
 bool datagrams_holds(const struct datagrams *datagrams);

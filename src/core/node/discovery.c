@@ -3,7 +3,6 @@
 #include "core/node/node.h"
 
 #include "core/base/bytes.h"
-#include "core/peers/greet.h"
 
 #include <stdlib.h>
 
@@ -65,7 +64,6 @@ void node_multicast(struct tally_node *node, struct tally_now now, const struct 
 void node_found(struct tally_node *node, struct tally_now now, const struct tally_key *key,
                 const struct tally_address *address, enum tally_source source)
 {
-    struct peers *peers = &node->datagrams.peers;
     if (key_equal(key, &node->options.key))
         return;
     enum tally_hygiene hygiene = address_may_dial(&node->policy, address, source);
@@ -73,9 +71,6 @@ void node_found(struct tally_node *node, struct tally_now now, const struct tall
         node->refused[hygiene]++;
         return;
     }
-    struct peer *peer = peers_take(peers, key, now);
-    if (peer == NULL)
-        return;
-    peer_address_add(peer, address, source, false, now);
-    peers_greet(peers, peer, PEER_WANTS_MESH, now);
+    (void)overlay_found(&node->datagrams.overlay, now, &node->datagrams.peers, key, address,
+                        source);
 }

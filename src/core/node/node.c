@@ -162,6 +162,8 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
         return NULL;
     }
     mapping_init(&node->mapping, &node->options);
+    node_discovery_init(node);
+    joining_init(&node->joining, node->options.seed + 9);
     struct tally_log_view view;
     const struct tally_ledger *ledger = &node->options.ledger;
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
@@ -234,7 +236,11 @@ static void on_command(struct tally_node *node, struct tally_now now,
             node_answer(node, command->ticket, TALLY_BUSY);
         return;
     case TALLY_COMMAND_BOOTSTRAP:
+        node_answer(node, command->ticket, joining_bootstrap(node, now, command));
+        return;
     case TALLY_COMMAND_DOMAIN:
+        node_answer(node, command->ticket, joining_domain(node, now, command->domain.name));
+        return;
     case TALLY_COMMAND_FIND:
         node_answer(node, command->ticket, TALLY_NOT_FOUND);
         return;
@@ -324,6 +330,7 @@ static void on_event(struct tally_node *node, struct tally_now now, const struct
         on_gateway(node, now, event);
         return;
     case TALLY_EVENT_RESOLVED:
+        joining_resolved(node, now, event);
         return;
     }
 }
@@ -340,6 +347,7 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
         return next;
     next = least(next, datagrams_deadline(&node->datagrams));
     next = least(next, mdns_deadline(&node->mdns));
+    next = least(next, joining_deadline(node));
     next = least(next, sync_deadline(&node->sync));
     next = least(next, mapping_deadline(&node->mapping));
     return least(next, connections_deadline(&node->connections));
@@ -356,6 +364,7 @@ static void tick(struct tally_node *node, struct tally_now now)
     struct peers_ended ended = {.count = 0};
     datagrams_tick(&node->datagrams, now, &ended, &node->outbox);
     mdns_tick(&node->mdns, now, &node->outbox);
+    joining_tick(node, now);
     sync_tick(&node->sync, now, &node->outbox);
     struct lease_news leases[MAPPING_FAMILIES] = {{.lost_count = 0}};
     mapping_tick(&node->mapping, now, leases, &node->outbox);

@@ -7,6 +7,7 @@
 #include "core/mdns/mdns.h"
 #include "core/node/connections.h"
 #include "core/node/datagrams.h"
+#include "core/node/joining.h"
 #include "core/node/mapping.h"
 #include "core/node/scratch.h"
 #include "core/sync/sync.h"
@@ -19,6 +20,7 @@ struct tally_node {
     struct issuer issuer;
     struct sync sync;
     struct connections connections;
+    struct joining joining;
     struct mapping mapping;
     struct mdns mdns;
     struct address_policy policy;
@@ -55,7 +57,7 @@ bool node_discovery_new(struct tally_node *node);
 void node_links(struct tally_node *node, struct tally_now now, const struct tally_event *event);
 void node_multicast(struct tally_node *node, struct tally_now now, const struct tally_event *event);
 
-/* A peer may be at an address: if it may be dialled, it is greeted there, unless we know better. */
+/* A peer may be at an address: if it may be dialled, and others are wanted, it is greeted there. */
 void node_found(struct tally_node *node, struct tally_now now, const struct tally_key *key,
                 const struct tally_address *address, enum tally_source source);
 

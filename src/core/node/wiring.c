@@ -99,8 +99,12 @@ static void heard_alarm(struct tally_node *node, struct tally_now now, const str
 void wire_datagrams(struct tally_node *node, struct tally_now now,
                     const struct datagrams_news *news)
 {
-    if (news->links.linked != NULL)
-        sync_start(&node->sync, now, &news->links.linked->key, 0);
+    /* Whoever is to tell us what is new: at once, because much may be (protocols 4.4). */
+    const struct peer *linked = news->links.linked;
+    if (linked != NULL && (linked->mesh || linked->configured))
+        sync_start(&node->sync, now, &linked->key, 0);
+    if (news->overlay.meshed != NULL && news->overlay.meshed != linked)
+        sync_start(&node->sync, now, &news->overlay.meshed->key, 0);
     if (news->from == NULL)
         return;
     if (news->has_heartbeat)

@@ -23,7 +23,8 @@ enum greet_verdict greet_choose(const struct peers *peers, const struct peer *pe
         if (!may_greet(peers, known))
             continue;
         *index = at;
-        if (known->source == TALLY_SOURCE_CONFIGURED || known->greeted.ms == 0)
+        bool named = peer->configured && known->source == TALLY_SOURCE_CONFIGURED;
+        if (named || known->greeted.ms == 0)
             return GREET_NOW;
         if (known->hellos >= PEERS_HELLO_TRIES)
             continue;
@@ -46,12 +47,22 @@ void peers_greet(struct peers *peers, struct peer *peer, uint8_t wants, struct t
 {
     if (peers->stopping || peer->link.state == LINK_LINKED || peer_barred(peer, now))
         return;
+    bool going = peer->wants != 0 && !peer->configured;
     peer->wants |= wants;
     if (peer->link.state != LINK_IDLE || peer->wake.ms <= now.mono.ms)
         return;
-    for (size_t i = 0; i < peer->address_count; i++)
+    /* Whoever asks twice does not get more hellos. */
+    for (size_t i = 0; i < peer->address_count && !going; i++)
         peer->addresses[i].hellos = 0;
     peers_wake(peers, peer, now.mono);
+}
+
+void peers_greet_once(struct peers *peers, struct peer *peer, uint8_t wants, struct tally_now now)
+{
+    bool going = peer->wants != 0;
+    peers_greet(peers, peer, wants, now);
+    for (size_t i = 0; i < peer->address_count && !going; i++)
+        peer->addresses[i].hellos = PEERS_HELLO_TRIES - 1;
 }
 
 bool peers_configure(struct peers *peers, const struct tally_key *key,
@@ -79,6 +90,11 @@ bool peers_greet_address(struct peers *peers, const struct tally_address *addres
     for (size_t i = 0; i < PEERS_BLIND_MAX; i++) {
         struct peers_blind *blind = &peers->blind[i];
         if (blind->used && address_equal(&blind->address, address)) {
+            /* Asked already, or known. Told twice it is not greeted more often; but somebody
+               else may have come to live there. */
+            const struct peer *peer = blind->answered ? peers_find(peers, &blind->key) : NULL;
+            if (!blind->answered || (peer != NULL && peer->last_error != TALLY_DROP_IDENTITY))
+                return true;
             place = blind;
             break;
         }

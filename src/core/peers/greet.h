@@ -18,6 +18,9 @@ bool peers_configure(struct peers *peers, const struct tally_key *key,
    for whatever use, or barred. A light link becomes one of the mesh by `activate`. */
 void peers_greet(struct peers *peers, struct peer *peer, uint8_t wants, struct tally_now now);
 
+/* The same with one hello to each address: it is worth no more. */
+void peers_greet_once(struct peers *peers, struct peer *peer, uint8_t wants, struct tally_now now);
+
 /* Greets whoever is at an address; its key is pinned when it answers, and it becomes a bootstrap.
    False without room. */
 bool peers_greet_address(struct peers *peers, const struct tally_address *address,

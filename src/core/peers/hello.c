@@ -232,7 +232,8 @@ enum tally_drop hello_on_welcome(struct peers *peers, struct tally_now now,
         link->next = session;
         link->has_next = true;
         link->next_mesh = (peer->wants & PEER_WANTS_MESH) != 0 &&
-                          (welcome.caps & PEERS_CAPS_MESH) != 0 && link_room(peers, peer);
+                          (welcome.caps & PEERS_CAPS_MESH) != 0 &&
+                          mesh_room(peers, peer, from, MESH_OURS, now) == TALLY_DROP_NONE;
         link->next_address = *from;
         link->initiated = true;
         link->uninvited = false;
@@ -342,7 +343,8 @@ static void accept(struct peers *peers, struct peer *peer, struct tally_now now,
     link->next_since = now.mono;
     link->next_address = *from;
     /* Where the mesh has no room the link is a light one: it may ask us things. */
-    link->next_mesh = (hello->caps & PEERS_CAPS_MESH) != 0 && link_room(peers, peer);
+    link->next_mesh = (hello->caps & PEERS_CAPS_MESH) != 0 &&
+                      mesh_room(peers, peer, from, MESH_ASKED, now) == TALLY_DROP_NONE;
     /* Of two that greet at once, who was told to by a third offers what it does not know. */
     if (link->together && (peer->wants & PEER_WANTS_MESH) == 0)
         link->next_mesh = false;

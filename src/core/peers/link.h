@@ -25,11 +25,13 @@ enum {
     LINK_ANSWER_MS = 2000,     /* A step of the greeting that takes longer has failed. */
     LINK_ACCEPT_MS = 5000,     /* A session without a first datagram is forgotten. */
     LINK_PROBE_MS = 30000,     /* Probe and echo measure the round trip. */
-    LINK_QUIET_MS = 15000,     /* The least silence that ends a link (protocols 4.2). */
     LINK_LIGHT_MS = 1800000,   /* A link outside the mesh may be silent for so long. */
+    LINK_ECHO_MS = 5000,       /* A later echo measures nothing: one of both slept. */
     LINK_PATH_MS = 1000,       /* A new address is probed once a second, ... */
     LINK_PATH_TRIES = 3,       /* ... three times at the most. */
     LINK_PATH_REST_MS = 60000, /* Then that address may try again. */
+    LINK_REQUESTS = 1,         /* What a peer may ask of us besides, each second ... */
+    LINK_REQUESTS_BURST = 10,  /* ... and at once (overlay, probe_for). */
     LINK_NONCE = 16,
     LINK_PROBE_NONCE = 8,
 };
@@ -47,6 +49,22 @@ struct link_path {
     uint8_t nonce[LINK_PROBE_NONCE];
     struct tally_mono probed;
     unsigned tries; /* 0: nobody is at a new address. */
+};
+
+/* What silence in the mesh makes us think of a link; suspect.h says how it goes on. */
+enum suspicion_state {
+    SUSPICION_NONE,
+    SUSPICION_MISSED,  /* Two intervals without a sign of life: probed, and waited for an echo. */
+    SUSPICION_SUSPECT, /* No echo either: others are asked whether it answers them. */
+};
+struct suspicion {
+    enum suspicion_state state;
+    struct tally_mono since;         /* Of the state. */
+    struct tally_mono until;         /* SUSPECT: so long it may still prove alive. */
+    uint8_t nonce[LINK_PROBE_NONCE]; /* SUSPECT: of what others were asked. */
+    bool vouched;                    /* One of them has heard it. */
+    bool woken; /* We slept: what comes now may have waited for us, only an echo is a sign. */
+    bool slept; /* So long that it may have given us up, however lately we heard it. */
 };
 
 struct link {
@@ -68,7 +86,8 @@ struct link {
     struct tally_mono next_since;
     struct tally_address next_address;
     uint8_t next_theirs[LINK_NONCE], next_ours[LINK_NONCE]; /* Of a greeting that we accepted. */
-    struct bucket bucket; /* Of the peer's datagrams, paid after the tag. */
+    struct bucket bucket;   /* Of the peer's datagrams, paid after the tag. */
+    struct bucket requests; /* Of what it asks of us that costs more than an answer. */
 
     uint8_t nonce[LINK_NONCE]; /* Of our hello. */
     uint8_t cookie[16];        /* Of theirs, in PROVING. */
@@ -78,6 +97,27 @@ struct link {
     bool probing;               /* probe_nonce awaits its echo. */
     struct tally_mono probe_at; /* The next probe. */
     struct link_path path;
+
+    struct tally_mono meshed;    /* When it became one of the mesh, or a light one. */
+    struct tally_mono heartbeat; /* The last that was taken; 0: none since it is of the mesh. */
+    struct suspicion suspicion;  /* In the mesh. */
+    struct tally_mono helped;    /* When it was last asked to probe another for us; 0 never. */
+};
+
+/* What the overlay remembers of a peer; times are 0 for never (core/gossip/overlay.h). */
+struct peer_overlay {
+    struct tally_mono asked;   /* When we last wanted it for the mesh, and have no answer. */
+    struct tally_mono rest;    /* Before that we do not want it again. */
+    struct tally_mono left;    /* When its link became a light one. */
+    struct tally_mono joined;  /* When we last let it wander. */
+    struct tally_mono pruned;  /* When we last told it that it is not of our mesh. */
+    struct tally_mono refused; /* When it last told us that. */
+    struct tally_mono needy;   /* Before that it is not pruned to shrink: it has next to nobody. */
+    struct tally_mono mute;    /* Before that it is not taken: it sent no heartbeats. */
+    bool came; /* Those who came to us told of it, or it wandered: it is none of our choice. */
+    uint8_t refusals; /* One after the other. */
+    uint8_t needs;    /* How often it got a place because of that. */
+    bool shuffling;   /* It owes us contacts. */
 };
 
 #endif

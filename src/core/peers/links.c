@@ -35,52 +35,18 @@ static void say(const struct peers *peers, struct tally_now now, enum tally_trac
         trace->say(trace->context, now, &what);
 }
 
-bool link_room(const struct peers *peers, const struct peer *peer)
-{
-    bool configured = peer != NULL && peer->configured;
-    unsigned awaited = 0;
-    if (peer != NULL && peer->mesh)
-        return true;
-    for (size_t i = 0; i < peers->capacity; i++) {
-        const struct peer *other = &peers->list[i];
-        if (other == peer || other->mesh)
-            continue;
-        bool promised = other->link.has_next && other->link.next_mesh;
-        awaited += promised || (other->configured && !configured);
-    }
-    return peers->links + awaited < peers->options.links_max;
-}
-
-/* Keeps the counts; every change of a link's kind goes through here. */
-static void count_link(struct peers *peers, struct peer *peer, bool linked, bool mesh)
-{
-    peers->links -= peer->mesh;
-    peers->light -= peer->link.state == LINK_LINKED && !peer->mesh;
-    peer->mesh = linked && mesh;
-    peers->links += peer->mesh;
-    peers->light += linked && !peer->mesh;
-}
-
-void link_mesh(struct peers *peers, struct peer *peer, bool mesh, struct tally_now now)
-{
-    struct link *link = &peer->link;
-    assert(link->state == LINK_LINKED);
-    assert(!mesh || link_room(peers, peer));
-    if (peer->mesh == mesh)
-        return;
-    count_link(peers, peer, true, mesh);
-    link->heard = now.mono; /* From now on its silence counts. */
-    link->interval_ms = TALLY_HEARTBEAT_MS;
-    link->probe_at = now.mono;
-    peers_wake(peers, peer, now.mono);
-}
-
 void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struct peers_news *news)
 {
     struct link *link = &peer->link;
     assert(link->has_next);
-    count_link(peers, peer, true, link->next_mesh && link_room(peers, peer));
-    if (link->state != LINK_LINKED) {
+    /* What was promised may be gone: configured peers came in between. */
+    enum mesh_claim claim = link->initiated ? MESH_OURS : MESH_ASKED;
+    bool mesh = link->next_mesh &&
+                mesh_room(peers, peer, &link->next_address, claim, now) == TALLY_DROP_NONE;
+    bool was = peer->mesh;
+    link_count(peers, peer, true, mesh);
+    peer->chosen = mesh && (was ? peer->chosen : link->initiated);
+    if (link->state != LINK_LINKED)
         link_move(link, LINK_LINKED, now);
         link->punched = false; /* Who introduced both says otherwise. */
     }
@@ -97,8 +63,12 @@ void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struc
     link->interval_ms = TALLY_HEARTBEAT_MS;
     link->probing = false;
     link->probe_at = now.mono;
+    link->meshed = now.mono;
+    link->heartbeat = (struct tally_mono){0};
+    link->suspicion = (struct suspicion){.state = SUSPICION_NONE};
     bucket_init(&link->bucket, TALLY_LINK_RATE, 2 * TALLY_LINK_RATE, now.mono);
     link->together = false;
+    bucket_init(&link->requests, LINK_REQUESTS, LINK_REQUESTS_BURST, now.mono);
     backoff_reset(&peer->backoff);
     peer->last_error = TALLY_DROP_NONE;
     peer->why = TALLY_PATH_BEST;
@@ -115,13 +85,17 @@ void link_end(struct peers *peers, struct peer *peer, enum tally_drop why, struc
     peer->last_error = why;
     bool linked = link->state == LINK_LINKED;
     bool greeted = link->state == LINK_GREETING || link->state == LINK_PROVING;
+    if (peer->mesh)
+        peer->overlay.left = now.mono;
     if (linked)
-        count_link(peers, peer, false, false);
+        link_count(peers, peer, false, false);
     if (link->state != LINK_IDLE)
         link_move(link, LINK_IDLE, now);
     hash_wipe(&link->current, sizeof link->current);
     hash_wipe(&link->next, sizeof link->next);
     link->has_next = link->probing = false;
+    link->suspicion.state = SUSPICION_NONE;
+    peer->chosen = peer->overlay.shuffling = false;
     bool together = link->together;
     link->together = false;
     /* Who knows better, because it was punched in vain, is not contradicted. */
@@ -308,6 +282,9 @@ enum tally_drop link_on_echo(struct peer *peer, struct tally_now now,
     news->observer = peer;
     news->observed = echo.observed;
     uint32_t sample = round_trip(link->probe_sent, now);
+    if (sample > LINK_ECHO_MS * 1000)
+        return TALLY_DROP_NONE;
+    news->round_trip_us = sample;
     peer->rtt_us =
         peer->rtt_us == 0 ? sample : (uint32_t)(((uint64_t)peer->rtt_us * 7 + sample) / 8);
     return TALLY_DROP_NONE;
@@ -333,17 +310,7 @@ struct tally_mono peers_deadline(const struct peers *peers)
     return peers->wake;
 }
 
-/* How long a link may be silent: three of the peer's intervals, at least LINK_QUIET_MS. The peer
-   tells its interval, so a bound of ours holds what it can ask for. */
-static uint64_t silence_of(const struct link *link)
-{
-    uint64_t silence = 3 * (uint64_t)link->interval_ms;
-    if (silence < LINK_QUIET_MS)
-        return LINK_QUIET_MS;
-    return silence < TALLY_LINK_SILENCE_MS ? silence : TALLY_LINK_SILENCE_MS;
-}
-
-static void probe(struct peers *peers, struct peer *peer, struct tally_now now, struct outbox *out)
+void link_probe(struct peers *peers, struct peer *peer, struct tally_now now, struct outbox *out)
 {
     struct link *link = &peer->link;
     struct parcel parcel;
@@ -351,11 +318,7 @@ static void probe(struct peers *peers, struct peer *peer, struct tally_now now, 
     probe_make(peers, link->probe_nonce, &parcel);
     peers_send(peers, peer, &parcel, out);
     link->probe_sent = now;
-    /* After two missed heartbeats ask again soon: one lost echo is no death. */
-    bool quiet = link->probing && now.mono.ms - link->heard.ms >= 2 * (uint64_t)link->interval_ms;
     link->probing = true;
-    link->probe_at.ms =
-        now.mono.ms + (quiet ? LINK_ANSWER_MS : random_jitter(&peers->random, LINK_PROBE_MS, 20));
 }
 
 /* Outside the mesh nobody sends heartbeats: such a link may be silent, and is not probed. */
@@ -385,18 +348,11 @@ static void linked_tick(struct peers *peers, struct peer *peer, struct tally_now
         light_tick(peers, peer, now, news);
         return;
     }
-    uint64_t silent_at = link->heard.ms + silence_of(link);
-    uint64_t missed_at = link->heard.ms + 2 * (uint64_t)link->interval_ms;
-    if (now.mono.ms >= silent_at) {
-        link_end(peers, peer, TALLY_DROP_SILENT, now, news);
-        return;
+    if (now.mono.ms >= link->probe_at.ms) {
+        link_probe(peers, peer, now, out);
+        link->probe_at.ms = now.mono.ms + random_jitter(&peers->random, LINK_PROBE_MS, 20);
     }
-    bool asked = link->probing && link->probe_sent.mono.ms >= missed_at;
-    if (now.mono.ms >= link->probe_at.ms || (now.mono.ms >= missed_at && !asked))
-        probe(peers, peer, now, out);
-    uint64_t wake = link->probe_at.ms < silent_at ? link->probe_at.ms : silent_at;
-    if (now.mono.ms < missed_at && missed_at < wake)
-        wake = missed_at;
+    uint64_t wake = link->probe_at.ms;
     if (link->has_next && link->next_since.ms + LINK_ACCEPT_MS < wake)
         wake = link->next_since.ms + LINK_ACCEPT_MS;
     peers_wake(peers, peer, (struct tally_mono){wake});

@@ -2,10 +2,11 @@
 #ifndef PEERS_LINKS_H
 #define PEERS_LINKS_H
 /*
- * What happens on links (protocols 2.3, 4.2): sending and opening datagrams, probe and echo, moving
- * to a new address, silence and goodbye. The greeting that sets a link up is in hello.h.
+ * What happens on links (protocols 2.3): sending and opening datagrams, probe and echo, moving to a
+ * new address, goodbye. The greeting that sets a link up is in hello.h, silence in suspect.h.
  */
 #include "core/peers/parcel.h"
+#include "core/peers/room.h"
 
 /* Links and greetings that ended in a tick, at most so many; the rest ends in the next one. */
 enum { PEERS_ENDED_MAX = 16 };
@@ -28,20 +29,15 @@ enum tally_drop link_open(struct peers *peers, struct peer *peer, struct tally_n
                           const struct tally_address *from, const struct datagram *datagram,
                           size_t size, struct peers_news *news, struct outbox *out);
 
-/* Whether this peer may be one more of the mesh. Strangers (NULL: one not yet known) leave room
-   for every configured peer, or whoever has many keys could keep those out. Places that were
-   promised in a greeting count as taken. */
-bool link_room(const struct peers *peers, const struct peer *peer);
-
-/* A linked peer becomes one of the mesh (there is room: an assertion), or its link a light one. */
-void link_mesh(struct peers *peers, struct peer *peer, bool mesh, struct tally_now now);
-
 /* Makes `next` the session of the link, which is LINKED from now on. */
 void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struct peers_news *news);
 
 /* Back to IDLE, for that reason. Keys are wiped; a configured peer is greeted again later. */
 void link_end(struct peers *peers, struct peer *peer, enum tally_drop why, struct tally_now now,
               struct peers_news *news);
+
+/* Asks for an echo. What is not answered in time is asked again by whoever waits for it. */
+void link_probe(struct peers *peers, struct peer *peer, struct tally_now now, struct outbox *out);
 
 /* Moves the state, which the table in links.c must permit. */
 void link_move(struct link *link, enum link_state state, struct tally_now now);

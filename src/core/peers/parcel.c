@@ -45,6 +45,14 @@ void peers_send(struct peers *peers, const struct peer *peer, struct parcel *par
         parcel_send(peers, parcel, link->next.send_key, &link->next_address, out);
 }
 
+void peers_tell(struct peers *peers, const struct peer *peer, enum tally_kind kind,
+                struct tally_bytes body, struct outbox *out)
+{
+    struct parcel parcel;
+    parcel_make(peers, kind, body, true, &parcel);
+    peers_send(peers, peer, &parcel, out);
+}
+
 enum peers_ask peers_ask(struct peers *peers, struct peer *peer, enum tally_kind kind,
                          struct tally_bytes body, struct tally_now now, struct outbox *out)
 {

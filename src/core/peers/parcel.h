@@ -34,10 +34,14 @@ enum peers_ask { PEERS_SENT, PEERS_RIDES, PEERS_WAITS, PEERS_NEVER };
 enum peers_ask peers_ask(struct peers *peers, struct peer *peer, enum tally_kind kind,
                          struct tally_bytes body, struct tally_now now, struct outbox *out);
 
-/* To the peer, if it is linked, or has just proved itself; to all of the mesh but `except`, which
-   may be NULL. */
+/* To the peer, if it is linked, or has just proved itself. */
 void peers_send(struct peers *peers, const struct peer *peer, struct parcel *parcel,
                 struct outbox *out);
+/* A message of one link, made and sent. */
+void peers_tell(struct peers *peers, const struct peer *peer, enum tally_kind kind,
+                struct tally_bytes body, struct outbox *out);
+
+/* To all of the mesh but `except`, which may be NULL. */
 void peers_send_all(struct peers *peers, const struct peer *except, struct parcel *parcel,
                     struct outbox *out);
 

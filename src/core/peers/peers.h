@@ -61,6 +61,7 @@ struct peer {
     bool used, configured;
     bool bootstrap; /* Kept, and greeted again when others are wanted; but it may be let go. */
     bool mesh;      /* LINKED, and one of the mesh: both ends send heartbeats and announces. */
+    bool chosen;    /* ... because we wanted it; else it came to us. */
     uint8_t wants;  /* PEER_WANTS_*: 0, and nobody greets it. */
     uint8_t wanted; /* What it was greeted for in vain. */
     uint8_t caps;   /* As it told last. */
@@ -68,6 +69,7 @@ struct peer {
     struct peer_address addresses[TALLY_ADDRESSES_MAX];  /* The one that answered last is first. */
     size_t address_count, address_turn, address_greeted; /* The last is the one being greeted. */
     struct link link;
+    struct peer_overlay overlay;
 
     struct backoff backoff;
     struct tally_mono wake; /* When peers_tick has something to do for it. */
@@ -84,10 +86,11 @@ struct peer {
     uint32_t rtt_us;   /* Smoothed; 0 unknown. */
     int64_t offset_us; /* Its clock less ours; 0 unknown. */
     bool has_offset;
-    enum tally_drop last_error;     /* Why the last try or link ended. */
-    enum tally_path_reason why;     /* There is no link, or no better one. */
-    struct tally_mono punch_after;  /* Not to be punched before (protocols 7.3). */
-    enum tally_error stream_error;  /* Of the last dial in vain; OK. */
+    uint8_t health;                /* 0..8: how far it doubts itself, as its last heartbeat told. */
+    enum tally_drop last_error;    /* Why the last try or link ended. */
+    enum tally_path_reason why;    /* There is no link, or no better one. */
+    struct tally_mono punch_after; /* Not to be punched before (protocols 7.3). */
+    enum tally_error stream_error; /* Of the last dial in vain; OK. */
     struct tally_mono stream_after; /* It is not dialled before: it is asked to dial. */
 };
 
@@ -98,8 +101,8 @@ struct peers_options {
     uint8_t caps; /* Of the node; see peers_caps. */
     uint64_t seed;
     unsigned peers_max, links_max; /* 0: TALLY_PEERS_MAX, TALLY_LINKS_MAX. */
-    const struct address_policy
-        *policy; /* Outlives the peers; NULL: every address may be dialled. */
+    /* Outlives the peers; NULL: every address may be dialled. */
+    const struct address_policy *policy;
     struct tally_secret secret;
     struct tally_crypto crypto;
     struct tally_trace_window trace;
@@ -145,7 +148,8 @@ struct peers_news {
     struct peer *vain;     /* The same of a configured one, which is greeted again later. */
     struct peer *observer; /* Told where it sees us. */
     struct tally_address observed;
-    struct peer *asked; /* Proved itself with a request that rode along: kind, then body. */
+    uint32_t round_trip_us; /* An echo came so long after its probe; 0: none. */
+    struct peer *asked;     /* Proved itself with a request that rode along: kind, then body. */
     struct tally_bytes request;
     bool uninvited; /* It greets us, though nothing was written to its address lately. */
 };

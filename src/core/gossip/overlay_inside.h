@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GOSSIP_OVERLAY_INSIDE_H
+#define GOSSIP_OVERLAY_INSIDE_H
+/* What the overlay's files share; for them only. */
+#include "core/gossip/overlay.h"
+
+/* One each so many milliseconds, but for `burst` at once; *next is when the next has its turn. */
+static inline bool overlay_pace(struct tally_mono *next, uint64_t every_ms, uint64_t burst,
+                                struct tally_now now)
+{
+    uint64_t saved = now.mono.ms > burst * every_ms ? now.mono.ms - burst * every_ms : 0;
+    if (next->ms > now.mono.ms)
+        return false;
+    next->ms = (next->ms > saved ? next->ms : saved) + every_ms;
+    return true;
+}
+
+/* Whether this profile looks for others than those one names. */
+bool overlay_active(const struct peers *peers);
+
+/* Whether that has been so for a while: then others may make room for us, beyond theirs. */
+bool overlay_urgent(struct overlay *overlay, const struct peers *peers, struct tally_now now);
+
+/* How many links are wanted beyond those there are. */
+unsigned overlay_lacking(const struct peers *peers);
+
+/* Why a candidate is wanted: it is our choice; there is no better one, and so it does not count as
+   one; it wanders here, and is greeted once. */
+enum overlay_why { OVERLAY_CHOSEN, OVERLAY_FILLS, OVERLAY_MET };
+
+/* Wants it for the mesh now: it is greeted, or asked over the light link there is. */
+void overlay_ask(struct overlay *overlay, struct tally_now now, struct peers *peers,
+                 struct candidate *candidate, enum overlay_why why, struct outbox *out);
+
+/* One of the mesh but `except` and `other`, evenly; NULL if there is none. */
+struct peer *overlay_any(struct overlay *overlay, struct peers *peers, const struct peer *except,
+                         const struct peer *other);
+
+/* The active view is refilled in this step. */
+void overlay_hurry(struct overlay *overlay, struct tally_now now);
+
+/* A peer is, or stays, none of the mesh: known for later, and not asked for a while. */
+void overlay_leave(struct overlay *overlay, struct tally_now now, struct peers *peers,
+                   struct peer *peer);
+
+/* ---- overlay_look.c ---- */
+
+/* Does what is due of looking after, shuffling and tending. */
+void overlay_look(struct overlay *overlay, struct tally_now now, struct peers *peers,
+                  struct outbox *out);
+
+/* ---- overlay_contacts.c ---- */
+
+/* Whether an address may be told to others as that of a contact, and be believed. */
+bool contact_may_be_told(const struct tally_address *address);
+
+/* Up to so many contacts of each view, whom we got through to first; not `to` itself. */
+size_t contacts_offer(struct overlay *overlay, struct tally_now now, const struct peers *peers,
+                      const struct peer *to, size_t active, size_t passive,
+                      struct tally_contact contacts[OVERLAY_CONTACTS]);
+
+/* Takes contacts that a peer of good standing told: NONE, REFUSED (it is not), SCOPE (one may not
+   be told: the rest is not read, and its standing suffers). */
+enum tally_drop contacts_take(struct overlay *overlay, struct tally_now now, struct peers *peers,
+                              struct peer *from, const struct tally_contact *contacts, size_t count,
+                              struct peers_news *links);
+
+/* One contact that `from` told, its address already checked: where it is in the passive view, or
+   NULL. */
+struct candidate *contact_put(struct overlay *overlay, struct tally_now now,
+                              const struct peers *peers, const struct peer *from,
+                              const struct tally_contact *contact);
+
+/* ---- overlay_receive.c ---- */
+
+void activate_send(struct overlay *overlay, struct peers *peers, struct peer *peer,
+                   struct tally_now now, struct outbox *out);
+void prune_send(struct overlay *overlay, struct tally_now now, struct peers *peers,
+                struct peer *peer, unsigned reason, struct outbox *out);
+void shuffle_send(struct overlay *overlay, struct tally_now now, struct peers *peers,
+                  struct peer *peer, struct outbox *out);
+/* Our own: who takes it knows our address better than we do. */
+void join_send(struct overlay *overlay, struct tally_now now, struct peers *peers,
+               const struct peer *peer, struct outbox *out);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PEERS_ROOM_H
+#define PEERS_ROOM_H
+/*
+ * Who may be one of the mesh (protocols 4.1). Configured peers always may, as long as there are
+ * links at all. Of the others who ask, so many that there are ten; then some places are left for
+ * those in need. Three we choose ourselves, and two are of one network prefix: whoever has many
+ * keys in few networks, or only ever comes to us, never is our whole view.
+ */
+#include "core/peers/peers.h"
+
+enum {
+    MESH_WANTED = 8, /* We look for others below; */
+    MESH_LEAST = 5,  /* urgently below; */
+    MESH_TAKEN = 10, /* take whoever asks up to this, configured peers apart, */
+    MESH_MOST = 12,  /* and those in need up to this; or a little above, for a while. */
+    MESH_CHOSEN = 3, /* So many we chose ourselves: the rest is for those who come to us. */
+    MESH_PREFIX = 2, /* Of one /24 or /48, unless it is a subnet of ours. */
+};
+
+/* Why a peer should be one of the mesh. */
+enum mesh_claim {
+    MESH_ASKED,  /* It wants to. */
+    MESH_URGENT, /* It wants to, and says that it has next to nobody. */
+    MESH_EXTRA,  /* The same, though all places are taken. */
+    MESH_OURS,   /* We want it. */
+};
+
+struct mesh_count {
+    unsigned links, pinned; /* In all; configured peers among them. */
+    unsigned chosen;        /* Not pinned, and chosen by us. */
+};
+
+/* Who is of the mesh now. */
+void mesh_count(const struct peers *peers, struct mesh_count *count);
+
+/* Whether this peer may be one more of the links. Strangers (NULL: one not yet known) leave room
+   for every configured peer, or whoever has many keys could keep those out. Places that were
+   promised in a greeting count as taken. */
+bool link_room(const struct peers *peers, const struct peer *peer);
+
+/* Whether a peer at that address may become one of the mesh: NONE, BUSY, CROWDED, or REFUSED if it
+   was one and said nothing. */
+enum tally_drop mesh_room(const struct peers *peers, const struct peer *peer,
+                          const struct tally_address *address, enum mesh_claim claim,
+                          struct tally_now now);
+
+/* A linked peer becomes one of the mesh (there is room: an assertion), because we chose it or not;
+   or its link a light one. */
+void link_mesh(struct peers *peers, struct peer *peer, bool mesh, bool chosen,
+               struct tally_now now);
+
+/* Keeps the counts of struct peers; every change of a link's kind goes through here, before the
+   link's state changes. */
+void link_count(struct peers *peers, struct peer *peer, bool linked, bool mesh);
+
+#endif
