@@ -21,9 +21,10 @@ enum {
     BEGIN_AGAIN_MS = 250, /* ... looked for so often. */
 };
 
-void overlay_init(struct overlay *overlay, uint64_t seed, struct tally_now now)
+void overlay_init(struct overlay *overlay, bool named_only, uint64_t seed, struct tally_now now)
 {
     *overlay = (struct overlay){
+        .named_only = named_only,
         .random = {seed},
         .begun = now.mono,
         .poor = now.mono,
@@ -38,10 +39,10 @@ void overlay_init(struct overlay *overlay, uint64_t seed, struct tally_now now)
     bucket_init(&overlay->greetings, OVERLAY_GREET_RATE, OVERLAY_GREET_BURST, now.mono);
 }
 
-bool overlay_active(const struct peers *peers)
+bool overlay_active(const struct overlay *overlay, const struct peers *peers)
 {
     const struct address_policy *policy = peers->options.policy;
-    if (policy == NULL || peers->stopping)
+    if (policy == NULL || peers->stopping || overlay->named_only)
         return false;
     switch (policy->profile) {
     case TALLY_PROFILE_AUTO:
@@ -276,7 +277,7 @@ static struct candidate *remember(struct overlay *overlay, struct tally_now now,
                                   const struct peers *peers, const struct peer *peer)
 {
     const struct address_policy *policy = peers->options.policy;
-    if (!overlay_active(peers) || peer->configured || peer_barred(peer, now) ||
+    if (!overlay_active(overlay, peers) || peer->configured || peer_barred(peer, now) ||
         address_may_dial(policy, &peer->link.address, TALLY_SOURCE_LINK) != TALLY_HYGIENE_ALLOWED)
         return NULL;
     const struct candidate candidate = {
@@ -331,7 +332,7 @@ void overlay_linked(struct overlay *overlay, struct tally_now now, struct peers 
         if (wanted)
             activate_send(overlay, peers, peer, now, out);
     }
-    if (!overlay_active(peers))
+    if (!overlay_active(overlay, peers))
         return;
     if (overlay->shuffle.ms == TALLY_NEVER.ms)
         overlay->shuffle.ms = now.mono.ms + random_jitter(&overlay->random, OVERLAY_SHUFFLE_MS, 20);
@@ -379,7 +380,7 @@ enum tally_drop overlay_found(struct overlay *overlay, struct tally_now now, str
     const struct peer *peer = peers_find(peers, key);
     if (key_equal(key, &peers->options.key))
         return TALLY_DROP_SELF;
-    if (!overlay_active(peers) ||
+    if (!overlay_active(overlay, peers) ||
         address_may_dial(peers->options.policy, address, source) != TALLY_HYGIENE_ALLOWED)
         return TALLY_DROP_SCOPE;
     if (peer != NULL && (peer->mesh || peer->configured))

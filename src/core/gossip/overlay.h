@@ -60,6 +60,7 @@ enum { OVERLAY_BAD_CONTACT = -20, OVERLAY_UNASKED = -5 };
 
 struct overlay {
     struct passive passive;
+    bool named_only; /* Nobody is looked for but whom one names, whatever the profile. */
     struct random random;
     struct bucket greetings;
     struct tally_mono begun;
@@ -79,7 +80,7 @@ struct overlay_news {
     bool waits;          /* A peer of the mesh waits for a heartbeat of ours. */
 };
 
-void overlay_init(struct overlay *overlay, uint64_t seed, struct tally_now now);
+void overlay_init(struct overlay *overlay, bool named_only, uint64_t seed, struct tally_now now);
 struct tally_mono overlay_deadline(const struct overlay *overlay);
 void overlay_tick(struct overlay *overlay, struct tally_now now, struct peers *peers,
                   struct outbox *out);

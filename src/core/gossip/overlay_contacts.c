@@ -75,7 +75,7 @@ size_t contacts_offer(struct overlay *overlay, struct tally_now now, const struc
                       const struct peer *to, size_t active, size_t passive,
                       struct tally_contact contacts[OVERLAY_CONTACTS])
 {
-    if (!overlay_active(peers))
+    if (!overlay_active(overlay, peers))
         return 0;
     size_t count = offer_active(overlay, now, peers, to, true, active, contacts);
     /* Who came to us may not be reachable for others; but better such a one than none. */
@@ -121,7 +121,7 @@ enum tally_drop contacts_take(struct overlay *overlay, struct tally_now now, str
                               struct peer *from, const struct tally_contact *contacts, size_t count,
                               struct peers_news *links)
 {
-    if (!overlay_active(peers))
+    if (!overlay_active(overlay, peers))
         return TALLY_DROP_NONE;
     if (from->standing < 0)
         return TALLY_DROP_REFUSED;

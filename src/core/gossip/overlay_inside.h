@@ -16,7 +16,7 @@ static inline bool overlay_pace(struct tally_mono *next, uint64_t every_ms, uint
 }
 
 /* Whether this profile looks for others than those one names. */
-bool overlay_active(const struct peers *peers);
+bool overlay_active(const struct overlay *overlay, const struct peers *peers);
 
 /* Whether that has been so for a while: then others may make room for us, beyond theirs. */
 bool overlay_urgent(struct overlay *overlay, const struct peers *peers, struct tally_now now);

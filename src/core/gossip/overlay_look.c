@@ -89,7 +89,7 @@ static void wander(struct overlay *overlay, struct tally_now now, struct peers *
 {
     struct peer *any = NULL;
     uint32_t met = 0;
-    if (!overlay_active(peers) || !overlay_poor(peers)) {
+    if (!overlay_active(overlay, peers) || !overlay_poor(peers)) {
         backoff_reset(&overlay->joins);
         return;
     }

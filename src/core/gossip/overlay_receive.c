@@ -194,7 +194,7 @@ static enum tally_drop join_begin(struct overlay *overlay, struct tally_now now,
     from->overlay.joined = now.mono;
     message->newcomer.address = from->link.address;
     message->newcomer.age_min = 0;
-    if (!overlay_active(peers) || !contact_may_be_told(&message->newcomer.address))
+    if (!overlay_active(overlay, peers) || !contact_may_be_told(&message->newcomer.address))
         return TALLY_DROP_NONE;
     for (unsigned i = 0; i < OVERLAY_WALKS && i < peers->links; i++)
         join_forward(overlay, peers, from, message, out);
@@ -231,7 +231,7 @@ static enum tally_drop on_join(struct overlay *overlay, struct tally_now now, st
         return TALLY_DROP_SELF;
     if (!from->mesh || from->standing < 0)
         return TALLY_DROP_REFUSED;
-    if (!overlay_active(peers))
+    if (!overlay_active(overlay, peers))
         return TALLY_DROP_NONE;
     if (!contact_may_be_told(&newcomer->address)) {
         peers_judge(peers, from, OVERLAY_BAD_CONTACT, now, links);

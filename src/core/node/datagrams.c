@@ -47,7 +47,7 @@ bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *
     announce_init(&datagrams->announce, &options->ledger, keys[1], now);
     heartbeat_init(&datagrams->heartbeat, &options->ledger, options->peers.seed ^ UINT32_MAX);
     reaching_init(&datagrams->reaching, &options->reaching, &datagrams->peers, now);
-    overlay_init(&datagrams->overlay, options->peers.seed ^ UINT64_MAX, now);
+    overlay_init(&datagrams->overlay, options->named_only, options->peers.seed ^ UINT64_MAX, now);
     suspect_init(&datagrams->suspect, now);
     verifier_init(&datagrams->verifier, &options->peers.crypto, now);
     bucket_init(&datagrams->tags, TALLY_TAG_RATE, TALLY_TAG_RATE, now.mono);

@@ -22,6 +22,7 @@ struct datagrams_options {
     struct peers_options peers;
     struct reaching_options reaching;
     struct tally_ledger ledger;
+    bool named_only;      /* No overlay: for stories of other things. */
     unsigned logs_max;    /* 0: TALLY_LOGS_MAX. */
     unsigned seen_max;    /* Ids a generation; 0: TALLY_SEEN_MAX. The simulator asks for few. */
     unsigned records_max; /* Kept for those who graft; 0: SPREAD_RECORDS. */

@@ -75,6 +75,7 @@ static void boot(struct town *town, struct town_node *node)
                          (town->check == TOWN_LAST_CHECKS && node == &town->nodes[town->count - 1]),
                      .serves = true},
         .ledger = {.context = node, .checkpoint = no_checkpoint},
+        .named_only = true, /* Who knows whom is each story's own. */
         .logs_max = 8,
         .seen_max = 64,
     };
