@@ -17,6 +17,7 @@ enum {
     JOINS_FIRST_MS = 10000,
     JOINS_CAP_MS = 300000,
     ASKS_CAP_MS = 30000,
+    WANTED_MS = 60000,    /* A link that comes up so late was still wanted. */
     BEGIN_MS = 3000,      /* In this time the next source has its turn, ... */
     BEGIN_AGAIN_MS = 250, /* ... looked for so often. */
 };
@@ -304,12 +305,20 @@ void overlay_leave(struct overlay *overlay, struct tally_now now, struct peers *
     overlay_hurry(overlay, now);
 }
 
+/* A partition may be over: the others we lost may be there as well. */
+static void found_again(struct overlay *overlay, struct candidate *found, struct tally_now now)
+{
+    found->lost = false;
+    for (size_t i = 0; i < PASSIVE_MAX; i++)
+        if (overlay->passive.list[i].lost && overlay->passive.list[i].rest.ms > now.mono.ms)
+            overlay->passive.list[i].rest = now.mono;
+}
+
 void overlay_linked(struct overlay *overlay, struct tally_now now, struct peers *peers,
                     struct peer *peer, struct outbox *out)
 {
     struct candidate *known = passive_find(&overlay->passive, &peer->key);
-    bool asked =
-        peer->overlay.asked.ms != 0 && now.mono.ms - peer->overlay.asked.ms < OVERLAY_GONE_MS;
+    bool asked = peer->overlay.asked.ms != 0 && now.mono.ms - peer->overlay.asked.ms < WANTED_MS;
     bool wanted = peer->configured || asked;
     overlay_hurry(overlay, now);
     if (peer->mesh) {
@@ -324,10 +333,10 @@ void overlay_linked(struct overlay *overlay, struct tally_now now, struct peers 
             known = remember(overlay, now, peers, peer);
         if (known != NULL && peer->link.initiated)
             passive_dialled(known, now);
-        if (known != NULL && known->lost)
+        if (known != NULL && known->lost) {
             wanted = true;
-        if (known != NULL)
-            known->lost = false;
+            found_again(overlay, known, now);
+        }
         /* It had no place for us; perhaps if we ask, or it knows others. */
         if (wanted)
             activate_send(overlay, peers, peer, now, out);
@@ -439,7 +448,7 @@ void overlay_tick(struct overlay *overlay, struct tally_now now, struct peers *p
         overlay->look = overlay->shuffle = overlay->tend = overlay->refill = TALLY_NEVER;
         return;
     }
-    overlay_look(overlay, now, peers, out);
+    overlay_attend(overlay, now, peers, out);
     if (overlay->refill.ms <= now.mono.ms)
         refill_tick(overlay, now, peers, out);
 }

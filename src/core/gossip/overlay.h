@@ -39,7 +39,7 @@ enum {
     OVERLAY_PATIENCE_MS = 8000, /* Only after so long with next to nobody it is urgent. */
     OVERLAY_REST_MS = 10000, /* Who pruned us is left alone, at first so long; doubling, to ... */
     OVERLAY_REST_CAP_MS = 1800000,
-    OVERLAY_GONE_MS = 60000,   /* Who left the mesh is not greeted at once. */
+    OVERLAY_GONE_MS = 5000,    /* Who left the mesh is not greeted at once. */
     OVERLAY_PRUNE_MS = 5000,   /* Between two prunes to one peer. */
     OVERLAY_NEEDY_MS = 300000, /* Who has next to nobody is not pruned for so long; doubling, ... */
     OVERLAY_NEEDY_CAP_MS = 86400000,

@@ -46,8 +46,8 @@ void overlay_leave(struct overlay *overlay, struct tally_now now, struct peers *
 /* ---- overlay_look.c ---- */
 
 /* Does what is due of looking after, shuffling and tending. */
-void overlay_look(struct overlay *overlay, struct tally_now now, struct peers *peers,
-                  struct outbox *out);
+void overlay_attend(struct overlay *overlay, struct tally_now now, struct peers *peers,
+                    struct outbox *out);
 
 /* ---- overlay_contacts.c ---- */
 

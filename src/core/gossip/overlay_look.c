@@ -161,8 +161,8 @@ static void shuffle_tick(struct overlay *overlay, struct tally_now now, struct p
         shuffle_send(overlay, now, peers, any, out);
 }
 
-void overlay_look(struct overlay *overlay, struct tally_now now, struct peers *peers,
-                  struct outbox *out)
+void overlay_attend(struct overlay *overlay, struct tally_now now, struct peers *peers,
+                    struct outbox *out)
 {
     if (overlay->look.ms <= now.mono.ms) {
         overlay->look.ms = now.mono.ms + OVERLAY_LOOK_MS;

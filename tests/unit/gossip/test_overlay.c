@@ -152,7 +152,7 @@ static void two_halves_that_were_apart_for_long_find_each_other(void **state)
         assert_true(shape.least >= MESH_LEAST);
         split = false;
         /* The longer it lasted the longer nobody may look; but not longer than that. */
-        crowd_run(crowd, apart_min[i] == 1 ? 30000 : 240000);
+        crowd_run(crowd, apart_min[i] == 1 ? 30000 : 600000);
         crowd_shape(crowd, &shape);
         assert_int_equal(shape.component, 60);
         crowd_free(crowd);
