@@ -10,6 +10,9 @@ void checker_forget(struct checker *checker, uint32_t slot);
 /* Remembers a counter; false if it was taken before. */
 bool checker_counter_take(struct checker *checker, uint64_t mark);
 
+/* A node that starts anew does not remember whom it greeted. */
+void checker_forget(struct checker *checker, uint32_t slot);
+
 /* An ANSWER: a promise, if it says that a receipt is durable. */
 void checker_answer(struct checker *checker, const struct world *world, uint32_t slot,
                     const struct tally_action *action);

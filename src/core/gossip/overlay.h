@@ -16,6 +16,7 @@
  * for a newcomer on its way; what is told is greeted once a second at most, in all.
  */
 #include "core/base/backoff.h"
+#include "core/base/pace.h"
 #include "core/gossip/passive.h"
 #include "core/peers/greet.h"
 #include "core/peers/links.h"
@@ -43,15 +44,16 @@ enum {
     OVERLAY_PRUNE_MS = 5000,   /* Between two prunes to one peer. */
     OVERLAY_NEEDY_MS = 300000, /* Who has next to nobody is not pruned for so long; doubling, ... */
     OVERLAY_NEEDY_CAP_MS = 86400000,
-    OVERLAY_EXTRA_MS = 3000,       /* Between two that get a place although all are taken, ... */
-    OVERLAY_EXTRA_BURST = 8,       /* ... but for so many at once. */
-    OVERLAY_MET_MS = 5000,         /* Between two greetings of those who wander, ... */
-    OVERLAY_MET_BURST = 4,         /* ... but for so many at once. */
     OVERLAY_WANDERERS = 2,         /* Who wanders here is greeted with so many more than places. */
     OVERLAY_MUTE_MS = 60000,       /* A peer of the mesh without heartbeats is none, ... */
     OVERLAY_MUTE_REST_MS = 600000, /* ... for so long. */
     OVERLAY_BOOTSTRAPS = 64,       /* Kept by key. */
 };
+
+/* Those who get a place although all are taken; greetings of those who wander: milliseconds, burst.
+ */
+#define OVERLAY_EXTRA_RATE ((struct pace_rate){3000, 8})
+#define OVERLAY_MET_RATE   ((struct pace_rate){5000, 4})
 
 enum { OVERLAY_PRUNE_LAZY, OVERLAY_PRUNE_FULL, OVERLAY_PRUNE_SHRINKING }; /* gossip.cddl */
 
@@ -69,8 +71,8 @@ struct overlay {
     struct backoff asks;                           /* While nobody has a place for us, ... */
     struct tally_mono patience;                    /* ... nobody is asked before; but in need. */
     struct tally_mono wander;                      /* Not again before. */
-    struct tally_mono met;                         /* When the next who wanders is greeted. */
-    struct tally_mono extra; /* When the next gets a place beyond those there are. */
+    struct pace met;                               /* Greetings of those who wander. */
+    struct pace extra;                             /* Places beyond those there are. */
     struct backoff joins;
 };
 

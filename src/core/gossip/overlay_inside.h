@@ -4,17 +4,6 @@
 /* What the overlay's files share; for them only. */
 #include "core/gossip/overlay.h"
 
-/* One each so many milliseconds, but for `burst` at once; *next is when the next has its turn. */
-static inline bool overlay_pace(struct tally_mono *next, uint64_t every_ms, uint64_t burst,
-                                struct tally_now now)
-{
-    uint64_t saved = now.mono.ms > burst * every_ms ? now.mono.ms - burst * every_ms : 0;
-    if (next->ms > now.mono.ms)
-        return false;
-    next->ms = (next->ms > saved ? next->ms : saved) + every_ms;
-    return true;
-}
-
 /* Whether this profile looks for others than those one names. */
 bool overlay_active(const struct overlay *overlay, const struct peers *peers);
 

@@ -95,8 +95,7 @@ static enum tally_drop make_place(struct overlay *overlay, struct tally_now now,
                                   struct peers *peers, struct peer *peer, struct overlay_news *news)
 {
     enum tally_drop drop = become_mesh(now, peers, peer, MESH_URGENT, news);
-    if (drop == TALLY_DROP_BUSY &&
-        overlay_pace(&overlay->extra, OVERLAY_EXTRA_MS, OVERLAY_EXTRA_BURST, now))
+    if (drop == TALLY_DROP_BUSY && pace_take(&overlay->extra, OVERLAY_EXTRA_RATE, now.mono))
         drop = become_mesh(now, peers, peer, MESH_EXTRA, news);
     if (drop != TALLY_DROP_NONE)
         return drop;
@@ -210,7 +209,7 @@ static void join_end(struct overlay *overlay, struct tally_now now, struct peers
     if (candidate != NULL && candidate->rest.ms <= now.mono.ms &&
         peers->links < MESH_MOST + OVERLAY_WANDERERS &&
         mesh_room(peers, NULL, &newcomer->address, MESH_OURS, now) == TALLY_DROP_NONE &&
-        overlay_pace(&overlay->met, OVERLAY_MET_MS, OVERLAY_MET_BURST, now))
+        pace_take(&overlay->met, OVERLAY_MET_RATE, now.mono))
         overlay_ask(overlay, now, peers, candidate, OVERLAY_MET, out);
 }
 

@@ -101,13 +101,15 @@ static bool crowded(const struct passive *passive, const struct candidate *candi
 static struct candidate *place_for(struct passive *passive, const struct candidate *candidate,
                                    struct random *random)
 {
-    struct candidate *place;
-    if (hearsay(candidate) && candidate->source == TALLY_SOURCE_EXCHANGE &&
-        match_count(passive, candidate, MATCH_BY, random, &place) >= PASSIVE_PER_PEER)
-        return place;
-    if (hearsay(candidate) && candidate->came &&
-        match_count(passive, candidate, MATCH_CAME, random, &place) >= PASSIVE_CAME)
-        return place;
+    struct candidate *place, *told, *came;
+    bool by = hearsay(candidate) && candidate->source == TALLY_SOURCE_EXCHANGE &&
+              match_count(passive, candidate, MATCH_BY, random, &told) >= PASSIVE_PER_PEER;
+    bool full = hearsay(candidate) && candidate->came &&
+                match_count(passive, candidate, MATCH_CAME, random, &came) >= PASSIVE_CAME;
+    if (by && full) /* Both at once: only in the place of one that is both. */
+        return told->came ? told : NULL;
+    if (by || full)
+        return by ? told : came;
     for (size_t i = 0; i < PASSIVE_MAX; i++)
         if (!passive->list[i].used)
             return &passive->list[i];

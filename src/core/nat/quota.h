@@ -5,7 +5,7 @@
  * A pace for each of many, in bounded memory: who has spent nothing lately needs no place. When all
  * places are taken nobody new gets one, so that a crowd of keys is refused, not remembered.
  */
-#include "core/nat/pace.h"
+#include "core/base/pace.h"
 
 enum { QUOTA_PLACES = 16 };
 

@@ -20,7 +20,7 @@
  */
 #include "core/base/outbox.h"
 #include "core/nat/own.h"
-#include "core/nat/pace.h"
+#include "core/base/pace.h"
 #include "core/nat/votes.h"
 #include "core/peers/parcel.h"
 

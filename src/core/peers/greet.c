@@ -125,7 +125,7 @@ static void blind_tick(struct peers *peers, struct peers_blind *blind, struct ta
     uint64_t wait = blind->tries % PEERS_HELLO_TRIES == 0
                         ? PEERS_BLIND_REST_MS
                         : (uint64_t)LINK_ANSWER_MS * (blind->tries % PEERS_HELLO_TRIES);
-    blind->next.ms = now.mono.ms + random_jitter(&peers->random, wait, 10);
+    blind->next.ms = now.mono.ms + wait + random_below(&peers->random, (uint32_t)wait / 10);
 }
 
 struct tally_mono blinds_tick(struct peers *peers, struct tally_now now, struct outbox *out)

@@ -439,7 +439,7 @@ static void who_only_comes_to_us_is_never_all_we_see(void **state)
     }
     crowd_run(crowd, 20000);
     assert_in_range(links_with(crowd, victim, 21, 80), MESH_MOST - MESH_CHOSEN,
-                    MESH_MOST + OVERLAY_EXTRA_BURST + 4);
+                    MESH_MOST + 12);
     crowd_bootstrap(crowd, victim, 0);
     crowd_run(crowd, 30000);
     /* It does not need links, so it asks nobody for them; but three are its own. */

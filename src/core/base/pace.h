@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef NAT_PACE_H
-#define NAT_PACE_H
+#ifndef BASE_PACE_H
+#define BASE_PACE_H
 /* «So many at once, then one in so long»: what base/bucket.h is for many a second, this is for few
    a minute. All zero: nothing was taken yet. */
 #include "tally/types.h"
