@@ -378,7 +378,9 @@ void overlay_ended(struct overlay *overlay, struct tally_now now, struct peers *
     known = remember(overlay, now, peers, peer);
     if (known == NULL)
         return;
-    known->lost = peer->last_error == TALLY_DROP_SILENT && !peer->bootstrap;
+    known->lost = peer->last_error == TALLY_DROP_SILENT;
+    if (peer->bootstrap) /* At most three hellos in ten minutes (protocols 5.5). */
+        peer->overlay.rest.ms = now.mono.ms + PASSIVE_REST_MS;
     known->rest.ms = now.mono.ms + random_jitter(&overlay->random, OVERLAY_GONE_MS, 20);
 }
 

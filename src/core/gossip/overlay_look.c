@@ -106,9 +106,12 @@ static void wander(struct overlay *overlay, struct tally_now now, struct peers *
 static void visit(struct overlay *overlay, struct tally_now now, struct peers *peers,
                   struct candidate *candidate)
 {
-    if (!bucket_take(&overlay->greetings, now.mono))
+    struct peer *peer = peers_find(peers, &candidate->key);
+    bool rests = peer != NULL && peer->bootstrap && now.mono.ms < peer->overlay.rest.ms;
+    if (rests || !bucket_take(&overlay->greetings, now.mono))
         return;
-    struct peer *peer = peers_take(peers, &candidate->key, now);
+    if (peer == NULL)
+        peer = peers_take(peers, &candidate->key, now);
     candidate->rest.ms = now.mono.ms + OVERLAY_AGAIN_MS;
     if (peer == NULL || peer->link.state != LINK_IDLE || peer_barred(peer, now))
         return;

@@ -19,8 +19,8 @@
  * REACH_RATE. Who helps is one that says so (PEERS_CAPS_INTRODUCES).
  */
 #include "core/base/outbox.h"
-#include "core/nat/own.h"
 #include "core/base/pace.h"
+#include "core/nat/own.h"
 #include "core/nat/votes.h"
 #include "core/peers/parcel.h"
 

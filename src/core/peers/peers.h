@@ -70,7 +70,6 @@ struct peer {
     size_t address_count, address_turn, address_greeted; /* The last is the one being greeted. */
     struct link link;
     struct peer_overlay overlay;
-
     struct backoff backoff;
     struct tally_mono wake; /* When peers_tick has something to do for it. */
     bool has_shared;

@@ -391,6 +391,36 @@ bool crowd_meshed(const struct crowd *crowd, uint32_t a, uint32_t b)
     return one != NULL && other != NULL && one->mesh && other->mesh;
 }
 
+void crowd_come(struct crowd *crowd, uint32_t from, uint32_t to, uint32_t first)
+{
+    for (uint32_t i = from; i <= to; i++) {
+        crowd_boot(crowd, i, i);
+        if (i != first)
+            crowd_bootstrap(crowd, i, first);
+        crowd_run(crowd, 300);
+    }
+}
+
+struct peers *crowd_peers(const struct crowd *crowd, uint32_t node)
+{
+    return &crowd->nodes[node].datagrams.peers;
+}
+
+uint64_t crowd_drops(const struct crowd *crowd, uint32_t node, enum tally_drop drop)
+{
+    return crowd->nodes[node].datagrams.drops[drop];
+}
+
+unsigned crowd_links_with(const struct crowd *crowd, uint32_t node, uint32_t from, uint32_t to)
+{
+    unsigned count = 0;
+    for (uint32_t i = from; i <= to; i++) {
+        const struct peer *peer = i == node ? NULL : crowd_peer(crowd, node, i);
+        count += peer != NULL && peer->mesh;
+    }
+    return count;
+}
+
 /* ---- Looking at all. ---- */
 
 static uint32_t root_of(uint32_t *parents, uint32_t node)

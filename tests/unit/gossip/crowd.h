@@ -72,6 +72,9 @@ void crowd_sleep(struct crowd *crowd, uint32_t node, uint64_t ms);
 void crowd_bootstrap(struct crowd *crowd, uint32_t a, uint32_t b);
 void crowd_configure(struct crowd *crowd, uint32_t a, uint32_t b);
 
+/* Nodes from..to come one after the other, and know node `first` alone. */
+void crowd_come(struct crowd *crowd, uint32_t from, uint32_t to, uint32_t first);
+
 /* After a node was told something past this harness: it may want a tick. */
 void crowd_wake(struct crowd *crowd, uint32_t node);
 
@@ -81,6 +84,10 @@ void crowd_run(struct crowd *crowd, uint64_t ms);
 void crowd_say(struct crowd *crowd, uint32_t from, uint32_t to, enum tally_kind kind,
                struct tally_bytes body);
 
+struct peers *crowd_peers(const struct crowd *crowd, uint32_t node);
+uint64_t crowd_drops(const struct crowd *crowd, uint32_t node, enum tally_drop drop);
+/* Links of the mesh that a node has with nodes from..to. */
+unsigned crowd_links_with(const struct crowd *crowd, uint32_t node, uint32_t from, uint32_t to);
 struct peer *crowd_peer(const struct crowd *crowd, uint32_t a, uint32_t b);
 /* Both see the other in the mesh. */
 bool crowd_meshed(const struct crowd *crowd, uint32_t a, uint32_t b);

@@ -35,11 +35,6 @@ static unsigned links(const struct crowd *crowd, uint32_t node)
     return crowd->nodes[node].datagrams.peers.links;
 }
 
-static uint64_t drops(const struct crowd *crowd, uint32_t node, enum tally_drop drop)
-{
-    return crowd->nodes[node].datagrams.drops[drop];
-}
-
 /* Alarms of others than `node` about others than `node`: none is ever right here. */
 static unsigned alarms_among_others(const struct crowd *crowd, uint32_t node)
 {
@@ -347,14 +342,14 @@ static void probe_for_is_no_scanner(void **state)
     assert_in_range(crowd->nodes[1].sent[TALLY_KIND_PROBE], probes, probes);
     /* Of itself, of the asker: no answer. */
     ask(crowd, 0, 1, &crowd->nodes[1].key);
-    assert_int_equal(drops(crowd, 1, TALLY_DROP_SELF), 1);
+    assert_int_equal(crowd_drops(crowd, 1, TALLY_DROP_SELF), 1);
     ask(crowd, 0, 1, &crowd->nodes[0].key);
-    assert_int_equal(drops(crowd, 1, TALLY_DROP_REFUSED), 1);
+    assert_int_equal(crowd_drops(crowd, 1, TALLY_DROP_REFUSED), 1);
     assert_int_equal(crowd->nodes[1].sent[TALLY_KIND_PROBED], 1);
     /* From a light link: no answer. */
     link_mesh(&crowd->nodes[1].datagrams.peers, crowd_peer(crowd, 1, 0), false, false, crowd->now);
     ask(crowd, 0, 1, &crowd->nodes[2].key);
-    assert_int_equal(drops(crowd, 1, TALLY_DROP_REFUSED), 2);
+    assert_int_equal(crowd_drops(crowd, 1, TALLY_DROP_REFUSED), 2);
     assert_int_equal(crowd->nodes[1].sent[TALLY_KIND_PROBED], 1);
     crowd_free(crowd);
 }
@@ -378,7 +373,7 @@ static void probe_for_is_no_amplifier(void **state)
     const struct crowd_node *asker = &crowd->nodes[0], *helper = &crowd->nodes[1];
     /* Four seconds: one probe a second at the most, besides its own; and no answer is as large as
        its question. */
-    assert_true(drops(crowd, 1, TALLY_DROP_BUSY) > 150);
+    assert_true(crowd_drops(crowd, 1, TALLY_DROP_BUSY) > 150);
     assert_in_range(helper->sent[TALLY_KIND_PROBE], 1, 4 + 3);
     assert_true(helper->sent_bytes[TALLY_KIND_PROBED] <
                 asker->sent_bytes[TALLY_KIND_PROBE_FOR] / 4);
@@ -400,13 +395,13 @@ static void an_answer_nobody_asked_for_costs_standing(void **state)
     tally_probed_write(&message, &w);
     crowd_say(crowd, 0, 1, TALLY_KIND_PROBED, wire_writer_bytes(&w));
     crowd_run(crowd, 200);
-    assert_int_equal(drops(crowd, 1, TALLY_DROP_UNASKED), 1);
+    assert_int_equal(crowd_drops(crowd, 1, TALLY_DROP_UNASKED), 1);
     assert_int_equal(crowd_peer(crowd, 1, 0)->standing, OVERLAY_UNASKED);
     /* One that comes late is no fault. */
     crowd_peer(crowd, 1, 0)->link.helped = crowd->now.mono;
     crowd_say(crowd, 0, 1, TALLY_KIND_PROBED, wire_writer_bytes(&w));
     crowd_run(crowd, 200);
-    assert_int_equal(drops(crowd, 1, TALLY_DROP_SEEN), 1);
+    assert_int_equal(crowd_drops(crowd, 1, TALLY_DROP_SEEN), 1);
     assert_int_equal(crowd_peer(crowd, 1, 0)->standing, OVERLAY_UNASKED);
     crowd_free(crowd);
 }
