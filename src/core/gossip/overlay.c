@@ -265,10 +265,10 @@ static void refill_tick(struct overlay *overlay, struct tally_now now, struct pe
     if (asked > before)
         overlay->patience.ms = now.mono.ms + backoff_next(&overlay->asks, &overlay->random);
     /* Answers hurry us; else others are asked as well, or it is looked again with the rest. */
-    if (asked > 0)
-        overlay->refill.ms = now.mono.ms + OVERLAY_ASK_MS;
-    else if (now.mono.ms - overlay->begun.ms < BEGIN_MS)
+    if (now.mono.ms - overlay->begun.ms < BEGIN_MS)
         overlay->refill.ms = now.mono.ms + BEGIN_AGAIN_MS;
+    else if (asked > 0)
+        overlay->refill.ms = now.mono.ms + OVERLAY_ASK_MS;
 }
 
 /* ---- What the peers tell. ---- */
