@@ -34,6 +34,7 @@ bool bench_stream(const struct bench_options *options);
 bool bench_catch_up(const struct bench_options *options);
 bool bench_idle(const struct bench_options *options);
 bool bench_store(const struct bench_options *options);
+bool bench_lookup(const struct bench_options *options);
 
 /* Ed25519 verifications a second of all cores together, measured for one second. */
 double bench_verify_rate(void);

@@ -79,7 +79,8 @@ enum tally_error {
     X(UNPROVED,      25, "more bytes for an address that is not proved")                           \
     X(SCOPE,         26, "an address that may not be used for that")                               \
     X(CROWDED,       27, "too many of one network prefix")                                         \
-    X(EXPIRED,       28, "no longer valid")
+    X(EXPIRED,       28, "no longer valid")                                                        \
+    X(FARTHER,       29, "no closer to what was asked for")
 
 enum tally_drop {
 #define X(name, number, text) TALLY_DROP_##name = number,

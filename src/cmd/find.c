@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tally find namespace, find peer, dht lookup: the node asks others, and we wait. */
 #include "cmd/ask.h"
+#include "cmd/grid.h"
 #include "cmd/print.h"
 #include "cmd/shelf.h"
-#include "cmd/table.h"
 #include "cmd/verbs.h"
 #include "core/address/peer_id.h"
 #include "core/base/bytes.h"
@@ -11,14 +11,14 @@
 
 #include <string.h>
 
-static const struct table_column columns[] = {
+static const struct grid_column columns[] = {
     {"PEER", true}, {"ADDRESS", false}, {"SOURCE", false}, {"AGE", false}, {"STATE", false}};
 
 enum { COLUMNS = sizeof columns / sizeof *columns, AGE = 32 };
 
 static void show(const json_t *found)
 {
-    struct table *table = table_new(columns, COLUMNS);
+    struct grid *table = grid_new(columns, COLUMNS);
     size_t index;
     const json_t *one;
     json_array_foreach(json_object_get(found, "items"), index, one)
@@ -29,9 +29,9 @@ static void show(const json_t *found)
         const char *const cells[COLUMNS] = {text_of(one, "peer_id"), text_of(one, "address"),
                                             text_of(one, "source"), age,
                                             truth_of(one, "linked") ? "linked" : ""};
-        table_add(table, cells);
+        grid_add(table, cells);
     }
-    table_print(table);
+    grid_print(table);
 }
 
 /* Not found may only mean that nobody could be asked. */

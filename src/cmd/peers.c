@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tally peer list: who is known, how they are reached, and why not better. */
 #include "cmd/ask.h"
+#include "cmd/grid.h"
 #include "cmd/print.h"
-#include "cmd/table.h"
 #include "cmd/verbs.h"
 
 #include <string.h>
 
-static const struct table_column columns[] = {
+static const struct grid_column columns[] = {
     {"PEER", true},   {"STATE", false},      {"PATH", false},   {"RTT", false},
     {"CLOCK", false}, {"MESH", false},       {"SOURCE", false}, {"ADDRESS", false},
     {"WHY", false},   {"LAST ERROR", false}, {"AGENT", false}};
@@ -20,7 +20,7 @@ static const char *unless(const char *text, const char *boring)
     return strcmp(text, boring) == 0 ? "" : text;
 }
 
-static void add(struct table *table, const json_t *peer)
+static void add(struct grid *table, const json_t *peer)
 {
     char rtt[CELL] = "", offset[CELL] = "";
     long long rtt_us = number_of(peer, "rtt_us"), offset_ms = number_of(peer, "offset_ms");
@@ -41,7 +41,7 @@ static void add(struct table *table, const json_t *peer)
         linked ? unless(text_of(peer, "why_not_better"), "best") : "",
         text_of(peer, "last_error"),
         text_of(peer, "agent")};
-    table_add(table, cells);
+    grid_add(table, cells);
 }
 
 enum exit_code verb_peer_list(struct call *call)
@@ -54,11 +54,11 @@ enum exit_code verb_peer_list(struct call *call)
         print_json(list);
         return EXIT_DONE;
     }
-    struct table *table = table_new(columns, COLUMNS);
+    struct grid *table = grid_new(columns, COLUMNS);
     size_t index;
     const json_t *peer;
     json_array_foreach(json_object_get(list, "items"), index, peer) add(table, peer);
-    table_print(table);
+    grid_print(table);
     json_decref(list);
     return EXIT_DONE;
 }

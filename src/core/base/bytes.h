@@ -43,6 +43,14 @@ static inline size_t address_prefix(const struct tally_address *address)
     return memcmp(address->ip, mapped, sizeof mapped) == 0 ? 15 : 6;
 }
 
+/* Whether both are of one network, in that sense. */
+static inline bool address_same_network(const struct tally_address *a,
+                                        const struct tally_address *b)
+{
+    size_t prefix = address_prefix(a);
+    return prefix == address_prefix(b) && memcmp(a->ip, b->ip, prefix) == 0;
+}
+
 static inline uint16_t be16_read(const uint8_t *p)
 {
     return (uint16_t)(p[0] << 8 | p[1]);

@@ -43,7 +43,7 @@ static const char *const drop_names[] = {
     [TALLY_DROP_IDENTITY] = "identity", [TALLY_DROP_PROTOCOL] = "protocol",
     [TALLY_DROP_SILENT] = "silent",     [TALLY_DROP_UNPROVED] = "unproved",
     [TALLY_DROP_SCOPE] = "scope",       [TALLY_DROP_CROWDED] = "crowded",
-    [TALLY_DROP_EXPIRED] = "expired",
+    [TALLY_DROP_EXPIRED] = "expired",   [TALLY_DROP_FARTHER] = "farther",
 };
 _Static_assert(sizeof drop_names / sizeof *drop_names == TALLY_DROP_COUNT, "a name for each drop");
 

@@ -73,7 +73,7 @@ enum tally_drop pending_choose(const struct pending_table *table, struct tally_n
 }
 
 void pending_write(struct pending *place, struct tally_now now, const struct tally_key *asker,
-                   const struct tally_address *address, const struct candidate *candidate)
+                   const struct tally_address *address, const struct proposed *candidate)
 {
     *place = (struct pending){
         .asker = *asker,

@@ -23,7 +23,7 @@ enum {
 };
 
 /* A record with what it claims. */
-struct candidate {
+struct proposed {
     struct datagram datagram;
     struct claim claim;
     struct tally_bytes record;
@@ -68,7 +68,7 @@ enum tally_drop pending_choose(const struct pending_table *table, struct tally_n
 
 /* Takes the place for a verified record; it has no ticket yet. */
 void pending_write(struct pending *place, struct tally_now now, const struct tally_key *asker,
-                   const struct tally_address *address, const struct candidate *candidate);
+                   const struct tally_address *address, const struct proposed *candidate);
 
 /* Its ticket for a kept size and root. False if that is another one than it had. */
 bool pending_ticket(const struct pending_table *table, struct pending *pending, uint64_t from,

@@ -78,7 +78,7 @@ static void value_write(struct values *values, size_t index, struct tally_now no
 }
 
 static void value_store(struct values *values, size_t index, struct tally_now now,
-                        const struct candidate *candidate)
+                        const struct proposed *candidate)
 {
     const struct tally_checkpoint *checkpoint = &candidate->claim.checkpoint;
     value_write(values, index, now, checkpoint->size, &checkpoint->root, candidate->datagram.epoch,
@@ -96,7 +96,7 @@ static struct values_fork *fork_find(const struct values *values, const struct t
 /* Keeps the second record of a fork, in the place of the oldest if there is no other: it was told
    in the news, and what is told urgently is at every node that follows. */
 static struct values_fork *fork_keep(struct values *values, struct tally_now now,
-                                     const struct candidate *candidate)
+                                     const struct proposed *candidate)
 {
     struct values_fork *fork = fork_find(values, &candidate->claim.origin);
     for (size_t i = 0; fork == NULL && i < values->options.forks; i++)
@@ -148,7 +148,7 @@ static void answer_record(const struct values *values, size_t index, struct valu
     *answer = (struct values_answer){.has_record = true, .record = record_of(values, index)};
 }
 
-static bool newer(const struct candidate *candidate, const struct value *kept)
+static bool newer(const struct proposed *candidate, const struct value *kept)
 {
     const struct datagram *datagram = &candidate->datagram;
     return datagram->epoch != kept->epoch ? datagram->epoch > kept->epoch
@@ -156,14 +156,14 @@ static bool newer(const struct candidate *candidate, const struct value *kept)
 }
 
 static enum tally_drop verify(struct verifier *verifier, struct tally_now now,
-                              const struct candidate *candidate)
+                              const struct proposed *candidate)
 {
     return claim_verify(verifier, now, &candidate->datagram, &candidate->claim);
 }
 
 static enum tally_drop put_first(struct values *values, struct tally_now now,
                                  struct verifier *verifier, const struct values_asker *asker,
-                                 const struct candidate *candidate, struct values_answer *answer,
+                                 const struct proposed *candidate, struct values_answer *answer,
                                  struct values_news *news)
 {
     size_t index;
@@ -184,7 +184,7 @@ static enum tally_drop put_first(struct values *values, struct tally_now now,
 
 /* The same size and root: kept for longer. A later announce of it may have new anchors. */
 static enum tally_drop put_same(struct values *values, size_t index, struct tally_now now,
-                                struct verifier *verifier, const struct candidate *candidate,
+                                struct verifier *verifier, const struct proposed *candidate,
                                 struct values_answer *answer)
 {
     const struct value *kept = &values->list[index];
@@ -220,7 +220,7 @@ static struct tally_bytes note_in(struct tally_bytes record)
 
 /* The same size, another root: its issuer signed both. */
 static enum tally_drop put_fork(struct values *values, size_t index, struct tally_now now,
-                                struct verifier *verifier, const struct candidate *candidate,
+                                struct verifier *verifier, const struct proposed *candidate,
                                 struct values_answer *answer, struct values_news *news)
 {
     struct value *kept = &values->list[index];
@@ -242,7 +242,7 @@ static enum tally_drop put_fork(struct values *values, size_t index, struct tall
 static enum tally_drop put_larger(struct values *values, const struct value *kept,
                                   struct tally_now now, struct verifier *verifier,
                                   const struct values_asker *asker,
-                                  const struct candidate *candidate, struct values_answer *answer)
+                                  const struct proposed *candidate, struct values_answer *answer)
 {
     answer_state(answer, VALUES_NO, kept->size);
     if (candidate->claim.checkpoint.size > VALUES_SIZE_MAX)
@@ -265,7 +265,7 @@ static enum tally_drop put_larger(struct values *values, const struct value *kep
 
 /* All that is judged without a key or the store. */
 static enum tally_drop candidate_read(const uint8_t network[8], struct tally_now now,
-                                      struct tally_bytes record, struct candidate *candidate)
+                                      struct tally_bytes record, struct proposed *candidate)
 {
     candidate->record = record;
     enum tally_drop drop = datagram_read_record(record, &candidate->datagram);
@@ -281,7 +281,7 @@ enum tally_drop values_put(struct values *values, struct tally_now now, struct v
                            const struct values_asker *asker, struct tally_bytes record,
                            struct values_answer *answer, struct values_news *news)
 {
-    struct candidate candidate;
+    struct proposed candidate;
     *news = (struct values_news){.stored = false};
     answer_state(answer, VALUES_NO, 0);
     enum tally_drop drop = candidate_read(values->options.network, now, record, &candidate);
@@ -397,7 +397,7 @@ enum tally_drop values_open(struct tally_bytes record, struct tally_now now,
                             const uint8_t network[8], const struct tally_hash *origin,
                             struct verifier *verifier, struct claim *claim)
 {
-    struct candidate candidate;
+    struct proposed candidate;
     enum tally_drop drop = candidate_read(network, now, record, &candidate);
     if (drop != TALLY_DROP_NONE)
         return drop;

@@ -44,6 +44,8 @@ bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *
         goto no_spread;
     if (!beacon_new(&datagrams->beacon, options->senders_max, keys[3], options->peers.seed + 4))
         goto no_beacon;
+    if (!dht_new(&datagrams->dht, &options->dht, now))
+        goto no_dht;
     announce_init(&datagrams->announce, &options->ledger, keys[1], now);
     heartbeat_init(&datagrams->heartbeat, &options->ledger, options->peers.seed ^ UINT32_MAX);
     reaching_init(&datagrams->reaching, &options->reaching, &datagrams->peers, now);
@@ -53,6 +55,8 @@ bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *
     bucket_init(&datagrams->tags, TALLY_TAG_RATE, TALLY_TAG_RATE, now.mono);
     return true;
 
+no_dht:
+    beacon_free(&datagrams->beacon);
 no_beacon:
     spread_free(&datagrams->spread);
 no_spread:
@@ -64,6 +68,7 @@ no_heads:
 
 void datagrams_free(struct datagrams *datagrams)
 {
+    dht_free(&datagrams->dht);
     beacon_free(&datagrams->beacon);
     spread_free(&datagrams->spread);
     heads_free(&datagrams->heads);
@@ -321,6 +326,20 @@ static enum tally_drop on_probed(struct datagrams *datagrams, const struct arriv
     return drop;
 }
 
+static struct dht_step dht_step_of(struct datagrams *datagrams, struct tally_now now,
+                                   struct outbox *out)
+{
+    return (struct dht_step){now, &datagrams->peers, &datagrams->verifier, out};
+}
+
+static enum tally_drop on_dht(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    const struct dht_step step = dht_step_of(datagrams, arrival->now, arrival->out);
+    enum tally_drop drop = dht_receive(&datagrams->dht, &step, arrival->peer, arrival->datagram);
+    judge_forgery(datagrams, arrival, drop);
+    return drop;
+}
+
 static handler *const greetings[] = {
     [TALLY_KIND_HELLO] = on_hello,
     [TALLY_KIND_COOKIE] = on_cookie,
@@ -338,6 +357,13 @@ static handler *const handlers[] = {
     [TALLY_KIND_PROBE_FOR] = on_probe_for, [TALLY_KIND_PROBED] = on_probed,
     [TALLY_KIND_JOIN] = on_overlay,        [TALLY_KIND_ACTIVATE] = on_overlay,
     [TALLY_KIND_SHUFFLE] = on_overlay,     [TALLY_KIND_SHUFFLED] = on_overlay,
+    [TALLY_KIND_FIND_NODE] = on_dht,       [TALLY_KIND_NODES] = on_dht,
+    [TALLY_KIND_GET_RECORD] = on_dht,      [TALLY_KIND_FOUND_RECORD] = on_dht,
+    [TALLY_KIND_PUT_LOG] = on_dht,         [TALLY_KIND_LOG_STATE] = on_dht,
+    [TALLY_KIND_EXTEND] = on_dht,          [TALLY_KIND_FIND_LOG] = on_dht,
+    [TALLY_KIND_REGISTER] = on_dht,        [TALLY_KIND_REGISTERED] = on_dht,
+    [TALLY_KIND_TOPIC_QUERY] = on_dht,     [TALLY_KIND_ADS] = on_dht,
+    [TALLY_KIND_PUT_RECORD] = on_dht,
 };
 
 /* What may ride along with a hello: requests of a few bytes. */
@@ -415,7 +441,9 @@ static void changes_take(struct datagrams *datagrams, struct tally_now now,
     if (linked != NULL && linked->link.state == LINK_LINKED) {
         /* Also the first datagram, with which the other side sees that the link is up. */
         yours_send(&datagrams->heads, &datagrams->peers, linked, out);
+        const struct dht_step step = dht_step_of(datagrams, now, out);
         overlay_linked(&datagrams->overlay, now, &datagrams->peers, linked, out);
+        dht_linked(&datagrams->dht, &step, linked);
     }
     if (news->links.unlinked != NULL)
         overlay_ended(&datagrams->overlay, now, &datagrams->peers, news->links.unlinked, false);
@@ -480,7 +508,8 @@ struct tally_mono datagrams_deadline(const struct datagrams *datagrams)
         earlier(peers_deadline(&datagrams->peers), reaching_deadline(&datagrams->reaching));
     struct tally_mono suspect = suspect_deadline(&datagrams->suspect);
     links = earlier(links, earlier(suspect, overlay_deadline(&datagrams->overlay)));
-    return earlier(links, earlier(records, earlier(heartbeat, announce)));
+    return earlier(earlier(links, dht_deadline(&datagrams->dht)),
+                   earlier(records, earlier(heartbeat, announce)));
 }
 
 void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct peers_ended *ended,
@@ -490,6 +519,11 @@ void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct pe
     uint64_t late_ms = now.mono.ms > due ? now.mono.ms - due : 0;
     peers_tick(&datagrams->peers, now, ended, out);
     suspect_tick(&datagrams->suspect, &datagrams->peers, now, late_ms, ended, out);
+    const struct dht_step step = dht_step_of(datagrams, now, out);
+    for (size_t i = 0; i < ended->count; i++)
+        dht_ended(&datagrams->dht, &step, ended->list[i].peer);
+    dht_tick(&datagrams->dht, &step);
+    peers_caps(&datagrams->peers, dht_caps(&datagrams->dht, datagrams->peers.options.caps));
     reaching_ended(&datagrams->reaching, now, &datagrams->peers, ended, out);
     reaching_tick(&datagrams->reaching, now, &datagrams->peers, out);
     announce_tick(&datagrams->announce, now, &datagrams->heads, &datagrams->peers,
@@ -528,11 +562,16 @@ void datagrams_status(const struct datagrams *datagrams, struct tally_node_statu
     status->health = datagrams->suspect.health;
     status->clock_offset_us = peers_clock_offset(&datagrams->peers);
     for (size_t i = 0; i < TALLY_DROP_COUNT; i++)
-        status->drops[i] += datagrams->drops[i];
+        status->drops[i] += datagrams->drops[i] + datagrams->dht.drops[i];
     status->datagrams_in = datagrams->datagrams_in;
     status->bytes_in = datagrams->bytes_in;
     status->datagrams_out = datagrams->peers.datagrams_out;
     status->bytes_out = datagrams->peers.bytes_out;
+    status->contacts = dht_contacts(&datagrams->dht);
+    status->dht_on = datagrams->dht.on;
+    status->dht_server = datagrams->dht.server;
+    status->lookups = datagrams->dht.lookups;
+    status->lookups_failed = datagrams->dht.lookups_failed;
 }
 
 bool datagrams_holds(const struct datagrams *datagrams)

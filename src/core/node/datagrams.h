@@ -9,6 +9,7 @@
  * A forged datagram costs bounds, a look-up and one keyed hash: no signature check, no memory.
  */
 #include "core/base/outbox.h"
+#include "core/dht/dht.h"
 #include "core/gossip/alarm.h"
 #include "core/gossip/announce.h"
 #include "core/gossip/beacon.h"
@@ -21,6 +22,7 @@
 struct datagrams_options {
     struct peers_options peers;
     struct reaching_options reaching;
+    struct dht_options dht;
     struct tally_ledger ledger;
     bool named_only;      /* No overlay: for stories of other things. */
     unsigned logs_max;    /* 0: TALLY_LOGS_MAX. */
@@ -39,6 +41,7 @@ struct datagrams {
     struct spread spread;
     struct reaching reaching;
     struct overlay overlay;
+    struct dht dht;
     struct verifier verifier;
     struct bucket tags; /* Tag checks of all senders together (check 4). */
     uint64_t drops[TALLY_DROP_COUNT];

@@ -106,6 +106,14 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
                      .listen = options->listen,
                      .by_itself = open,
                      .serves = open},
+        .dht = {.profile = options->profile,
+                .key = options->key,
+                .values_max = options->dht_values_max,
+                .seed = options->seed + 5,
+                .ledger = options->ledger,
+                .secret = options->secret,
+                .crypto = options->crypto,
+                .policy = &node->policy},
         .ledger = options->ledger,
         .logs_max = options->logs_max,
         .seen_max = options->seen_max,
@@ -114,6 +122,7 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
     if (options->datagrams_only)
         datagrams.peers.caps = (uint8_t)(datagrams.peers.caps & ~PEERS_CAPS_STREAMS);
     derive_network_tag(bytes_text(options->network), datagrams.peers.network);
+    memcpy(datagrams.dht.network, datagrams.peers.network, sizeof datagrams.dht.network);
     return datagrams_new(&node->datagrams, &datagrams, now);
 }
 
@@ -235,14 +244,14 @@ static void on_command(struct tally_node *node, struct tally_now now,
         if (!reach_check(&node->datagrams.reaching.reach, command->ticket, now))
             node_answer(node, command->ticket, TALLY_BUSY);
         return;
+    case TALLY_COMMAND_FIND:
+        node_find(node, now, command);
+        return;
     case TALLY_COMMAND_BOOTSTRAP:
         node_answer(node, command->ticket, joining_bootstrap(node, now, command));
         return;
     case TALLY_COMMAND_DOMAIN:
         node_answer(node, command->ticket, joining_domain(node, now, command->domain.name));
-        return;
-    case TALLY_COMMAND_FIND:
-        node_answer(node, command->ticket, TALLY_NOT_FOUND);
         return;
     }
 }
@@ -380,6 +389,7 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
     tick(node, now);
     wire_sync(node, now);
     wire_reaching(node, now);
+    wire_dht(node, now);
     connections_flush(&node->connections, now);
     assert(node->sync.news_count == 0); /* They lie in the scratch. */
 }

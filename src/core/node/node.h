@@ -7,6 +7,7 @@
 #include "core/mdns/mdns.h"
 #include "core/node/connections.h"
 #include "core/node/datagrams.h"
+#include "core/node/finding.h"
 #include "core/node/joining.h"
 #include "core/node/mapping.h"
 #include "core/node/scratch.h"
@@ -24,6 +25,7 @@ struct tally_node {
     struct mapping mapping;
     struct mdns mdns;
     struct address_policy policy;
+    struct finding findings[FINDINGS];
     struct tally_now stepped; /* The time of the last step, for questions. */
     bool stopping;
     uint64_t drops[TALLY_DROP_COUNT];
@@ -85,6 +87,9 @@ void wire_issuer(struct tally_node *node, struct tally_now now, const struct iss
 void wire_sync(struct tally_node *node, struct tally_now now);
 void wire_mapping(struct tally_node *node, struct tally_now now, const struct lease_news *news);
 void wire_reaching(struct tally_node *node, struct tally_now now);
+
+/* A signed checkpoint that came by gossip or from the DHT: a contradiction shows at once. */
+void wire_note(struct tally_node *node, const struct tally_key *peer, struct tally_bytes note);
 
 /* Takes over what the ledger says of a log: after its head moved, and at the start. `sealed`: one
    of our own has grown, which peers are told. */

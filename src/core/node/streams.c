@@ -86,10 +86,14 @@ void wire_reaching(struct tally_node *node, struct tally_now now)
     struct reaching *reaching = &node->datagrams.reaching;
     struct reach_news reach;
     struct meet_news meet;
-    /* Who puts addresses into records asks for them when it makes one. */
-    while (reach_next_news(&reaching->reach, &reach))
+    bool changed = false;
+    while (reach_next_news(&reaching->reach, &reach)) {
+        changed = true;
         if (reach.kind == REACH_NEWS_CHECKED)
             node_answer(node, reach.ticket, reach.error);
+    }
+    if (changed)
+        node_tell_addresses(node, now);
     while (meet_next_news(&reaching->meet, &meet))
         met(node, now, &meet);
     if (reaching->dial.any) {

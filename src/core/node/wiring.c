@@ -16,8 +16,13 @@ void wire_head(struct tally_node *node, struct tally_now now, const struct tally
     derive_namespace_tag(node->datagrams.peers.options.network, bytes_text(view->name_space),
                          head.name_space);
     const struct head *known = heads_find(&node->datagrams.heads, &head.origin);
-    if (known == NULL || known->size < head.size)
+    bool new = known == NULL;
+    if (new || known->size < head.size)
         (void)datagrams_head(&node->datagrams, now, &head, sealed);
+    if (new)
+        node_tell_namespaces(node, now);
+    if (head.own && head.size > 0)
+        dht_sealed(&node->datagrams.dht, now, &head.origin);
 }
 
 static bool view_find(const struct tally_node *node, const struct tally_hash *origin,
@@ -26,9 +31,7 @@ static bool view_find(const struct tally_node *node, const struct tally_hash *or
     return node->options.ledger.find(node->options.ledger.context, origin, view);
 }
 
-/* A signed checkpoint that came by gossip: a contradiction shows at once, without a stream. */
-static void note_compare(struct tally_node *node, const struct tally_key *peer,
-                         struct tally_bytes note)
+void wire_note(struct tally_node *node, const struct tally_key *peer, struct tally_bytes note)
 {
     struct sync_task task;
     (void)sync_compare(&node->sync, peer, note, &task, &node->outbox);
@@ -57,7 +60,7 @@ static void heard_heartbeat(struct tally_node *node, struct tally_now now,
         if (news->sets[i].differs)
             cause += be64_read(news->sets[i].fingerprint) | 1;
     if (news->audit.any && news->audit.ours != NULL)
-        note_compare(node, peer, news->audit.note);
+        wire_note(node, peer, news->audit.note);
     if (cause != 0)
         sync_start(&node->sync, now, peer, cause);
 }
@@ -74,7 +77,7 @@ static void heard_announce(struct tally_node *node, struct tally_now now,
         sync_start(&node->sync, now, peer, 0);
     }
     if (news->ours != NULL)
-        note_compare(node, peer, news->note);
+        wire_note(node, peer, news->note);
 }
 
 /* Two notes of one size: verified here, then passed on once. */

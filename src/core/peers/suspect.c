@@ -234,7 +234,9 @@ static bool slept(const struct suspect *suspect, struct tally_now now, uint64_t 
     if (stood > 0 && (uint64_t)stood > late)
         late = (uint64_t)stood;
     *long_enough = late >= SUSPECT_QUIET_MS / 2;
-    return late >= SUSPECT_LATE_MS;
+    /* Whoever is late in every step is slow, and asks no more for that. */
+    bool again = suspect->awake.ms != 0 && now.mono.ms - suspect->awake.ms < SUSPECT_QUIET_MS / 3;
+    return late >= SUSPECT_LATE_MS && !again;
 }
 
 /* All links are asked for an echo, and what was thought of them before is forgotten. */

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DHT_DHT_H
+#define DHT_DHT_H
+/*
+ * A node of the DHT (protocols 5): joins the table, lookups, what is kept for others and what is
+ * told of ourselves to the messages that carry them. Everything goes inside links; a stranger is
+ * greeted first, and small requests ride along. Answers are hints.
+ *
+ *     CLIENT  asks, answers nothing, is in no table
+ *     SERVER  answers, and says so in hello: profile server, or reachable for DHT_PROVED_MS
+ *
+ * What it learns it tells by dht_next_news. Memory is fixed by dht_new.
+ */
+#include "core/dht/advertise.h"
+#include "core/dht/lookup.h"
+#include "core/dht/publish.h"
+#include "core/dht/records.h"
+#include "core/dht/search.h"
+#include "core/dht/topics.h"
+#include "core/dht/values.h"
+#include "core/peers/links.h"
+
+enum {
+    DHT_REQUESTS = 48, /* Under way. */
+    DHT_TASKS = 4,     /* Lookups at a time; others wait where they come from. */
+    DHT_SEARCHES = 2,
+    DHT_NEWS = 32,
+    DHT_TIMEOUT_MS = 2000,    /* An answer over a link; lookups go on sooner. */
+    DHT_GREETING_MS = 5000,   /* The same where a link has to be made first. */
+    DHT_LATE_MS = 8000,       /* What comes later is unasked. */
+    DHT_PROVED_MS = 600000,   /* Reachable so long: a server. hyperdht waits 20 min. */
+    DHT_JOIN_MS = 1000,       /* From the first contact to the first lookup of ourselves, ... */
+    DHT_JOIN_CAP_MS = 600000, /* ... and at most this until the next while the table is thin. */
+    DHT_THIN = 8,             /* Contacts below which it is. */
+    DHT_REFRESH_MS = 20000,   /* Buckets are refreshed one after the other. */
+    DHT_CANDIDATES = 4,       /* Of a lookup of ourselves, offered to the mesh. */
+};
+
+enum dht_request_kind {
+    DHT_FREE,
+    DHT_LOOKUP, /* A task's question. */
+    DHT_PROBE,  /* The table's. */
+    DHT_PUT,    /* put_log or extend. */
+    DHT_PLACE,  /* register. */
+    DHT_QUERY,  /* topic_query. */
+};
+
+struct dht_request {
+    uint8_t kind;    /* enum dht_request_kind. */
+    uint8_t wire;    /* enum tally_kind. */
+    uint8_t owner;   /* Index of the task or search. */
+    bool sent, told; /* Sent over a link; its owner was told that it is late. */
+    uint8_t number[8];
+    struct tally_key key;
+    struct tally_address address;
+    struct tally_hash target; /* PUT: the origin. */
+    uint32_t token;
+    struct tally_mono began, until; /* Sent, or put; free after that. */
+    uint16_t size;
+    uint8_t body[TALLY_DATAGRAM_MAX];
+};
+
+enum dht_task_kind {
+    DHT_TASK_NONE,
+    DHT_TASK_SELF,    /* Our own point. */
+    DHT_TASK_REFRESH, /* A bucket that was quiet, or nodes near a topic. */
+    DHT_TASK_PEER,    /* The record of a key. */
+    DHT_TASK_RECORD,  /* Who should keep ours. */
+    DHT_TASK_LOG,     /* Who should keep the announce of a log. */
+};
+
+struct dht_task {
+    enum dht_task_kind kind;
+    bool topic; /* REFRESH: the target is a topic. */
+    uint64_t ticket;
+    struct tally_key key;
+    struct tally_hash target;
+    unsigned found;
+    struct lookup lookup;
+};
+
+struct dht_search {
+    bool used;
+    uint64_t ticket;
+    struct search search;
+};
+
+enum dht_news_kind {
+    DHT_NEWS_FOUND,     /* A result of a search with that ticket. */
+    DHT_NEWS_ENDED,     /* It is over; count tells how many were found. */
+    DHT_NEWS_CANDIDATE, /* Somebody for the mesh. */
+    DHT_NEWS_LOOKUP,    /* One ended, for the trace: count messages. */
+    DHT_NEWS_NOTE,      /* A signed checkpoint that others keep of a log of ours. */
+    DHT_NEWS_FORK,      /* Two of one size, both signed. */
+};
+
+struct dht_news {
+    enum dht_news_kind kind;
+    uint64_t ticket;
+    unsigned count, found;
+    struct tally_key key;
+    struct tally_address address;
+    enum tally_transport transport;
+    struct tally_bytes first, second; /* Notes; until the next call of the DHT. */
+};
+
+struct dht_options {
+    enum tally_profile profile; /* AUTO: a client until reachable; SERVER; others: off. */
+    struct tally_key key;
+    uint8_t network[8];
+    unsigned contacts_max, values_max, requests_max; /* 0: as the modules have it. */
+    uint64_t seed;
+    struct tally_ledger ledger;
+    struct tally_secret secret;
+    struct tally_crypto crypto;
+    const struct address_policy *policy;
+};
+
+struct dht {
+    struct dht_options options;
+    bool on, server;
+    struct tally_hash point;
+    struct table table;
+    struct records records;
+    struct values values;
+    struct topics topics;
+    struct publish publish;
+    struct advertise advertise;
+    struct dht_request *requests;
+    size_t request_count;
+    struct dht_task *tasks;
+    struct dht_search *searches;
+    struct dht_news news[DHT_NEWS];
+    size_t news_first, news_count;
+    uint8_t notes[2][TALLY_CHECKPOINT_MAX]; /* What news of a step point to. */
+
+    struct tally_own_address own[8]; /* What may be told of us, as the node said last. */
+    size_t own_count;
+    uint8_t namespaces[RECORD_NAMESPACES][8];
+    size_t namespace_count;
+    struct tally_mono reachable; /* Since when; TALLY_NEVER: not. */
+    struct tally_mono join, refresh;
+    struct backoff joins;
+    uint64_t lookups, lookups_failed, served;
+    uint64_t drops[TALLY_DROP_COUNT]; /* Of single nodes and ads in answers. */
+};
+
+/* What the functions below need of the node for a step. */
+struct dht_step {
+    struct tally_now now;
+    struct peers *peers;
+    struct verifier *verifier;
+    struct outbox *out;
+};
+
+/* False without memory. Off, it takes next to none and does nothing. */
+bool dht_new(struct dht *dht, const struct dht_options *options, struct tally_now now);
+void dht_free(struct dht *dht);
+
+/* What may be told of us: own addresses, the namespaces we follow (first the names that may be
+   advertised). Called when one of them changed. */
+void dht_addresses(struct dht *dht, const struct dht_step *step,
+                   const struct tally_own_address *list, size_t count);
+void dht_follow(struct dht *dht, struct tally_now now, const struct advertise_namespace *list,
+                size_t count);
+/* An own log has a new checkpoint. */
+void dht_sealed(struct dht *dht, struct tally_now now, const struct tally_hash *origin);
+
+/* What links learnt. */
+void dht_linked(struct dht *dht, const struct dht_step *step, struct peer *peer);
+void dht_ended(struct dht *dht, const struct dht_step *step, const struct peer *peer);
+
+/* A message of the kinds 32 to 46 but the records, from a linked peer. */
+enum tally_drop dht_receive(struct dht *dht, const struct dht_step *step, struct peer *from,
+                            const struct datagram *datagram);
+
+/* Looks for a peer, or for those who follow a namespace; news follow. False: too much at once, or
+   off. */
+bool dht_find_peer(struct dht *dht, const struct dht_step *step, uint64_t ticket,
+                   const struct tally_key *key);
+bool dht_find_namespace(struct dht *dht, const struct dht_step *step, uint64_t ticket,
+                        struct tally_bytes name_space);
+
+bool dht_next_news(struct dht *dht, struct dht_news *news);
+
+struct tally_mono dht_deadline(const struct dht *dht);
+void dht_tick(struct dht *dht, const struct dht_step *step);
+
+/* What hello says of us: those caps, with PEERS_CAPS_DHT as long as we are a server. */
+uint8_t dht_caps(const struct dht *dht, uint8_t caps);
+
+/* Contacts in the table. */
+unsigned dht_contacts(const struct dht *dht);
+
+bool dht_holds(const struct dht *dht, struct tally_now now);
+
+#endif

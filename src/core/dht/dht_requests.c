@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions under way: to whom, since when, and what becomes of those nobody answers. */
+#include "core/dht/dht_inside.h"
+#include "core/peers/greet.h"
+
+#include <assert.h>
+
+struct dht_request *request_new(struct dht *dht, enum dht_request_kind kind, enum tally_kind wire)
+{
+    for (size_t i = 0; i < dht->request_count; i++) {
+        struct dht_request *request = &dht->requests[i];
+        if (request->kind != DHT_FREE)
+            continue;
+        *request = (struct dht_request){.kind = (uint8_t)kind, .wire = (uint8_t)wire};
+        const struct tally_secret *secret = &dht->options.secret;
+        secret->draw(secret->context, request->number, sizeof request->number);
+        return request;
+    }
+    return NULL;
+}
+
+static void request_sent(struct dht_request *request, struct tally_now now)
+{
+    request->sent = true;
+    request->began = now.mono;
+    request->until.ms = now.mono.ms + DHT_TIMEOUT_MS;
+}
+
+bool request_send(struct dht *dht, const struct dht_step *step, struct dht_request *request,
+                  const struct tally_key *key, const struct tally_address *address,
+                  struct tally_bytes body)
+{
+    assert(body.size <= sizeof request->body);
+    request->key = *key;
+    request->address = *address;
+    request->began = step->now.mono;
+    request->until.ms = step->now.mono.ms + DHT_GREETING_MS;
+    request->size = (uint16_t)body.size;
+    memcpy(request->body, body.data, body.size);
+    struct peer *peer = key_equal(key, &dht->options.key) || address->port == 0
+                            ? NULL
+                            : peers_take(step->peers, key, step->now);
+    if (peer == NULL || !outbox_room(step->out, 1, TALLY_DATAGRAM_MAX)) {
+        request->kind = DHT_FREE;
+        return false;
+    }
+    peer_address_add(peer, address, TALLY_SOURCE_DHT, false, step->now);
+    switch (
+        peers_ask(step->peers, peer, (enum tally_kind)request->wire, body, step->now, step->out)) {
+    case PEERS_SENT:
+        request_sent(request, step->now);
+        return true;
+    case PEERS_RIDES:
+        request->sent = true;
+        return true;
+    case PEERS_WAITS:
+        return true;
+    case PEERS_NEVER:
+        break;
+    }
+    request->kind = DHT_FREE;
+    return false;
+}
+
+struct dht_request *request_find(struct dht *dht, const struct tally_key *key,
+                                 const uint8_t number[8])
+{
+    for (size_t i = 0; i < dht->request_count; i++) {
+        struct dht_request *request = &dht->requests[i];
+        if (request->kind != DHT_FREE && key_equal(&request->key, key) &&
+            memcmp(request->number, number, sizeof request->number) == 0)
+            return request;
+    }
+    return NULL;
+}
+
+void request_done(struct dht *dht, const struct dht_step *step, struct dht_request *request,
+                  const struct peer *from)
+{
+    uint64_t took = step->now.mono.ms - request->began.ms;
+    enum tally_drop drop =
+        table_answered(&dht->table, step->now, &from->key, &from->link.address,
+                       took < DHT_TIMEOUT_MS ? (uint32_t)took + 1 : DHT_TIMEOUT_MS);
+    if (drop != TALLY_DROP_NONE && drop != TALLY_DROP_SEEN)
+        dht->drops[drop]++;
+    request->kind = DHT_FREE;
+}
+
+void dht_say(const struct dht_step *step, const struct peer *peer, enum tally_kind kind,
+             struct tally_bytes body)
+{
+    struct parcel parcel;
+    if (!outbox_room(step->out, 1, TALLY_DATAGRAM_MAX))
+        return;
+    parcel_make(step->peers, kind, body, true, &parcel);
+    peers_send(step->peers, peer, &parcel, step->out);
+}
+
+void requests_linked(struct dht *dht, const struct dht_step *step, struct peer *peer)
+{
+    for (size_t i = 0; i < dht->request_count; i++) {
+        struct dht_request *request = &dht->requests[i];
+        if (request->kind == DHT_FREE || request->sent || !key_equal(&request->key, &peer->key))
+            continue;
+        dht_say(step, peer, (enum tally_kind)request->wire, bytes_of(request->body, request->size));
+        request_sent(request, step->now);
+    }
+}
+
+/* Whoever waits for it hears that it is in vain. */
+static void request_failed(struct dht *dht, const struct dht_step *step,
+                           struct dht_request *request)
+{
+    if (!request->told)
+        task_failed(dht, step, request);
+    request->told = true;
+}
+
+void requests_ended(struct dht *dht, const struct dht_step *step, const struct peer *peer)
+{
+    for (size_t i = 0; i < dht->request_count; i++) {
+        struct dht_request *request = &dht->requests[i];
+        if (request->kind == DHT_FREE || !key_equal(&request->key, &peer->key))
+            continue;
+        request_failed(dht, step, request);
+        table_silent(&dht->table, step->now, &request->key);
+        request->kind = DHT_FREE;
+    }
+}
+
+/* No answer in time: it may still come. A light link that only we remember is made anew when it is
+   wanted next (protocols 2.3 rule 5). */
+static void request_late(struct dht *dht, const struct dht_step *step, struct dht_request *request)
+{
+    struct peer *peer = peers_find(step->peers, &request->key);
+    struct peers_news news = {.linked = NULL};
+    table_silent(&dht->table, step->now, &request->key);
+    if (peer != NULL && peer->link.state == LINK_LINKED && !peer->mesh &&
+        peer->link.heard.ms < request->began.ms)
+        link_end(step->peers, peer, TALLY_DROP_SILENT, step->now, &news);
+    request_failed(dht, step, request);
+    request->until.ms = request->began.ms + DHT_LATE_MS;
+}
+
+void requests_tick(struct dht *dht, const struct dht_step *step)
+{
+    for (size_t i = 0; i < dht->request_count; i++) {
+        struct dht_request *request = &dht->requests[i];
+        if (request->kind == DHT_FREE || request->until.ms > step->now.mono.ms)
+            continue;
+        if (!request->told)
+            request_late(dht, step, request);
+        else
+            request->kind = DHT_FREE;
+    }
+}
+
+struct tally_mono requests_deadline(const struct dht *dht)
+{
+    struct tally_mono next = TALLY_NEVER;
+    for (size_t i = 0; i < dht->request_count; i++)
+        if (dht->requests[i].kind != DHT_FREE)
+            next = dht_earlier(next, dht->requests[i].until);
+    return next;
+}
