@@ -135,7 +135,7 @@ void node_tell_namespaces(struct tally_node *node, struct tally_now now)
             known = strcmp(names[k], view.name_space) == 0;
         if (known || strlen(view.name_space) > TALLY_NAMESPACE_MAX)
             continue;
-        strncpy(names[count], view.name_space, sizeof names[count]);
+        memcpy(names[count], view.name_space, strlen(view.name_space) + 1);
         list[count].name = bytes_text(names[count]);
         list[count++].hidden = false;
     }
