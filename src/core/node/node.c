@@ -171,7 +171,6 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
         return NULL;
     }
     mapping_init(&node->mapping, &node->options);
-    node_discovery_init(node);
     joining_init(&node->joining, node->options.seed + 9);
     struct tally_log_view view;
     const struct tally_ledger *ledger = &node->options.ledger;

@@ -46,7 +46,7 @@ void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struc
     bool was = peer->mesh;
     link_count(peers, peer, true, mesh);
     peer->chosen = mesh && (was ? peer->chosen : link->initiated);
-    if (link->state != LINK_LINKED)
+    if (link->state != LINK_LINKED) {
         link_move(link, LINK_LINKED, now);
         link->punched = false; /* Who introduced both says otherwise. */
     }
