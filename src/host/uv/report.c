@@ -78,15 +78,14 @@ static json_t *own_object(const struct tally_own_address *own, struct tally_mono
 {
     static const struct tally_key nobody;
     bool somebody = memcmp(&own->by, &nobody, sizeof nobody) != 0;
-    return json_pack("{s:o, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:i}", "address",
-                     multiaddr_of(&own->address, own->transport), "scope",
-                     scope_name(&own->address), "transport", transport_name(own->transport),
-                     "source", tally_own_source_name(own->source), "mapping",
-                     tally_mapping_name(own->mapping), "state", tally_reach_name(own->state),
-                     "global", own->global, "weak", own->weak, "by",
-                     somebody ? did_of(&own->by) : json_null(), "by_peer_id",
-                     somebody ? peer_id_of(&own->by) : json_null(), "age_ms", age_of(own->at, now),
-                     "votes", (int)own->votes);
+    return json_pack(
+        "{s:o, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:i}", "address",
+        multiaddr_of(&own->address, own->transport), "scope", scope_name(&own->address),
+        "transport", transport_name(own->transport), "source", tally_own_source_name(own->source),
+        "mapping", tally_mapping_name(own->mapping), "state", tally_reach_name(own->state),
+        "global", own->global, "weak", own->weak, "by", somebody ? did_of(&own->by) : json_null(),
+        "by_peer_id", somebody ? peer_id_of(&own->by) : json_null(), "age_ms", age_of(own->at, now),
+        "votes", (int)own->votes);
 }
 
 static json_t *nat_object(const struct tally_node_status *status)
