@@ -21,7 +21,7 @@
 #include "core/peers/links.h"
 
 enum {
-    DHT_REQUESTS = 48, /* Under way. */
+    DHT_REQUESTS = 96, /* Under way: four lookups on four paths, and what is late. */
     DHT_TASKS = 4,     /* Lookups at a time; others wait where they come from. */
     DHT_SEARCHES = 2,
     DHT_NEWS = 32,
@@ -48,7 +48,8 @@ enum dht_request_kind {
 struct dht_request {
     uint8_t kind;    /* enum dht_request_kind. */
     uint8_t wire;    /* enum tally_kind. */
-    uint8_t owner;   /* Index of the task or search. */
+    uint8_t owner;   /* Index of the task or search, */
+    uint8_t serial;  /* of this use of it. */
     bool sent, told; /* Sent over a link; its owner was told that it is late. */
     uint8_t number[8];
     struct tally_key key;
@@ -71,7 +72,8 @@ enum dht_task_kind {
 
 struct dht_task {
     enum dht_task_kind kind;
-    bool topic; /* REFRESH: the target is a topic. */
+    bool topic;     /* REFRESH: the target is a topic. */
+    uint8_t serial; /* Of this use, so that a late answer finds no other lookup. */
     uint64_t ticket;
     struct tally_key key;
     struct tally_hash target;

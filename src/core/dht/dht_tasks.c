@@ -14,6 +14,7 @@ struct dht_task *task_begin(struct dht *dht, const struct dht_step *step, enum d
     if (task == NULL || dht->table.count == 0)
         return NULL;
     task->kind = kind;
+    task->serial++;
     task->topic = false;
     task->ticket = 0;
     task->found = 0;
@@ -56,6 +57,7 @@ static bool task_ask(struct dht *dht, const struct dht_step *step, struct dht_ta
     if (request == NULL)
         return false;
     request->owner = (uint8_t)(task - dht->tasks);
+    request->serial = task->serial;
     request->token = ask->token;
     uint8_t body[64];
     struct wire_writer w;
@@ -77,7 +79,8 @@ void task_failed(struct dht *dht, const struct dht_step *step, const struct dht_
 {
     switch ((enum dht_request_kind)request->kind) {
     case DHT_LOOKUP:
-        if (dht->tasks[request->owner].kind != DHT_TASK_NONE)
+        if (dht->tasks[request->owner].kind != DHT_TASK_NONE &&
+            dht->tasks[request->owner].serial == request->serial)
             lookup_failed(&dht->tasks[request->owner].lookup, request->token);
         return;
     case DHT_QUERY:
@@ -145,8 +148,9 @@ void task_answered(struct dht *dht, const struct dht_step *step, struct dht_requ
 {
     struct dht_task *task = &dht->tasks[request->owner];
     uint32_t token = request->token;
+    bool current = request->serial == task->serial;
     request_done(dht, step, request, from);
-    if (task->kind == DHT_TASK_NONE)
+    if (task->kind == DHT_TASK_NONE || !current)
         return;
     (void)lookup_answered(&task->lookup, token, nodes, count, dht->drops);
     /* The one we look for answered itself. */
@@ -162,8 +166,9 @@ void task_record(struct dht *dht, const struct dht_step *step, struct dht_reques
     struct dht_task *task = &dht->tasks[request->owner];
     struct record_peer record;
     uint32_t token = request->token;
+    bool current = request->serial == task->serial;
     request_done(dht, step, request, from);
-    if (task->kind != DHT_TASK_PEER)
+    if (task->kind != DHT_TASK_PEER || !current)
         return;
     (void)lookup_answered(&task->lookup, token, NULL, 0, dht->drops);
     enum tally_drop drop = record_open_peer(bytes, step->now, &task->key, step->verifier, &record);
