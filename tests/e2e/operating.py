@@ -75,7 +75,7 @@ def doctor_of_peers(folder):
         a.start()
         wrong = a.address.split('/p2p/')[0] + '/p2p/' + other
         b.start('--peer', wrong, '--peer', f'/ip4/127.0.0.1/udp/9/p2p/{a.about["peer_id"]}')
-        until(lambda: {'E_PEER_IDENTITY', 'E_PEER_SILENT'} <= codes(b, 1).keys(), 'both faults')
+        until(lambda: {'E_PEER_IDENTITY', 'E_PEER_SILENT'} <= codes(b).keys(), 'both faults')
         found = codes(b, 1)
         expect(other in found['E_PEER_IDENTITY']['message'] and
                '--peer' in found['E_PEER_IDENTITY']['remedy'], f'{found}')
