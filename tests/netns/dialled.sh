@@ -3,6 +3,7 @@
 # Five nodes in five networks: one has others dial it, and doctor says who did, or that nobody got
 # through.
 set -eu
+[ -n "${TALLY_LONG:-}" ] || { echo "skip: minutes long; tools/test --long netns runs it"; exit 77; }
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/home.sh"
 home_alone "$0"
