@@ -515,10 +515,9 @@ struct tally_mono datagrams_deadline(const struct datagrams *datagrams)
 void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct peers_ended *ended,
                     struct outbox *out)
 {
-    uint64_t due = datagrams_deadline(datagrams).ms;
-    uint64_t late_ms = now.mono.ms > due ? now.mono.ms - due : 0;
+    const struct tally_mono due = datagrams_deadline(datagrams);
     peers_tick(&datagrams->peers, now, ended, out);
-    suspect_tick(&datagrams->suspect, &datagrams->peers, now, late_ms, ended, out);
+    suspect_tick(&datagrams->suspect, &datagrams->peers, now, due, ended, out);
     const struct dht_step step = dht_step_of(datagrams, now, out);
     for (size_t i = 0; i < ended->count; i++)
         dht_ended(&datagrams->dht, &step, ended->list[i].peer);

@@ -223,19 +223,20 @@ void suspect_echoed(struct suspect *suspect, struct peers *peers, struct peer *p
 
 /* ---- Time. ---- */
 
-/* Whether this process, or this machine, did not run for a while: its timer is late, or the wall
+/* Whether this process, or this machine, did not run for a while: it is ticked late, or the wall
    clock went on while the other stood still, as on Linux. Whoever only sets the clock makes us
    probe our links, no more. */
-static bool slept(const struct suspect *suspect, struct tally_now now, uint64_t late,
+static bool slept(const struct suspect *suspect, struct tally_now now, struct tally_mono due,
                   bool *long_enough)
 {
     int64_t mono_ms = (int64_t)(now.mono.ms - suspect->last.mono.ms);
-    int64_t stood = (now.wall.us - suspect->last.wall.us) / 1000 - mono_ms;
-    if (stood > 0 && (uint64_t)stood > late)
-        late = (uint64_t)stood;
+    int64_t late = (now.wall.us - suspect->last.wall.us) / 1000 - mono_ms;
+    /* Since the last tick at the most: a deadline that somebody forgets to move is no sleep. */
+    uint64_t from = due.ms > suspect->last.mono.ms ? due.ms : suspect->last.mono.ms;
+    if (now.mono.ms > from && (int64_t)(now.mono.ms - from) > late)
+        late = (int64_t)(now.mono.ms - from);
+    bool again = suspect->awake.ms != 0 && now.mono.ms - suspect->awake.ms < SUSPECT_LATE_MS;
     *long_enough = late >= SUSPECT_QUIET_MS / 2;
-    /* Whoever is late in every step is slow, and asks no more for that. */
-    bool again = suspect->awake.ms != 0 && now.mono.ms - suspect->awake.ms < SUSPECT_QUIET_MS / 3;
     return late >= SUSPECT_LATE_MS && !again;
 }
 
@@ -347,9 +348,9 @@ static uint64_t favours_tick(struct suspect *suspect, struct peers *peers, struc
 }
 
 void suspect_tick(struct suspect *suspect, struct peers *peers, struct tally_now now,
-                  uint64_t late_ms, struct peers_ended *ended, struct outbox *out)
+                  struct tally_mono due, struct peers_ended *ended, struct outbox *out)
 {
-    bool longer, woken = slept(suspect, now, late_ms, &longer);
+    bool longer, woken = slept(suspect, now, due, &longer);
     suspect->last = now;
     if (woken && peers->links > 0)
         wake_up(suspect, peers, now, longer, out);

@@ -58,10 +58,10 @@ void suspect_watch(struct suspect *suspect, struct tally_now now);
 
 struct tally_mono suspect_deadline(const struct suspect *suspect);
 
-/* `late_ms`: so long ago the host should have ticked us, for whatever reason. Adds the links it
+/* `due`: when the host should have ticked us, for whatever reason. Adds the links it
    ends to `ended`; if that is full the deadline stays. */
 void suspect_tick(struct suspect *suspect, struct peers *peers, struct tally_now now,
-                  uint64_t late_ms, struct peers_ended *ended, struct outbox *out);
+                  struct tally_mono due, struct peers_ended *ended, struct outbox *out);
 
 /* An authentic datagram of a linked peer came. True if it was a suspect until then. */
 bool suspect_heard(struct suspect *suspect, struct peers *peers, struct peer *peer,

@@ -293,6 +293,32 @@ static void a_wall_clock_that_leapt_is_a_sleep_perhaps(void **state)
     }
 }
 
+/* Some module's deadline stays in the past, or a clock runs wild: a defect, but no reason to flood
+   all peers with probes. */
+static void a_deadline_that_is_forgotten_is_no_sleep(void **state)
+{
+    for (unsigned wild = 0; wild < 2; wild++) {
+        struct crowd *crowd = friends(5);
+        struct datagrams *datagrams = &crowd->nodes[0].datagrams;
+        struct tally_mono due = crowd->now.mono;
+        struct peers_ended ended = {.count = 0};
+        unsigned sent = 0;
+        struct tally_action action;
+        for (unsigned i = 0; i < 1000; i++) {
+            crowd_run(crowd, 10);
+            crowd->now.wall.us += wild == 1 ? 5000000 : 0;
+            outbox_clear(&crowd->outbox);
+            suspect_tick(&datagrams->suspect, &datagrams->peers, crowd->now, due, &ended,
+                         &crowd->outbox);
+            while (outbox_next(&crowd->outbox, &action))
+                sent++;
+        }
+        /* Ten seconds, four links. */
+        assert_in_range(sent, 0, wild == 1 ? 4 * 16 : 4);
+        crowd_free(crowd);
+    }
+}
+
 static void health_is_told_and_sick_peers_are_not_asked(void **state)
 {
     struct crowd *crowd = friends(4);
@@ -441,6 +467,7 @@ int main(void)
         cmocka_unit_test(a_cable_that_is_out_is_not_the_death_of_all),
         cmocka_unit_test(a_half_detached_node_alarms_nobody_else),
         cmocka_unit_test(a_wall_clock_that_leapt_is_a_sleep_perhaps),
+        cmocka_unit_test(a_deadline_that_is_forgotten_is_no_sleep),
         cmocka_unit_test(health_is_told_and_sick_peers_are_not_asked),
         cmocka_unit_test(probe_for_is_no_scanner),
         cmocka_unit_test(probe_for_is_no_amplifier),
