@@ -293,6 +293,15 @@ static struct candidate *remember(struct overlay *overlay, struct tally_now now,
     return passive_put(&overlay->passive, &candidate, &overlay->random, now);
 }
 
+void overlay_meshed(struct overlay *overlay, struct peer *peer)
+{
+    struct candidate *known = passive_find(&overlay->passive, &peer->key);
+    eager(overlay);
+    peer->overlay.asked = (struct tally_mono){0};
+    if (known != NULL)
+        passive_remove(&overlay->passive, known);
+}
+
 void overlay_leave(struct overlay *overlay, struct tally_now now, struct peers *peers,
                    struct peer *peer)
 {
@@ -322,11 +331,8 @@ void overlay_linked(struct overlay *overlay, struct tally_now now, struct peers 
     bool wanted = peer->configured || asked;
     overlay_hurry(overlay, now);
     if (peer->mesh) {
-        eager(overlay);
-        peer->overlay.asked = (struct tally_mono){0};
         peer->chosen = peer->chosen && !peer->overlay.came;
-        if (known != NULL)
-            passive_remove(&overlay->passive, known);
+        overlay_meshed(overlay, peer);
     } else {
         /* Whom we greeted for another reason, the DHT's, is none of ours. */
         if (known != NULL || !peer->link.initiated)
@@ -359,29 +365,26 @@ void overlay_ended(struct overlay *overlay, struct tally_now now, struct peers *
     struct candidate *known = passive_find(&overlay->passive, &peer->key);
     (void)overlay_urgent(overlay, peers, now);
     overlay_hurry(overlay, now);
-    if (failed || known != NULL) {
-        if (failed && known != NULL)
-            passive_failed(&overlay->passive, known, &overlay->random, now);
-        if (failed && peer->bootstrap) {
-            rest(overlay, peer, now);
-            /* At most three hellos in ten minutes (protocols 5.5). */
-            if (peer->overlay.rest.ms < now.mono.ms + PASSIVE_REST_MS)
-                peer->overlay.rest.ms = now.mono.ms + PASSIVE_REST_MS;
-        }
-        peer->overlay.asked = (struct tally_mono){0};
-        return;
+    peer->overlay.asked = (struct tally_mono){0};
+    if (failed && known != NULL)
+        passive_failed(&overlay->passive, known, &overlay->random, now);
+    if (failed && peer->bootstrap) {
+        rest(overlay, peer, now);
+        /* At most three hellos in ten minutes (protocols 5.5). */
+        if (peer->overlay.rest.ms < now.mono.ms + PASSIVE_REST_MS)
+            peer->overlay.rest.ms = now.mono.ms + PASSIVE_REST_MS;
     }
     /* One of the mesh may come back, as after a partition; but not at once. */
-    if (peer->overlay.left.ms != now.mono.ms)
+    if (failed || peer->overlay.left.ms != now.mono.ms)
         return;
     eager(overlay);
     known = remember(overlay, now, peers, peer);
     if (known == NULL)
         return;
     known->lost = peer->last_error == TALLY_DROP_SILENT;
-    if (peer->bootstrap) /* At most three hellos in ten minutes (protocols 5.5). */
-        peer->overlay.rest.ms = now.mono.ms + PASSIVE_REST_MS;
     known->rest.ms = now.mono.ms + random_jitter(&overlay->random, OVERLAY_GONE_MS, 20);
+    if (peer->bootstrap)
+        peer->overlay.rest.ms = now.mono.ms + PASSIVE_REST_MS;
 }
 
 enum tally_drop overlay_found(struct overlay *overlay, struct tally_now now, struct peers *peers,

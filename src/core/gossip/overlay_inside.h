@@ -28,6 +28,9 @@ struct peer *overlay_any(struct overlay *overlay, struct peers *peers, const str
 /* The active view is refilled in this step. */
 void overlay_hurry(struct overlay *overlay, struct tally_now now);
 
+/* A peer became one of the mesh: it is in one of the views. */
+void overlay_meshed(struct overlay *overlay, struct peer *peer);
+
 /* A peer is, or stays, none of the mesh: known for later, and not asked for a while. */
 void overlay_leave(struct overlay *overlay, struct tally_now now, struct peers *peers,
                    struct peer *peer);

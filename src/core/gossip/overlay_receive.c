@@ -77,14 +77,15 @@ static bool lately(struct tally_mono at, struct tally_now now, uint64_t ms)
 }
 
 /* A light link becomes one of the mesh, if there is room. */
-static enum tally_drop become_mesh(struct tally_now now, struct peers *peers, struct peer *peer,
-                                   enum mesh_claim claim, struct overlay_news *news)
+static enum tally_drop become_mesh(struct overlay *overlay, struct tally_now now,
+                                   struct peers *peers, struct peer *peer, enum mesh_claim claim,
+                                   struct overlay_news *news)
 {
     enum tally_drop drop = mesh_room(peers, peer, &peer->link.address, claim, now);
     if (drop != TALLY_DROP_NONE)
         return drop;
     link_mesh(peers, peer, true, claim == MESH_OURS && !peer->overlay.came, now);
-    peer->overlay.asked = (struct tally_mono){0};
+    overlay_meshed(overlay, peer);
     news->meshed = peer;
     return TALLY_DROP_NONE;
 }
@@ -94,9 +95,9 @@ static enum tally_drop become_mesh(struct tally_now now, struct peers *peers, st
 static enum tally_drop make_place(struct overlay *overlay, struct tally_now now,
                                   struct peers *peers, struct peer *peer, struct overlay_news *news)
 {
-    enum tally_drop drop = become_mesh(now, peers, peer, MESH_URGENT, news);
+    enum tally_drop drop = become_mesh(overlay, now, peers, peer, MESH_URGENT, news);
     if (drop == TALLY_DROP_BUSY && pace_take(&overlay->extra, OVERLAY_EXTRA_RATE, now.mono))
-        drop = become_mesh(now, peers, peer, MESH_EXTRA, news);
+        drop = become_mesh(overlay, now, peers, peer, MESH_EXTRA, news);
     if (drop != TALLY_DROP_NONE)
         return drop;
     uint64_t keep = OVERLAY_NEEDY_MS;
@@ -126,7 +127,8 @@ static enum tally_drop on_activate(struct overlay *overlay, struct tally_now now
     if (!asked && lately(from->overlay.refused, now, OVERLAY_REST_MS))
         return TALLY_DROP_BUSY;
     bool wanted = asked || from->configured;
-    enum tally_drop drop = become_mesh(now, peers, from, wanted ? MESH_OURS : MESH_ASKED, news);
+    enum tally_drop drop =
+        become_mesh(overlay, now, peers, from, wanted ? MESH_OURS : MESH_ASKED, news);
     if (drop == TALLY_DROP_BUSY && message.urgent)
         drop = make_place(overlay, now, peers, from, news);
     if (drop != TALLY_DROP_NONE)
@@ -164,8 +166,8 @@ enum tally_drop overlay_stray(struct overlay *overlay, struct tally_now now, str
     bool wanted = from->configured || lately(from->overlay.asked, now, OVERLAY_ANSWER_MS);
     bool pruned = lately(from->overlay.pruned, now, OVERLAY_PRUNE_MS) ||
                   lately(from->overlay.refused, now, OVERLAY_REST_MS);
-    if (!pruned &&
-        become_mesh(now, peers, from, wanted ? MESH_OURS : MESH_ASKED, news) == TALLY_DROP_NONE)
+    if (!pruned && become_mesh(overlay, now, peers, from, wanted ? MESH_OURS : MESH_ASKED, news) ==
+                       TALLY_DROP_NONE)
         return TALLY_DROP_NONE;
     prune_send(overlay, now, peers, from, OVERLAY_PRUNE_FULL, out);
     return TALLY_DROP_REFUSED;
