@@ -4,6 +4,7 @@
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
 #include "core/wire/derive.h"
+#include "tally/log.h"
 
 #include "support/cmocka.h"
 
@@ -74,10 +75,14 @@ static bool exchange(void *context, const struct tally_key *peer, uint8_t shared
 static size_t checkpoint(void *context, const struct tally_hash *origin, uint8_t *note,
                          size_t capacity)
 {
-    (void)context;
-    (void)origin;
-    (void)note;
-    (void)capacity;
+    const struct crowd_node *node = context;
+    for (size_t i = 0; i < node->note_count; i++) {
+        const struct crowd_note *held = &node->notes[i];
+        if (hash_equal(&held->origin, origin) && held->size <= capacity) {
+            memcpy(note, held->bytes, held->size);
+            return held->size;
+        }
+    }
     return 0;
 }
 
@@ -174,9 +179,11 @@ struct crowd *crowd_new(const struct crowd_options *options)
 
 void crowd_free(struct crowd *crowd)
 {
-    for (uint32_t i = 0; i < crowd->options.count; i++)
+    for (uint32_t i = 0; i < crowd->options.count; i++) {
         if (crowd->nodes[i].datagrams.peers.list != NULL)
             datagrams_free(&crowd->nodes[i].datagrams);
+        free(crowd->nodes[i].notes);
+    }
     for (size_t i = 0; i < crowd->heap_count; i++)
         free(crowd->heap[i].packet);
     free(crowd->outbox.actions);
@@ -222,6 +229,8 @@ void crowd_boot(struct crowd *crowd, uint32_t from, uint32_t to)
             .ledger = {.context = node, .checkpoint = checkpoint},
             .logs_max = 16,
             .seen_max = 16,
+            .records_max = 8,
+            .senders_max = 16,
         };
         derive_network_tag(bytes_text("tally"), options.peers.network);
         if (node->datagrams.peers.list != NULL)
@@ -378,6 +387,32 @@ void crowd_say(struct crowd *crowd, uint32_t from, uint32_t to, enum tally_kind 
     outbox_clear(&crowd->outbox);
     peers_tell(peers, crowd_peer(crowd, from, to), kind, body, &crowd->outbox);
     flush(crowd, from);
+}
+
+void crowd_hold(struct crowd *crowd, uint32_t node, uint32_t issuer, const char *name_space,
+                uint64_t size)
+{
+    struct crowd_node *holder = &crowd->nodes[node], *author = &crowd->nodes[issuer];
+    struct head head = {.issuer = author->key, .size = size, .own = node == issuer};
+    struct tally_crypto crypto = {author, sign, verify, exchange};
+    char origin[TALLY_ORIGIN_MAX + 1];
+    struct tally_vkey vkey;
+    if (holder->notes == NULL)
+        holder->notes = calloc(CROWD_NOTES, sizeof *holder->notes);
+    assert_true(holder->notes != NULL && holder->note_count < CROWD_NOTES);
+    size_t length = tally_origin_write(&author->key, bytes_text(name_space), origin);
+    tally_origin_hash(bytes_of(origin, length), &head.origin);
+    memset(head.root.bytes, (int)size, sizeof head.root.bytes);
+    derive_namespace_tag(holder->datagrams.peers.options.network, bytes_text(name_space),
+                         head.name_space);
+    const struct tally_checkpoint said = {
+        .origin = bytes_of(origin, length), .size = size, .root = head.root};
+    struct crowd_note *note = &holder->notes[holder->note_count++];
+    note->origin = head.origin;
+    assert_true(tally_vkey_of_origin(&vkey, said.origin));
+    note->size = tally_checkpoint_sign(&said, &vkey, &crypto, note->bytes);
+    assert_true(datagrams_head(&holder->datagrams, crowd->now, &head, false));
+    crowd_wake(crowd, node);
 }
 
 struct peer *crowd_peer(const struct crowd *crowd, uint32_t a, uint32_t b)

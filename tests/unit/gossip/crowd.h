@@ -8,9 +8,15 @@
  */
 #include "core/node/datagrams.h"
 
-enum { CROWD_DROPS = 64, CROWD_KINDS = 64, CROWD_DELAY_MS = 40, UDP_HEADERS = 28 };
+enum { CROWD_NOTES = 8, CROWD_DROPS = 64, CROWD_KINDS = 64, CROWD_DELAY_MS = 40, UDP_HEADERS = 28 };
 
 struct crowd;
+
+struct crowd_note {
+    struct tally_hash origin;
+    size_t size;
+    uint8_t bytes[TALLY_CHECKPOINT_MAX];
+};
 
 struct crowd_node {
     struct crowd *crowd;
@@ -28,6 +34,8 @@ struct crowd_node {
     unsigned suspected_right, suspected_wrong, dropped_right, dropped_wrong;
     uint64_t dropped_at[CROWD_DROPS]; /* When links ended in silence, as long as there is room. */
     unsigned linked, failed;
+    struct crowd_note *notes; /* Checkpoints it holds, CROWD_NOTES of them; NULL: none. */
+    size_t note_count;
 };
 
 /* False: the datagram is lost. `kind` is its third byte. */
@@ -79,6 +87,10 @@ void crowd_come(struct crowd *crowd, uint32_t from, uint32_t to, uint32_t first)
 void crowd_wake(struct crowd *crowd, uint32_t node);
 
 void crowd_run(struct crowd *crowd, uint64_t ms);
+
+/* The node holds a log of that issuer, with so many receipts. */
+void crowd_hold(struct crowd *crowd, uint32_t node, uint32_t issuer, const char *name_space,
+                uint64_t size);
 
 /* What a liar says to a peer it has a link with, as it stands. */
 void crowd_say(struct crowd *crowd, uint32_t from, uint32_t to, enum tally_kind kind,
