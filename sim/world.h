@@ -78,9 +78,9 @@ struct world_options {
     enum provider_kind crypto;
     uint32_t peers_max; /* Configured peers a node; all others if they are fewer. */
     /* Of each node, see tally/node.h; 0: as the daemon has it. */
-    unsigned known_max, links_max, dht_values_max, connections_max, logs_max, own_logs_max;
-    unsigned pending_max, seen_max, records_max, senders_max;
-    unsigned seal_receipts, seal_ms;
+    unsigned known_max, links_max, connections_max, logs_max, own_logs_max;
+    unsigned dht_values_max, dht_contacts_max, dht_requests_max, dht_pending_max;
+    unsigned pending_max, seen_max, records_max, senders_max, seal_receipts, seal_ms;
     bool datagrams_only;
     enum tally_verify verify;
 };

@@ -38,6 +38,9 @@ struct tally_node_options {
     unsigned peers_max;          /* 0: TALLY_PEERS_MAX. The simulator asks for few. */
     unsigned links_max;          /* 0: TALLY_LINKS_MAX. */
     unsigned dht_values_max;     /* 0: DHT_VALUES_MAX. Log values and ads kept for others. */
+    unsigned dht_contacts_max;   /* In its table; 0: TABLE_CONTACTS_MAX. */
+    unsigned dht_requests_max;   /* Of ours, under way; 0: DHT_REQUESTS. */
+    unsigned dht_pending_max;    /* Values that wait for a proof; 0: PENDING_MAX. */
     unsigned connections_max;    /* 0: TALLY_CONNECTIONS_MAX. The simulator asks for few. */
     unsigned logs_max;           /* 0: TALLY_LOGS_MAX. */
     unsigned own_logs_max;       /* 0: TALLY_OWN_LOGS_MAX. */

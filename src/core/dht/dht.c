@@ -14,8 +14,10 @@ static bool parts_new(struct dht *dht, struct tally_now now)
     const struct table_options table = {
         .key = options->key, .contacts_max = options->contacts_max, .seed = options->seed};
     struct records_options records = {.key = options->key, .capacity = options->values_max};
-    struct values_options values = {
-        .key = options->key, .capacity = options->values_max, .secret = options->secret};
+    struct values_options values = {.key = options->key,
+                                    .capacity = options->values_max,
+                                    .secret = options->secret,
+                                    .pending = options->pending_max};
     const struct topics_options topics = {
         .capacity = options->values_max, .seed = options->seed + 1, .secret = options->secret};
     struct advertise_options advertise = {.key = options->key, .seed = options->seed + 2};

@@ -110,7 +110,7 @@ struct dht_options {
     enum tally_profile profile; /* AUTO: a client until reachable; SERVER; others: off. */
     struct tally_key key;
     uint8_t network[8];
-    unsigned contacts_max, values_max, requests_max; /* 0: as the modules have it. */
+    unsigned contacts_max, values_max, requests_max, pending_max; /* 0: as the modules have it. */
     uint64_t seed;
     struct tally_ledger ledger;
     struct tally_secret secret;
