@@ -194,7 +194,7 @@ static void overfill(uint32_t slot, const struct tally_event *event)
     static uint8_t bytes[STREAM_ROOM_BYTES + 1];
     if (event->kind == TALLY_EVENT_TICK)
         stand_in_add(slot, &(struct tally_action){.kind = TALLY_ACTION_DIAL,
-                                                  .dial = {2, network_address(1 - slot)}});
+                                                  .dial = {2, network_address(1 - slot), false}});
     else if (event->kind == TALLY_EVENT_STREAM_ROOM && slot == A)
         stand_in_add(slot, &(struct tally_action){
                                .kind = TALLY_ACTION_WRITE,
