@@ -48,7 +48,7 @@ static void react(uint32_t slot, const struct tally_event *event)
     } else if (event->kind == TALLY_EVENT_TICK && seen.dial) {
         seen.dial = false;
         stand_in_add(A, &(struct tally_action){.kind = TALLY_ACTION_DIAL,
-                                               .dial = {STREAM, network_address(B)}});
+                                               .dial = {STREAM, network_address(B), false}});
     } else if (event->kind == TALLY_EVENT_STREAM_OPEN) {
         seen.opened++;
         if (slot == B)
