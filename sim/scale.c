@@ -474,6 +474,9 @@ bool scale_run(const struct scale_options *options)
     printf("id        %s\n", id);
     if (!good)
         printf("%s\n", scale->world.checker.message);
-    /* Not taken apart: the process ends, and it would take as long as many seconds of life. */
+    world_free(&scale->world);
+    memory_free(scale->heard_us);
+    memory_free(scale->finds);
+    memory_free(scale);
     return good;
 }

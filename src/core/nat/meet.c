@@ -139,7 +139,8 @@ bool meet_ask(struct meet *meet, struct tally_now now, struct peers *peers, cons
     meet->options.secret.draw(meet->options.secret.context, meeting->token, sizeof meeting->token);
     /* Until the peer has said its own, these are what we tell of us. */
     meeting->to_count = count < MEET_ENDPOINTS ? count : MEET_ENDPOINTS;
-    memcpy(meeting->to, own, meeting->to_count * sizeof *own);
+    for (size_t i = 0; i < meeting->to_count; i++)
+        meeting->to[i] = own[i];
     meeting->until.ms = now.mono.ms + MEET_CALL_MS;
     ask(meet, meeting, now, peers, peer, out);
     return true;
