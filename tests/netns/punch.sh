@@ -99,7 +99,8 @@ public_start() {
   esac
   node_start "$1" --profile server $known
 }
-inner_start() {
+inner_start() {                                           # as if they had never met
+  rm -f "$LAB_DIR"/node-in?/peers.last
   log_clear in3; log_clear in4
   known="--peer $(peer_of p0 11.0.0.1) --peer $(peer_of p1 11.1.0.1) --peer $(peer_of p2 11.2.0.1)"
   node_start in3 --profile auto $known
