@@ -304,6 +304,18 @@ static void read_line(struct words *words, struct scenario *scenario)
     scenario->lines[scenario->count++] = line;
 }
 
+/* A line of the file without what is around it: blanks, a comment. */
+static char *line_text(const char *source)
+{
+    source += strspn(source, " \t");
+    size_t size = strcspn(source, "#\r\n");
+    while (size > 0 && (source[size - 1] == ' ' || source[size - 1] == '\t'))
+        size--;
+    char *text = memory_new(size + 1, 1);
+    memcpy(text, source, size);
+    return text;
+}
+
 bool scenario_read(struct scenario *scenario, const char *name, const char *text, char *message,
                    size_t size)
 {
@@ -319,8 +331,12 @@ bool scenario_read(struct scenario *scenario, const char *name, const char *text
     while (rest != NULL && !words->failed) {
         char *line = strsep(&rest, "\n");
         words->number++;
+        const char *source = text + (line - copy);
+        size_t count = scenario->count;
         words_split(words, line);
         read_line(words, scenario);
+        if (scenario->count > count)
+            scenario->lines[count].text = line_text(source);
         if (words_left(words))
             words_fail(words, "what is \"%s\" doing here?", words_peek(words));
     }
@@ -339,6 +355,7 @@ void scenario_free(struct scenario *scenario)
     for (size_t i = 0; i < scenario->count; i++) {
         memory_free(scenario->lines[i].islands);
         memory_free(scenario->lines[i].list);
+        memory_free(scenario->lines[i].text);
     }
     memory_free(scenario->lines);
     memset(scenario, 0, sizeof *scenario);

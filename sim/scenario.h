@@ -59,6 +59,7 @@ struct link_change {
 
 struct line {
     uint32_t number;                    /* In the file. */
+    char *text;                         /* As it stands there; ours. */
     uint64_t at_us, every_us, until_us; /* every 0: once. until UINT64_MAX: to the end. */
     bool timed;                         /* Else it is setup, or final. */
     enum verb verb;

@@ -36,7 +36,8 @@ struct story {
     struct world world;
     const struct scenario *scenario;
     const char *name;
-    struct story_end *end;
+    struct story_end end;
+    const struct story_observer *observer;
     struct random chance;
     struct cue *cues;
     size_t cue_count, cue_capacity;
@@ -44,21 +45,28 @@ struct story {
     size_t writer_count, writer_capacity;
     struct watch *watches;
     size_t watch_count, watch_capacity;
-    uint64_t last_us; /* Of the timed lines. */
+    uint64_t last_us;  /* Of the timed lines. */
+    uint64_t pulse_us; /* When the observer looks next. */
     bool failed;
 };
 
-static void fail(struct story *story, const char *form, ...) __attribute__((format(printf, 2, 3)));
+static const struct story_observer nobody = {0};
 
-static void fail(struct story *story, const char *form, ...)
+/* False if something was wrong before: the first one counts. */
+static bool fail(struct story *story, enum story_fault fault, const char *form, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static bool fail(struct story *story, enum story_fault fault, const char *form, ...)
 {
     if (story->failed)
-        return;
+        return false;
     story->failed = true;
+    story->end.fault = fault;
     va_list arguments;
     va_start(arguments, form);
-    vsnprintf(story->end->message, sizeof story->end->message, form, arguments);
+    vsnprintf(story->end.message, sizeof story->end.message, form, arguments);
     va_end(arguments);
+    return true;
 }
 
 static void say(struct story *story, const char *form, ...) __attribute__((format(printf, 2, 3)));
@@ -77,10 +85,15 @@ static void say(struct story *story, const char *form, ...)
 
 static void expectation_failed(struct story *story, const struct line *line, const char *why)
 {
-    fail(story, "%s:%" PRIu32 ": at %" PRIu64 ".%03" PRIu64 ": expected %s%s, but it is not so%s%s",
-         story->name, line->number, story->world.now_us / 1000000,
-         story->world.now_us / 1000 % 1000, line->negated ? "not " : "",
-         expect_word(line->condition), why[0] != '\0' ? ": " : "", why);
+    if (!fail(story, STORY_EXPECTATION,
+              "%s:%" PRIu32 ": at %" PRIu64 ".%03" PRIu64 ": expected %s%s, but it is not so%s%s",
+              story->name, line->number, story->world.now_us / 1000000,
+              story->world.now_us / 1000 % 1000, line->negated ? "not " : "",
+              expect_word(line->condition), why[0] != '\0' ? ": " : "", why))
+        return;
+    story->end.condition = line->condition;
+    story->end.negated = line->negated;
+    story->end.number = line->number;
 }
 
 /* Looks once; true if the watch is over, one way or the other. */
@@ -217,8 +230,8 @@ static void on_node(struct story *story, const struct line *line, uint32_t slot)
     } else if (line->verb == VERB_LIE) {
         say(story, "n%u begins to lie", slot + 1);
         if (!adversary_begin(world, slot, line->lie, line->count))
-            fail(story, "%s:%" PRIu32 ": more than %d liars with two faces", story->name,
-                 line->number, WORLD_FACES_MAX);
+            fail(story, STORY_IMPOSSIBLE, "%s:%" PRIu32 ": more than %d liars with two faces",
+                 story->name, line->number, WORLD_FACES_MAX);
     }
 }
 
@@ -226,15 +239,17 @@ static void on_place(struct story *story, const struct line *line)
 {
     char why[100];
     if (!story_place(&story->world, line, why, sizeof why))
-        fail(story, "%s:%" PRIu32 ": %s", story->name, line->number, why);
+        fail(story, STORY_IMPOSSIBLE, "%s:%" PRIu32 ": %s", story->name, line->number, why);
     if (line->verb == VERB_GATEWAY)
         say(story, "the gateway of n%u begins anew", line->who.from + 1);
     else if (line->verb == VERB_MOVE)
         say(story, "n%u goes to n%u", line->who.from + 1, line->other.from + 1);
 }
 
-static void act(struct story *story, const struct line *line)
+void story_act(struct story *story, const struct line *line)
 {
+    if (story->observer->act != NULL)
+        story->observer->act(story->observer->context, line);
     switch (line->verb) {
     case VERB_LINK:
         on_link(story, line);
@@ -317,7 +332,7 @@ static void take_cue(struct story *story, size_t index)
         story->cues[index].us = again_us;
     else
         story->cues[index] = story->cues[--story->cue_count];
-    act(story, line);
+    story_act(story, line);
 }
 
 static void write_one(struct story *story, size_t index)
@@ -344,35 +359,72 @@ static void look_again(struct story *story, size_t index)
     story->watches[index].us = next_us < watch.until_us ? next_us : watch.until_us;
 }
 
-/* Does what is due next in the story, the world having run until then; false when it is told. */
-static bool advance(struct story *story)
+/* Until then the world goes on by itself, looked at on the way. */
+static void let(struct story *story, uint64_t us)
 {
-    size_t cue_index = 0, writer_index = SIZE_MAX, watch_index = SIZE_MAX;
-    bool cued = next_cue(story, &cue_index);
-    uint64_t us = cued ? story->cues[cue_index].us : UINT64_MAX;
+    const struct story_observer *observer = story->observer;
+    while (observer->pulse != NULL && story->pulse_us <= us && !story->end.left) {
+        while (world_next(&story->world, story->pulse_us))
+            continue;
+        if (story->world.checker.broken)
+            return;
+        uint64_t next_us = observer->pulse(observer->context);
+        story->end.left = next_us == 0;
+        story->pulse_us = next_us > story->pulse_us ? next_us : story->pulse_us + 1;
+    }
+    while (!story->end.left && world_next(&story->world, us))
+        continue;
+}
+
+/* What is due next in the story: UINT64_MAX, nothing. */
+struct due {
+    uint64_t us;
+    size_t cue, writer, watch; /* SIZE_MAX: not that. */
+};
+
+static struct due next_due(const struct story *story)
+{
+    struct due due = {UINT64_MAX, 0, SIZE_MAX, SIZE_MAX};
+    if (next_cue(story, &due.cue))
+        due.us = story->cues[due.cue].us;
     for (size_t i = 0; i < story->writer_count; i++)
-        if (story->writers[i].us < us) {
-            us = story->writers[i].us;
-            writer_index = i;
+        if (story->writers[i].us < due.us) {
+            due.us = story->writers[i].us;
+            due.writer = i;
         }
     for (size_t i = 0; i < story->watch_count; i++)
-        if (story->watches[i].us < us) {
-            us = story->watches[i].us;
-            watch_index = i;
+        if (story->watches[i].us < due.us) {
+            due.us = story->watches[i].us;
+            due.watch = i;
         }
-    if (us == UINT64_MAX)
-        return false;
-    while (world_next(&story->world, us))
-        continue;
-    if (story->world.checker.broken)
-        return false;
-    if (watch_index != SIZE_MAX)
-        look_again(story, watch_index);
-    else if (writer_index != SIZE_MAX)
-        write_one(story, writer_index);
-    else
-        take_cue(story, cue_index);
-    return !story->failed && !story->world.checker.broken;
+    return due;
+}
+
+static bool over(const struct story *story)
+{
+    return story->failed || story->end.left || story->world.checker.broken;
+}
+
+bool story_play(struct story *story, uint64_t until_us)
+{
+    while (!over(story)) {
+        struct due due = next_due(story);
+        if (due.us > until_us || due.us == UINT64_MAX) {
+            if (until_us != UINT64_MAX)
+                let(story, until_us);
+            return !over(story) && due.us != UINT64_MAX;
+        }
+        let(story, due.us);
+        if (over(story))
+            break;
+        if (due.watch != SIZE_MAX)
+            look_again(story, due.watch);
+        else if (due.writer != SIZE_MAX)
+            write_one(story, due.writer);
+        else
+            take_cue(story, due.cue);
+    }
+    return false;
 }
 
 static void begin(struct story *story, const struct story_options *options)
@@ -382,10 +434,12 @@ static void begin(struct story *story, const struct story_options *options)
     story->world.transcript.on = options->transcript;
     story->world.transcript.level = options->level;
     story->chance.state = scenario->options.seed ^ 0x73746f7279;
+    if (story->observer->begin != NULL)
+        story->observer->begin(story->observer->context, &story->world);
     for (size_t i = 0; i < scenario->count; i++) {
         const struct line *line = &scenario->lines[i];
         if (!line->timed && line->verb != VERB_EXPECT)
-            act(story, line);
+            story_act(story, line);
         if (line->timed && line->every_us == 0 && line->at_us > story->last_us)
             story->last_us = line->at_us;
         if (line->timed && line->until_us != UINT64_MAX && line->until_us > story->last_us)
@@ -402,16 +456,20 @@ static void begin(struct story *story, const struct story_options *options)
     world_start(&story->world);
 }
 
-static void finish(struct story *story)
+void story_finish(struct story *story, struct story_end *end)
 {
-    struct story_end *end = story->end;
     struct world *world = &story->world;
-    if (!story->failed && !world->checker.broken)
+    if (!over(story))
         checker_all(&world->checker, world);
-    if (world->checker.broken)
-        fail(story, "%s: %s", story->name, world->checker.message);
+    if (world->checker.broken &&
+        fail(story, STORY_INVARIANT, "%s: %s", story->name, world->checker.message))
+        story->end.check = world->checker.check;
+    if (story->observer->end != NULL)
+        story->observer->end(story->observer->context);
+    *end = story->end;
     end->good = !story->failed;
-    transcript_say(&world->transcript, world->now_us, end->good ? "the end" : end->message);
+    if (!end->left)
+        transcript_say(&world->transcript, world->now_us, end->good ? "the end" : end->message);
     transcript_id(&world->transcript, end->id);
     end->us = world->now_us;
     end->events = world->events;
@@ -424,19 +482,39 @@ static void finish(struct story *story)
     end->text = world->transcript.text;
     end->text_size = world->transcript.size;
     world->transcript.text = NULL;
+    world->transcript.size = world->transcript.capacity = 0;
+}
+
+struct world *story_world(struct story *story)
+{
+    return &story->world;
+}
+
+struct story *story_new(const struct scenario *scenario, const char *name,
+                        const struct story_options *options)
+{
+    struct story *story = memory_new(1, sizeof *story);
+    story->scenario = scenario;
+    story->name = name;
+    story->observer = options->observer != NULL ? options->observer : &nobody;
+    begin(story, options);
+    return story;
+}
+
+void story_free(struct story *story)
+{
+    world_free(&story->world);
+    memory_free(story->cues);
+    memory_free(story->writers);
+    memory_free(story->watches);
+    memory_free(story);
 }
 
 void story_run(const struct scenario *scenario, const char *name,
                const struct story_options *options, struct story_end *end)
 {
-    struct story story = {.scenario = scenario, .name = name, .end = end};
-    memset(end, 0, sizeof *end);
-    begin(&story, options);
-    while (!story.failed && advance(&story))
-        continue;
-    finish(&story);
-    world_free(&story.world);
-    memory_free(story.cues);
-    memory_free(story.writers);
-    memory_free(story.watches);
+    struct story *story = story_new(scenario, name, options);
+    story_play(story, UINT64_MAX);
+    story_finish(story, end);
+    story_free(story);
 }

@@ -68,6 +68,7 @@ struct tally_trace {
     const struct tally_key *peer;        /* NULL: none. */
     const struct tally_address *address; /* NULL: none. */
     const char *origin;                  /* NULL: none. */
+    const struct tally_hash *log;        /* Hash of an origin, of what is announced; NULL: none. */
     uint64_t a, b;
 };
 

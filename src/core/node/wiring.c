@@ -72,6 +72,7 @@ static void heard_announce(struct tally_node *node, struct tally_now now,
         node_trace(node, now,
                    &(struct tally_trace){.kind = TALLY_TRACE_AHEAD,
                                          .peer = peer,
+                                         .log = &news->origin,
                                          .a = news->size,
                                          .b = news->ours != NULL ? news->ours->size : 0});
         sync_start(&node->sync, now, peer, 0);

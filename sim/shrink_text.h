@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIM_SHRINK_TEXT_H
+#define SIM_SHRINK_TEXT_H
+/* Stories made smaller, as text. Each function gives new text, for memory_free, or NULL if there is
+   nothing of that kind to be made smaller. */
+#include "scenario.h"
+
+/* One line a line, without comments and empty ones. */
+char *shrink_bare(const char *text);
+
+/* Only the lines that are kept, of `count`. */
+char *shrink_keep(const char *text, const bool *kept, size_t count);
+
+/* Keeps also the lines that end what the kept ones begin: a heal, a restart, the last word on a
+   link. The scenario was read from a bare text of `count` lines. */
+void shrink_fair(const struct scenario *scenario, bool *kept, size_t count);
+
+/* Without a node, counted from 1: lines that are of it alone are left out, and those after it are
+   called one less. */
+char *shrink_node(const char *text, uint32_t node);
+
+/* The n-th number that may be smaller (counts of append, lie and suspend), 1 or halved. */
+char *shrink_count(const char *text, size_t n, bool half);
+
+/* The n-th option that may go: of a link on all lines at once; "in" and "size" of an append. */
+char *shrink_option(const char *text, size_t n);
+
+/* The n-th pause between lines with a time, one second or halved; all that comes later, sooner. */
+char *shrink_pause(const char *text, size_t n, bool half);
+
+#endif

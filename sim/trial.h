@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIM_TRIAL_H
+#define SIM_TRIAL_H
+/*
+ * A story in a process of its own: a core that stops on an assertion, or never stops, takes only
+ * that process with it. Several run at once.
+ */
+#include "story.h"
+#include <sys/types.h>
+
+enum trial_verdict {
+    TRIAL_FINE,
+    TRIAL_BROKEN, /* end.fault says what. */
+    TRIAL_DIED,   /* By that signal: an assertion, mostly; end.message has its sentence. */
+    TRIAL_HUNG,   /* It took longer than it was given. */
+    TRIAL_UNREAD, /* It is no story; end.message says why. */
+};
+
+struct trial_result {
+    enum trial_verdict verdict;
+    int signal;
+    uint32_t nodes;
+    struct story_end end; /* Without its text. */
+};
+
+struct trial {
+    pid_t pid;
+    int result, words; /* What it sends; what it says on standard error. */
+    double until;      /* command_seconds. */
+};
+
+/* Begins one. False after saying why it cannot. */
+bool trial_start(struct trial *trial, const char *name, const char *text, double seconds);
+
+/* Waits for the end of one that was begun. */
+void trial_wait(struct trial *trial, struct trial_result *result);
+
+/* Both. */
+void trial_run(const char *name, const char *text, double seconds, struct trial_result *result);
+
+/* Reads and runs it here, in this process. */
+void trial_here(const char *name, const char *text, struct trial_result *result);
+
+/* Whether two failed in the same way: the same invariant, expectation or assertion. */
+bool trial_same(const struct trial_result *a, const struct trial_result *b);
+
+/* The way it failed, in some words. */
+void trial_say(const struct trial_result *result, char *words, size_t size);
+
+#endif
