@@ -137,9 +137,17 @@ static void on_action(void *context, uint32_t slot, const struct tally_action *a
 
 /* ---- What the story does. ---- */
 
-static enum figure_mark_kind mark_kind(enum verb verb)
+static bool calms(const struct link_change *link)
 {
-    switch (verb) {
+    return link->values.loss + link->values.duplicate + link->values.corrupt + link->values.replay +
+                   link->values.reorder ==
+               0 &&
+           !link->rate && !link->mtu && !link->delay;
+}
+
+static enum figure_mark_kind mark_kind(const struct line *line)
+{
+    switch (line->verb) {
     case VERB_APPEND:
     case VERB_SEAL:
         return MARK_USER;
@@ -157,6 +165,7 @@ static enum figure_mark_kind mark_kind(enum verb verb)
     case VERB_DOMAIN:
         return MARK_PLACE;
     case VERB_LINK:
+        return calms(&line->link) ? MARK_REPAIR : MARK_FAULT;
     case VERB_CLOCK:
     case VERB_DISK:
     case VERB_PARTITION:
@@ -191,8 +200,14 @@ static void on_act(void *context, const struct line *line)
     }
     figures->marks = memory_room(figures->marks, &figures->mark_capacity, figures->mark_count + 1,
                                  sizeof *figures->marks);
-    figures->marks[figures->mark_count++] =
-        (struct figure_mark){figures->world->now_us, mark_kind(line->verb), line->text};
+    figures->marks[figures->mark_count++] = (struct figure_mark){
+        .us = figures->world->now_us,
+        .kind = mark_kind(line),
+        .divides =
+            line->verb == VERB_PARTITION || line->verb == VERB_CUT || line->verb == VERB_FLAP,
+        .heals = line->verb == VERB_HEAL,
+        .text = line->text,
+    };
 }
 
 static void on_begin(void *context, struct world *world)

@@ -22,7 +22,8 @@ enum figure_mark_kind { MARK_USER, MARK_FAULT, MARK_REPAIR, MARK_LIAR, MARK_PLAC
 struct figure_mark {
     uint64_t us;
     enum figure_mark_kind kind;
-    const char *text; /* The line of the story; it owns it. */
+    bool divides, heals; /* The network. */
+    const char *text;    /* The line of the story; it owns it. */
 };
 
 struct figure_sample {

@@ -21,10 +21,21 @@ double plot_round(double number)
         return 1;
     while (power * 10 <= number)
         power *= 10;
-    return number <= power       ? power
-           : number <= 2 * power ? 2 * power
-           : number <= 5 * power ? 5 * power
-                                 : 10 * power;
+    static const double steps[] = {1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10};
+    size_t step = 0;
+    while (number > steps[step] * power * 1.000001 && steps[step] < 10)
+        step++;
+    return steps[step] * power;
+}
+
+/* 1, 2 or 5 times a power of ten. */
+static double tick_step(double number)
+{
+    double round = plot_round(number), power = 1e-6;
+    while (power * 10 <= round)
+        power *= 10;
+    double step = round / power;
+    return power * (step <= 1 ? 1 : step <= 2 ? 2 : step <= 5 ? 5 : 10);
 }
 
 /* Seconds as they are, other numbers short. */
@@ -42,7 +53,7 @@ static void put_axes(const struct plot *plot)
 {
     char where[96];
     double bottom = PLOT_TOP + plot->height;
-    double step = plot_round(plot->x_most / TICKS);
+    double step = tick_step(plot->x_most / TICKS);
     for (double x = 0; x <= plot->x_most * 1.0001; x += step) {
         double at = plot_x(plot, x);
         sheet_put(plot->sheet, "<path class=\"g\" d=\"M%.1f %.1fv4\"/>", at, bottom);
@@ -58,7 +69,7 @@ static void put_axes(const struct plot *plot)
         sheet_short(y, text);
         sheet_put(plot->sheet,
                   "<text class=\"t\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s%s</text>",
-                  PLOT_LEFT - 8, at + 4, text, plot->y_unit);
+                  PLOT_LEFT - 8, at + 4, text, i > 0 ? plot->y_unit : "");
     }
     sheet_put(plot->sheet, "<path class=\"a\" d=\"M%d %.1fH%d\"/>\n", PLOT_LEFT, bottom,
               PLOT_WIDTH - PLOT_RIGHT);
@@ -104,13 +115,24 @@ void plot_area(const struct plot *plot, const char *kind, const double *x, const
     sheet_put(plot->sheet, "\"/>\n");
 }
 
-void plot_mark(const struct plot *plot, double x, unsigned kind, const char *text)
+void plot_mark(const struct plot *plot, double x, unsigned kind, bool line, const char *text)
 {
     double at = plot_x(plot, x);
-    sheet_put(plot->sheet,
-              "<g class=\"m%u\"><path class=\"ml\" d=\"M%.1f %dv%.1f\"/><path class=\"mt\" "
-              "d=\"M%.1f %dh10l-5 8z\"/><title>",
-              kind, at, PLOT_TOP - 6, plot->height + 6, at - 5, PLOT_TOP - 14);
+    sheet_put(plot->sheet, "<g class=\"m%u\">", kind);
+    if (line)
+        sheet_put(plot->sheet, "<path class=\"ml\" d=\"M%.1f %dv%.1f\"/>", at, PLOT_TOP - 6,
+                  plot->height + 6);
+    sheet_put(plot->sheet, "<path class=\"mt\" d=\"M%.1f %dh8l-4 7z\"/><title>", at - 4,
+              PLOT_TOP - 14);
     sheet_html(plot->sheet, text);
     sheet_put(plot->sheet, "</title></g>\n");
+}
+
+void plot_band(const struct plot *plot, double from, double to, const char *text)
+{
+    sheet_put(plot->sheet, "<path class=\"band\" d=\"M%.1f %dH%.1fv%.1fH%.1fz\"><title>",
+              plot_x(plot, from), PLOT_TOP - 6, plot_x(plot, to), plot->height + 6,
+              plot_x(plot, from));
+    sheet_html(plot->sheet, text);
+    sheet_put(plot->sheet, "</title></path>\n");
 }

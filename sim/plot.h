@@ -19,7 +19,7 @@ enum { PLOT_WIDTH = 960, PLOT_LEFT = 64, PLOT_RIGHT = 14, PLOT_TOP = 20, PLOT_BO
 double plot_x(const struct plot *plot, double x);
 double plot_y(const struct plot *plot, double y);
 
-/* A round number at or above that: 1, 2 or 5 times a power of ten. */
+/* A round number at or above that: 1, 1.5, 2, 2.5, 3, 4, 5, 6 or 8 times a power of ten. */
 double plot_round(double number);
 
 /* `label` says in words what is seen, for those who do not see it. */
@@ -32,8 +32,11 @@ void plot_line(const struct plot *plot, const char *kind, const double *x, const
 void plot_area(const struct plot *plot, const char *kind, const double *x, const double *low,
                const double *high, size_t count);
 
-/* A mark on the time axis: a line from top to bottom, with a triangle on top and words for the
-   pointer. */
-void plot_mark(const struct plot *plot, double x, unsigned kind, const char *text);
+/* A mark on the time axis: a triangle on top with words for the pointer, and a line to the bottom
+   if it matters that much. */
+void plot_mark(const struct plot *plot, double x, unsigned kind, bool line, const char *text);
+
+/* A time that lasted. */
+void plot_band(const struct plot *plot, double from, double to, const char *text);
 
 #endif

@@ -37,8 +37,26 @@ static void marks(const struct plot *plot, const struct figures *figures)
     for (size_t i = 0; i < figures->mark_count; i++) {
         const struct figure_mark *mark = &figures->marks[i];
         snprintf(text, sizeof text, "%.1f s: %s", seconds(mark->us), mark->text);
-        plot_mark(plot, seconds(mark->us), mark->kind, text);
+        plot_mark(plot, seconds(mark->us), mark->kind,
+                  mark->kind != MARK_USER && mark->kind != MARK_PLACE, text);
     }
+}
+
+/* From the line that divides them to the one that heals: the last one is the story's end. */
+static void bands(const struct plot *plot, const struct figures *figures)
+{
+    const struct figure_mark *open = NULL;
+    for (size_t i = 0; i < figures->mark_count; i++) {
+        const struct figure_mark *mark = &figures->marks[i];
+        if (open == NULL && mark->divides)
+            open = mark;
+        if (open != NULL && mark->heals) {
+            plot_band(plot, seconds(open->us), seconds(mark->us), "divided");
+            open = NULL;
+        }
+    }
+    if (open != NULL)
+        plot_band(plot, seconds(open->us), plot->x_most, "divided");
 }
 
 /* ---- Who holds how much. ---- */
@@ -84,7 +102,8 @@ void report_plot_held(const struct report *report, struct sheet *sheet)
           "receipts it holds. Grey: not running.");
     sheet_put(sheet, "<p class=\"legend\"><span class=\"m1\"><i></i>fault</span><span "
                      "class=\"m2\"><i></i>repair</span><span class=\"m3\"><i></i>liar</span><span "
-                     "class=\"m0\"><i></i>users</span><span class=\"m4\"><i></i>place</span></p>");
+                     "class=\"m0\"><i></i>users</span><span class=\"m4\"><i></i>place</span><span "
+                     "class=\"m5\"><i></i>divided</span></p>");
     plot_begin(&plot, "Share of all receipts that each node holds, over time");
     for (uint32_t row = 0; row < rows; row++) {
         held_row(&plot, figures, row, height);
@@ -94,6 +113,7 @@ void report_plot_held(const struct report *report, struct sheet *sheet)
                       PLOT_LEFT - 8, PLOT_TOP + (row + .5) * height + 3,
                       figures_row_first(figures, row) + 1);
     }
+    bands(&plot, figures);
     marks(&plot, figures);
     plot_end(&plot);
     sheet_put(sheet, "</section>\n");
@@ -120,6 +140,7 @@ void report_plot_links(const struct report *report, struct sheet *sheet)
     begin(sheet, "Links", "How well nodes are connected.");
     legend(sheet, names, figures->node_count <= 64 ? 2 : 1);
     plot_begin(&plot, "Links of a node and nodes that run, over time");
+    bands(&plot, figures);
     plot_line(&plot, "s1", x, links, count);
     if (figures->node_count <= 64)
         plot_line(&plot, "s2", x, up, count);
@@ -143,6 +164,7 @@ static void stack_plot(const struct report *report, struct sheet *sheet, struct 
     const struct plot plot = {sheet, 130,  length(report), plot_round(stack->most),
                               " s",  unit, false};
     plot_begin(&plot, label);
+    bands(&plot, report->figures);
     for (size_t i = stack->series; i-- > 0;) {
         char kind[4];
         snprintf(kind, sizeof kind, "s%u", (unsigned)(i + 1) % 10);
