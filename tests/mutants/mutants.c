@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tally-sim with one check of the core left out: the linker (--wrap) puts these functions before
+ * those of the library, and `--break NAME` says which of them stops checking. So it is shown that
+ * the simulator finds what it is there to find, without a line of it in the sources of the core.
+ */
+#include "core/address/hygiene.h"
+#include "core/base/replay.h"
+#include "tally/log.h"
+#include <stdio.h>
+#include <string.h>
+
+static enum { NOTHING, REPLAY, SIGNATURE, SCOPE, MUTANTS } broken;
+
+static const char *const names[MUTANTS] = {
+    [REPLAY] = "replay", [SIGNATURE] = "signature", [SCOPE] = "scope"};
+
+bool __real_replay_fresh(const struct replay *replay, uint64_t counter);
+bool __wrap_replay_fresh(const struct replay *replay, uint64_t counter);
+void __real_replay_take(struct replay *replay, uint64_t counter);
+void __wrap_replay_take(struct replay *replay, uint64_t counter);
+enum tally_drop __real_tally_package_open(const struct tally_package_job *job,
+                                          struct tally_bytes compact,
+                                          const struct tally_crypto *crypto,
+                                          struct tally_package *package);
+enum tally_drop __wrap_tally_package_open(const struct tally_package_job *job,
+                                          struct tally_bytes compact,
+                                          const struct tally_crypto *crypto,
+                                          struct tally_package *package);
+enum tally_hygiene __real_address_may_tell(const struct address_policy *policy,
+                                           const struct tally_address *address,
+                                           const struct tally_address *remote);
+enum tally_hygiene __wrap_address_may_tell(const struct address_policy *policy,
+                                           const struct tally_address *address,
+                                           const struct tally_address *remote);
+enum tally_hygiene __real_address_may_announce(const struct tally_address *address);
+enum tally_hygiene __wrap_address_may_announce(const struct tally_address *address);
+int __real_main(int count, char **words);
+int __wrap_main(int count, char **words);
+
+/* What came once may come again. */
+bool __wrap_replay_fresh(const struct replay *replay, uint64_t counter)
+{
+    return broken == REPLAY || __real_replay_fresh(replay, counter);
+}
+
+void __wrap_replay_take(struct replay *replay, uint64_t counter)
+{
+    if (broken != REPLAY || __real_replay_fresh(replay, counter))
+        __real_replay_take(replay, counter);
+}
+
+/* Receipts are taken as their issuers signed them, whoever did. */
+enum tally_drop __wrap_tally_package_open(const struct tally_package_job *job,
+                                          struct tally_bytes compact,
+                                          const struct tally_crypto *crypto,
+                                          struct tally_package *package)
+{
+    struct tally_package_job trusting = *job;
+    trusting.signatures = job->signatures && broken != SIGNATURE;
+    return __real_tally_package_open(&trusting, compact, crypto, package);
+}
+
+/* Any address may be told to anyone. */
+enum tally_hygiene __wrap_address_may_tell(const struct address_policy *policy,
+                                           const struct tally_address *address,
+                                           const struct tally_address *remote)
+{
+    return broken == SCOPE ? TALLY_HYGIENE_ALLOWED
+                           : __real_address_may_tell(policy, address, remote);
+}
+
+enum tally_hygiene __wrap_address_may_announce(const struct tally_address *address)
+{
+    return broken == SCOPE ? TALLY_HYGIENE_ALLOWED : __real_address_may_announce(address);
+}
+
+int __wrap_main(int count, char **words)
+{
+    if (count < 3 || strcmp(words[1], "--break") != 0)
+        return __real_main(count, words);
+    for (broken = REPLAY; broken < MUTANTS && strcmp(words[2], names[broken]) != 0;)
+        broken++;
+    if (broken == MUTANTS) {
+        fprintf(stderr, "no check is called %s\n", words[2]);
+        return 2;
+    }
+    words[2] = words[0];
+    return __real_main(count - 2, words + 2);
+}
