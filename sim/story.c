@@ -485,6 +485,11 @@ void story_finish(struct story *story, struct story_end *end)
     world->transcript.size = world->transcript.capacity = 0;
 }
 
+bool story_failed(const struct story *story)
+{
+    return story->failed || story->world.checker.broken;
+}
+
 struct world *story_world(struct story *story)
 {
     return &story->world;

@@ -67,6 +67,9 @@ void story_act(struct story *story, const struct line *line);
 
 struct world *story_world(struct story *story);
 
+/* Whether something did not hold, or did not come. */
+bool story_failed(const struct story *story);
+
 /* How it stands; the transcript goes over to *end. Everything is checked once more. */
 void story_finish(struct story *story, struct story_end *end);
 
