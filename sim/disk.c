@@ -174,7 +174,9 @@ bool disk_perform(struct disk *disk, const struct tally_action *action, uint64_t
     struct disk_operation *operation = operation_new(action);
     if (action->kind == TALLY_ACTION_APPEND && action->append.envelope.size == 0)
         operation->package = disk_package_take(disk, action->append.package);
-    operation_put(disk, DISK_STORE, operation, now_us, sync_us(disk, chance));
+    uint64_t duration_us = sync_us(disk, chance);
+    duration_us += disk_fate(disk, chance, &operation->fails);
+    operation_put(disk, DISK_STORE, operation, now_us, duration_us);
     *due_us = operation->due_us;
     return true;
 }
@@ -287,8 +289,10 @@ static enum tally_error complete_append(struct disk *disk, const struct disk_ope
     uint64_t bytes = action->append.envelope.size + action->append.body.size;
     if (operation->package != NULL)
         bytes = operation->package->opened.entries_size + operation->package->opened.bodies_size;
-    if (disk->options.capacity > 0 && disk->bytes + bytes > disk->options.capacity)
+    if (disk->options.capacity > 0 && disk->bytes + bytes > disk->options.capacity) {
+        disk->full = true;
         return TALLY_FULL;
+    }
     struct disk_log *log = disk_find(disk, &action->append.log.origin_hash);
     if (log == NULL)
         log = disk_log_new(disk, &action->append.log);
@@ -373,6 +377,8 @@ static void complete_evidence(struct disk *disk, const struct disk_operation *op
 static bool complete(struct disk *disk, const struct disk_operation *operation,
                      struct tally_event *event, struct disk_change *change)
 {
+    if (operation->fails)
+        return disk_failed(disk, operation, event);
     if (operation->kind == TALLY_ACTION_VERIFY)
         return complete_verify(disk, operation, event);
     if (operation->kind == TALLY_ACTION_BODY)
@@ -421,11 +427,14 @@ void disk_crash(struct disk *disk, struct random *chance,
     uint32_t under_way = 0;
     for (const struct disk_operation *at = disk->lanes[DISK_STORE].first; at; at = at->next)
         under_way++;
-    for (uint32_t done = random_below(chance, under_way + 1); done > 0; done--) {
+    /* Behind a write that failed nothing reaches it. */
+    uint32_t done = random_below(chance, under_way + 1);
+    for (; done > 0 && !disk->broken && !disk->lanes[DISK_STORE].first->fails; done--) {
         struct tally_event event;
         struct disk_change change;
         disk_complete(disk, DISK_STORE, &event, &change);
         on_change(context, &change);
     }
+    disk_tear(disk, chance);
     forget(disk);
 }

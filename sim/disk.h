@@ -74,6 +74,7 @@ struct disk_operation {
     struct tally_action action; /* Its pointers are ours: see copy. */
     uint8_t *copy;              /* Bytes of the action, in one piece. */
     struct disk_package *package;
+    bool fails; /* The disk reports an error, and nothing is done. */
     struct disk_operation *next;
 };
 
@@ -82,6 +83,15 @@ struct disk_options {
     uint32_t verify_us;   /* One signature on one worker. */
     uint32_t workers;
     uint64_t capacity; /* Bytes of envelopes and bodies; 0: no limit. */
+    uint32_t failed;   /* Share of writes that the disk refuses, in thousandths of a percent; */
+    uint32_t slow;     /* of those that take a second or three; */
+    uint32_t torn;     /* of crashes that leave one half written, to be cut off at the start. */
+};
+
+/* What a line of a story changes. */
+struct disk_setting {
+    struct disk_options values;
+    bool sync, full, failed, slow, torn;
 };
 
 struct disk {
@@ -101,6 +111,14 @@ struct disk {
     } lanes[DISK_LANES];
     uint64_t bytes;
     uint32_t epoch; /* The last boot epoch, durable. */
+    /* A write failed: as the daemon does, the process ends (reliability 8: what the system had in
+       memory cannot be believed any more). */
+    bool broken;
+    bool full; /* An append found no room, and its node is not told that there is some again. */
+    struct {
+        struct disk_log *log; /* NULL: nothing is torn. */
+        uint64_t first;       /* What begins there is not whole. */
+    } torn;
 };
 
 /* What one completed operation changed, for those who check it. */
@@ -127,6 +145,14 @@ bool disk_complete(struct disk *disk, enum disk_lane lane, struct tally_event *e
 /* Power is lost: a drawn number of operations is still done, told to nobody but the checker. */
 void disk_crash(struct disk *disk, struct random *chance,
                 void (*on_change)(void *context, const struct disk_change *change), void *context);
+
+void disk_set(struct disk *disk, const struct disk_setting *setting);
+
+/* Whether there is room again for a node that was told there is none; it is to be told. */
+bool disk_has_room(const struct disk *disk);
+
+/* A start: what a crash left torn is cut off. */
+void disk_recover(struct disk *disk);
 
 /* The log of that origin, NULL if it is not held. */
 struct disk_log *disk_find(const struct disk *disk, const struct tally_hash *origin_hash);

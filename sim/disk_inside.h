@@ -31,4 +31,15 @@ struct tally_bytes disk_package_envelope(const struct disk_package *package, uin
 /* Adds a piece to bytes that grow. */
 void disk_bytes_add(uint8_t **bytes, size_t *size, size_t *capacity, struct tally_bytes more);
 
+/* What becomes of a write, drawn when it is asked for: whether it fails, and how much longer it
+   takes. Nothing is drawn for a disk without faults. */
+uint64_t disk_fate(const struct disk *disk, struct random *chance, bool *fails);
+
+/* An operation of the store that failed: what its node is told; false if it is told nothing. */
+bool disk_failed(struct disk *disk, const struct disk_operation *operation,
+                 struct tally_event *event);
+
+/* Half of the first write that a crash found under way. */
+void disk_tear(struct disk *disk, struct random *chance);
+
 #endif

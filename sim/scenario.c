@@ -117,11 +117,25 @@ static void read_disk(struct words *words, struct line *line)
 {
     line->verb = VERB_DISK;
     line->who = words_who(words);
-    if (words_take(words, "sync"))
-        line->size = words_range(words, "microseconds of a sync", 10000000);
-    else
-        words_fail(words, "disk knows only sync A..B in this version, not \"%s\"",
-                   words_peek(words));
+    if (!words_left(words))
+        words_fail(words, "disk wants sync A..B, slow P, failed P, torn P or full BYTES");
+    struct disk_setting *disk = &line->disk;
+    while (words_left(words) && !words->failed) {
+        if (words_take(words, "sync") && (disk->sync = true))
+            disk->values.sync_us = words_range(words, "microseconds of a sync", 10000000);
+        else if (words_take(words, "slow") && (disk->slow = true))
+            disk->values.slow = words_percent(words, "a share");
+        else if (words_take(words, "failed") && (disk->failed = true))
+            disk->values.failed = words_percent(words, "a share");
+        else if (words_take(words, "torn") && (disk->torn = true))
+            disk->values.torn = words_percent(words, "a share");
+        else if (words_take(words, "full") && (disk->full = true))
+            disk->values.capacity =
+                words_number(words, "bytes it has, 0 for enough", 0, UINT32_MAX);
+        else
+            words_fail(words, "\"%s\" is no option of a disk: sync, slow, failed, torn or full",
+                       words_peek(words));
+    }
 }
 
 /* ---- Actions. ---- */

@@ -69,6 +69,7 @@ struct line {
     char name[TALLY_NAMESPACE_MAX + 1];
     struct range size;
     struct link_change link;
+    struct disk_setting disk;
     int64_t offset_us; /* CLOCK, STEP. */
     int32_t drift_ppm;
     uint64_t us;       /* SUSPEND. */

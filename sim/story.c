@@ -202,7 +202,8 @@ static void on_node(struct story *story, const struct line *line, uint32_t slot)
     } else if (line->verb == VERB_STEP) {
         at->offset_us += line->offset_us;
     } else if (line->verb == VERB_DISK) {
-        at->disk.options.sync_us = line->size;
+        disk_set(&at->disk, &line->disk);
+        world_look_at_disk(world, slot);
     } else if (line->verb == VERB_APPEND) {
         story->writers = memory_room(story->writers, &story->writer_capacity,
                                      story->writer_count + 1, sizeof *story->writers);

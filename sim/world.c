@@ -176,6 +176,7 @@ static void on_disk(struct world *world, uint32_t slot, enum disk_lane lane)
     checker_change(&world->checker, world, slot, &change);
     if (answered)
         world_step(world, slot, &event);
+    world_look_at_disk(world, slot);
 }
 
 static void deliver(struct world *world, uint32_t slot, const struct datagram *datagram)

@@ -54,7 +54,8 @@ struct slot {
     enum lie lie;
     uint64_t lie_size;
     enum tally_profile profile;
-    bool late; /* Not born at the start: a story has it join. */
+    bool told_full; /* Its disk is. */
+    bool late;      /* Not born at the start: a story has it join. */
     /* Its place, see lan.h. */
     struct tally_address own; /* Where it listens. */
     uint32_t lan, segment;    /* LAN + 1; segment of multicast; 0: none. */
@@ -188,6 +189,10 @@ void world_suspend(struct world *world, uint32_t slot, uint64_t us);
 /* A new life of a node over what its disk holds, with a greater epoch and all the peers it knows.
    It must not run. */
 void world_wake(struct world *world, uint32_t slot);
+
+/* After its disk did something or was changed: the node is told that there is room, or none; and
+   its process ends where a write failed, until it is restarted. */
+void world_look_at_disk(struct world *world, uint32_t slot);
 
 /* The slot of a key; false if it is nobody's. */
 bool world_find(const struct world *world, const struct tally_key *key, uint32_t *slot);

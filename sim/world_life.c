@@ -117,6 +117,8 @@ void world_wake(struct world *world, uint32_t slot)
     struct tally_now now = world_clock(world, slot);
     uint32_t seconds = (uint32_t)(now.wall.us / 1000000);
     bool again = at->disk.epoch > 0;
+    disk_recover(&at->disk);
+    at->told_full = false;
     at->disk.epoch = at->disk.epoch >= seconds ? at->disk.epoch + 1 : seconds;
     at->life++;
     at->tick_us = UINT64_MAX;
@@ -197,6 +199,28 @@ void world_crash(struct world *world, uint32_t slot)
     at->node = NULL;
     at->life++;
     at->suspended_us = 0;
+}
+
+static void tell_space(struct world *world, uint32_t slot, bool writable)
+{
+    world->slots[slot].told_full = !writable;
+    world_step(world, slot,
+               &(struct tally_event){.kind = TALLY_EVENT_SPACE, .space = {.writable = writable}});
+}
+
+void world_look_at_disk(struct world *world, uint32_t slot)
+{
+    struct slot *at = &world->slots[slot];
+    if (at->node == NULL)
+        return;
+    if (at->disk.broken) {
+        world_crash(world, slot);
+    } else if (at->disk.full && !at->told_full) {
+        tell_space(world, slot, false);
+    } else if (disk_has_room(&at->disk) && at->told_full) {
+        at->disk.full = false;
+        tell_space(world, slot, true);
+    }
 }
 
 void world_leave(struct world *world, uint32_t slot)
