@@ -11,8 +11,10 @@ static const char lie_name_space[] = "audit";
 bool adversary_lie(const char *word, enum lie *lie)
 {
     static const char *const words[] = {
-        [LIE_AHEAD] = "ahead",    [LIE_ROOT] = "root",     [LIE_FORK] = "fork",
-        [LIE_GAP] = "gap",        [LIE_SILENT] = "silent", [LIE_FORGED] = "forged",
+        [LIE_AHEAD] = "ahead",    [LIE_ROOT] = "root",       [LIE_FORK] = "fork",
+        [LIE_GAP] = "gap",        [LIE_SILENT] = "silent",   [LIE_FORGED] = "forged",
+        [LIE_REWIND] = "rewind",  [LIE_REWRITE] = "rewrite", [LIE_FLOOD] = "flood",
+        [LIE_REPLAY] = "replay",  [LIE_SPOOF] = "spoof",     [LIE_GARBLED] = "garbled",
         [LIE_COLLUDE] = "collude"};
     for (size_t i = LIE_AHEAD; i < sizeof words / sizeof *words; i++)
         if (strcmp(word, words[i]) == 0) {
@@ -131,6 +133,18 @@ static void forge_root(struct world *world, struct slot *at, uint32_t count)
     forge_note(at, log);
 }
 
+/* The last receipts are gone; `others` come in their place, or nothing does. */
+static void forge_past(struct world *world, struct slot *at, uint32_t count, bool others)
+{
+    struct disk_log *log = own_log(&at->disk);
+    uint64_t size = simtree_size(&log->tree);
+    uint64_t lost = count < size ? count : size;
+    disk_log_cut(log, size - lost);
+    for (uint64_t i = 0; others && i < lost; i++)
+        forge_receipt(world, at, log, "never");
+    forge_note(at, log);
+}
+
 static bool fork_faces(struct world *world, uint32_t slot, uint32_t count)
 {
     if (world->count == world->capacity)
@@ -158,6 +172,7 @@ bool adversary_begin(struct world *world, uint32_t slot, enum lie lie, uint32_t 
 {
     struct slot *at = &world->slots[slot];
     uint32_t some = count > 0 ? count : 5;
+    at->lie_count = some;
     at->lie = lie; /* First: from here on its disk is not held against it. */
     world_crash(world, slot);
     switch (lie) {
@@ -177,8 +192,16 @@ bool adversary_begin(struct world *world, uint32_t slot, enum lie lie, uint32_t 
         if (!fork_faces(world, slot, some))
             return false;
         break;
+    case LIE_REWIND:
+    case LIE_REWRITE:
+        forge_past(world, at, some, lie == LIE_REWRITE);
+        break;
     case LIE_SILENT:
     case LIE_COLLUDE:
+    case LIE_FLOOD:
+    case LIE_REPLAY:
+    case LIE_SPOOF:
+    case LIE_GARBLED:
     case LIE_NONE:
         break;
     }

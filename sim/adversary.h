@@ -16,15 +16,21 @@ bool adversary_lie(const char *word, enum lie *lie);
 /*
  * From now on the node lies (its process starts anew over the forged disk):
  *
- * - ahead N: its logs claim N more receipts, signed and chained, which it never serves
- * - root: its checkpoints are signed over a root that is not its receipts'
- * - fork N: it has two faces over one past; each half of the world sees N other new receipts (one
- *   more in the second half if N is odd: two sizes)
- * - gap: its logs hold one receipt it never serves, with others behind it
- * - forged N: its logs hold N more receipts, the last with a wrong signature below a good root
- * - silent: it answers datagrams, accepts streams and sends nothing on them
- * - collude: it answers as it should, but hears no answer of an honest node: so all it can name to
- *   those who ask are others that collude
+ *   ahead N    its logs claim N more receipts, signed and chained, which it never serves
+ *   root       its checkpoints are signed over a root that is not its receipts'
+ *   fork N     it has two faces over one past: each half of the world sees N other new receipts
+ *              (one more in the second half if N is odd: two sizes)
+ *   gap        its logs hold one receipt it never serves, with others behind it
+ *   forged N   its logs hold N more receipts, the last with a wrong signature below a good root
+ *   silent     it answers datagrams, accepts streams and sends nothing on them
+ *   collude    it answers as it should, but hears no answer of an honest node: so all it can
+ *              name to those who ask are others that collude
+ *   rewind N   its disk comes back from a copy that lacks the last N of its receipts
+ *   rewrite N  the last N of its receipts become others, and the checkpoint is signed anew
+ *   flood N    beside each datagram it sends N of one byte changed, cut short, or grown
+ *   replay N   beside each datagram it sends N that it sent before, half of them to others
+ *   spoof N    beside each datagram it sends N that it sent before, from other nodes' addresses
+ *   garbled    on streams it writes other bytes than its protocol says
  *
  * False if the world has no room for another face.
  */
@@ -32,5 +38,11 @@ bool adversary_begin(struct world *world, uint32_t slot, enum lie lie, uint32_t 
 
 /* Whether one that colludes does not hear this datagram. */
 bool adversary_deaf(const struct world *world, uint32_t slot, const struct datagram *datagram);
+
+/* What such a liar does beside a datagram it sends, and instead of a write. */
+void adversary_sends(struct world *world, uint32_t slot, const struct tally_address *to,
+                     struct tally_bytes bytes);
+void adversary_garbles(struct world *world, uint32_t slot, uint32_t stream,
+                       struct tally_bytes bytes);
 
 #endif

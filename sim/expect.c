@@ -12,6 +12,7 @@ const char *expect_word(enum condition condition)
         [CONDITION_DROPS] = "drops",         [CONDITION_CONFIRMED] = "confirmed",
         [CONDITION_LINKED] = "linked",       [CONDITION_REACHED] = "reached",
         [CONDITION_DETECTED] = "detected",   [CONDITION_TRAFFIC] = "traffic",
+        [CONDITION_GUARDED] = "guarded",
     };
     return words[condition];
 }
@@ -215,6 +216,19 @@ static bool traffic(const struct world *world, const struct line *line, char *wh
     return !line->negated;
 }
 
+static bool guarded(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t slot = line->who.from; slot <= line->who.to; slot++) {
+        struct tally_node_status status = {0};
+        if (world->slots[slot].node != NULL)
+            tally_node_status(world->slots[slot].node, &status);
+        snprintf(why, size, "n%u is %sguarded", slot + 1, status.guarded ? "" : "not ");
+        if (decided(line, status.guarded))
+            return status.guarded;
+    }
+    return !line->negated;
+}
+
 bool expect_is(const struct world *world, const struct line *line, char *why, size_t size)
 {
     why[0] = '\0';
@@ -242,6 +256,8 @@ bool expect_is(const struct world *world, const struct line *line, char *why, si
         return detected(world, line, why, size);
     case CONDITION_TRAFFIC:
         return traffic(world, line, why, size);
+    case CONDITION_GUARDED:
+        return guarded(world, line, why, size);
     case CONDITION_COUNT:
         break;
     }

@@ -48,6 +48,7 @@ enum condition {
                             a node outside its LAN that nobody named to it. */
     CONDITION_DETECTED,  /* `who` is gone, and no honest node takes it for linked any more. */
     CONDITION_TRAFFIC,   /* `who` sent at most `count` bytes a second of late. */
+    CONDITION_GUARDED,   /* `who` learned that it signed more than it holds, and signs no more. */
     CONDITION_COUNT
 };
 

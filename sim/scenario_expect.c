@@ -28,7 +28,7 @@ static void read_condition(struct words *words, struct line *line)
         if (++line->condition == CONDITION_COUNT) {
             words_fail(words,
                        "\"%s\" is no condition: converged, diverged, fork, holds, drops, "
-                       "confirmed, linked, reached, detected or traffic",
+                       "confirmed, linked, reached, detected, traffic or guarded",
                        word);
             return;
         }
@@ -47,6 +47,7 @@ void scenario_read_expect(struct words *words, struct line *line)
     case CONDITION_FORK:
     case CONDITION_REACHED:
     case CONDITION_DETECTED:
+    case CONDITION_GUARDED:
         line->who = words_who(words);
         break;
     case CONDITION_CONFIRMED:

@@ -96,6 +96,13 @@ static bool fair_line(const struct scenario *scenario, size_t at, bool *kept)
 void shrink_fair(const struct scenario *scenario, bool *kept, size_t count)
 {
     bool more = true;
+    for (size_t i = 0; i < scenario->count; i++) {
+        const struct line *line = &scenario->lines[i];
+        if (line->number <= count && !line->timed &&
+            (line->verb == VERB_PROFILE || line->verb == VERB_BOOTSTRAP ||
+             line->verb == VERB_DOMAIN))
+            kept[line->number - 1] = true;
+    }
     while (more) {
         more = false;
         for (size_t i = 0; i < scenario->count; i++)

@@ -87,13 +87,17 @@ static void perform(struct world *world, uint32_t slot, const struct tally_actio
     case TALLY_ACTION_SEND:
         sends(world, at, action->send.bytes.size, UDP_HEADERS);
         network_send(world, slot, &action->send.to, action->send.bytes);
+        if (at->lie != LIE_NONE)
+            adversary_sends(world, slot, &action->send.to, action->send.bytes);
         break;
     case TALLY_ACTION_DIAL:
         network_dial(world, slot, action->dial.stream, &action->dial.to, action->dial.punch);
         break;
     case TALLY_ACTION_WRITE:
         sends(world, at, action->write.bytes.size, TCP_HEADERS);
-        if (at->lie != LIE_SILENT)
+        if (at->lie == LIE_GARBLED)
+            adversary_garbles(world, slot, action->write.stream, action->write.bytes);
+        else if (at->lie != LIE_SILENT)
             network_write(world, slot, action->write.stream, action->write.bytes);
         break;
     case TALLY_ACTION_CLOSE:
@@ -465,6 +469,7 @@ void world_free(struct world *world)
     for (uint32_t slot = 0; slot < world->count; slot++) {
         disk_free(&world->slots[slot].disk);
         memory_free(world->slots[slot].pipes);
+        memory_free(world->slots[slot].kept);
     }
     for (size_t i = 0; i < world->name_count; i++)
         memory_free(world->names[i]);

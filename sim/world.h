@@ -29,7 +29,15 @@ enum lie {
     LIE_SILENT,  /* Offers, and never sends. */
     LIE_FORGED,  /* Has a receipt with a wrong signature below a good root. */
     LIE_COLLUDE, /* Answers the DHT's questions, and names only others that collude. */
+    LIE_REWIND,  /* Comes back from an old copy of its disk, and means well. */
+    LIE_REWRITE, /* Signs another history of the same length. */
+    LIE_FLOOD,   /* Sends bogus datagrams beside each good one. */
+    LIE_REPLAY,  /* Sends what it sent before, to those it was for and to others. */
+    LIE_SPOOF,   /* Sends from other nodes' addresses, so that answers go there. */
+    LIE_GARBLED, /* Writes other bytes to streams than the protocol's. */
 };
+
+struct adversary_memory; /* What a liar on the network remembers. */
 
 struct slot {
     struct world *world;
@@ -52,7 +60,8 @@ struct slot {
     struct pipe **pipes;
     size_t pipe_count, pipe_capacity;
     enum lie lie;
-    uint64_t lie_size;
+    uint32_t lie_count; /* How much of it. */
+    struct adversary_memory *kept;
     enum tally_profile profile;
     bool told_full; /* Its disk is. */
     bool late;      /* Not born at the start: a story has it join. */
