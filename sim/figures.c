@@ -192,7 +192,9 @@ static void on_act(void *context, const struct line *line)
         (network->islands != NULL || network->cut_count > 0 || network->flap_count > 0))
         figures_heal_begin(figures);
     for (uint32_t slot = line->who.from;
-         line->verb == VERB_LIE && line->lie == LIE_FORK && slot <= line->who.to; slot++)
+         line->verb == VERB_LIE && (line->lie == LIE_FORK || line->lie == LIE_REWRITE) &&
+         slot <= line->who.to;
+         slot++)
         figures_lie(figures, slot);
     if (figures->mark_count == FIGURES_MARKS) {
         figures->marks_left_out++;

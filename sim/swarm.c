@@ -202,7 +202,6 @@ static void draw_homes(struct drawing *drawing)
 {
     static const char *const types[] = {"full", "address", "port", "symmetric"};
     static const char *const gateways[] = {"none", "natpmp", "pcp"};
-    line(drawing, "profile all %s\n", draw(drawing, 0, 1) == 0 ? "auto" : "static");
     for (uint32_t node = PUBLIC + 1; node <= drawing->nodes;) {
         uint32_t last = node + draw(drawing, 0, 1);
         last = last < drawing->nodes ? last : drawing->nodes;
