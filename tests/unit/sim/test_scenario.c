@@ -14,7 +14,7 @@ static void a_story_is_read(void **state)
         "link delay 20..80 loss 2.5 duplicate 1\n"
         "link n1 n2..n3 loss 100\n"
         "clock n4 offset -12.5 drift 40\n"
-        "disk all sync 100..900\n"
+        "disk all sync 100..900 slow 5 failed 1 torn 50 full 9000\n"
         "at 10 append n1 40 in ledger size 0..300   # words behind the hash are free\n"
         "every 5 until 40 append all 1\n"
         "at 20.25 partition 1 1 1 2 2 2\n"
@@ -37,6 +37,10 @@ static void a_story_is_read(void **state)
     assert_int_equal(link->link.values.loss, 2500);
     assert_true(link->everywhere && link->link.duplicate && !link->link.mtu);
     assert_true(clock->offset_us == -12500000 && clock->drift_ppm == 40);
+    const struct disk_setting *disk = &scenario.lines[3].disk;
+    assert_true(disk->sync && disk->values.sync_us.to == 900);
+    assert_true(disk->values.slow == 5000 && disk->values.failed == 1000);
+    assert_true(disk->values.torn == 50000 && disk->values.capacity == 9000);
     const struct line *append = &scenario.lines[4];
     assert_int_equal(append->at_us, 10000000);
     assert_string_equal(append->name, "ledger");
@@ -178,7 +182,11 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         {"nodes 3\nat 1 partition 1 2\n",
          "s:2: a partition names the island of each node: 3 numbers, here are 2"},
         {"nodes 2\nat 1 lie n1 white\n",
-         "s:2: \"white\" is no lie: ahead, root, fork, gap, silent, forged or collude"},
+         "s:2: \"white\" is no lie: ahead, root, fork, gap, silent, forged, rewind, rewrite, "
+         "flood, replay, spoof, garbled or collude"},
+        {"nodes 2\ndisk n1\n", "s:2: disk wants sync A..B, slow P, failed P, torn P or full BYTES"},
+        {"nodes 2\ndisk n1 wet 3\n",
+         "s:2: \"wet\" is no option of a disk: sync, slow, failed, torn or full"},
         {"nodes 2\noption colour 3\n",
          "s:2: \"colour\" is no option: connections, logs, own_logs, pending, known, links, "
          "dht_values, seen, records, senders, seal_receipts, seal_ms, peers or verify"},
@@ -186,7 +194,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
          "s:2: \"boredom\" is no reason of a drop (tally/error.h lists them)"},
         {"nodes 2\nexpect wonders\n",
          "s:2: \"wonders\" is no condition: converged, diverged, fork, holds, drops, confirmed, "
-         "linked, reached, detected or traffic"},
+         "linked, reached, detected, traffic or guarded"},
     };
     assert_wrong(cases, sizeof cases / sizeof *cases);
 }

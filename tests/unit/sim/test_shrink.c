@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stories made smaller, as text; and the text of reports. */
+#include "support/cmocka.h"
+
+#include "memory.h"
+#include "sheet.h"
+#include "shrink_text.h"
+
+static void assert_becomes(char *text, const char *wanted)
+{
+    if (wanted == NULL) {
+        assert_null(text);
+        return;
+    }
+    assert_non_null(text);
+    assert_string_equal(text, wanted);
+    memory_free(text);
+}
+
+static void what_is_no_line_goes(void **state)
+{
+    assert_becomes(shrink_bare("# a\n\n  nodes 3 # b\nat 1 heal\t\n#c"), "nodes 3\nat 1 heal\n");
+    assert_becomes(shrink_bare("nodes 3"), "nodes 3\n");
+    assert_becomes(shrink_bare(""), "");
+}
+
+static void a_node_goes(void **state)
+{
+    static const char story[] = "nodes 4\n"
+                                "bootstrap n2 n3\n"
+                                "at 1 append all 5\n"
+                                "at 2 partition 1 2 3 4\n"
+                                "at 3 cut n2 from n3..n4\n"
+                                "at 4 crash n4\n"
+                                "expect linked n1 n2\n";
+    const struct {
+        uint32_t node;
+        const char *wanted;
+    } cases[] = {
+        {1, "nodes 3\nbootstrap n1 n2\nat 1 append all 5\nat 2 partition 2 3 4\nat 3 cut n1 from "
+            "n2..n3\nat 4 crash n3\n"},
+        {3, "nodes 3\nbootstrap n2\nat 1 append all 5\nat 2 partition 1 2 4\nat 3 cut n2 from "
+            "n3\nat 4 crash n3\nexpect linked n1 n2\n"},
+        {4, "nodes 3\nbootstrap n2 n3\nat 1 append all 5\nat 2 partition 1 2 3\nat 3 cut n2 from "
+            "n3\nexpect linked n1 n2\n"},
+        {5, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_becomes(shrink_node(story, cases[i].node), cases[i].wanted);
+    assert_becomes(shrink_node("nodes 1\n", 1), NULL);
+}
+
+static void counts_and_options_go(void **state)
+{
+    static const char story[] = "nodes 2\n"
+                                "link delay 1..2 loss 5\n"
+                                "at 1 append n1 40 in ledger size 0..9\n"
+                                "at 2 lie n2 fork 9\n"
+                                "at 3 suspend n1 1\n"
+                                "at 4 link loss 0\n";
+    assert_becomes(shrink_count(story, 0, true),
+                   "nodes 2\nlink delay 1..2 loss 5\nat 1 append n1 20 in ledger size 0..9\nat 2 "
+                   "lie n2 fork 9\nat 3 suspend n1 1\nat 4 link loss 0\n");
+    assert_becomes(shrink_count(story, 1, false),
+                   "nodes 2\nlink delay 1..2 loss 5\nat 1 append n1 40 in ledger size 0..9\nat 2 "
+                   "lie n2 fork 1\nat 3 suspend n1 1\nat 4 link loss 0\n");
+    assert_becomes(shrink_count(story, 2, false), NULL); /* 1 is the least. */
+    /* Of a link on all lines at once: what ends it goes with what begins it. */
+    assert_becomes(shrink_option(story, 0),
+                   "nodes 2\nlink delay 1..2\nat 1 append n1 40 in ledger size 0..9\nat 2 lie n2 "
+                   "fork 9\nat 3 suspend n1 1\n");
+    assert_becomes(shrink_option(story, 1000), NULL);
+}
+
+static void pauses_get_shorter(void **state)
+{
+    static const char story[] = "nodes 2\nat 2 heal\nat 10 crash n1\nat 10.500 restart n1\n"
+                                "expect converged within 9\n";
+    assert_becomes(shrink_pause(story, 0, false),
+                   "nodes 2\nat 1 heal\nat 9 crash n1\nat 9.500 restart n1\nexpect converged "
+                   "within 9\n");
+    assert_becomes(shrink_pause(story, 1, true),
+                   "nodes 2\nat 2 heal\nat 6 crash n1\nat 6.500 restart n1\nexpect converged "
+                   "within 9\n");
+    assert_becomes(shrink_pause(story, 2, true), NULL);
+}
+
+/* Which lines stay when only some are wanted. */
+static void a_fault_keeps_what_ends_it(void **state)
+{
+    static const char story[] = "nodes 2\n"                /* 0 */
+                                "link delay 1..2 loss 5\n" /* 1 */
+                                "profile all auto\n"       /* 2 */
+                                "at 1 partition 1 2\n"     /* 3 */
+                                "at 2 crash n2\n"          /* 4 */
+                                "at 3 heal\n"              /* 5 */
+                                "at 4 restart n1..n2\n"    /* 6 */
+                                "at 5 link loss 0\n"       /* 7 */
+                                "expect converged\n";      /* 8 */
+    const struct {
+        const char *wanted, *kept; /* Digits of lines. */
+    } cases[] = {{"08", "028"},    {"038", "02358"},  {"048", "02468"},
+                 {"018", "01278"}, {"0358", "02358"}, {"078", "0278"}};
+    struct scenario scenario;
+    char message[200];
+    assert_true(scenario_read(&scenario, "s", story, message, sizeof message));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bool kept[9] = {false};
+        char left[10] = "";
+        for (const char *at = cases[i].wanted; *at != '\0'; at++)
+            kept[*at - '0'] = true;
+        shrink_fair(&scenario, kept, 9);
+        for (unsigned line = 0, count = 0; line < 9; line++)
+            if (kept[line])
+                left[count++] = (char)('0' + line);
+        assert_string_equal(left, cases[i].kept);
+    }
+    scenario_free(&scenario);
+}
+
+static void text_is_safe_where_it_stands(void **state)
+{
+    const struct {
+        double number;
+        const char *wanted;
+    } cases[] = {{0, "0"},       {1, "1"},        {7.25, "7.2"},   {99.4, "99.4"},  {950, "950"},
+                 {999.6, "1 k"}, {1234, "1.2 k"}, {50000, "50 k"}, {2.5e6, "2.5 M"}};
+    char text[16];
+    struct sheet sheet = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sheet_short(cases[i].number, text);
+        assert_string_equal(text, cases[i].wanted);
+    }
+    sheet_html(&sheet, "<a b=\"c\">&");
+    assert_string_equal(sheet.text, "&lt;a b=&quot;c&quot;&gt;&amp;");
+    sheet_free(&sheet);
+    sheet_json(&sheet, "a\"\\\n");
+    assert_string_equal(sheet.text, "\"a\\\"\\\\\\u000a\"");
+    sheet_free(&sheet);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_no_line_goes),
+        cmocka_unit_test(a_node_goes),
+        cmocka_unit_test(counts_and_options_go),
+        cmocka_unit_test(pauses_get_shorter),
+        cmocka_unit_test(a_fault_keeps_what_ends_it),
+        cmocka_unit_test(text_is_safe_where_it_stands),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
