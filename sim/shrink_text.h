@@ -12,7 +12,8 @@ char *shrink_bare(const char *text);
 char *shrink_keep(const char *text, const bool *kept, size_t count);
 
 /* Keeps also the lines that end what the kept ones begin: a heal, a restart, the last word on a
-   link; and whom nodes are told of, without whom they cannot find each other. The scenario was read from a bare text of `count` lines. */
+   link; and whom nodes are told of, without whom they cannot find each other. The scenario was read
+   from a bare text of `count` lines. */
 void shrink_fair(const struct scenario *scenario, bool *kept, size_t count);
 
 /* Without a node, counted from 1: lines that are of it alone are left out, and those after it are

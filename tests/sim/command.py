@@ -164,7 +164,8 @@ def a_run_is_watched(_folder):
         send(b'q')
 
     text, restored, status = watched(['watch', story('partition'), '--speed', '50'], leave, {})
-    assert restored and status == 0 and text.count(b'\033[?1049h') == text.count(b'\033[?1049l') == 1
+    assert restored and status == 0
+    assert text.count(b'\033[?1049h') == text.count(b'\033[?1049l') == 1
     assert b'\033[34m' in text or b'\033[32m' in text
 
     def interrupt(_send, wait, child):
@@ -179,7 +180,8 @@ def a_run_is_watched(_folder):
         wait(b'all is well')
         send(b'q')
 
-    text, restored, status = watched(['watch', story('loss'), '--speed', '5000'], read_to_the_end, {})
+    text, restored, status = watched(['watch', story('loss'), '--speed', '5000'],
+                                     read_to_the_end, {})
     assert restored and status == 0
     out, _ = run('watch', story('loss'))
     assert '\033' not in out and 'sealed size' in out

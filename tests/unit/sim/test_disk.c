@@ -226,7 +226,85 @@ static void the_second_opinion_on_merkle_trees(void **state)
     simtree_free(&tree);
 }
 
-#define STORY(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define STORY(name) STORY(name)
+
+/* What a story's line asks of a disk. */
+static void set(const struct disk_options *values)
+{
+    const struct disk_setting setting = {
+        .values = *values, .full = true, .failed = true, .slow = true};
+    disk_set(&disk, &setting);
+}
+
+static void a_full_disk_takes_nothing_until_there_is_room(void **state)
+{
+    fill(2);
+    set(&(struct disk_options){.capacity = 1});
+    struct tally_action third = append(2);
+    put(&third);
+    assert_int_equal(done().appended.error, TALLY_FULL);
+    assert_true(disk.full && !disk_has_room(&disk));
+    set(&(struct disk_options){.capacity = 0});
+    assert_true(disk_has_room(&disk));
+    third = append(2);
+    put(&third);
+    assert_int_equal(done().appended.error, TALLY_OK);
+}
+
+static void a_write_that_fails_does_nothing_and_ends_the_process(void **state)
+{
+    fill(2);
+    set(&(struct disk_options){.failed = 100 * PERCENT});
+    struct tally_action third = append(2);
+    put(&third);
+    struct tally_event event = done();
+    assert_int_equal(event.kind, TALLY_EVENT_APPENDED);
+    assert_int_equal(event.appended.error, TALLY_IO);
+    assert_true(disk.broken);
+    assert_int_equal(simtree_size(&disk_find(&disk, &id.origin_hash)->tree), 2);
+    disk_recover(&disk);
+    assert_false(disk.broken);
+}
+
+/* What stands behind a write that will fail is not found on the disk after a crash either. */
+static void nothing_gets_past_a_write_that_fails(void **state)
+{
+    unsigned changes = 0;
+    fill(1);
+    set(&(struct disk_options){.failed = 100 * PERCENT});
+    for (uint64_t i = 1; i < 9; i++) {
+        struct tally_action next = append(i);
+        put(&next);
+    }
+    disk_crash(&disk, &chance, count_change, &changes);
+    assert_int_equal(changes, 0);
+}
+
+static void a_slow_disk_takes_a_second_or_three(void **state)
+{
+    set(&(struct disk_options){.slow = 100 * PERCENT});
+    struct tally_action first = append(0);
+    uint64_t due_us = put(&first);
+    assert_in_range(due_us, 1000 + 1000000, 1000 + 3100000);
+    assert_int_equal(done().appended.error, TALLY_OK);
+}
+
+/* Half a package lies there after a crash, and is cut off before anybody reads it. */
+static void what_is_torn_is_cut_off_at_the_start(void **state)
+{
+    fill(3);
+    struct disk_log *log = disk_find(&disk, &id.origin_hash);
+    const struct tally_hash root = simtree_root(&log->tree, 3);
+    disk.torn.log = log;
+    disk.torn.first = 3;
+    disk_log_append(log, bytes_of(envelope, 10), bytes_of(NULL, 0), false);
+    assert_int_equal(simtree_size(&log->tree), 4);
+    disk_recover(&disk);
+    assert_int_equal(simtree_size(&log->tree), 3);
+    const struct tally_hash after = simtree_root(&log->tree, 3);
+    assert_memory_equal(&after, &root, sizeof root);
+    assert_null(disk.torn.log);
+}
 
 int main(void)
 {
@@ -237,6 +315,11 @@ int main(void)
         STORY(a_checkpoint_is_stored_only_over_its_own_root),
         STORY(a_crash_keeps_a_beginning_of_what_was_under_way),
         STORY(the_second_opinion_on_merkle_trees),
+        STORY(a_full_disk_takes_nothing_until_there_is_room),
+        STORY(a_write_that_fails_does_nothing_and_ends_the_process),
+        STORY(nothing_gets_past_a_write_that_fails),
+        STORY(a_slow_disk_takes_a_second_or_three),
+        STORY(what_is_torn_is_cut_off_at_the_start),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
