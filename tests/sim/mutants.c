@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tally-sim with one check of the core left out: the linker (--wrap) puts these functions before
- * those of the library, and `--break NAME` says which of them stops checking. So it is shown that
- * the simulator finds what it is there to find, without a line of it in the sources of the core.
+ * tally-sim with one thing that the core does left out, mostly a check: the linker (--wrap) puts
+ * these functions before those of the library, and `--break NAME` says which of them stops
+ * checking. So it is shown that the simulator finds what it is there to find, without a line of it
+ * in the sources of the core.
  */
-#include "core/address/hygiene.h"
 #include "core/base/replay.h"
+#include "core/sync/sync.h"
 #include "tally/log.h"
 #include <stdio.h>
 #include <string.h>
 
-static enum { NOTHING, REPLAY, SIGNATURE, SCOPE, MUTANTS } broken;
+static enum { NOTHING, REPLAY, SIGNATURE, SPACE, MUTANTS } broken;
 
 static const char *const names[MUTANTS] = {
-    [REPLAY] = "replay", [SIGNATURE] = "signature", [SCOPE] = "scope"};
+    [REPLAY] = "replay", [SIGNATURE] = "signature", [SPACE] = "space"};
 
 bool __real_replay_fresh(const struct replay *replay, uint64_t counter);
 bool __wrap_replay_fresh(const struct replay *replay, uint64_t counter);
@@ -27,14 +28,8 @@ enum tally_drop __wrap_tally_package_open(const struct tally_package_job *job,
                                           struct tally_bytes compact,
                                           const struct tally_crypto *crypto,
                                           struct tally_package *package);
-enum tally_hygiene __real_address_may_tell(const struct address_policy *policy,
-                                           const struct tally_address *address,
-                                           const struct tally_address *remote);
-enum tally_hygiene __wrap_address_may_tell(const struct address_policy *policy,
-                                           const struct tally_address *address,
-                                           const struct tally_address *remote);
-enum tally_hygiene __real_address_may_announce(const struct tally_address *address);
-enum tally_hygiene __wrap_address_may_announce(const struct tally_address *address);
+void __real_sync_on_space(struct sync *sync, struct tally_now now, bool writable);
+void __wrap_sync_on_space(struct sync *sync, struct tally_now now, bool writable);
 int __real_main(int count, char **words);
 int __wrap_main(int count, char **words);
 
@@ -61,18 +56,11 @@ enum tally_drop __wrap_tally_package_open(const struct tally_package_job *job,
     return __real_tally_package_open(&trusting, compact, crypto, package);
 }
 
-/* Any address may be told to anyone. */
-enum tally_hygiene __wrap_address_may_tell(const struct address_policy *policy,
-                                           const struct tally_address *address,
-                                           const struct tally_address *remote)
+/* A disk that was full is for ever. */
+void __wrap_sync_on_space(struct sync *sync, struct tally_now now, bool writable)
 {
-    return broken == SCOPE ? TALLY_HYGIENE_ALLOWED
-                           : __real_address_may_tell(policy, address, remote);
-}
-
-enum tally_hygiene __wrap_address_may_announce(const struct tally_address *address)
-{
-    return broken == SCOPE ? TALLY_HYGIENE_ALLOWED : __real_address_may_announce(address);
+    if (broken != SPACE || !writable)
+        __real_sync_on_space(sync, now, writable);
 }
 
 int __wrap_main(int count, char **words)

@@ -5,8 +5,8 @@
   mutants.py BROKEN SOUND CHECK INVARIANT SMALLER
 
 BROKEN is tally-sim with mutants in it, SOUND the real one. The story that is left must break the
-INVARIANT, be SMALLER percent smaller, come out the same when it is replayed, byte for byte, and
-break nothing in the program that has the check.
+INVARIANT (or «expect CONDITION»), be SMALLER percent smaller, come out the same when it is
+replayed, byte for byte, and break nothing in the program that has the check.
 """
 import glob
 import os
@@ -35,7 +35,7 @@ def main(broken, sound, check, invariant, smaller):
         with open(least[0], encoding='utf-8') as file:
             story = file.read()
         print(story, end='')
-        if f'# Breaks {invariant}:' not in story:
+        if f'# Breaks {invariant}' not in story:
             sys.exit(f'{invariant} was to be broken')
         share = float(re.search(r'([0-9.]+) % smaller', told).group(1))
         if share < float(smaller):

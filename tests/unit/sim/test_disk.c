@@ -226,8 +226,6 @@ static void the_second_opinion_on_merkle_trees(void **state)
     simtree_free(&tree);
 }
 
-#define STORY(name) STORY(name)
-
 /* What a story's line asks of a disk. */
 static void set(const struct disk_options *values)
 {
@@ -305,6 +303,8 @@ static void what_is_torn_is_cut_off_at_the_start(void **state)
     assert_memory_equal(&after, &root, sizeof root);
     assert_null(disk.torn.log);
 }
+
+#define STORY(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
