@@ -39,4 +39,7 @@ bool command_story(const struct arguments *arguments, struct scenario *scenario,
 
 double command_seconds(void); /* Of our time. */
 
+/* Where a search begins that was told no seed: each second elsewhere. */
+uint64_t command_fresh_seed(void);
+
 #endif

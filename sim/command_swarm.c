@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -298,7 +297,7 @@ int command_swarm(const struct arguments *arguments)
     /* For so long, each time others. */
     swarm->from = arguments->from > 0    ? arguments->from
                   : arguments->seeds > 0 ? 1
-                                         : (uint64_t)time(NULL) * 1000;
+                                         : command_fresh_seed();
     swarm->end = arguments->seeds > 0 ? swarm->from + arguments->seeds : UINT64_MAX;
     swarm->until = arguments->minutes > 0 ? swarm->begin + 60.0 * (double)arguments->minutes
                                           : swarm->begin + 1e9;

@@ -200,6 +200,18 @@ static int arguments_read(struct arguments *arguments, int count, char **words)
     return 0;
 }
 
+double command_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+uint64_t command_fresh_seed(void)
+{
+    return (uint64_t)time(NULL) * 1000;
+}
+
 static double core_seconds(void)
 {
     struct timespec now;
