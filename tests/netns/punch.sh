@@ -63,6 +63,21 @@ table inet guard {
 }
 NFT
 }
+# The newcomer's first three greetings are lost, and the first one that comes to meet it: else these
+# alone open both NATs, and nobody needs to punch.
+lost_at_first() {
+  ns world nft -f - <<NFT
+table inet loss
+delete table inet loss
+table inet loss {
+  chain forward {
+    type filter hook forward priority 0;
+    ip saddr 11.4.0.1 ip daddr 11.3.0.1 udp dport 4001 quota until 3700 bytes drop
+    ip saddr 11.3.0.1 ip daddr 11.4.0.1 udp dport 4001 quota until 1300 bytes drop
+  }
+}
+NFT
+}
 strays() { ns "$1" nft list table inet guard | sed -n 's/.*counter packets \([0-9]*\) .*/\1/p'; }
 quiet() {
   for n in world in3 in4 p0 p1 p2; do
@@ -101,7 +116,7 @@ public_start() {
 }
 inner_start() {                                           # as if they had never met
   rm -f "$LAB_DIR"/node-in?/peers.last
-  log_clear in3; log_clear in4
+  log_clear in3; log_clear in4; lost_at_first
   known="--peer $(peer_of p0 11.0.0.1) --peer $(peer_of p1 11.1.0.1) --peer $(peer_of p2 11.2.0.1)"
   node_start in3 --profile auto $known
   start=$(now_ms)
