@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The DHT as one: some dozens of nodes that join, find each other, keep things, and lie. */
+#include "web.h"
+
+#include "core/base/bytes.h"
+#include "core/dht/metric.h"
+
+#include "support/cmocka.h"
+
+/* Everybody knows the first node alone; some minutes later all have joined. */
+static struct web *web_joined(unsigned count, unsigned servers, uint64_t minutes)
+{
+    struct web *web = web_new(count, servers);
+    for (unsigned i = 1; i < count; i++)
+        web_introduce(web, i, 0);
+    web_run(web, minutes * 60000);
+    return web;
+}
+
+/* Whether b has answered a; who is only heard of does not count. */
+static bool knows(struct web *web, unsigned a, unsigned b)
+{
+    struct tally_hash point;
+    metric_point(&web->nodes[b].person.key, &point);
+    const struct contact *contact = table_find(&web_dht(web, a)->table, &point);
+    return contact != NULL && contact->answered_s != 0;
+}
+
+static uint64_t drops(struct web *web, unsigned node, enum tally_drop drop)
+{
+    return web->nodes[node].datagrams.drops[drop];
+}
+
+static void all_join_by_one(void **state)
+{
+    struct web *web = web_joined(40, 40, 10);
+    unsigned known = 0;
+    for (unsigned i = 0; i < web->count; i++) {
+        unsigned mine = 0;
+        for (unsigned j = 0; j < web->count; j++)
+            mine += i != j && knows(web, i, j);
+        assert_true(mine >= 16);
+        known += mine;
+        assert_int_equal(web_dht(web, i)->lookups_failed, 0);
+    }
+    assert_true(known >= 40 * 25);
+    web_free(web);
+}
+
+static void a_peer_is_found_by_its_key(void **state)
+{
+    struct web *web = web_joined(40, 40, 10);
+    unsigned found;
+    assert_true(web_find_peer(web, 33, &web->nodes[7].person.key, 5));
+    /* A client asks as well. */
+    web_run(web, 3000);
+    assert_true(web_ended(web, 33, 5, &found));
+    assert_true(found > 0);
+    assert_true(web_found(web, 33, 5) >= 1);
+    const struct dht_news *news = &web->nodes[33].news[0];
+    for (unsigned i = 0; i < WEB_NEWS && news->kind != DHT_NEWS_FOUND; i++)
+        news = &web->nodes[33].news[i];
+    assert_true(key_equal(&news->key, &web->nodes[7].person.key));
+    assert_true(address_equal(&news->address, &web->nodes[7].person.address));
+
+    struct tally_key nobody = {{1, 2, 3}};
+    assert_true(web_find_peer(web, 33, &nobody, 6));
+    web_run(web, 11000);
+    assert_true(web_ended(web, 33, 6, &found));
+    assert_int_equal(found, 0);
+    assert_int_equal(web_found(web, 33, 6), 0);
+    web_free(web);
+}
+
+static void a_client_asks_and_answers_nothing(void **state)
+{
+    struct web *web = web_joined(30, 29, 10);
+    unsigned found;
+    for (unsigned i = 0; i < 29; i++)
+        assert_false(knows(web, i, 29));
+    assert_true(web_find_peer(web, 29, &web->nodes[3].person.key, 1));
+    web_run(web, 3000);
+    assert_true(web_ended(web, 29, 1, &found) && found > 0);
+
+    struct tally_find_node find = {.request = {1}, .want = 8};
+    uint8_t body[64];
+    struct wire_writer w;
+    wire_writer_init(&w, body, sizeof body);
+    tally_find_node_write(&find, &w);
+    uint64_t sent = web->nodes[29].sent;
+    web_say(web, 0, 29, TALLY_KIND_FIND_NODE, &w);
+    web_run(web, 200);
+    assert_int_equal(drops(web, 29, TALLY_DROP_REFUSED), 1);
+    assert_true(web->nodes[29].sent - sent < 1300); /* Heartbeats, no answer. */
+    web_free(web);
+}
+
+static void followers_are_found_by_their_namespace(void **state)
+{
+    struct web *web = web_joined(32, 32, 10);
+    const struct advertise_namespace names[] = {{bytes_text("audit"), false},
+                                                {bytes_text("builds"), false}};
+    unsigned found;
+    for (unsigned i = 0; i < 8; i++)
+        dht_follow(web_dht(web, i), web->now, names, i < 3 ? 2 : 1);
+    web_run(web, 10 * 60000);
+    assert_true(web_find_namespace(web, 20, "builds", 77));
+    assert_true(web_find_namespace(web, 20, "nobody", 78));
+    assert_false(web_find_namespace(web, 20, "third", 79));
+    web_run(web, 61000);
+    assert_true(web_ended(web, 20, 77, &found));
+    assert_int_equal(found, 3);
+    assert_int_equal(web_found(web, 20, 77), 3);
+    assert_true(web_ended(web, 20, 78, &found));
+    assert_int_equal(found, 0);
+    web_free(web);
+}
+
+/* ---- Liars. ---- */
+
+static struct wire_writer nodes_message(const struct tally_nodes *nodes, uint8_t *body, size_t size)
+{
+    struct wire_writer w;
+    wire_writer_init(&w, body, size);
+    tally_nodes_write(nodes, &w);
+    return w;
+}
+
+/* What a node answers to find_node, whatever it is asked for. */
+struct false_answer {
+    unsigned liar, count;
+    uint8_t v4[16 * 38];
+    unsigned told;
+};
+
+static bool answer_falsely(struct web *web, struct web_packet *packet)
+{
+    struct false_answer *answer = web->context;
+    struct web_node *liar = &web->nodes[answer->liar];
+    struct datagram datagram;
+    struct wire_reader r;
+    struct tally_find_node find;
+    if (!address_equal(&packet->to, &liar->person.address) ||
+        datagram_read(bytes_of(packet->bytes, packet->size), &datagram) != TALLY_DROP_NONE ||
+        datagram.kind != TALLY_KIND_FIND_NODE)
+        return true;
+    wire_reader_init(&r, datagram.body);
+    tally_find_node_read(&r, &find);
+    assert_true(wire_reader_done(&r));
+    unsigned to = 0;
+    while (!address_equal(&web->nodes[to].person.address, &packet->from))
+        to++;
+    struct tally_nodes nodes = {.v4 = {answer->v4, (size_t)answer->count * 38}};
+    uint8_t body[TALLY_DATAGRAM_MAX];
+    memcpy(nodes.request, find.request, sizeof nodes.request);
+    struct wire_writer w = nodes_message(&nodes, body, sizeof body);
+    answer->told++;
+    web->hook = NULL;
+    web_say(web, answer->liar, to, TALLY_KIND_NODES, &w);
+    web->hook = answer_falsely;
+    return false;
+}
+
+static void private_addresses_in_answers_are_not_greeted(void **state)
+{
+    struct web *web = web_joined(12, 12, 5);
+    struct false_answer answer = {.liar = 3, .count = 16};
+    for (unsigned i = 0; i < 16; i++) {
+        answer.v4[i * 38] = (uint8_t)i;
+        answer.v4[i * 38 + 31] = 9;
+        memcpy(&answer.v4[i * 38 + 32], (uint8_t[]){192, 168, 1, (uint8_t)i, 0x0f, 0xa1}, 6);
+    }
+    web->context = &answer;
+    web->hook = answer_falsely;
+    web_run(web, 40 * 60000);
+    assert_true(answer.told > 0);
+    uint64_t scope = 0;
+    for (unsigned i = 0; i < 12; i++) {
+        scope += web_dht(web, i)->drops[TALLY_DROP_SCOPE];
+        for (unsigned j = 0; j < 16; j++) {
+            struct tally_key key;
+            memcpy(key.bytes, &answer.v4[j * 38], 32);
+            assert_null(peers_find(&web->nodes[i].datagrams.peers, &key));
+        }
+    }
+    assert_true(scope >= 16);
+    web_free(web);
+}
+
+static void victims_get_a_few_hellos_at_the_most(void **state)
+{
+    /* One liar names sixteen victims, to whomever asks, for an hour. */
+    struct web *web = web_joined(24, 24, 5);
+    struct false_answer answer = {.liar = 3, .count = 16};
+    for (unsigned i = 0; i < 16; i++) {
+        answer.v4[i * 38] = (uint8_t)i;
+        memcpy(&answer.v4[i * 38 + 32], (uint8_t[]){77, (uint8_t)i, 1, 1, 0x0f, 0xa1}, 6);
+    }
+    web->context = &answer;
+    web->hook = answer_falsely;
+    web_run(web, 60 * 60000);
+    assert_true(answer.told > 20);
+    for (unsigned i = 0; i < 24; i++) {
+        unsigned held = 0;
+        for (unsigned j = 0; j < 16; j++) {
+            struct tally_key key;
+            struct tally_hash point;
+            memcpy(key.bytes, &answer.v4[j * 38], 32);
+            metric_point(&key, &point);
+            const struct contact *contact = table_find(&web_dht(web, i)->table, &point);
+            held += contact != NULL && contact->answered_s != 0;
+        }
+        assert_int_equal(held, 0);
+    }
+    web_free(web);
+}
+
+static void a_record_of_somebody_else_is_no_answer(void **state)
+{
+    /* A keeper of the record says so: only its owner may put it. */
+    struct web *web = web_joined(8, 8, 3);
+    uint8_t bytes[RECORD_PEER_MAX], body[400];
+    struct tally_put_record put = {.request = {1}};
+    struct wire_writer w;
+    put.record = person_record(&web->nodes[5].person, web->now, bytes);
+    wire_writer_init(&w, body, sizeof body);
+    tally_put_record_write(&put, &w);
+    web_say(web, 1, 0, TALLY_KIND_PUT_RECORD, &w);
+    web_run(web, 200);
+    assert_int_equal(drops(web, 0, TALLY_DROP_REFUSED), 1);
+    web_free(web);
+}
+
+/* ---- Traffic. ---- */
+
+static void an_idle_node_sends_little(void **state)
+{
+    struct web *web = web_joined(60, 60, 40);
+    uint64_t sent = 0, most = 0, before[60];
+    for (unsigned i = 0; i < 60; i++) {
+        before[i] = web->nodes[i].sent;
+        /* The mesh has its own budget: what is left is the DHT's. */
+        for (unsigned j = 0; j < 60; j++) {
+            struct peer *peer = web_peer(web, i, j);
+            if (peer != NULL && peer->mesh)
+                link_mesh(&web->nodes[i].datagrams.peers, peer, false, false, web->now);
+        }
+    }
+    web_run(web, 3600000);
+    for (unsigned i = 0; i < 60; i++) {
+        uint64_t mine = web->nodes[i].sent - before[i];
+        sent += mine;
+        most = mine > most ? mine : most;
+    }
+    print_message("# an idle node sends %u B/s, the busiest %u\n", (unsigned)(sent / 60 / 3600),
+                  (unsigned)(most / 3600));
+    assert_true(sent / 60 / 3600 <= 200);
+    web_free(web);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_join_by_one),
+        cmocka_unit_test(a_peer_is_found_by_its_key),
+        cmocka_unit_test(a_client_asks_and_answers_nothing),
+        cmocka_unit_test(followers_are_found_by_their_namespace),
+        cmocka_unit_test(private_addresses_in_answers_are_not_greeted),
+        cmocka_unit_test(victims_get_a_few_hellos_at_the_most),
+        cmocka_unit_test(a_record_of_somebody_else_is_no_answer),
+        cmocka_unit_test(an_idle_node_sends_little),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests_name("dht", tests, NULL, NULL);
+}
