@@ -153,6 +153,7 @@ struct dht_step {
     struct peers *peers;
     struct verifier *verifier;
     struct outbox *out;
+    bool rides; /* The message came along with a hello. */
 };
 
 /* False without memory. Off, it takes next to none and does nothing. */
@@ -172,7 +173,8 @@ void dht_sealed(struct dht *dht, struct tally_now now, const struct tally_hash *
 void dht_linked(struct dht *dht, const struct dht_step *step, struct peer *peer);
 void dht_ended(struct dht *dht, const struct dht_step *step, const struct peer *peer);
 
-/* A message of the kinds 32 to 46 but the records, from a linked peer. */
+/* A message of the kinds 32 to 46 but the records, from a peer that is linked, or has just proved
+   itself with a hello along which the message rides. */
 enum tally_drop dht_receive(struct dht *dht, const struct dht_step *step, struct peer *from,
                             const struct datagram *datagram);
 

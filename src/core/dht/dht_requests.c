@@ -93,7 +93,7 @@ void dht_say(const struct dht_step *step, const struct peer *peer, enum tally_ki
     if (!outbox_room(step->out, 1, TALLY_DATAGRAM_MAX))
         return;
     parcel_make(step->peers, kind, body, true, &parcel);
-    peers_send(step->peers, peer, &parcel, step->out);
+    peers_answer(step->peers, peer, step->rides, &parcel, step->out);
 }
 
 void requests_linked(struct dht *dht, const struct dht_step *step, struct peer *peer)

@@ -4,6 +4,12 @@
 
 enum { BODY_MAX = TALLY_DATAGRAM_MAX };
 
+/* Where the asker is: that address was proved for its link, or for the one it is about to have. */
+static const struct tally_address *where(const struct dht_step *step, const struct peer *from)
+{
+    return step->rides && from->link.has_next ? &from->link.next_address : &from->link.address;
+}
+
 /* Those we would name for a target, but not the asker itself. */
 static void nodes_say(struct dht *dht, const struct dht_step *step, const struct peer *to,
                       const uint8_t request[8], const struct tally_hash *target, unsigned want)
@@ -81,7 +87,7 @@ static enum tally_drop on_put_record(struct dht *dht, const struct dht_step *ste
 {
     READ(put_record, ask);
     enum tally_drop drop = records_put(&dht->records, step->now, step->verifier, &from->key,
-                                       &from->link.address, ask.record);
+                                       where(step, from), ask.record);
     bool kept = drop == TALLY_DROP_NONE || drop == TALLY_DROP_SEEN;
     bool full = drop == TALLY_DROP_BUSY || drop == TALLY_DROP_CROWDED;
     struct tally_log_state state = {.verdict = kept   ? VALUES_STORED
@@ -143,7 +149,7 @@ static enum tally_drop on_put_log(struct dht *dht, const struct dht_step *step, 
     READ(put_log, ask);
     struct values_answer answer;
     struct values_news news = {.stored = false};
-    const struct values_asker asker = {&from->key, &from->link.address};
+    const struct values_asker asker = {&from->key, where(step, from)};
     enum tally_drop drop =
         values_put(&dht->values, step->now, step->verifier, &asker, ask.record, &answer, &news);
     if (values_answers(drop))
@@ -157,7 +163,7 @@ static enum tally_drop on_extend(struct dht *dht, const struct dht_step *step, s
     READ(extend, ask);
     struct values_answer answer;
     struct values_news news = {.stored = false};
-    const struct values_asker asker = {&from->key, &from->link.address};
+    const struct values_asker asker = {&from->key, where(step, from)};
     enum tally_drop drop = values_extend(&dht->values, step->now, &asker, &ask, &answer, &news);
     values_say(dht, step, from, ask.request, &answer, &news);
     return drop;
@@ -169,7 +175,7 @@ static enum tally_drop on_register(struct dht *dht, const struct dht_step *step,
     READ(register, ask);
     struct tally_registered answer = {.wait_s = 0};
     enum tally_drop drop = topics_register(&dht->topics, step->now, step->verifier, &from->key,
-                                           &from->link.address, &ask, &answer);
+                                           where(step, from), &ask, &answer);
     if (drop != TALLY_DROP_NONE && drop != TALLY_DROP_SEEN && drop != TALLY_DROP_CROWDED)
         return drop;
     uint8_t body[64];
@@ -218,7 +224,7 @@ enum tally_drop serve(struct dht *dht, const struct dht_step *step, struct peer 
         return TALLY_DROP_REFUSED;
     /* Who asks and is a server itself is a hint for the table. */
     if ((from->caps & PEERS_CAPS_DHT) != 0)
-        (void)table_offer(&dht->table, step->now, &from->key, &from->link.address);
+        (void)table_offer(&dht->table, step->now, &from->key, where(step, from));
     dht->served++;
     return servers[kind](dht, step, from, datagram);
 }

@@ -329,12 +329,14 @@ static enum tally_drop on_probed(struct datagrams *datagrams, const struct arriv
 static struct dht_step dht_step_of(struct datagrams *datagrams, struct tally_now now,
                                    struct outbox *out)
 {
-    return (struct dht_step){now, &datagrams->peers, &datagrams->verifier, out};
+    return (struct dht_step){
+        .now = now, .peers = &datagrams->peers, .verifier = &datagrams->verifier, .out = out};
 }
 
 static enum tally_drop on_dht(struct datagrams *datagrams, const struct arrival *arrival)
 {
-    const struct dht_step step = dht_step_of(datagrams, arrival->now, arrival->out);
+    struct dht_step step = dht_step_of(datagrams, arrival->now, arrival->out);
+    step.rides = arrival->rides;
     enum tally_drop drop = dht_receive(&datagrams->dht, &step, arrival->peer, arrival->datagram);
     judge_forgery(datagrams, arrival, drop);
     return drop;

@@ -45,6 +45,16 @@ void peers_send(struct peers *peers, const struct peer *peer, struct parcel *par
         parcel_send(peers, parcel, link->next.send_key, &link->next_address, out);
 }
 
+void peers_answer(struct peers *peers, const struct peer *peer, bool rode, struct parcel *parcel,
+                  struct outbox *out)
+{
+    const struct link *link = &peer->link;
+    if (rode && link->has_next)
+        parcel_send(peers, parcel, link->next.send_key, &link->next_address, out);
+    else
+        peers_send(peers, peer, parcel, out);
+}
+
 void peers_tell(struct peers *peers, const struct peer *peer, enum tally_kind kind,
                 struct tally_bytes body, struct outbox *out)
 {

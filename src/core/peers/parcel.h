@@ -37,6 +37,10 @@ enum peers_ask peers_ask(struct peers *peers, struct peer *peer, enum tally_kind
 /* To the peer, if it is linked, or has just proved itself. */
 void peers_send(struct peers *peers, const struct peer *peer, struct parcel *parcel,
                 struct outbox *out);
+/* An answer. If the question rode along with a hello, it goes out under the session that this
+   begins: the peer may not know an older one any more. */
+void peers_answer(struct peers *peers, const struct peer *peer, bool rode, struct parcel *parcel,
+                  struct outbox *out);
 /* A message of one link, made and sent. */
 void peers_tell(struct peers *peers, const struct peer *peer, enum tally_kind kind,
                 struct tally_bytes body, struct outbox *out);

@@ -198,6 +198,25 @@ static void two_roots_of_one_size_are_news_to_their_keepers(void **state)
 
 /* ---- The network. ---- */
 
+static void who_comes_back_without_memory_is_answered_at_once(void **state)
+{
+    /* All others still have a link with it, as it was before. */
+    struct web *web = web_new(NODES, NODES);
+    struct dht_options options = options_of(OWNER, NULL);
+    unsigned found;
+    for (unsigned i = 1; i < NODES; i++)
+        web_introduce(web, i, 0);
+    web_run(web, 10 * 60000);
+    web_boot(web, OWNER, &options);
+    web_introduce(web, OWNER, 2);
+    web_run(web, 400);
+    assert_true(web_find_peer(web, OWNER, &web->nodes[17].person.key, 3));
+    web_run(web, 1500);
+    assert_true(web_ended(web, OWNER, 3, &found));
+    assert_true(found > 0);
+    web_free(web);
+}
+
 static void links_that_only_one_side_remembers_are_made_anew(void **state)
 {
     struct web *web = web_new(2, 2);
@@ -239,6 +258,7 @@ static void more_lookups_than_there_is_room_for_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_comes_back_without_memory_is_answered_at_once),
         cmocka_unit_test(values_grow_by_proof_alone),
         cmocka_unit_test(an_old_copy_learns_how_far_it_had_got),
         cmocka_unit_test(two_roots_of_one_size_are_news_to_their_keepers),
