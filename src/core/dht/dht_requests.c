@@ -55,7 +55,8 @@ bool request_send(struct dht *dht, const struct dht_step *step, struct dht_reque
         return true;
     case PEERS_WAITS:
         return true;
-    case PEERS_NEVER:
+    case PEERS_NEVER: /* It had its hellos: nobody is there. */
+        table_silent(&dht->table, step->now, key);
         break;
     }
     request->kind = DHT_FREE;

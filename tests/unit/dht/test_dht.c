@@ -95,6 +95,34 @@ static void a_client_asks_and_answers_nothing(void **state)
     web_free(web);
 }
 
+static void half_of_all_die_and_lookups_end(void **state)
+{
+    struct web *web = web_joined(48, 48, 15);
+    unsigned found;
+    for (unsigned i = 0; i < 48; i += 2)
+        web->nodes[i].up = false;
+    for (unsigned i = 1; i < 48; i += 2)
+        assert_true(web_find_peer(web, i, &web->nodes[(i + 10) % 48].person.key, i));
+    web_run(web, 11000);
+    unsigned good = 0;
+    for (unsigned i = 1; i < 48; i += 2) {
+        assert_true(web_ended(web, i, i, &found));
+        good += found > 0;
+    }
+    assert_true(good >= 22);
+    /* In time the dead are forgotten. */
+    web_run(web, 40 * 60000);
+    unsigned dead = 0, living = 0;
+    for (unsigned i = 1; i < 48; i += 2)
+        for (unsigned j = 0; j < 48; j++) {
+            dead += j % 2 == 0 && knows(web, i, j);
+            living += i != j && j % 2 == 1 && knows(web, i, j);
+        }
+    assert_int_equal(dead, 0);
+    assert_true(living >= 24 * 15);
+    web_free(web);
+}
+
 static void followers_are_found_by_their_namespace(void **state)
 {
     struct web *web = web_joined(32, 32, 10);
@@ -261,6 +289,7 @@ static void an_idle_node_sends_little(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(half_of_all_die_and_lookups_end),
         cmocka_unit_test(all_join_by_one),
         cmocka_unit_test(a_peer_is_found_by_its_key),
         cmocka_unit_test(a_client_asks_and_answers_nothing),
