@@ -13,6 +13,14 @@ static bool may_greet(const struct peers *peers, const struct peer_address *know
                                                known->source) == TALLY_HYGIENE_ALLOWED);
 }
 
+/* After its hellos in vain an address has a rest, each time twice as long. */
+static uint64_t rest_ms(const struct peer_address *known)
+{
+    unsigned doublings = known->hellos - PEERS_HELLO_TRIES;
+    return (uint64_t)PEERS_HELLO_REST_MS
+           << (doublings < PEERS_HELLO_DOUBLINGS ? doublings : PEERS_HELLO_DOUBLINGS);
+}
+
 enum greet_verdict greet_choose(const struct peers *peers, const struct peer *peer,
                                 struct tally_now now, size_t *index, struct tally_mono *later)
 {
@@ -26,7 +34,7 @@ enum greet_verdict greet_choose(const struct peers *peers, const struct peer *pe
         bool named = peer->configured && known->source == TALLY_SOURCE_CONFIGURED;
         if (named || known->greeted.ms == 0)
             return GREET_NOW;
-        if (known->hellos >= PEERS_HELLO_TRIES)
+        if (known->hellos >= PEERS_HELLO_TRIES && now.mono.ms < known->greeted.ms + rest_ms(known))
             continue;
         uint64_t free_ms = known->greeted.ms + PEERS_HELLO_MS;
         if (now.mono.ms >= free_ms)
@@ -43,18 +51,24 @@ bool peers_wrote(struct peers *peers, const struct tally_address *address, struc
     return recent_has(&peers->written, address);
 }
 
-void peers_greet(struct peers *peers, struct peer *peer, uint8_t wants, struct tally_now now)
+void peers_greet_rested(struct peers *peers, struct peer *peer, uint8_t wants, struct tally_now now)
 {
     if (peers->stopping || peer->link.state == LINK_LINKED || peer_barred(peer, now))
         return;
-    bool going = peer->wants != 0 && !peer->configured;
     peer->wants |= wants;
-    if (peer->link.state != LINK_IDLE || peer->wake.ms <= now.mono.ms)
-        return;
+    if (peer->link.state == LINK_IDLE && peer->wake.ms > now.mono.ms)
+        peers_wake(peers, peer, now.mono);
+}
+
+void peers_greet(struct peers *peers, struct peer *peer, uint8_t wants, struct tally_now now)
+{
     /* Whoever asks twice does not get more hellos. */
-    for (size_t i = 0; i < peer->address_count && !going; i++)
+    bool going = peer->wants != 0 && !peer->configured;
+    bool rests = peer->link.state == LINK_IDLE && peer->wake.ms > now.mono.ms;
+    bool barred = peers->stopping || peer_barred(peer, now);
+    for (size_t i = 0; i < peer->address_count && rests && !barred && !going; i++)
         peer->addresses[i].hellos = 0;
-    peers_wake(peers, peer, now.mono);
+    peers_greet_rested(peers, peer, wants, now);
 }
 
 void peers_greet_once(struct peers *peers, struct peer *peer, uint8_t wants, struct tally_now now)

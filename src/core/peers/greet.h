@@ -18,7 +18,11 @@ bool peers_configure(struct peers *peers, const struct tally_key *key,
    for whatever use, or barred. A light link becomes one of the mesh by `activate`. */
 void peers_greet(struct peers *peers, struct peer *peer, uint8_t wants, struct tally_now now);
 
-/* The same with one hello to each address: it is worth no more. */
+/* The same, but an address that had its hellos in vain is greeted only after its rest. */
+void peers_greet_rested(struct peers *peers, struct peer *peer, uint8_t wants,
+                        struct tally_now now);
+
+/* As peers_greet, with one hello to each address: it is worth no more. */
 void peers_greet_once(struct peers *peers, struct peer *peer, uint8_t wants, struct tally_now now);
 
 /* Greets whoever is at an address; its key is pinned when it answers, and it becomes a bootstrap.

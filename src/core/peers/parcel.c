@@ -85,7 +85,7 @@ enum peers_ask peers_ask(struct peers *peers, struct peer *peer, enum tally_kind
         memcpy(peer->first + 1, body.data, body.size);
         peer->first_size = (uint8_t)(body.size + 1);
     }
-    peers_greet(peers, peer, PEER_WANTS_LINK, now);
+    peers_greet_rested(peers, peer, PEER_WANTS_LINK, now);
     return rides ? PEERS_RIDES : PEERS_WAITS;
 }
 

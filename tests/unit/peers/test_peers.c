@@ -6,6 +6,8 @@
 #include "core/crypto/hash.h"
 #include "core/peers/greet.h"
 #include "core/peers/heads.h"
+#include "core/peers/links.h"
+#include "core/peers/parcel.h"
 #include "core/peers/peers.h"
 
 #include "support/cmocka.h"
@@ -321,6 +323,47 @@ static void addresses_that_answered_come_first(void **state)
     peers_free(&fixture.peers);
 }
 
+/* An address that may be greeted is asked for each minute. */
+static unsigned hellos_in(struct fixture *fixture, struct peer *peer, uint64_t from_ms,
+                          uint64_t to_ms)
+{
+    struct tally_action actions[4], action;
+    uint8_t arena[4 * TALLY_DATAGRAM_MAX], body[8] = {0};
+    struct outbox out;
+    unsigned hellos = 0;
+    outbox_init(&out, actions, 4, arena, sizeof arena);
+    for (uint64_t ms = from_ms; ms < to_ms; ms += 1000) {
+        struct peers_ended ended;
+        outbox_clear(&out);
+        if (ms % 60000 == 0)
+            (void)peers_ask(&fixture->peers, peer, TALLY_KIND_FIND_NODE,
+                            bytes_of(body, sizeof body), at(ms), &out);
+        peers_tick(&fixture->peers, at(ms), &ended, &out);
+        while (outbox_next(&out, &action))
+            hellos++;
+    }
+    return hellos;
+}
+
+static void who_does_not_answer_is_greeted_ever_more_rarely(void **state)
+{
+    static const struct {
+        uint64_t from_min, to_min;
+        unsigned hellos;
+    } table[] = {{0, 10, 3}, {10, 30, 1}, {30, 69, 1}, {69, 140, 1}, {140, 280, 1}};
+    struct fixture fixture;
+    peers_setup(&fixture, 4);
+    struct tally_key key = key_of(1);
+    struct tally_address address = address_of(1);
+    struct peer *peer = peers_take(&fixture.peers, &key, start);
+    peer_address_add(peer, &address, TALLY_SOURCE_DHT, false, start);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        assert_int_equal(
+            hellos_in(&fixture, peer, table[i].from_min * 60000, table[i].to_min * 60000),
+            table[i].hellos);
+    peers_free(&fixture.peers);
+}
+
 static void the_exchange_is_computed_once(void **state)
 {
     struct fixture fixture;
@@ -415,6 +458,7 @@ int main(void)
         cmocka_unit_test(strangers_make_way_for_strangers_only),
         cmocka_unit_test(barred_keys_do_not_shut_strangers_out),
         cmocka_unit_test(addresses_that_answered_come_first),
+        cmocka_unit_test(who_does_not_answer_is_greeted_ever_more_rarely),
         cmocka_unit_test(the_exchange_is_computed_once),
         cmocka_unit_test(standing_fades_and_bars),
         cmocka_unit_test(order_is_by_epoch_then_counter),
