@@ -42,6 +42,10 @@ bool dht_new(struct dht *dht, const struct dht_options *options, struct tally_no
     if (!dht->on)
         return true;
     metric_point(&options->key, &dht->point);
+    for (size_t i = 0; i < DHT_SHARES; i++)
+        bucket_init(&dht->shares[i], DHT_RATE, 4 * DHT_RATE, now.mono);
+    bucket_init(&dht->all, DHT_RATE_ALL, DHT_RATE_ALL, now.mono);
+    options->secret.draw(options->secret.context, dht->share_key, sizeof dht->share_key);
     dht->request_count = options->requests_max == 0 ? DHT_REQUESTS : options->requests_max;
     dht->requests = calloc(dht->request_count, sizeof *dht->requests);
     dht->tasks = calloc(DHT_TASKS, sizeof *dht->tasks);
@@ -166,9 +170,11 @@ static enum tally_drop on_nodes(struct dht *dht, const struct dht_step *step, st
     tally_nodes_read(&r, &nodes);
     if (!wire_reader_done(&r) || nodes.v4.size / 38 + nodes.v6.size / 50 > LOOKUP_NODES_MAX)
         return TALLY_DROP_MALFORMED;
-    struct dht_request *request = request_find(dht, &from->key, nodes.request);
+    enum tally_drop drop;
+    struct dht_request *request =
+        request_answered(dht, from, nodes.request, TALLY_KIND_NODES, &drop);
     if (request == NULL)
-        return TALLY_DROP_UNASKED;
+        return drop;
     size_t count = nodes_take(dht, step, &nodes, list);
     switch ((enum dht_request_kind)request->kind) {
     case DHT_LOOKUP:
@@ -179,14 +185,14 @@ static enum tally_drop on_nodes(struct dht *dht, const struct dht_step *step, st
         request_done(dht, step, request, from);
         return TALLY_DROP_NONE;
     case DHT_PROBE:
-        request_done(dht, step, request, from);
-        return TALLY_DROP_NONE;
     case DHT_FREE:
     case DHT_PUT:
     case DHT_PLACE:
+    case DHT_CLOSED:
         break;
     }
-    return TALLY_DROP_UNASKED;
+    request_done(dht, step, request, from);
+    return TALLY_DROP_NONE;
 }
 
 static enum tally_drop on_found_record(struct dht *dht, const struct dht_step *step,
@@ -198,13 +204,15 @@ static enum tally_drop on_found_record(struct dht *dht, const struct dht_step *s
     tally_found_record_read(&r, &answer);
     if (!wire_reader_done(&r))
         return TALLY_DROP_MALFORMED;
-    struct dht_request *request = request_find(dht, &from->key, answer.request);
-    if (request != NULL && request->kind == DHT_LOOKUP)
-        task_record(dht, step, request, from, answer.record);
-    else if (request != NULL && request->kind == DHT_PUT)
+    enum tally_drop drop;
+    struct dht_request *request =
+        request_answered(dht, from, answer.request, TALLY_KIND_FOUND_RECORD, &drop);
+    if (request == NULL)
+        return drop;
+    if (request->kind == DHT_PUT)
         tell_kept(dht, step, request, from, answer.record);
     else
-        return TALLY_DROP_UNASKED;
+        task_record(dht, step, request, from, answer.record);
     return TALLY_DROP_NONE;
 }
 
@@ -217,10 +225,10 @@ static enum tally_drop on_log_state(struct dht *dht, const struct dht_step *step
     tally_log_state_read(&r, &state);
     if (!wire_reader_done(&r))
         return TALLY_DROP_MALFORMED;
-    struct dht_request *request = request_find(dht, &from->key, state.request);
-    return request != NULL && request->kind == DHT_PUT
-               ? tell_state(dht, step, request, from, &state)
-               : TALLY_DROP_UNASKED;
+    enum tally_drop drop;
+    struct dht_request *request =
+        request_answered(dht, from, state.request, TALLY_KIND_LOG_STATE, &drop);
+    return request != NULL ? tell_state(dht, step, request, from, &state) : drop;
 }
 
 static enum tally_drop on_registered(struct dht *dht, const struct dht_step *step,
@@ -232,12 +240,15 @@ static enum tally_drop on_registered(struct dht *dht, const struct dht_step *ste
     tally_registered_read(&r, &answer);
     if (!wire_reader_done(&r))
         return TALLY_DROP_MALFORMED;
-    struct dht_request *request = request_find(dht, &from->key, answer.request);
-    if (request == NULL || request->kind != DHT_PLACE)
-        return TALLY_DROP_UNASKED;
+    enum tally_drop drop;
+    struct dht_request *request =
+        request_answered(dht, from, answer.request, TALLY_KIND_REGISTERED, &drop);
+    if (request == NULL)
+        return drop;
     uint32_t token = request->token;
     request_done(dht, step, request, from);
-    return advertise_registered(&dht->advertise, step->now, token, &answer);
+    drop = advertise_registered(&dht->advertise, step->now, token, &answer);
+    return drop == TALLY_DROP_UNASKED ? TALLY_DROP_SEEN : drop; /* It was, but waited no longer. */
 }
 
 static enum tally_drop on_ads(struct dht *dht, const struct dht_step *step, struct peer *from,
@@ -249,10 +260,9 @@ static enum tally_drop on_ads(struct dht *dht, const struct dht_step *step, stru
     tally_ads_read(&r, &ads);
     if (!wire_reader_done(&r))
         return TALLY_DROP_MALFORMED;
-    struct dht_request *request = request_find(dht, &from->key, ads.request);
-    return request != NULL && request->kind == DHT_QUERY
-               ? searches_ads(dht, step, request, from, &ads)
-               : TALLY_DROP_UNASKED;
+    enum tally_drop drop;
+    struct dht_request *request = request_answered(dht, from, ads.request, TALLY_KIND_ADS, &drop);
+    return request != NULL ? searches_ads(dht, step, request, from, &ads) : drop;
 }
 
 enum tally_drop dht_receive(struct dht *dht, const struct dht_step *step, struct peer *from,
@@ -268,6 +278,7 @@ enum tally_drop dht_receive(struct dht *dht, const struct dht_step *step, struct
         [TALLY_KIND_ADS] = on_ads,
     };
     size_t kind = datagram->kind;
+    dht->standing = 0;
     if (!dht->on)
         return TALLY_DROP_REFUSED;
     if (kind < sizeof receivers / sizeof *receivers && receivers[kind] != NULL)

@@ -34,15 +34,20 @@ enum {
     DHT_THIN = 8,             /* Contacts below which it is. */
     DHT_REFRESH_MS = 20000,   /* Buckets are refreshed one after the other. */
     DHT_CANDIDATES = 4,       /* Of a lookup of ourselves, offered to the mesh. */
+    DHT_RATE = 10,       /* Questions a second that one peer may ask us; burst four times that. */
+    DHT_RATE_ALL = 1000, /* All peers together. */
+    DHT_SHARES = 128,    /* Buckets for these; peers share one where their keyed hashes meet. */
 };
 
 enum dht_request_kind {
     DHT_FREE,
     DHT_LOOKUP, /* A task's question. */
     DHT_PROBE,  /* The table's. */
-    DHT_PUT,    /* put_log or extend. */
+    DHT_PUT,    /* put_log, extend or put_record. */
     DHT_PLACE,  /* register. */
     DHT_QUERY,  /* topic_query. */
+    DHT_CLOSED, /* Answered, or given up: known until the place is needed, since one more answer is
+                   no fault of its sender. */
 };
 
 struct dht_request {
@@ -83,6 +88,7 @@ struct dht_task {
 
 struct dht_search {
     bool used;
+    uint8_t serial; /* Of this use, as a task's. */
     uint64_t ticket;
     struct search search;
 };
@@ -143,6 +149,9 @@ struct dht {
     struct tally_mono reachable; /* Since when; TALLY_NEVER: not. */
     struct tally_mono join, refresh;
     struct backoff joins;
+    struct bucket shares[DHT_SHARES], all; /* What others may ask of us. */
+    uint8_t share_key[16];
+    int standing; /* By how much that of the sender of the last message changes (protocols 4.4). */
     uint64_t lookups, lookups_failed, served;
     uint64_t drops[TALLY_DROP_COUNT]; /* Of single nodes and ads in answers. */
 };
@@ -174,7 +183,9 @@ void dht_linked(struct dht *dht, const struct dht_step *step, struct peer *peer)
 void dht_ended(struct dht *dht, const struct dht_step *step, const struct peer *peer);
 
 /* A message of the kinds 32 to 46 but the records, from a peer that is linked, or has just proved
-   itself with a hello along which the message rides. */
+   itself with a hello along which the message rides; `standing` says what it is worth. SEEN: an
+   answer to what was answered already, or too late; UNASKED; PROTOCOL: no answer to that question.
+   BUSY: it, or all together, ask too much. REFUSED: we are no server. */
 enum tally_drop dht_receive(struct dht *dht, const struct dht_step *step, struct peer *from,
                             const struct datagram *datagram);
 

@@ -7,6 +7,9 @@
 #include "core/dht/dht.h"
 #include "core/dht/metric.h"
 
+/* What lies cost (protocols 4.4). */
+enum { DHT_UNASKED = -5, DHT_FALSE_ADDRESS = -20, DHT_FORGED = -100 };
+
 /* ---- dht_requests.c ---- */
 
 /* A request to be sent to a node; its number is drawn. NULL if there is no room. */
@@ -17,11 +20,12 @@ bool request_send(struct dht *dht, const struct dht_step *step, struct dht_reque
                   const struct tally_key *key, const struct tally_address *address,
                   struct tally_bytes body);
 
-/* The one under way with that number to that peer; NULL. */
-struct dht_request *request_find(struct dht *dht, const struct tally_key *key,
-                                 const uint8_t number[8]);
+/* What that peer answers by a message of that kind. NULL with *drop: SEEN, UNASKED or PROTOCOL. */
+struct dht_request *request_answered(struct dht *dht, const struct peer *from,
+                                     const uint8_t number[8], enum tally_kind answer,
+                                     enum tally_drop *drop);
 
-/* Its answer came: the table learns. The request is free again. */
+/* Its answer came: the table learns. The request is closed. */
 void request_done(struct dht *dht, const struct dht_step *step, struct dht_request *request,
                   const struct peer *from);
 

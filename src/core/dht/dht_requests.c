@@ -5,18 +5,29 @@
 
 #include <assert.h>
 
+static bool going(const struct dht_request *request)
+{
+    return request->kind != DHT_FREE && request->kind != DHT_CLOSED;
+}
+
 struct dht_request *request_new(struct dht *dht, enum dht_request_kind kind, enum tally_kind wire)
 {
+    struct dht_request *place = NULL;
     for (size_t i = 0; i < dht->request_count; i++) {
         struct dht_request *request = &dht->requests[i];
-        if (request->kind != DHT_FREE)
-            continue;
-        *request = (struct dht_request){.kind = (uint8_t)kind, .wire = (uint8_t)wire};
-        const struct tally_secret *secret = &dht->options.secret;
-        secret->draw(secret->context, request->number, sizeof request->number);
-        return request;
+        if (request->kind == DHT_FREE) {
+            place = request;
+            break;
+        }
+        if (!going(request) && (place == NULL || request->began.ms < place->began.ms))
+            place = request;
     }
-    return NULL;
+    if (place == NULL)
+        return NULL;
+    *place = (struct dht_request){.kind = (uint8_t)kind, .wire = (uint8_t)wire};
+    const struct tally_secret *secret = &dht->options.secret;
+    secret->draw(secret->context, place->number, sizeof place->number);
+    return place;
 }
 
 static void request_sent(struct dht_request *request, struct tally_now now)
@@ -63,15 +74,46 @@ bool request_send(struct dht *dht, const struct dht_step *step, struct dht_reque
     return false;
 }
 
-struct dht_request *request_find(struct dht *dht, const struct tally_key *key,
-                                 const uint8_t number[8])
+/* Which messages answer which questions (protocols 5.2). */
+static bool answers(unsigned question, unsigned answer)
+{
+    static const uint8_t pairs[][2] = {
+        {TALLY_KIND_FIND_NODE, TALLY_KIND_NODES},
+        {TALLY_KIND_GET_RECORD, TALLY_KIND_NODES},
+        {TALLY_KIND_FIND_LOG, TALLY_KIND_NODES},
+        {TALLY_KIND_TOPIC_QUERY, TALLY_KIND_NODES},
+        {TALLY_KIND_GET_RECORD, TALLY_KIND_FOUND_RECORD},
+        {TALLY_KIND_FIND_LOG, TALLY_KIND_FOUND_RECORD},
+        {TALLY_KIND_PUT_LOG, TALLY_KIND_FOUND_RECORD},
+        {TALLY_KIND_EXTEND, TALLY_KIND_FOUND_RECORD},
+        {TALLY_KIND_PUT_LOG, TALLY_KIND_LOG_STATE},
+        {TALLY_KIND_EXTEND, TALLY_KIND_LOG_STATE},
+        {TALLY_KIND_PUT_RECORD, TALLY_KIND_LOG_STATE},
+        {TALLY_KIND_REGISTER, TALLY_KIND_REGISTERED},
+        {TALLY_KIND_TOPIC_QUERY, TALLY_KIND_ADS},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (pairs[i][0] == question && pairs[i][1] == answer)
+            return true;
+    return false;
+}
+
+struct dht_request *request_answered(struct dht *dht, const struct peer *from,
+                                     const uint8_t number[8], enum tally_kind answer,
+                                     enum tally_drop *drop)
 {
     for (size_t i = 0; i < dht->request_count; i++) {
         struct dht_request *request = &dht->requests[i];
-        if (request->kind != DHT_FREE && key_equal(&request->key, key) &&
-            memcmp(request->number, number, sizeof request->number) == 0)
-            return request;
+        if (request->kind == DHT_FREE || !key_equal(&request->key, &from->key) ||
+            memcmp(request->number, number, sizeof request->number) != 0)
+            continue;
+        *drop = !answers(request->wire, answer) ? TALLY_DROP_PROTOCOL
+                : going(request)                ? TALLY_DROP_NONE
+                                                : TALLY_DROP_SEEN;
+        return *drop == TALLY_DROP_NONE ? request : NULL;
     }
+    *drop = TALLY_DROP_UNASKED;
+    dht->standing = DHT_UNASKED;
     return NULL;
 }
 
@@ -84,7 +126,7 @@ void request_done(struct dht *dht, const struct dht_step *step, struct dht_reque
                        took < DHT_TIMEOUT_MS ? (uint32_t)took + 1 : DHT_TIMEOUT_MS);
     if (drop != TALLY_DROP_NONE && drop != TALLY_DROP_SEEN)
         dht->drops[drop]++;
-    request->kind = DHT_FREE;
+    request->kind = DHT_CLOSED;
 }
 
 void dht_say(const struct dht_step *step, const struct peer *peer, enum tally_kind kind,
@@ -101,7 +143,7 @@ void requests_linked(struct dht *dht, const struct dht_step *step, struct peer *
 {
     for (size_t i = 0; i < dht->request_count; i++) {
         struct dht_request *request = &dht->requests[i];
-        if (request->kind == DHT_FREE || request->sent || !key_equal(&request->key, &peer->key))
+        if (!going(request) || request->sent || !key_equal(&request->key, &peer->key))
             continue;
         dht_say(step, peer, (enum tally_kind)request->wire, bytes_of(request->body, request->size));
         request_sent(request, step->now);
@@ -121,11 +163,11 @@ void requests_ended(struct dht *dht, const struct dht_step *step, const struct p
 {
     for (size_t i = 0; i < dht->request_count; i++) {
         struct dht_request *request = &dht->requests[i];
-        if (request->kind == DHT_FREE || !key_equal(&request->key, &peer->key))
+        if (!going(request) || !key_equal(&request->key, &peer->key))
             continue;
         request_failed(dht, step, request);
         table_silent(&dht->table, step->now, &request->key);
-        request->kind = DHT_FREE;
+        request->kind = DHT_CLOSED;
     }
 }
 
@@ -147,12 +189,12 @@ void requests_tick(struct dht *dht, const struct dht_step *step)
 {
     for (size_t i = 0; i < dht->request_count; i++) {
         struct dht_request *request = &dht->requests[i];
-        if (request->kind == DHT_FREE || request->until.ms > step->now.mono.ms)
+        if (!going(request) || request->until.ms > step->now.mono.ms)
             continue;
         if (!request->told)
             request_late(dht, step, request);
         else
-            request->kind = DHT_FREE;
+            request->kind = DHT_CLOSED;
     }
 }
 
@@ -160,7 +202,7 @@ struct tally_mono requests_deadline(const struct dht *dht)
 {
     struct tally_mono next = TALLY_NEVER;
     for (size_t i = 0; i < dht->request_count; i++)
-        if (dht->requests[i].kind != DHT_FREE)
+        if (going(&dht->requests[i]))
             next = dht_earlier(next, dht->requests[i].until);
     return next;
 }

@@ -39,6 +39,7 @@ bool dht_find_namespace(struct dht *dht, const struct dht_step *step, uint64_t t
                                          .seed = random_next(&dht->advertise.random)};
         memcpy(options.network, dht->options.network, sizeof options.network);
         search->used = true;
+        search->serial++;
         search->ticket = ticket;
         search_init(&search->search, &options, step->now);
         return true;
@@ -55,6 +56,7 @@ static void ask(struct dht *dht, const struct dht_step *step, struct dht_search 
         return;
     }
     request->owner = (uint8_t)(search - dht->searches);
+    request->serial = search->serial;
     request->token = question->token;
     memcpy(question->query.request, request->number, sizeof question->query.request);
     uint8_t body[64];
@@ -105,8 +107,9 @@ enum tally_drop searches_ads(struct dht *dht, const struct dht_step *step,
     struct search_found list[TALLY_ADS_ADS_MAX];
     size_t count = 0;
     (void)table_answered(&dht->table, step->now, &from->key, &from->link.address, 0);
-    if (!search->used)
-        return TALLY_DROP_UNASKED;
+    if (!search->used || search->serial != request->serial)
+        return TALLY_DROP_SEEN;
+    uint64_t forged = dht->drops[TALLY_DROP_FORGED];
     enum tally_drop drop = search_ads(&search->search, step->now, step->verifier, request->token,
                                       ads, list, &count, dht->drops);
     for (size_t i = 0; i < count; i++)
@@ -119,7 +122,9 @@ enum tally_drop searches_ads(struct dht *dht, const struct dht_step *step,
             news->address = list[i].endpoints[k].address;
             news->transport = (enum tally_transport)list[i].endpoints[k].transport;
         }
-    return drop;
+    if (dht->drops[TALLY_DROP_FORGED] > forged)
+        dht->standing = DHT_FORGED;
+    return drop == TALLY_DROP_UNASKED ? TALLY_DROP_SEEN : drop; /* It was, but waited no longer. */
 }
 
 void searches_nodes(struct dht *dht, const struct dht_step *step, struct dht_request *request,
@@ -132,6 +137,6 @@ void searches_nodes(struct dht *dht, const struct dht_step *step, struct dht_req
         list[i].key = nodes[i].key;
         list[i].address = nodes[i].address;
     }
-    if (search->used)
+    if (search->used && search->serial == request->serial)
         (void)search_nodes(&search->search, request->token, list, count);
 }

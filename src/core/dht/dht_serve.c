@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What others ask: only a server answers, over a link, so to an address that was proved. */
+#include "core/crypto/hash.h"
 #include "core/dht/dht_inside.h"
 
 enum { BODY_MAX = TALLY_DATAGRAM_MAX };
@@ -206,6 +207,14 @@ static enum tally_drop on_topic_query(struct dht *dht, const struct dht_step *st
     return TALLY_DROP_NONE;
 }
 
+/* One peer cannot use up what all others may ask. */
+static bool pays(struct dht *dht, const struct dht_step *step, const struct peer *from)
+{
+    uint64_t hash = hash_siphash(dht->share_key, bytes_of(from->key.bytes, sizeof from->key.bytes));
+    return bucket_take(&dht->shares[hash % DHT_SHARES], step->now.mono) &&
+           bucket_take(&dht->all, step->now.mono);
+}
+
 enum tally_drop serve(struct dht *dht, const struct dht_step *step, struct peer *from,
                       const struct datagram *datagram)
 {
@@ -222,6 +231,8 @@ enum tally_drop serve(struct dht *dht, const struct dht_step *step, struct peer 
         return TALLY_DROP_UNKNOWN;
     if (!dht->server)
         return TALLY_DROP_REFUSED;
+    if (!pays(dht, step, from))
+        return TALLY_DROP_BUSY;
     /* Who asks and is a server itself is a hint for the table. */
     if ((from->caps & PEERS_CAPS_DHT) != 0)
         (void)table_offer(&dht->table, step->now, &from->key, where(step, from));

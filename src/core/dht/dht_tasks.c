@@ -84,7 +84,8 @@ void task_failed(struct dht *dht, const struct dht_step *step, const struct dht_
             lookup_failed(&dht->tasks[request->owner].lookup, request->token);
         return;
     case DHT_QUERY:
-        if (dht->searches[request->owner].used)
+        if (dht->searches[request->owner].used &&
+            dht->searches[request->owner].serial == request->serial)
             search_failed(&dht->searches[request->owner].search, request->token);
         return;
     case DHT_PLACE:
@@ -93,6 +94,7 @@ void task_failed(struct dht *dht, const struct dht_step *step, const struct dht_
     case DHT_FREE:
     case DHT_PROBE:
     case DHT_PUT:
+    case DHT_CLOSED:
         return;
     }
 }
@@ -122,6 +124,8 @@ size_t nodes_take(struct dht *dht, const struct dht_step *step, const struct tal
                 address_may_dial(dht->options.policy, &node->address, TALLY_SOURCE_DHT) !=
                     TALLY_HYGIENE_ALLOWED) {
                 dht->drops[TALLY_DROP_SCOPE]++;
+                if (address_may_announce(&node->address) != TALLY_HYGIENE_ALLOWED)
+                    dht->standing = DHT_FALSE_ADDRESS; /* It is in no honest table. */
                 continue;
             }
             (void)table_offer(&dht->table, step->now, &node->key, &node->address);
@@ -173,6 +177,7 @@ void task_record(struct dht *dht, const struct dht_step *step, struct dht_reques
     (void)lookup_answered(&task->lookup, token, NULL, 0, dht->drops);
     enum tally_drop drop = record_open_peer(bytes, step->now, &task->key, step->verifier, &record);
     if (drop != TALLY_DROP_NONE) {
+        dht->standing = drop == TALLY_DROP_FORGED ? DHT_FORGED : 0;
         dht->drops[drop]++; /* Another one may have the right one. */
         return;
     }

@@ -155,6 +155,7 @@ void tell_kept(struct dht *dht, const struct dht_step *step, struct dht_request 
     enum tally_drop drop =
         values_open(record, step->now, dht->options.network, &origin, step->verifier, &claim);
     if (drop != TALLY_DROP_NONE) {
+        dht->standing = drop == TALLY_DROP_FORGED ? DHT_FORGED : 0;
         dht->drops[drop]++;
         return;
     }

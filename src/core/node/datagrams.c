@@ -339,6 +339,9 @@ static enum tally_drop on_dht(struct datagrams *datagrams, const struct arrival 
     step.rides = arrival->rides;
     enum tally_drop drop = dht_receive(&datagrams->dht, &step, arrival->peer, arrival->datagram);
     judge_forgery(datagrams, arrival, drop);
+    if (datagrams->dht.standing != 0)
+        peers_judge(&datagrams->peers, arrival->peer, datagrams->dht.standing, arrival->now,
+                    &arrival->news->links);
     return drop;
 }
 

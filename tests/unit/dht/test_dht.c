@@ -154,6 +154,30 @@ static struct wire_writer nodes_message(const struct tally_nodes *nodes, uint8_t
     return w;
 }
 
+static void answers_nobody_asked_for_cost_standing(void **state)
+{
+    struct web *web = web_joined(6, 6, 3);
+    struct tally_nodes nodes = {.request = {1, 2, 3}};
+    uint8_t body[TALLY_DATAGRAM_MAX];
+    unsigned links = web->nodes[0].datagrams.peers.links;
+    for (unsigned i = 0; i < 9; i++) {
+        nodes.request[0] = (uint8_t)i;
+        struct wire_writer w = nodes_message(&nodes, body, sizeof body);
+        web_say(web, 1, 0, TALLY_KIND_NODES, &w);
+    }
+    web_run(web, 200);
+    assert_int_equal(drops(web, 0, TALLY_DROP_UNASKED), 9);
+    assert_int_equal(web_peer(web, 0, 1)->standing, -45);
+    for (unsigned i = 0; i < 2; i++) {
+        struct wire_writer w = nodes_message(&nodes, body, sizeof body);
+        web_say(web, 1, 0, TALLY_KIND_NODES, &w);
+    }
+    web_run(web, 200);
+    assert_true(peer_barred(web_peer(web, 0, 1), web->now));
+    assert_int_equal(web->nodes[0].datagrams.peers.links, links - 1);
+    web_free(web);
+}
+
 /* What a node answers to find_node, whatever it is asked for. */
 struct false_answer {
     unsigned liar, count;
@@ -243,6 +267,29 @@ static void victims_get_a_few_hellos_at_the_most(void **state)
     web_free(web);
 }
 
+static void one_asker_does_not_use_up_what_all_may_ask(void **state)
+{
+    struct web *web = web_joined(6, 6, 3);
+    struct tally_find_node find = {.request = {7}, .want = 16};
+    uint8_t body[64];
+    uint64_t received = web->nodes[1].received;
+    for (unsigned i = 0; i < 300; i++) {
+        struct wire_writer w;
+        find.request[1] = (uint8_t)i;
+        wire_writer_init(&w, body, sizeof body);
+        tally_find_node_write(&find, &w);
+        web_say(web, 1, 0, TALLY_KIND_FIND_NODE, &w);
+    }
+    web_run(web, 100);
+    assert_in_range(drops(web, 0, TALLY_DROP_BUSY), 255, 262);
+    assert_true(web->nodes[1].received - received < 60 * 1000);
+    unsigned found;
+    assert_true(web_find_peer(web, 2, &web->nodes[0].person.key, 3));
+    web_run(web, 3000);
+    assert_true(web_ended(web, 2, 3, &found) && found > 0);
+    web_free(web);
+}
+
 static void a_record_of_somebody_else_is_no_answer(void **state)
 {
     /* A keeper of the record says so: only its owner may put it. */
@@ -294,8 +341,10 @@ int main(void)
         cmocka_unit_test(a_peer_is_found_by_its_key),
         cmocka_unit_test(a_client_asks_and_answers_nothing),
         cmocka_unit_test(followers_are_found_by_their_namespace),
+        cmocka_unit_test(answers_nobody_asked_for_cost_standing),
         cmocka_unit_test(private_addresses_in_answers_are_not_greeted),
         cmocka_unit_test(victims_get_a_few_hellos_at_the_most),
+        cmocka_unit_test(one_asker_does_not_use_up_what_all_may_ask),
         cmocka_unit_test(a_record_of_somebody_else_is_no_answer),
         cmocka_unit_test(an_idle_node_sends_little),
     };
