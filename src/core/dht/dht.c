@@ -34,6 +34,7 @@ bool dht_new(struct dht *dht, const struct dht_options *options, struct tally_no
 {
     *dht = (struct dht){.options = *options,
                         .reachable = TALLY_NEVER,
+                        .due = TALLY_NEVER,
                         .join = TALLY_NEVER,
                         .refresh = {now.mono.ms + DHT_REFRESH_MS},
                         .joins = {.first_ms = 10000, .cap_ms = DHT_JOIN_CAP_MS}};
@@ -120,6 +121,7 @@ void dht_addresses(struct dht *dht, const struct dht_step *step,
         dht->reachable = TALLY_NEVER;
     else if (dht->reachable.ms == TALLY_NEVER.ms)
         dht->reachable = step->now.mono;
+    dht->due = step->now.mono; /* The role may change. */
     if (!same)
         publish_changed(&dht->publish, step->now, PUBLISH_RECORD, &dht->point);
 }
@@ -281,8 +283,10 @@ enum tally_drop dht_receive(struct dht *dht, const struct dht_step *step, struct
     dht->standing = 0;
     if (!dht->on)
         return TALLY_DROP_REFUSED;
-    if (kind < sizeof receivers / sizeof *receivers && receivers[kind] != NULL)
+    if (kind < sizeof receivers / sizeof *receivers && receivers[kind] != NULL) {
+        dht->due = step->now.mono;
         return receivers[kind](dht, step, from, datagram);
+    }
     return serve(dht, step, from, datagram);
 }
 
@@ -312,7 +316,7 @@ struct tally_mono dht_deadline(const struct dht *dht)
     if (!dht->on)
         return TALLY_NEVER;
     struct tally_mono next = dht_earlier(requests_deadline(dht), tasks_deadline(dht));
-    next = dht_earlier(next, searches_deadline(dht));
+    next = dht_earlier(dht->due, dht_earlier(next, searches_deadline(dht)));
     return dht_earlier(next, dht_earlier(tell_deadline(dht), role_deadline(dht)));
 }
 
@@ -320,6 +324,7 @@ void dht_tick(struct dht *dht, const struct dht_step *step)
 {
     if (!dht->on || step->peers->stopping)
         return;
+    dht->due = TALLY_NEVER;
     role(dht, step);
     requests_tick(dht, step);
     tell_tick(dht, step);

@@ -33,6 +33,7 @@ enum {
     DHT_JOIN_CAP_MS = 600000, /* ... and at most this until the next while the table is thin. */
     DHT_THIN = 8,             /* Contacts below which it is. */
     DHT_REFRESH_MS = 20000,   /* Buckets are refreshed one after the other. */
+    DHT_RECORDS = 3,          /* Of a peer, by different holders: the newest of them will do. */
     DHT_CANDIDATES = 4,       /* Of a lookup of ourselves, offered to the mesh. */
     DHT_RATE = 10,       /* Questions a second that one peer may ask us; burst four times that. */
     DHT_RATE_ALL = 1000, /* All peers together. */
@@ -82,7 +83,8 @@ struct dht_task {
     uint64_t ticket;
     struct tally_key key;
     struct tally_hash target;
-    unsigned found;
+    unsigned found, records;
+    struct peer_order newest; /* Of these records. */
     struct lookup lookup;
 };
 
@@ -147,6 +149,7 @@ struct dht {
     uint8_t namespaces[RECORD_NAMESPACES][8];
     size_t namespace_count;
     struct tally_mono reachable; /* Since when; TALLY_NEVER: not. */
+    struct tally_mono due;       /* Something came, and there is more to ask: now. */
     struct tally_mono join, refresh;
     struct backoff joins;
     struct bucket shares[DHT_SHARES], all; /* What others may ask of us. */

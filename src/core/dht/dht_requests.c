@@ -157,6 +157,7 @@ static void request_failed(struct dht *dht, const struct dht_step *step,
     if (!request->told)
         task_failed(dht, step, request);
     request->told = true;
+    dht->due = step->now.mono;
 }
 
 void requests_ended(struct dht *dht, const struct dht_step *step, const struct peer *peer)

@@ -42,6 +42,7 @@ bool dht_find_namespace(struct dht *dht, const struct dht_step *step, uint64_t t
         search->serial++;
         search->ticket = ticket;
         search_init(&search->search, &options, step->now);
+        dht->due = step->now.mono;
         return true;
     }
     return false;

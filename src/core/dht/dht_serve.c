@@ -83,6 +83,18 @@ static enum tally_drop on_get_record(struct dht *dht, const struct dht_step *ste
     return TALLY_DROP_NONE;
 }
 
+/* Its record says that it is a server, also over a link that was set up before it was one. */
+static void learn_caps(struct dht *dht, const struct dht_step *step, struct peer *from,
+                       struct tally_bytes bytes)
+{
+    struct record_peer record;
+    if (record_read_peer(bytes, step->now, &record) != TALLY_DROP_NONE ||
+        (record.body.caps & PEERS_CAPS_DHT) == 0)
+        return;
+    from->caps |= PEERS_CAPS_DHT;
+    (void)table_offer(&dht->table, step->now, &from->key, where(step, from));
+}
+
 static enum tally_drop on_put_record(struct dht *dht, const struct dht_step *step,
                                      struct peer *from, const struct datagram *datagram)
 {
@@ -91,6 +103,8 @@ static enum tally_drop on_put_record(struct dht *dht, const struct dht_step *ste
                                        where(step, from), ask.record);
     bool kept = drop == TALLY_DROP_NONE || drop == TALLY_DROP_SEEN;
     bool full = drop == TALLY_DROP_BUSY || drop == TALLY_DROP_CROWDED;
+    if (kept)
+        learn_caps(dht, step, from, ask.record);
     struct tally_log_state state = {.verdict = kept   ? VALUES_STORED
                                                : full ? VALUES_FULL
                                                       : VALUES_NO};

@@ -17,7 +17,8 @@ struct dht_task *task_begin(struct dht *dht, const struct dht_step *step, enum d
     task->serial++;
     task->topic = false;
     task->ticket = 0;
-    task->found = 0;
+    task->found = task->records = 0;
+    task->newest = (struct peer_order){.any = false};
     task->target = *target;
     const struct lookup_options options = {
         .target = *target,
@@ -28,22 +29,8 @@ struct dht_task *task_begin(struct dht *dht, const struct dht_step *step, enum d
     };
     lookup_init(&task->lookup, &options, &dht->table, step->now);
     table_aimed(&dht->table, step->now, target);
+    dht->due = step->now.mono;
     return task;
-}
-
-bool dht_find_peer(struct dht *dht, const struct dht_step *step, uint64_t ticket,
-                   const struct tally_key *key)
-{
-    struct tally_hash point;
-    if (!dht->on)
-        return false;
-    metric_point(key, &point);
-    struct dht_task *task = task_begin(dht, step, DHT_TASK_PEER, &point, LOOKUP_END_FIND);
-    if (task == NULL)
-        return false;
-    task->key = *key;
-    task->ticket = ticket;
-    return true;
 }
 
 /* ---- Asking. ---- */
@@ -147,6 +134,47 @@ static void found(struct dht *dht, struct dht_task *task, const struct tally_key
     news->transport = transport;
 }
 
+/* The peer that is looked for, as it describes itself: told if it is newer than what was. */
+static void peer_record(struct dht *dht, const struct dht_step *step, struct dht_task *task,
+                        struct tally_bytes bytes)
+{
+    struct record_peer record;
+    enum tally_drop drop = record_open_peer(bytes, step->now, &task->key, step->verifier, &record);
+    if (drop != TALLY_DROP_NONE) {
+        dht->standing = drop == TALLY_DROP_FORGED ? DHT_FORGED : 0;
+        dht->drops[drop]++; /* Another one may have the right one. */
+        return;
+    }
+    if (++task->records == DHT_RECORDS)
+        lookup_stop(&task->lookup);
+    const struct datagram *said = &record.datagram;
+    if (!peer_order_above(&task->newest, said->epoch, said->counter))
+        return;
+    peer_order_take(&task->newest, said->epoch, said->counter);
+    for (size_t i = 0; i < record.body.endpoints_count; i++)
+        found(dht, task, &task->key, &record.body.endpoints[i].address,
+              (enum tally_transport)record.body.endpoints[i].transport);
+}
+
+bool dht_find_peer(struct dht *dht, const struct dht_step *step, uint64_t ticket,
+                   const struct tally_key *key)
+{
+    struct tally_hash point;
+    if (!dht->on)
+        return false;
+    metric_point(key, &point);
+    struct dht_task *task = task_begin(dht, step, DHT_TASK_PEER, &point, LOOKUP_END_FIND);
+    if (task == NULL)
+        return false;
+    task->key = *key;
+    task->ticket = ticket;
+    /* Perhaps we keep it ourselves. */
+    struct tally_bytes record = records_find(&dht->records, step->now, key);
+    if (record.size > 0)
+        peer_record(dht, step, task, record);
+    return true;
+}
+
 void task_answered(struct dht *dht, const struct dht_step *step, struct dht_request *request,
                    const struct peer *from, const struct lookup_node *nodes, size_t count)
 {
@@ -168,23 +196,13 @@ void task_record(struct dht *dht, const struct dht_step *step, struct dht_reques
                  const struct peer *from, struct tally_bytes bytes)
 {
     struct dht_task *task = &dht->tasks[request->owner];
-    struct record_peer record;
     uint32_t token = request->token;
     bool current = request->serial == task->serial;
     request_done(dht, step, request, from);
     if (task->kind != DHT_TASK_PEER || !current)
         return;
     (void)lookup_answered(&task->lookup, token, NULL, 0, dht->drops);
-    enum tally_drop drop = record_open_peer(bytes, step->now, &task->key, step->verifier, &record);
-    if (drop != TALLY_DROP_NONE) {
-        dht->standing = drop == TALLY_DROP_FORGED ? DHT_FORGED : 0;
-        dht->drops[drop]++; /* Another one may have the right one. */
-        return;
-    }
-    for (size_t i = 0; i < record.body.endpoints_count; i++)
-        found(dht, task, &task->key, &record.body.endpoints[i].address,
-              (enum tally_transport)record.body.endpoints[i].transport);
-    lookup_stop(&task->lookup);
+    peer_record(dht, step, task, bytes);
 }
 
 /* ---- Ending. ---- */

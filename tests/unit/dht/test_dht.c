@@ -52,11 +52,11 @@ static void a_peer_is_found_by_its_key(void **state)
     struct web *web = web_joined(40, 40, 10);
     unsigned found;
     assert_true(web_find_peer(web, 33, &web->nodes[7].person.key, 5));
-    /* A client asks as well. */
-    web_run(web, 3000);
+    /* A few round trips; each of its addresses is told once. */
+    web_run(web, 1000);
     assert_true(web_ended(web, 33, 5, &found));
-    assert_true(found > 0);
-    assert_true(web_found(web, 33, 5) >= 1);
+    assert_int_equal(found, 1);
+    assert_int_equal(web_found(web, 33, 5), 1);
     const struct dht_news *news = &web->nodes[33].news[0];
     for (unsigned i = 0; i < WEB_NEWS && news->kind != DHT_NEWS_FOUND; i++)
         news = &web->nodes[33].news[i];
@@ -120,6 +120,45 @@ static void half_of_all_die_and_lookups_end(void **state)
         }
     assert_int_equal(dead, 0);
     assert_true(living >= 24 * 15);
+    web_free(web);
+}
+
+static void who_is_reached_for_long_serves(void **state)
+{
+    struct web *web = web_joined(30, 29, 5);
+    struct dht *dht = web_dht(web, 29);
+    web_reach(web, 29, true);
+    web_run(web, DHT_PROVED_MS - 1000);
+    assert_false(dht->server);
+    web_run(web, 2000);
+    assert_true(dht->server);
+    assert_true(web->nodes[29].datagrams.peers.options.caps & PEERS_CAPS_DHT);
+    /* Its record goes to those near it, who learn by it that it is one of them. */
+    web_run(web, 120000);
+    unsigned known = 0;
+    for (unsigned i = 0; i < 29; i++)
+        known += knows(web, i, 29);
+    assert_true(known >= 8);
+    unsigned found;
+    assert_true(web_find_peer(web, 4, &web->nodes[29].person.key, 9));
+    web_run(web, 3000);
+    assert_true(web_ended(web, 4, 9, &found) && found > 0);
+    /* When nobody gets through any more it asks only. */
+    web_reach(web, 29, false);
+    web_run(web, 1000);
+    assert_false(dht->server);
+    assert_false(web->nodes[29].datagrams.peers.options.caps & PEERS_CAPS_DHT);
+    web_run(web, 20 * 60000);
+    known = 0;
+    for (unsigned i = 0; i < 29; i++)
+        known += knows(web, i, 29);
+    assert_int_equal(known, 0);
+    /* Up and down within ten minutes is no steady reach. */
+    for (unsigned i = 0; i < 4; i++) {
+        web_reach(web, 29, i % 2 == 0);
+        web_run(web, 9 * 60000);
+        assert_false(dht->server);
+    }
     web_free(web);
 }
 
@@ -340,6 +379,7 @@ int main(void)
         cmocka_unit_test(all_join_by_one),
         cmocka_unit_test(a_peer_is_found_by_its_key),
         cmocka_unit_test(a_client_asks_and_answers_nothing),
+        cmocka_unit_test(who_is_reached_for_long_serves),
         cmocka_unit_test(followers_are_found_by_their_namespace),
         cmocka_unit_test(answers_nobody_asked_for_cost_standing),
         cmocka_unit_test(private_addresses_in_answers_are_not_greeted),
