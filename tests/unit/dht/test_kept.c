@@ -217,6 +217,37 @@ static void who_comes_back_without_memory_is_answered_at_once(void **state)
     web_free(web);
 }
 
+static bool lose_a_tenth(struct web *web, struct web_packet *packet)
+{
+    return random_below(&web->random, 10) != 0;
+}
+
+static void a_tenth_of_all_datagrams_is_lost(void **state)
+{
+    struct web *web = web_new(40, 40);
+    unsigned found, good = 0;
+    web->hook = lose_a_tenth;
+    for (unsigned i = 1; i < 40; i++)
+        web_introduce(web, i, 0);
+    web_run(web, 15 * 60000);
+    for (unsigned i = 0; i < 40; i++)
+        assert_true(web_find_peer(web, i, &web->nodes[(i + 13) % 40].person.key, i + 1));
+    web_run(web, 11000);
+    for (unsigned i = 0; i < 40; i++) {
+        assert_true(web_ended(web, i, i + 1, &found));
+        good += found > 0;
+    }
+    assert_true(good >= 39);
+    /* Nobody is buried for a lost datagram. */
+    unsigned least = UINT32_MAX;
+    for (unsigned i = 0; i < 40; i++) {
+        unsigned count = table_count(&web_dht(web, i)->table);
+        least = count < least ? count : least;
+    }
+    assert_true(least >= 20);
+    web_free(web);
+}
+
 static void links_that_only_one_side_remembers_are_made_anew(void **state)
 {
     struct web *web = web_new(2, 2);
@@ -262,6 +293,7 @@ int main(void)
         cmocka_unit_test(values_grow_by_proof_alone),
         cmocka_unit_test(an_old_copy_learns_how_far_it_had_got),
         cmocka_unit_test(two_roots_of_one_size_are_news_to_their_keepers),
+        cmocka_unit_test(a_tenth_of_all_datagrams_is_lost),
         cmocka_unit_test(links_that_only_one_side_remembers_are_made_anew),
         cmocka_unit_test(more_lookups_than_there_is_room_for_are_refused),
     };
