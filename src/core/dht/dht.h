@@ -12,10 +12,9 @@
  * What it learns it tells by dht_next_news. Memory is fixed by dht_new.
  */
 #include "core/dht/advertise.h"
-#include "core/dht/lookup.h"
+#include "core/dht/errands.h"
 #include "core/dht/publish.h"
 #include "core/dht/records.h"
-#include "core/dht/search.h"
 #include "core/dht/topics.h"
 #include "core/dht/values.h"
 #include "core/peers/links.h"
@@ -25,74 +24,15 @@ enum {
     DHT_TASKS = 4,     /* Lookups at a time; others wait where they come from. */
     DHT_SEARCHES = 2,
     DHT_NEWS = 32,
-    DHT_TIMEOUT_MS = 2000,    /* An answer over a link; lookups go on sooner. */
-    DHT_GREETING_MS = 5000,   /* The same where a link has to be made first. */
-    DHT_LATE_MS = 8000,       /* What comes later is unasked. */
     DHT_PROVED_MS = 600000,   /* Reachable so long: a server. hyperdht waits 20 min. */
     DHT_JOIN_MS = 1000,       /* From the first contact to the first lookup of ourselves, ... */
     DHT_JOIN_CAP_MS = 600000, /* ... and at most this until the next while the table is thin. */
     DHT_THIN = 8,             /* Contacts below which it is. */
     DHT_REFRESH_MS = 20000,   /* Buckets are refreshed one after the other. */
-    DHT_RECORDS = 3,          /* Of a peer, by different holders: the newest of them will do. */
     DHT_CANDIDATES = 4,       /* Of a lookup of ourselves, offered to the mesh. */
     DHT_RATE = 10,       /* Questions a second that one peer may ask us; burst four times that. */
     DHT_RATE_ALL = 1000, /* All peers together. */
     DHT_SHARES = 128,    /* Buckets for these; peers share one where their keyed hashes meet. */
-};
-
-enum dht_request_kind {
-    DHT_FREE,
-    DHT_LOOKUP, /* A task's question. */
-    DHT_PROBE,  /* The table's. */
-    DHT_PUT,    /* put_log, extend or put_record. */
-    DHT_PLACE,  /* register. */
-    DHT_QUERY,  /* topic_query. */
-    DHT_CLOSED, /* Answered, or given up: known until the place is needed, since one more answer is
-                   no fault of its sender. */
-};
-
-struct dht_request {
-    uint8_t kind;    /* enum dht_request_kind. */
-    uint8_t wire;    /* enum tally_kind. */
-    uint8_t owner;   /* Index of the task or search, */
-    uint8_t serial;  /* of this use of it. */
-    bool sent, told; /* Sent over a link; its owner was told that it is late. */
-    uint8_t number[8];
-    struct tally_key key;
-    struct tally_address address;
-    struct tally_hash target; /* PUT: the origin. */
-    uint32_t token;
-    struct tally_mono began, until; /* Sent, or put; free after that. */
-    uint16_t size;
-    uint8_t body[TALLY_DATAGRAM_MAX];
-};
-
-enum dht_task_kind {
-    DHT_TASK_NONE,
-    DHT_TASK_SELF,    /* Our own point. */
-    DHT_TASK_REFRESH, /* A bucket that was quiet, or nodes near a topic. */
-    DHT_TASK_PEER,    /* The record of a key. */
-    DHT_TASK_RECORD,  /* Who should keep ours. */
-    DHT_TASK_LOG,     /* Who should keep the announce of a log. */
-};
-
-struct dht_task {
-    enum dht_task_kind kind;
-    bool topic;     /* REFRESH: the target is a topic. */
-    uint8_t serial; /* Of this use, so that a late answer finds no other lookup. */
-    uint64_t ticket;
-    struct tally_key key;
-    struct tally_hash target;
-    unsigned found, records;
-    struct peer_order newest; /* Of these records. */
-    struct lookup lookup;
-};
-
-struct dht_search {
-    bool used;
-    uint8_t serial; /* Of this use, as a task's. */
-    uint64_t ticket;
-    struct search search;
 };
 
 enum dht_news_kind {

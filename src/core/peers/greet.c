@@ -13,12 +13,13 @@ static bool may_greet(const struct peers *peers, const struct peer_address *know
                                                known->source) == TALLY_HYGIENE_ALLOWED);
 }
 
+enum { REST_MS = 600000, DOUBLINGS_MAX = 7 }; /* 10 minutes to 21 hours. */
+
 /* After its hellos in vain an address has a rest, each time twice as long. */
 static uint64_t rest_ms(const struct peer_address *known)
 {
     unsigned doublings = known->hellos - PEERS_HELLO_TRIES;
-    return (uint64_t)PEERS_HELLO_REST_MS
-           << (doublings < PEERS_HELLO_DOUBLINGS ? doublings : PEERS_HELLO_DOUBLINGS);
+    return (uint64_t)REST_MS << (doublings < DOUBLINGS_MAX ? doublings : DOUBLINGS_MAX);
 }
 
 enum greet_verdict greet_choose(const struct peers *peers, const struct peer *peer,

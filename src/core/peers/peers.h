@@ -22,11 +22,9 @@ enum {
     PEERS_STANDING_END = -50,      /* Below: the link ends, the key is barred. */
     PEERS_BAR_MS = 30 * 60 * 1000, /* Doubling each time, to a day. */
     PEERS_BAR_CAP_MS = 24 * 60 * 60 * 1000,
-    PEERS_HELLO_MS = 10000,       /* Found addresses: one hello in this time each, ... */
-    PEERS_HELLO_TRIES = 3,        /* ... so many in all (protocols 7.4 rule 7), ... */
-    PEERS_HELLO_REST_MS = 600000, /* ... then one after this rest, which doubles each time, ... */
-    PEERS_HELLO_DOUBLINGS = 7,    /* ... so often: to a day, nearly. */
-    PEERS_BLIND_MAX = 16,         /* Addresses greeted before their key is known. */
+    PEERS_HELLO_MS = 10000, /* Found addresses: one hello in this time each, ... */
+    PEERS_HELLO_TRIES = 3, /* ... so many in all; then rests, see greet.c (protocols 7.4 rule 7). */
+    PEERS_BLIND_MAX = 16,  /* Addresses greeted before their key is known. */
     PEERS_BLIND_REST_MS = 600000, /* After three hellos nobody answered (protocols 5.5). */
     PEERS_FIRST_MAX = 64,         /* A request that rides along with hello: kind and body. */
 };
