@@ -116,6 +116,9 @@ void reach_linked(struct reach *reach, struct tally_now now);
 /* An operator wants to know. CHECKED answers, maybe at once; false if too much was asked. */
 bool reach_check(struct reach *reach, uint64_t ticket, struct tally_now now);
 
+/* The node stops: a ticket that will not be answered; false if there is none any more. */
+bool reach_check_stop(struct reach *reach, uint64_t *ticket);
+
 /* Whether this is the nonce of the last question; and of a check that is still under way. */
 bool reach_asked(const struct reach *reach, const uint8_t nonce[REACH_NONCE]);
 bool reach_awaits(const struct reach *reach, const uint8_t nonce[REACH_NONCE]);

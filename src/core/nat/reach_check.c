@@ -288,6 +288,14 @@ void reach_linked(struct reach *reach, struct tally_now now)
     }
 }
 
+bool reach_check_stop(struct reach *reach, uint64_t *ticket)
+{
+    if (reach->ticket_count == 0)
+        return false;
+    *ticket = reach->tickets[--reach->ticket_count];
+    return true;
+}
+
 bool reach_check(struct reach *reach, uint64_t ticket, struct tally_now now)
 {
     bool any = false;

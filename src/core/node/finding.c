@@ -105,6 +105,18 @@ void node_find(struct tally_node *node, struct tally_now now, const struct tally
         node_answer(node, ticket, any ? TALLY_OK : TALLY_NOT_FOUND);
 }
 
+void node_find_stop(struct tally_node *node)
+{
+    uint64_t ticket;
+    for (size_t i = 0; i < FINDINGS; i++) {
+        if (node->findings[i].used)
+            node_answer(node, node->findings[i].ticket, TALLY_STOPPING);
+        node->findings[i].used = false;
+    }
+    while (reach_check_stop(&node->datagrams.reaching.reach, &ticket))
+        node_answer(node, ticket, TALLY_STOPPING);
+}
+
 /* ---- What is told of us. ---- */
 
 void node_tell_addresses(struct tally_node *node, struct tally_now now)

@@ -16,6 +16,9 @@ struct tally_node;
 
 void node_find(struct tally_node *node, struct tally_now now, const struct tally_command *command);
 
+/* The node stops: who still waits for a search, or for whether we are reached, hears that. */
+void node_find_stop(struct tally_node *node);
+
 /* What may be told of us has changed: own addresses; the namespaces we hold logs of. */
 void node_tell_addresses(struct tally_node *node, struct tally_now now);
 void node_tell_namespaces(struct tally_node *node, struct tally_now now);

@@ -214,6 +214,7 @@ void node_answer(struct tally_node *node, uint64_t ticket, enum tally_error erro
 static void stop(struct tally_node *node, struct tally_now now)
 {
     node->stopping = true;
+    node_find_stop(node);
     mapping_stop(&node->mapping, &node->outbox);
     connections_stop(&node->connections);
     peers_stop(&node->datagrams.peers, now, &node->outbox);
@@ -224,6 +225,12 @@ static void stop(struct tally_node *node, struct tally_now now)
 static void on_command(struct tally_node *node, struct tally_now now,
                        const struct tally_command *command)
 {
+    bool late = command->kind != TALLY_COMMAND_APPEND && command->kind != TALLY_COMMAND_SEAL &&
+                command->kind != TALLY_COMMAND_STOP;
+    if (node->stopping && late) {
+        node_answer(node, command->ticket, TALLY_STOPPING);
+        return;
+    }
     switch (command->kind) {
     case TALLY_COMMAND_APPEND:
         issuer_append(&node->issuer, now, command, &node->outbox);

@@ -275,12 +275,46 @@ static void more_questions_than_there_is_room_for_are_all_answered(void **state)
     stop();
 }
 
+static void who_waits_when_the_node_stops_hears_of_it(void **state)
+{
+    const struct tally_key nobody = {{9, 9, 9}};
+    struct tally_command asks[] = {find(&nobody),
+                                   {.kind = TALLY_COMMAND_FIND, .ticket = 41},
+                                   {.kind = TALLY_COMMAND_CHECK, .ticket = 42},
+                                   {.kind = TALLY_COMMAND_STOP, .ticket = 43}};
+    uint64_t tickets = 0;
+    start(TALLY_PROFILE_SERVER);
+    run(60000);
+    asks[1].find.name_space = bytes_text("audit");
+    for (size_t i = 0; i < 4; i++) {
+        if (i == 3)
+            assert_int_equal(places[2].told_count, 0); /* All three are under way. */
+        command(2, &asks[i]);
+    }
+    assert_int_equal(places[2].told_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        const struct tally_action *action = &places[2].told[i];
+        assert_int_equal(action->kind, TALLY_ACTION_ANSWER);
+        assert_int_equal(action->answer.error,
+                         action->answer.ticket == 43 ? TALLY_OK : TALLY_STOPPING);
+        tickets |= UINT64_C(1) << (action->answer.ticket - 40);
+    }
+    assert_int_equal(tickets, 15);
+    command(2, &asks[0]);
+    assert_int_equal(places[2].told_count, 1);
+    assert_int_equal(places[2].told[0].answer.error, TALLY_STOPPING);
+    run(5000);
+    assert_int_equal(places[2].told_count, 1);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_peer_is_found_with_source_and_age),
         cmocka_unit_test(without_a_dht_only_what_is_known_is_told),
         cmocka_unit_test(more_questions_than_there_is_room_for_are_all_answered),
+        cmocka_unit_test(who_waits_when_the_node_stops_hears_of_it),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("node-finding", tests, NULL, NULL);
