@@ -81,7 +81,7 @@ static void heard_announce(struct tally_node *node, struct tally_now now,
         wire_note(node, peer, news->note);
 }
 
-/* Two notes of one size: verified here, then passed on once. */
+/* Two notes that contradict each other: verified here, then passed on once. */
 static void heard_alarm(struct tally_node *node, struct tally_now now, const struct peer *from,
                         const struct alarm_news *alarm)
 {
@@ -93,8 +93,10 @@ static void heard_alarm(struct tally_node *node, struct tally_now now, const str
     case SYNC_VERDICT_BAD:
         node_blame(node, now, TALLY_DROP_PROOF, &peer);
         return;
-    case SYNC_VERDICT_SAME:
     case SYNC_VERDICT_AHEAD:
+        sync_start(&node->sync, now, &peer, 0);
+        return;
+    case SYNC_VERDICT_SAME:
     case SYNC_VERDICT_BEHIND:
         return;
     }

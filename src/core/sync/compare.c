@@ -42,7 +42,7 @@ void sync_evidence(struct sync *sync, const struct tally_key *peer,
     if (written == 0)
         return;
     struct sync_news *news = keep(sync, peer, origin_hash, size, bytes, written, out);
-    if (news != NULL && prefix == NULL) {
+    if (news != NULL) {
         news->one = note_copy(out, one);
         news->other = note_copy(out, other);
     }
@@ -135,16 +135,49 @@ enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
     return SYNC_VERDICT_SAME;
 }
 
+/* Two sizes prove nothing by themselves, but our own tree may: the one of both that we hold says
+   that the other is none of its past or future. Whoever told us tells everybody: we need not. */
+static enum sync_verdict sizes_fork(struct sync *sync, const struct tally_key *peer,
+                                    struct tally_bytes one, struct tally_bytes other,
+                                    struct outbox *out)
+{
+    const struct tally_bytes notes[] = {one, other};
+    enum sync_verdict verdicts[2];
+    for (size_t i = 0; i < 2; i++) {
+        struct sync_task task;
+        size_t before = sync->news_count;
+        verdicts[i] = sync_compare(sync, peer, notes[i], &task, out);
+        if (verdicts[i] == SYNC_VERDICT_BAD)
+            return SYNC_VERDICT_BAD;
+        if (verdicts[i] != SYNC_VERDICT_FORK)
+            continue;
+        for (; before < sync->news_count; before++) {
+            struct sync_news *news = &sync->scratch->news[(sync->news_first + before) % SYNC_NEWS];
+            news->one = news->other = (struct tally_bytes){NULL, 0};
+        }
+        return SYNC_VERDICT_FORK;
+    }
+    if (verdicts[0] == SYNC_VERDICT_AHEAD || verdicts[1] == SYNC_VERDICT_AHEAD)
+        return SYNC_VERDICT_AHEAD;
+    return SYNC_VERDICT_BAD; /* Both are of one past. */
+}
+
+static bool note_open(struct tally_bytes bytes, struct tally_checkpoint *checkpoint)
+{
+    struct tally_note note;
+    return tally_note_read(bytes, &note) == TALLY_DROP_NONE &&
+           tally_checkpoint_read(note.text, checkpoint) == TALLY_DROP_NONE;
+}
+
 enum sync_verdict sync_fork(struct sync *sync, const struct tally_key *peer, struct tally_bytes one,
                             struct tally_bytes other, struct outbox *out)
 {
     const struct tally_ledger *ledger = sync->options.ledger;
-    struct tally_note note;
-    struct tally_checkpoint checkpoint;
+    struct tally_checkpoint checkpoint, second;
     struct tally_log_view view;
     struct tally_hash origin_hash;
-    if (tally_note_read(one, &note) != TALLY_DROP_NONE ||
-        tally_checkpoint_read(note.text, &checkpoint) != TALLY_DROP_NONE)
+    if (!note_open(one, &checkpoint) || !note_open(other, &second) ||
+        !bytes_equal(checkpoint.origin, second.origin))
         return SYNC_VERDICT_BAD;
     tally_origin_hash(checkpoint.origin, &origin_hash);
     /* Keys cost nothing, and each could fork a log of its own: of logs that nobody here follows no
@@ -153,6 +186,8 @@ enum sync_verdict sync_fork(struct sync *sync, const struct tally_key *peer, str
         return SYNC_VERDICT_SAME;
     if (!outbox_room(out, 1, TALLY_FORK_MAX))
         return SYNC_VERDICT_SAME; /* Streams will tell it. */
+    if (second.size != checkpoint.size)
+        return sizes_fork(sync, peer, one, other, out);
     uint8_t *bytes = outbox_take(out, TALLY_FORK_MAX);
     size_t written = tally_fork_write(one, other, NULL, NULL, 0, NULL, sync->options.crypto, bytes);
     if (written == 0)
