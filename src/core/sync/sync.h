@@ -160,8 +160,8 @@ enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
                                struct tally_bytes note, struct sync_task *task, struct outbox *out);
 
 /* Two notes that are said to contradict each other: FORK if it is so and was not known, SAME if it
-   was known or the log is not held, BAD if they prove nothing, AHEAD if they are of two sizes and we
-   hold too little of the log to tell. */
+   was known or the log is not held, BAD if they prove nothing, AHEAD if they are of two sizes and
+   we hold too little of the log to tell. */
 enum sync_verdict sync_fork(struct sync *sync, const struct tally_key *peer, struct tally_bytes one,
                             struct tally_bytes other, struct outbox *out);
 
