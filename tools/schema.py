@@ -15,7 +15,7 @@ import schema_c
 import schema_model as model
 import schema_vectors
 
-FILES = ("common", "datagram", "gossip", "dht", "reach", "stream", "receipt", "admin")
+FILES = ("common", "datagram", "gossip", "dht", "reach", "stream", "receipt", "federation", "admin")
 
 
 def vectors_by_path(rules, folder):

@@ -41,7 +41,8 @@
     X(MISMATCH,      21, "a signature, hash or proof does not verify")                             \
     X(GUARDED,       22, "a peer holds a larger checkpoint of ours, so this data directory is an " \
                          "old copy, or one of two: nothing is signed; go on with the newest")      \
-    X(STOPPING,      23, "the node is stopping")
+    X(STOPPING,      23, "the node is stopping")                                                  \
+    X(FORBIDDEN,     24, "that may not follow what was stated before")
 
 enum tally_error {
 #define X(name, number, text) TALLY_##name = number,
@@ -80,7 +81,11 @@ enum tally_error {
     X(SCOPE,         26, "an address that may not be used for that")                               \
     X(CROWDED,       27, "too many of one network prefix")                                         \
     X(EXPIRED,       28, "no longer valid")                                                        \
-    X(FARTHER,       29, "no closer to what was asked for")
+    X(FARTHER,       29, "no closer to what was asked for")                                        \
+    X(UNADMITTED,    30, "of a party that nobody admitted")                                        \
+    X(WITHDRAWN,     31, "of a party whose admission was withdrawn")                               \
+    X(LEVEL,         32, "above the level of its party")                                           \
+    X(ROLE,          33, "out of the roles of its party")
 
 enum tally_drop {
 #define X(name, number, text) TALLY_DROP_##name = number,

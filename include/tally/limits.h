@@ -21,6 +21,7 @@ enum {
     TALLY_PROOF_MAX = 63,       /* Hashes: sizes fit 63 bits. */
     TALLY_TILE_WIDTH = 256,     /* C2SP tlog-tiles. */
     TALLY_LOGS_MAX = 1024,      /* Logs held by one node; 1 kB each in the core. */
+    TALLY_PARTIES_MAX = 1024,   /* Keys that statements speak of: as many as peers are known. */
     TALLY_OWN_LOGS_MAX = 64,    /* Namespaces a node writes in; 3 kB each in the core. */
 
     /* Sealing: what comes first. */

@@ -88,6 +88,7 @@ enum exit_code exit_of_error(enum tally_error error)
     case TALLY_MALFORMED:
     case TALLY_GUARDED:
     case TALLY_STOPPING:
+    case TALLY_FORBIDDEN:
         return EXIT_FAILED;
     }
     return EXIT_FAILED;
@@ -126,6 +127,8 @@ static const char *remedy_of(enum tally_error error)
         return "get it again: it is damaged, or not what it is taken for";
     case TALLY_STOPPING:
         return "start the node again with tally run";
+    case TALLY_FORBIDDEN:
+        return "tally federation list shows what was stated";
     case TALLY_OK:
     case TALLY_IO:
     case TALLY_FULL:

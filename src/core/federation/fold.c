@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/federation/fold.h"
+
+#include "core/base/bytes.h"
+#include "core/base/fsm.h"
+#include "core/crypto/hash.h"
+
+/* Which statement moves a party from where to where. */
+struct rule {
+    fsm_moves from;
+    enum tally_party_state to;
+};
+
+static const struct rule rules[FED_KINDS] = {
+    [FED_ADMIT] = {TO(TALLY_PARTY_STRANGER) | TO(TALLY_PARTY_WITHDRAWN), TALLY_PARTY_ADMITTED},
+    [FED_LEVEL] = {TO(TALLY_PARTY_ADMITTED), TALLY_PARTY_ADMITTED},
+    [FED_WITHDRAW] = {TO(TALLY_PARTY_ADMITTED), TALLY_PARTY_WITHDRAWN},
+};
+
+static const fsm_moves modes[TALLY_MODES] = {
+    [TALLY_MODE_UNSAID] = TO(TALLY_MODE_STRICT) | TO(TALLY_MODE_OPEN),
+    [TALLY_MODE_STRICT] = TO(TALLY_MODE_OPEN),
+    [TALLY_MODE_OPEN] = TO(TALLY_MODE_STRICT),
+};
+
+void fold_init(struct fold *fold, const struct tally_key *self, struct tally_party *parties,
+               size_t capacity)
+{
+    *fold = (struct fold){.self = *self, .parties = parties, .capacity = capacity};
+}
+
+/* The place of a key: where it is, or where it would be. */
+static size_t place_of(const struct fold *fold, const struct tally_key *key)
+{
+    size_t low = 0, high = fold->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(fold->parties[middle].key.bytes, key->bytes, sizeof key->bytes) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const struct tally_party *fold_find(const struct fold *fold, const struct tally_key *key)
+{
+    size_t place = place_of(fold, key);
+    return place < fold->count && key_equal(&fold->parties[place].key, key) ? &fold->parties[place]
+                                                                            : NULL;
+}
+
+void fold_lost(struct fold *fold)
+{
+    fold->lost++;
+}
+
+bool fold_strict(const struct fold *fold)
+{
+    if (fold->lost > 0)
+        return true;
+    switch (fold->mode) {
+    case TALLY_MODE_UNSAID:
+    case TALLY_MODES:
+        break;
+    case TALLY_MODE_STRICT:
+        return true;
+    case TALLY_MODE_OPEN:
+        return false;
+    }
+    return fold->listed;
+}
+
+static enum fold_verdict judge_party(const struct fold *fold, const struct fed_statement *statement)
+{
+    const struct tally_party *party = fold_find(fold, &statement->party);
+    enum tally_party_state state = party != NULL ? party->state : TALLY_PARTY_STRANGER;
+    if (key_equal(&statement->party, &fold->self))
+        return FOLD_SELF;
+    if ((rules[statement->kind].from & TO(state)) == 0)
+        return FOLD_FORBIDDEN;
+    return party == NULL && fold->count == fold->capacity ? FOLD_FULL : FOLD_TAKEN;
+}
+
+enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *issuer,
+                             const struct fed_statement *statement)
+{
+    switch (statement->kind) {
+    case FED_UNKNOWN:
+    case FED_KINDS:
+        return FOLD_UNKNOWN;
+    case FED_SYNC:
+        return FOLD_OTHER;
+    case FED_ADMIT:
+    case FED_LEVEL:
+    case FED_WITHDRAW:
+        return key_equal(issuer, &fold->self) ? judge_party(fold, statement) : FOLD_FOREIGN;
+    case FED_MODE:
+        if (!key_equal(issuer, &fold->self))
+            return FOLD_FOREIGN;
+        return (modes[fold->mode] & TO(statement->mode)) != 0 ? FOLD_TAKEN : FOLD_FORBIDDEN;
+    }
+    return FOLD_UNKNOWN;
+}
+
+/* The party of a statement, made if nothing was said of it before. */
+static struct tally_party *party_take(struct fold *fold, const struct tally_key *key)
+{
+    size_t place = place_of(fold, key);
+    struct tally_party *party = &fold->parties[place];
+    if (place < fold->count && key_equal(&party->key, key))
+        return party;
+    memmove(party + 1, party, (fold->count - place) * sizeof *party);
+    *party = (struct tally_party){.key = *key, .state = TALLY_PARTY_STRANGER};
+    fold->count++;
+    return party;
+}
+
+static void apply(struct fold *fold, const struct fed_statement *statement, uint64_t index)
+{
+    if (statement->kind == FED_MODE) {
+        FSM_MOVE(modes, &fold->mode, statement->mode);
+        return;
+    }
+    struct tally_party *party = party_take(fold, &statement->party);
+    bool withdrawn = statement->kind == FED_WITHDRAW;
+    party->state = rules[statement->kind].to;
+    party->level = withdrawn ? TALLY_TRUST_ISOLATED : statement->level;
+    if (withdrawn)
+        party->roles = 0;
+    else if (statement->has_roles)
+        party->roles = statement->roles;
+    party->index = index;
+    fold->listed = fold->listed || party->level > TALLY_TRUST_ISOLATED;
+}
+
+enum fold_verdict fold_take(struct fold *fold, const struct tally_key *issuer,
+                            struct tally_bytes type, struct tally_bytes body, uint64_t index)
+{
+    struct fed_statement statement;
+    enum fold_verdict verdict = fed_read(type, body, &statement) == TALLY_DROP_NONE
+                                    ? fold_judge(fold, issuer, &statement)
+                                    : FOLD_MALFORMED;
+    fold->counts[verdict]++;
+    if (verdict == FOLD_TAKEN)
+        apply(fold, &statement, index);
+    return verdict;
+}
+
+void fold_hash(const struct fold *fold, struct tally_hash *hash)
+{
+    static const char domain[] = "tally federation 1\n";
+    uint8_t head[sizeof domain - 1 + 32 + 2];
+    memcpy(head, domain, sizeof domain - 1);
+    memcpy(head + sizeof domain - 1, fold->self.bytes, 32);
+    head[sizeof head - 2] = (uint8_t)fold->mode;
+    head[sizeof head - 1] = fold->listed;
+    hash_sha256(bytes_of(head, sizeof head), hash);
+    for (size_t i = 0; i < fold->count; i++) {
+        const struct tally_party *party = &fold->parties[i];
+        uint8_t one[32 + 3 + 8];
+        struct tally_hash before = *hash;
+        memcpy(one, party->key.bytes, 32);
+        one[32] = (uint8_t)party->state;
+        one[33] = (uint8_t)party->level;
+        one[34] = party->roles;
+        be64_write(one + 35, party->index);
+        hash_sha256_two(bytes_of(before.bytes, sizeof before.bytes), bytes_of(one, sizeof one),
+                        hash);
+    }
+}
+
+void fold_status(const struct fold *fold, struct tally_trust_status *status)
+{
+    const uint64_t *counts = fold->counts;
+    *status = (struct tally_trust_status){.mode = fold->mode,
+                                          .strict = fold_strict(fold),
+                                          .unknown = counts[FOLD_UNKNOWN],
+                                          .refused = counts[FOLD_MALFORMED] + counts[FOLD_FOREIGN] +
+                                                     counts[FOLD_SELF] + counts[FOLD_FORBIDDEN] +
+                                                     counts[FOLD_FULL],
+                                          .lost = fold->lost};
+    for (size_t i = 0; i < fold->count; i++)
+        status->parties += fold->parties[i].state == TALLY_PARTY_ADMITTED;
+    for (size_t i = 0; i < FOLD_VERDICT_COUNT; i++)
+        status->statements += counts[i];
+    fold_hash(fold, &status->hash);
+}
+
+const char *fold_verdict_text(enum fold_verdict verdict)
+{
+    static const char *const texts[] = {
+#define X(name, text) [FOLD_##name] = text,
+        FOLD_VERDICTS(X)
+#undef X
+    };
+    return verdict < FOLD_VERDICT_COUNT ? texts[verdict] : "unknown";
+}
+
+bool fold_holds(const struct fold *fold)
+{
+    for (size_t i = 0; i < fold->count; i++) {
+        const struct tally_party *party = &fold->parties[i];
+        if (party->state == TALLY_PARTY_STRANGER || key_equal(&party->key, &fold->self) ||
+            (party->state == TALLY_PARTY_WITHDRAWN && party->roles != 0))
+            return false;
+        if (i > 0 && memcmp(party[-1].key.bytes, party->key.bytes, 32) >= 0)
+            return false;
+    }
+    return fold->count <= fold->capacity;
+}

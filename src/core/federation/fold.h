@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FEDERATION_FOLD_H
+#define FEDERATION_FOLD_H
+/*
+ * Trust, as one node's statements make it: a pure fold over them in their order. No file, table or
+ * message changes it by itself, and the same statements give the same state on every machine.
+ *
+ *     STRANGER ──admit──▶ ADMITTED ──withdraw──▶ WITHDRAWN        level: ADMITTED to ADMITTED
+ *                            ▲────────admit──────────┘
+ *
+ *     UNSAID ──mode──▶ STRICT ◀──mode──▶ OPEN
+ *
+ * What a table does not permit changes nothing, and is counted by its verdict. Another party's
+ * statements are folded too where its own table says that they count; of the kinds there are now,
+ * none does: whom we trust we say ourselves.
+ */
+#include "core/federation/words.h"
+#include "tally/limits.h"
+
+/*    name       text */
+#define FOLD_VERDICTS(X)                                                                           \
+    X(TAKEN, "it counts")                                                                          \
+    X(OTHER, "it is not about trust")                                                              \
+    X(UNKNOWN, "of a kind that this version does not know; kept, without effect")                  \
+    X(MALFORMED, "not of the one form that is allowed")                                            \
+    X(FOREIGN, "another party's word, which does not count here")                                  \
+    X(SELF, "about the node itself")                                                               \
+    X(FORBIDDEN, "not permitted after what was stated before")                                     \
+    X(FULL, "about one party more than a node keeps")
+
+enum fold_verdict {
+#define X(name, text) FOLD_##name,
+    FOLD_VERDICTS(X)
+#undef X
+        FOLD_VERDICT_COUNT
+};
+
+struct fold {
+    struct tally_key self;       /* Whose statements these are. */
+    struct tally_party *parties; /* In the order of their keys. */
+    size_t capacity, count;
+    enum tally_mode mode;
+    bool listed;   /* Somebody was admitted above ISOLATED, ever: there is an allowlist. */
+    uint64_t lost; /* Statements that could not be read. */
+    uint64_t counts[FOLD_VERDICT_COUNT];
+};
+
+/* `parties` is memory for so many, lent for the fold's life. What is folded beyond
+   TALLY_PARTIES_MAX differs from what others fold, so hosts give that many; the simulator gives
+   fewer. */
+void fold_init(struct fold *fold, const struct tally_key *self, struct tally_party *parties,
+               size_t capacity);
+
+/* What a statement by that issuer would be, now; changes nothing. */
+enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *issuer,
+                             const struct fed_statement *statement);
+
+/* The next statement of an issuer's log: its type, its body, its index. Taken if it is permitted,
+   and counted whatever it is. */
+enum fold_verdict fold_take(struct fold *fold, const struct tally_key *issuer,
+                            struct tally_bytes type, struct tally_bytes body, uint64_t index);
+
+/* One that the disk did not give back. Nobody knows what it said, so strangers may nothing. */
+void fold_lost(struct fold *fold);
+
+/* What was said of a key; NULL: nothing. */
+const struct tally_party *fold_find(const struct fold *fold, const struct tally_key *key);
+
+/* Whether a stranger may nothing. Once there is an allowlist it is strict, also when all of it was
+   withdrawn: it never falls open by itself. */
+bool fold_strict(const struct fold *fold);
+
+/* SHA-256 over the state and nothing else, so that two machines can compare: not over counts, nor
+   over statements without effect. */
+void fold_hash(const struct fold *fold, struct tally_hash *hash);
+
+void fold_status(const struct fold *fold, struct tally_trust_status *status);
+
+const char *fold_verdict_text(enum fold_verdict verdict);
+
+bool fold_holds(const struct fold *fold);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Words for levels, roles, states and modes: the same for people and programs. */
+#include "core/base/bytes.h"
+#include "tally/federation.h"
+
+static const char *const levels[TALLY_TRUST_COUNT] = {
+    [TALLY_TRUST_ISOLATED] = "isolated",   [TALLY_TRUST_OBSERVE] = "observe",
+    [TALLY_TRUST_VERIFY] = "verify",       [TALLY_TRUST_ATTEST] = "attest",
+    [TALLY_TRUST_INTEGRATE] = "integrate",
+};
+
+static const struct {
+    uint8_t role;
+    const char *name;
+} roles_named[] = {
+    {TALLY_ROLE_ANNOUNCE, "announce"},
+    {TALLY_ROLE_SERVE, "serve"},
+    {TALLY_ROLE_REQUEST, "request"},
+};
+
+const char *tally_trust_name(enum tally_trust level)
+{
+    return level < TALLY_TRUST_COUNT ? levels[level] : "unknown";
+}
+
+const char *tally_party_state_name(enum tally_party_state state)
+{
+    static const char *const names[TALLY_PARTY_STATES] = {
+        [TALLY_PARTY_STRANGER] = "stranger",
+        [TALLY_PARTY_ADMITTED] = "admitted",
+        [TALLY_PARTY_WITHDRAWN] = "withdrawn",
+    };
+    return state < TALLY_PARTY_STATES ? names[state] : "unknown";
+}
+
+const char *tally_mode_name(enum tally_mode mode)
+{
+    static const char *const names[TALLY_MODES] = {
+        [TALLY_MODE_UNSAID] = "unsaid",
+        [TALLY_MODE_STRICT] = "strict",
+        [TALLY_MODE_OPEN] = "open",
+    };
+    return mode < TALLY_MODES ? names[mode] : "unknown";
+}
+
+void tally_roles_write(uint8_t roles, char text[TALLY_ROLES_TEXT])
+{
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof roles_named / sizeof *roles_named; i++) {
+        if ((roles & roles_named[i].role) == 0)
+            continue;
+        size_t size = strlen(roles_named[i].name);
+        if (used > 0)
+            text[used++] = ',';
+        memcpy(text + used, roles_named[i].name, size);
+        used += size;
+    }
+    if (used == 0) {
+        memcpy(text, "none", 4);
+        used = 4;
+    }
+    text[used] = '\0';
+}
+
+bool tally_trust_read(const char *text, enum tally_trust *level)
+{
+    for (*level = TALLY_TRUST_ISOLATED; *level < TALLY_TRUST_COUNT; ++*level)
+        if (strcmp(text, levels[*level]) == 0)
+            return true;
+    return false;
+}
+
+/* One word of a list; its role, or 0. */
+static uint8_t role_of(struct tally_bytes word)
+{
+    for (size_t i = 0; i < sizeof roles_named / sizeof *roles_named; i++)
+        if (bytes_equal(word, bytes_text(roles_named[i].name)))
+            return roles_named[i].role;
+    return 0;
+}
+
+bool tally_roles_read(const char *text, uint8_t *roles)
+{
+    *roles = 0;
+    if (strcmp(text, "none") == 0)
+        return true;
+    for (const char *word = text;; word++) {
+        const char *comma = strchr(word, ',');
+        size_t size = comma != NULL ? (size_t)(comma - word) : strlen(word);
+        uint8_t role = role_of(bytes_of(word, size));
+        if (role == 0)
+            return false;
+        *roles |= role;
+        if (comma == NULL)
+            return true;
+        word = comma;
+    }
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/federation/words.h"
+
+#include "core/base/bytes.h"
+#include "core/wire/messages.h"
+
+static const char *const types[FED_KINDS] = {
+    [FED_ADMIT] = "fed_admit",
+    [FED_LEVEL] = "fed_level",
+    [FED_WITHDRAW] = "fed_withdraw",
+    [FED_MODE] = "fed_mode",
+};
+
+/* What synchronisation states by itself (core/sync/statement.h). */
+static const char *const sync_types[] = {"SYNC_EVENT", "SYNC_CONFIRMED"};
+
+const char *fed_type(enum fed_kind kind)
+{
+    return types[kind];
+}
+
+enum fed_kind fed_kind_of(struct tally_bytes type)
+{
+    for (enum fed_kind kind = FED_ADMIT; kind < FED_KINDS; kind++)
+        if (bytes_equal(type, bytes_text(types[kind])))
+            return kind;
+    for (size_t i = 0; i < sizeof sync_types / sizeof *sync_types; i++)
+        if (bytes_equal(type, bytes_text(sync_types[i])))
+            return FED_SYNC;
+    return FED_UNKNOWN;
+}
+
+static void read_admit(struct wire_reader *r, struct fed_statement *statement)
+{
+    struct tally_fed_admit admit;
+    tally_fed_admit_read(r, &admit);
+    statement->party = admit.party;
+    statement->level = (enum tally_trust)admit.level;
+    statement->has_roles = true;
+    statement->roles = (uint8_t)admit.roles;
+    statement->note = admit.note;
+}
+
+static void read_level(struct wire_reader *r, struct fed_statement *statement)
+{
+    struct tally_fed_level level;
+    tally_fed_level_read(r, &level);
+    statement->party = level.party;
+    statement->level = (enum tally_trust)level.level;
+    statement->has_roles = level.has_roles;
+    statement->roles = level.has_roles ? (uint8_t)level.roles : 0;
+    statement->note = level.note;
+}
+
+static void read_withdraw(struct wire_reader *r, struct fed_statement *statement)
+{
+    struct tally_fed_withdraw withdraw;
+    tally_fed_withdraw_read(r, &withdraw);
+    statement->party = withdraw.party;
+    statement->note = withdraw.note;
+}
+
+static void read_mode(struct wire_reader *r, struct fed_statement *statement)
+{
+    struct tally_fed_mode mode;
+    tally_fed_mode_read(r, &mode);
+    statement->mode = mode.mode == 0 ? TALLY_MODE_STRICT : TALLY_MODE_OPEN;
+    statement->note = mode.note;
+}
+
+enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
+                         struct fed_statement *statement)
+{
+    struct wire_reader r;
+    *statement = (struct fed_statement){.kind = fed_kind_of(type)};
+    wire_reader_init(&r, body);
+    switch (statement->kind) {
+    case FED_UNKNOWN:
+    case FED_SYNC:
+    case FED_KINDS:
+        return TALLY_DROP_NONE;
+    case FED_ADMIT:
+        read_admit(&r, statement);
+        break;
+    case FED_LEVEL:
+        read_level(&r, statement);
+        break;
+    case FED_WITHDRAW:
+        read_withdraw(&r, statement);
+        break;
+    case FED_MODE:
+        read_mode(&r, statement);
+        break;
+    }
+    return wire_reader_done(&r) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
+}
+
+/* The writers take what they are given; the strict reader says whether that is a statement. */
+static bool reads_back(const struct fed_statement *statement, struct tally_bytes body)
+{
+    struct fed_statement again;
+    return body.size > 0 &&
+           fed_read(bytes_text(fed_type(statement->kind)), body, &again) == TALLY_DROP_NONE;
+}
+
+size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MAX])
+{
+    struct wire_writer w;
+    wire_writer_init(&w, body, FED_BODY_MAX);
+    switch (statement->kind) {
+    case FED_UNKNOWN:
+    case FED_SYNC:
+    case FED_KINDS:
+        return 0;
+    case FED_ADMIT:
+        tally_fed_admit_write(&(struct tally_fed_admit){.party = statement->party,
+                                                        .level = statement->level,
+                                                        .roles = statement->roles,
+                                                        .note = statement->note},
+                              &w);
+        break;
+    case FED_LEVEL:
+        tally_fed_level_write(&(struct tally_fed_level){.party = statement->party,
+                                                        .level = statement->level,
+                                                        .has_roles = statement->has_roles,
+                                                        .roles = statement->roles,
+                                                        .note = statement->note},
+                              &w);
+        break;
+    case FED_WITHDRAW:
+        tally_fed_withdraw_write(
+            &(struct tally_fed_withdraw){.party = statement->party, .note = statement->note}, &w);
+        break;
+    case FED_MODE:
+        if (statement->mode == TALLY_MODE_UNSAID)
+            return 0; /* Nobody can say that nobody said anything. */
+        tally_fed_mode_write(&(struct tally_fed_mode){.mode = statement->mode == TALLY_MODE_OPEN,
+                                                      .note = statement->note},
+                             &w);
+        break;
+    }
+    struct tally_bytes written = wire_writer_bytes(&w);
+    return reads_back(statement, written) ? written.size : 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FEDERATION_WORDS_H
+#define FEDERATION_WORDS_H
+/*
+ * Statements about trust, as bodies of receipts in the namespace `federation`
+ * (proto/federation.cddl). A receipt's type says which statement its body is; what these types are
+ * to us is said here once.
+ */
+#include "tally/error.h"
+#include "tally/federation.h"
+
+enum fed_kind {
+    FED_UNKNOWN, /* Of a later version, or nobody's: kept in the log, and without effect. */
+    FED_SYNC,    /* SYNC_EVENT, SYNC_CONFIRMED: what was transferred, not whom we trust. */
+    FED_ADMIT,
+    FED_LEVEL,
+    FED_WITHDRAW,
+    FED_MODE,
+    FED_KINDS
+};
+
+enum {
+    FED_NOTE_MAX = 120,
+    FED_BODY_MAX = 256, /* Of the statements here: a key, some numbers and a note. */
+};
+
+/* One statement, whatever its kind. What its kind has no word for is zero. */
+struct fed_statement {
+    enum fed_kind kind;
+    struct tally_key party;
+    enum tally_trust level;
+    bool has_roles;
+    uint8_t roles;
+    enum tally_mode mode;
+    struct tally_bytes note; /* A view into what was read. */
+};
+
+/* The type of a receipt that carries such a statement, "fed_admit"; NULL for UNKNOWN and SYNC. */
+const char *fed_type(enum fed_kind kind);
+enum fed_kind fed_kind_of(struct tally_bytes type);
+
+/* Reads the body of a receipt of that type, strictly: NONE, or MALFORMED. For UNKNOWN and SYNC,
+   whose bodies are not looked at, it is NONE, and only the kind is set. */
+enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
+                         struct fed_statement *statement);
+
+/* Bytes written; 0 if there is no such statement (its kind, a level, a note out of bounds). */
+size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MAX]);
+
+#endif
