@@ -5,6 +5,8 @@
 #include "world.h"
 #include <assert.h>
 
+enum { PARTIES_MAX = 64 }; /* Stories speak of few, and worlds have many nodes. */
+
 static void say(void *context, struct tally_now now, const struct tally_trace *trace)
 {
     struct slot *at = context;
@@ -152,6 +154,7 @@ void world_wake(struct world *world, uint32_t slot)
         .records_max = options->records_max,
         .senders_max = options->senders_max,
         .interfaces_max = 1, /* No node here has more. */
+        .parties_max = PARTIES_MAX,
         .seal_receipts = options->seal_receipts,
         .seal_ms = options->seal_ms,
         .ledger = disk_ledger(&at->disk),

@@ -43,7 +43,8 @@ enum tally_command_kind {
     TALLY_COMMAND_DOMAIN,    /* A domain whose records name such ones. ANSWER at once. */
     TALLY_COMMAND_FIND,      /* FOUND for each result, then ANSWER; NOT_FOUND without any. */
     TALLY_COMMAND_CHECK,     /* Find out now whether we are reachable. ANSWER when known. */
-    TALLY_COMMAND_STOP, /* Say goodbye, dial no more. ANSWER at once; the host may then free. */
+    TALLY_COMMAND_STOP,  /* Say goodbye, dial no more. ANSWER at once; the host may then free. */
+    TALLY_COMMAND_STATE, /* A statement about trust. ANSWER when it is durable, and counts. */
 };
 
 struct tally_command {
@@ -53,6 +54,9 @@ struct tally_command {
         struct {
             struct tally_bytes name_space, type, profile, body;
         } append;
+        struct {
+            struct tally_bytes type, body; /* proto/federation.cddl. */
+        } state;
         struct {
             struct tally_key key;
             struct tally_address address; /* Of its datagrams and its streams alike. */

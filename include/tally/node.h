@@ -15,6 +15,7 @@
  */
 #include "tally/action.h"
 #include "tally/event.h"
+#include "tally/federation.h"
 #include "tally/network.h"
 #include "tally/windows.h"
 
@@ -44,6 +45,7 @@ struct tally_node_options {
     unsigned connections_max;    /* 0: TALLY_CONNECTIONS_MAX. The simulator asks for few. */
     unsigned logs_max;           /* 0: TALLY_LOGS_MAX. */
     unsigned own_logs_max;       /* 0: TALLY_OWN_LOGS_MAX. */
+    unsigned parties_max;        /* 0: TALLY_PARTIES_MAX; fewer only where it cannot matter. */
     unsigned pending_max;        /* 0: TALLY_PENDING_MAX. */
     unsigned seen_max;           /* Record ids a generation; 0: 8,192. */
     unsigned records_max;        /* Records kept for those who missed them; 0: 128. */
@@ -100,6 +102,7 @@ struct tally_node_status {
     uint64_t datagrams_in, datagrams_out, bytes_in, bytes_out; /* Datagrams only. */
     uint64_t stream_bytes_in, stream_bytes_out;
     uint64_t syncs, confirms, forks;
+    struct tally_trust_status trust;
     enum tally_profile profile;
     bool dht_on, dht_server; /* Takes part in the DHT; answers others. */
     uint64_t lookups, lookups_failed;

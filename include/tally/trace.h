@@ -53,7 +53,10 @@ enum tally_level {
     X(UNREACHABLE, INFO, "unreachable", "port", "")                                                \
     X(PUNCHED, INFO, "punched", "try", "")                                                         \
     X(RELAYED, TRACE, "relayed", "hops", "links")                                                  \
-    X(LINKS, DEBUG, "links", "addresses", "")
+    X(LINKS, DEBUG, "links", "addresses", "")                                                      \
+    X(ADMITTED, INFO, "admitted", "level", "roles")                                                \
+    X(WITHDRAWN, INFO, "withdrawn", "", "")                                                        \
+    X(MODE, INFO, "mode", "strict", "")
 
 enum tally_trace_kind {
 #define X(kind, level, word, a, b) TALLY_TRACE_##kind,

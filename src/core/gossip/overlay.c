@@ -176,7 +176,8 @@ static bool may_want(const struct overlay *overlay, struct tally_now now, const 
     if (peer != NULL && (peer->mesh || peer->configured || (peer->wants & PEER_WANTS_MESH) != 0 ||
                          peer_barred(peer, now) || now.mono.ms < peer->overlay.rest.ms))
         return false;
-    return address_may_dial(peers->options.policy, &one->address, one->source) ==
+    return admission(peers->options.fold, &one->key, ADMISSION_LINK) == TALLY_DROP_NONE &&
+           address_may_dial(peers->options.policy, &one->address, one->source) ==
                TALLY_HYGIENE_ALLOWED &&
            mesh_room(peers, peer, &one->address, MESH_OURS, now) == TALLY_DROP_NONE;
 }

@@ -83,6 +83,10 @@ struct overlay_news {
 };
 
 void overlay_init(struct overlay *overlay, bool named_only, uint64_t seed, struct tally_now now);
+
+/* The active view is refilled in this step. */
+void overlay_hurry(struct overlay *overlay, struct tally_now now);
+
 struct tally_mono overlay_deadline(const struct overlay *overlay);
 void overlay_tick(struct overlay *overlay, struct tally_now now, struct peers *peers,
                   struct outbox *out);

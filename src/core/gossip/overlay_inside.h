@@ -25,9 +25,6 @@ void overlay_ask(struct overlay *overlay, struct tally_now now, struct peers *pe
 struct peer *overlay_any(struct overlay *overlay, struct peers *peers, const struct peer *except,
                          const struct peer *other);
 
-/* The active view is refilled in this step. */
-void overlay_hurry(struct overlay *overlay, struct tally_now now);
-
 /* A peer became one of the mesh: it is in one of the views. */
 void overlay_meshed(struct overlay *overlay, struct peer *peer);
 

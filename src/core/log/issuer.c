@@ -273,6 +273,16 @@ enum tally_error issuer_statement(struct issuer *issuer, struct tally_now now, c
     return append(issuer, now, &draft, out);
 }
 
+enum tally_error issuer_state(struct issuer *issuer, struct tally_now now,
+                              const struct tally_command *command, struct outbox *out)
+{
+    const struct draft draft = {.name_space = bytes_text(TALLY_STATEMENTS),
+                                .type = command->state.type,
+                                .body = command->state.body,
+                                .command = command->ticket};
+    return append(issuer, now, &draft, out);
+}
+
 static bool seal_due(const struct issuer *issuer, const struct issuer_log *log,
                      struct tally_now now)
 {

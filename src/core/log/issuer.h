@@ -106,6 +106,11 @@ enum tally_error issuer_statement(struct issuer *issuer, struct tally_now now, c
                                   const struct tally_reference *references, size_t count,
                                   struct tally_bytes body, uint64_t tag, struct outbox *out);
 
+/* COMMAND STATE: a statement that was checked. The answer is given in time; an error: it was
+   refused at once, and is not answered here. */
+enum tally_error issuer_state(struct issuer *issuer, struct tally_now now,
+                              const struct tally_command *command, struct outbox *out);
+
 /* The events that answer our actions. */
 void issuer_on_appended(struct issuer *issuer, struct tally_now now, uint64_t ticket,
                         enum tally_error error, struct issuer_news *news, struct outbox *out);

@@ -225,6 +225,12 @@ void connections_offer(struct connections *connections, struct tally_now now,
         channel_reset(connection->channel, id);
 }
 
+static enum tally_drop may(const struct connections *connections, const struct tally_key *peer,
+                           enum admission_act act)
+{
+    return admission(&connections->node->federating.fold, peer, act);
+}
+
 static void on_secured(struct connections *connections, struct tally_now now,
                        struct connection *connection, const struct tally_key *peer)
 {
@@ -232,6 +238,12 @@ static void on_secured(struct connections *connections, struct tally_now now,
     if (key_equal(peer, &connections->node->options.key)) {
         channel_close(connection->channel, TALLY_DROP_SELF);
         connection_close(connections, now, connection, TALLY_DROP_SELF);
+        return;
+    }
+    enum tally_drop refused = may(connections, peer, ADMISSION_LINK);
+    if (refused != TALLY_DROP_NONE) {
+        channel_close(connection->channel, refused);
+        connection_close(connections, now, connection, refused);
         return;
     }
     for (unsigned i = 0; i < connections->capacity; i++)
@@ -316,15 +328,18 @@ static void on_end(struct connections *connections, struct tally_now now,
 }
 
 /* /libp2p/fetch: «/tally/checkpoint/ORIGIN» gives any libp2p program a log's checkpoint. */
-static void on_fetch(struct connections *connections, struct connection *connection,
-                     const struct channel_news *news)
+static void on_fetch(struct connections *connections, struct tally_now now,
+                     struct connection *connection, const struct channel_news *news)
 {
     static const char prefix[] = "/tally/checkpoint/";
     const struct tally_ledger *ledger = &connections->node->options.ledger;
     uint8_t note[TALLY_CHECKPOINT_MAX * 4];
     struct tally_hash origin;
     size_t skip = sizeof prefix - 1, size = 0;
-    if (news->key.size > skip && memcmp(news->key.data, prefix, skip) == 0) {
+    enum tally_drop refused = may(connections, &connection->peer, ADMISSION_REQUEST);
+    if (refused != TALLY_DROP_NONE) {
+        node_drop(connections->node, now, refused, &connection->peer);
+    } else if (news->key.size > skip && memcmp(news->key.data, prefix, skip) == 0) {
         tally_origin_hash(bytes_of(news->key.data + skip, news->key.size - skip), &origin);
         size = ledger->checkpoint(ledger->context, &origin, note, sizeof note);
     }
@@ -358,7 +373,7 @@ static void on_news(struct connections *connections, struct tally_now now,
             node_stream_observed(connections->node, now, connection, &news->identity.observed);
         return;
     case CHANNEL_FETCH:
-        on_fetch(connections, connection, news);
+        on_fetch(connections, now, connection, news);
         return;
     case CHANNEL_REFUSED:
         node_drop(connections->node, now, news->end.drop, NULL);
@@ -456,6 +471,33 @@ void connections_tick(struct connections *connections, struct tally_now now)
         }
         channel_tick(connection->channel, now);
         news_take(connections, now, connection);
+    }
+}
+
+static void part(struct connections *connections, struct tally_now now,
+                 struct connection *connection, enum tally_drop drop)
+{
+    if (connection->channel == NULL || connection->closing)
+        return;
+    channel_close(connection->channel, drop);
+    connection_close(connections, now, connection, drop);
+}
+
+void connections_part(struct connections *connections, struct tally_now now,
+                      const struct tally_key *peer)
+{
+    for (unsigned i = 0; i < connections->capacity; i++)
+        if (connections->list[i].stream != 0 && key_equal(&connections->list[i].peer, peer))
+            part(connections, now, &connections->list[i], TALLY_DROP_NONE);
+}
+
+void connections_admit(struct connections *connections, struct tally_now now)
+{
+    for (unsigned i = 0; i < connections->capacity; i++) {
+        struct connection *connection = &connections->list[i];
+        if (connection->stream != 0 && connection->secured &&
+            may(connections, &connection->peer, ADMISSION_LINK) != TALLY_DROP_NONE)
+            part(connections, now, connection, TALLY_DROP_NONE);
     }
 }
 

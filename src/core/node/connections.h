@@ -93,6 +93,12 @@ void connections_flush(struct connections *connections, struct tally_now now);
 const struct connection *connections_find(const struct connections *connections,
                                           const struct tally_key *peer);
 
+/* Trust has changed: ends those with a peer, which begin anew under its new rights; and all with
+   peers that may have none. */
+void connections_part(struct connections *connections, struct tally_now now,
+                      const struct tally_key *peer);
+void connections_admit(struct connections *connections, struct tally_now now);
+
 void connections_stop(struct connections *connections);
 bool connections_holds(const struct connections *connections);
 

@@ -60,6 +60,10 @@ void connections_want(struct connections *connections, struct tally_now now,
     struct tally_node *node = connections->node;
     struct connection_dial dial = {.peer = *peer, .initiator = true};
     struct connection *connection = (struct connection *)connections_find(connections, peer);
+    if (admission(&node->federating.fold, peer, ADMISSION_SERVE) != TALLY_DROP_NONE) {
+        sync_closed(&node->sync, now, peer, 0, &node->outbox); /* Not any more. */
+        return;
+    }
     if (connection != NULL) {
         connections_offer(connections, now, connection);
         return;

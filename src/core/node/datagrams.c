@@ -155,6 +155,12 @@ static void say(const struct datagrams *datagrams, const struct arrival *arrival
         trace->say(trace->context, arrival->now, &what);
 }
 
+static enum tally_drop may(const struct datagrams *datagrams, const struct tally_key *key,
+                           enum admission_act act)
+{
+    return admission(datagrams->peers.options.fold, key, act);
+}
+
 /* A signature that its bringer should have checked, behind a good tag: no accident. */
 static void judge_forgery(struct datagrams *datagrams, const struct arrival *arrival,
                           enum tally_drop drop)
@@ -173,6 +179,9 @@ static enum tally_drop on_heartbeat(struct datagrams *datagrams, const struct ar
             return stray;
     }
     arrival->peer->link.heartbeat = arrival->now.mono;
+    enum tally_drop refused = may(datagrams, &arrival->peer->key, ADMISSION_ANNOUNCE);
+    if (refused != TALLY_DROP_NONE)
+        return refused; /* It lives, and that is all we take of it. */
     struct heartbeat_news *news = &arrival->news->heartbeat;
     enum tally_drop drop = heartbeat_receive(&datagrams->heads, &datagrams->verifier, arrival->peer,
                                              arrival->now, arrival->datagram, news, &audit_drop);
@@ -195,6 +204,10 @@ static enum tally_drop take_record(struct datagrams *datagrams, const struct arr
     struct datagrams_news *news = arrival->news;
     enum tally_drop drop = TALLY_DROP_UNKNOWN;
     bool beacon = datagram->kind == TALLY_KIND_HEARTBEAT;
+    enum tally_drop refused = may(datagrams, &datagram->sender, ADMISSION_ANNOUNCE);
+    /* Evidence counts whoever brings it: it proves itself. */
+    if (refused != TALLY_DROP_NONE && datagram->kind != TALLY_KIND_FORK_PROOF)
+        return refused;
     if (datagram->kind == TALLY_KIND_ANNOUNCE) {
         drop = announce_receive(&datagrams->announce, &datagrams->heads, &datagrams->verifier,
                                 &datagrams->peers, arrival->now, datagram, &news->announce);
@@ -390,6 +403,10 @@ static enum tally_drop dispatch(struct datagrams *datagrams, struct arrival *arr
     struct peers *peers = &datagrams->peers;
     if (key_equal(&datagram->sender, &peers->options.key))
         return TALLY_DROP_SELF;
+    /* Before any key is computed: a claim that would not help even if it were true. */
+    enum tally_drop refused = may(datagrams, &datagram->sender, ADMISSION_LINK);
+    if (refused != TALLY_DROP_NONE)
+        return refused;
     handler *greeting = HANDLER(greetings, datagram->kind);
     if (greeting != NULL)
         return greeting(datagrams, arrival);
@@ -549,6 +566,24 @@ void datagrams_pass_alarm(struct datagrams *datagrams, struct tally_now now,
 {
     spread_put(&datagrams->spread, &datagrams->peers, from, now, alarm->record, alarm->hops,
                SPREAD_URGENT, false, out);
+}
+
+void datagrams_admit(struct datagrams *datagrams, struct tally_now now, struct outbox *out)
+{
+    struct peers *peers = &datagrams->peers;
+    for (size_t i = 0; i < peers->capacity; i++) {
+        struct peer *peer = &peers->list[i];
+        struct peers_news news = {.linked = NULL};
+        if (!peer->used || peer->link.state == LINK_IDLE)
+            continue;
+        enum tally_drop drop = may(datagrams, &peer->key, ADMISSION_LINK);
+        if (drop == TALLY_DROP_NONE)
+            continue;
+        link_leave(peers, peer, drop, now, &news, out);
+        peer->why = TALLY_PATH_REFUSED;
+        if (news.unlinked != NULL)
+            overlay_ended(&datagrams->overlay, now, peers, peer, false);
+    }
 }
 
 void datagrams_judge(struct datagrams *datagrams, struct peer *peer, int change,

@@ -84,6 +84,9 @@ struct tally_mono datagrams_deadline(const struct datagrams *datagrams);
 void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct peers_ended *ended,
                     struct outbox *out);
 
+/* Trust has changed: links that are not permitted any more end, with a goodbye. */
+void datagrams_admit(struct datagrams *datagrams, struct tally_now now, struct outbox *out);
+
 /* A fork that `from` told of was proved, and is news: it goes on to everybody. */
 void datagrams_pass_alarm(struct datagrams *datagrams, struct tally_now now,
                           const struct peer *from, const struct alarm_news *alarm,

@@ -66,6 +66,8 @@ static void defaults(struct tally_node_options *options)
         options->logs_max = TALLY_LOGS_MAX;
     if (options->own_logs_max == 0)
         options->own_logs_max = TALLY_OWN_LOGS_MAX;
+    if (options->parties_max == 0)
+        options->parties_max = TALLY_PARTIES_MAX;
     if (options->pending_max == 0)
         options->pending_max = TALLY_PENDING_MAX;
     if (options->seal_receipts == 0)
@@ -96,6 +98,7 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
                   .epoch = options->epoch,
                   .caps = (uint8_t)(PEERS_CAPS_STREAMS | (open ? PEERS_CAPS_INTRODUCES : 0)),
                   .policy = &node->policy,
+                  .fold = &node->federating.fold,
                   .peers_max = options->peers_max,
                   .links_max = options->links_max,
                   .seed = options->seed,
@@ -151,6 +154,7 @@ static bool logs_new(struct tally_node *node, struct tally_now now)
                                       .servers = options->connections_max * CONNECTION_SERVED_MAX,
                                       .buffers = buffers,
                                       .ledger = &options->ledger,
+                                      .fold = &node->federating.fold,
                                       .crypto = &options->crypto,
                                       .seed = options->seed + 2,
                                       .scratch = node->scratch->sync};
@@ -167,7 +171,9 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
         return NULL;
     node->options = *options;
     defaults(&node->options);
-    if (!scratch_take(node) || !gossip_new(node, now) || !logs_new(node, now) ||
+    if (!scratch_take(node) ||
+        !federating_new(&node->federating, &node->options.key, node->options.parties_max) ||
+        !gossip_new(node, now) || !logs_new(node, now) ||
         !connections_new(&node->connections, node, node->options.connections_max) ||
         !node_discovery_new(node)) {
         tally_node_free(node);
@@ -179,6 +185,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     const struct tally_ledger *ledger = &node->options.ledger;
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
         wire_head(node, now, &view, false);
+    federating_start(node);
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_STARTED,
                                      .a = node->options.epoch,
@@ -192,6 +199,7 @@ void tally_node_free(struct tally_node *node)
         return;
     connections_free(&node->connections);
     sync_free(&node->sync);
+    federating_free(&node->federating);
     free(node->issuer.pending);
     free(node->issuer.logs);
     free(node->mdns.list);
@@ -234,6 +242,9 @@ static void on_command(struct tally_node *node, struct tally_now now,
     switch (command->kind) {
     case TALLY_COMMAND_APPEND:
         issuer_append(&node->issuer, now, command, &node->outbox);
+        return;
+    case TALLY_COMMAND_STATE:
+        federating_command(node, now, command);
         return;
     case TALLY_COMMAND_SEAL:
         issuer_seal(&node->issuer, now, command->ticket, &node->outbox);
@@ -412,7 +423,8 @@ bool tally_node_holds(const struct tally_node *node)
 {
     return issuer_holds(&node->issuer) && datagrams_holds(&node->datagrams) &&
            mdns_holds(&node->mdns) && sync_holds(&node->sync) &&
-           connections_holds(&node->connections) && mapping_holds(&node->mapping);
+           connections_holds(&node->connections) && mapping_holds(&node->mapping) &&
+           fold_holds(&node->federating.fold);
 }
 
 /* ---- Questions. ---- */
@@ -435,7 +447,8 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
                                          .mdns_refused = node->mdns.refused};
     memcpy(status->refused, node->refused, sizeof node->refused);
     for (unsigned drop = 0; drop < TALLY_DROP_COUNT; drop++)
-        status->drops[drop] = node->drops[drop];
+        status->drops[drop] = node->drops[drop] + node->sync.drops[drop];
+    fold_status(&node->federating.fold, &status->trust);
     datagrams_status(&node->datagrams, status);
     mapping_status(&node->mapping, status);
     status->nat = reach_nat(&node->datagrams.reaching.reach, node->stepped);

@@ -143,6 +143,8 @@ void wire_issuer(struct tally_node *node, struct tally_now now, const struct iss
     case ISSUER_NOTHING:
         return;
     case ISSUER_DURABLE:
+        if (hash_equal(&news->log->origin_hash, &node->federating.origin_hash))
+            federating_durable(node, now);
         if (news->tag != 0)
             sync_stated(&node->sync, now, news->tag, news->index, TALLY_OK);
         return;
@@ -150,6 +152,8 @@ void wire_issuer(struct tally_node *node, struct tally_now now, const struct iss
         sealed(node, now, news);
         return;
     case ISSUER_FAILED:
+        if (hash_equal(&news->log->origin_hash, &node->federating.origin_hash))
+            federating_failed(node);
         if (news->tag != 0)
             sync_stated(&node->sync, now, news->tag, 0, news->error);
         return;

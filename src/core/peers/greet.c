@@ -26,6 +26,8 @@ enum greet_verdict greet_choose(const struct peers *peers, const struct peer *pe
                                 struct tally_now now, size_t *index, struct tally_mono *later)
 {
     *later = TALLY_NEVER;
+    if (admission(peers->options.fold, &peer->key, ADMISSION_LINK) != TALLY_DROP_NONE)
+        return GREET_NEVER;
     for (size_t i = 0; i < peer->address_count; i++) {
         size_t at = (peer->address_turn + i) % peer->address_count;
         const struct peer_address *known = &peer->addresses[at];

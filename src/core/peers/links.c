@@ -10,7 +10,7 @@
 #include <assert.h>
 
 /* What makes a probe as large as its echo, which tells an address (protocols 2.6). */
-enum { PROBE_PADDING = 21 };
+enum { PROBE_PADDING = 21, GOODBYE_MAX = 16 };
 
 static const fsm_moves moves[] = {
     [LINK_IDLE] = TO(LINK_GREETING) | TO(LINK_ACCEPTED),
@@ -120,6 +120,24 @@ void link_end(struct peers *peers, struct peer *peer, enum tally_drop why, struc
         news->unlinked = peer;
         say(peers, now, TALLY_TRACE_UNLINKED, peer);
     }
+}
+
+static struct tally_bytes goodbye_write(uint8_t *body, size_t capacity)
+{
+    const struct tally_goodbye goodbye = {.reason = 0};
+    struct wire_writer w;
+    wire_writer_init(&w, body, capacity);
+    tally_goodbye_write(&goodbye, &w);
+    return wire_writer_bytes(&w);
+}
+
+void link_leave(struct peers *peers, struct peer *peer, enum tally_drop why, struct tally_now now,
+                struct peers_news *news, struct outbox *out)
+{
+    uint8_t body[GOODBYE_MAX];
+    if (peer->link.state == LINK_LINKED && outbox_room(out, 1, TALLY_DATAGRAM_MAX))
+        peers_tell(peers, peer, TALLY_KIND_GOODBYE, goodbye_write(body, sizeof body), out);
+    link_end(peers, peer, why, now, news);
 }
 
 void peers_judge(struct peers *peers, struct peer *peer, int change, struct tally_now now,
@@ -452,13 +470,9 @@ void peers_tick(struct peers *peers, struct tally_now now, struct peers_ended *e
 void peers_stop(struct peers *peers, struct tally_now now, struct outbox *out)
 {
     peers->stopping = true;
-    uint8_t body[16];
-    struct tally_goodbye goodbye = {.reason = 0};
-    struct wire_writer w;
-    wire_writer_init(&w, body, sizeof body);
-    tally_goodbye_write(&goodbye, &w);
+    uint8_t body[GOODBYE_MAX];
     struct parcel parcel;
-    parcel_make(peers, TALLY_KIND_GOODBYE, wire_writer_bytes(&w), true, &parcel);
+    parcel_make(peers, TALLY_KIND_GOODBYE, goodbye_write(body, sizeof body), true, &parcel);
     peers_send_all(peers, NULL, &parcel, out);
     for (size_t i = 0; i < peers->capacity; i++) {
         struct peers_news news = {.linked = NULL};

@@ -36,6 +36,10 @@ void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struc
 void link_end(struct peers *peers, struct peer *peer, enum tally_drop why, struct tally_now now,
               struct peers_news *news);
 
+/* The same with a goodbye, if there is room for one. */
+void link_leave(struct peers *peers, struct peer *peer, enum tally_drop why, struct tally_now now,
+                struct peers_news *news, struct outbox *out);
+
 /* Asks for an echo. What is not answered in time is asked again by whoever waits for it. */
 void link_probe(struct peers *peers, struct peer *peer, struct tally_now now, struct outbox *out);
 

@@ -10,6 +10,7 @@
 #include "core/address/hygiene.h"
 #include "core/base/backoff.h"
 #include "core/base/random.h"
+#include "core/federation/admission.h"
 #include "core/peers/cookie.h"
 #include "core/peers/knock.h"
 #include "core/peers/recent.h"
@@ -102,6 +103,7 @@ struct peers_options {
     unsigned peers_max, links_max; /* 0: TALLY_PEERS_MAX, TALLY_LINKS_MAX. */
     /* Outlives the peers; NULL: every address may be dialled. */
     const struct address_policy *policy;
+    const struct fold *fold; /* Whom we admit; outlives the peers. NULL: everybody. */
     struct tally_secret secret;
     struct tally_crypto crypto;
     struct tally_trace_window trace;

@@ -114,9 +114,12 @@ static void rest(struct sync_asker *asker, struct tally_now now, uint64_t ms)
     asker->again.ms = now.mono.ms + ms;
 }
 
-/* The round is over: what came is told to the peer, unless it was told a short while ago. */
-static void round_end(struct tally_now now, struct sync_asker *asker)
+/* The round is over: what came is told to the peer, unless it was told a short while ago, or is to
+   hear nothing of the kind. */
+static void round_end(const struct sync *sync, struct tally_now now, struct sync_asker *asker)
 {
+    if (admission(sync->options.fold, &asker->peer, ADMISSION_STATE) != TALLY_DROP_NONE)
+        asker->told_count = 0;
     if (asker->told_count > 0 && asker->tell_at.ms <= now.mono.ms) {
         asker_move(asker, SYNC_TELLING);
         asker->heard = now.mono;
@@ -180,7 +183,7 @@ void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker 
         return;
     }
     round_count(asker, now);
-    round_end(now, asker);
+    round_end(sync, now, asker);
     if (asker->later && asker->state == SYNC_RESTING)
         asker->again.ms = now.mono.ms + 500 + random_below(&sync->random, 500);
     asker->later = false;
@@ -198,6 +201,17 @@ void asker_wake(struct sync *sync, struct tally_now now, struct sync_asker *aske
 {
     if (asker->state == SYNC_RESTING)
         asker_next_task(sync, now, asker, out);
+}
+
+/* Whether a log that is ahead is one we take from this peer; what is refused is counted. */
+static bool may_take(struct sync *sync, const struct sync_asker *asker,
+                     const struct sync_task *task)
+{
+    const struct admission_log log = {&task->issuer,
+                                      strcmp(task->name_space, TALLY_STATEMENTS) == 0};
+    enum tally_drop drop = admission_take(sync->options.fold, &asker->peer, &log);
+    sync->drops[drop] += drop != TALLY_DROP_NONE;
+    return drop == TALLY_DROP_NONE;
 }
 
 enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct sync_asker *asker,
@@ -219,6 +233,8 @@ enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct s
             return TALLY_DROP_FORGED;
         asker->after = task->origin_hash;
         asker->after_known = true;
+        if (verdict == SYNC_VERDICT_AHEAD && !may_take(sync, asker, task))
+            continue;
         asker->found |= verdict == SYNC_VERDICT_AHEAD || verdict == SYNC_VERDICT_FORK;
         if (verdict == SYNC_VERDICT_AHEAD)
             asker->task_count++;

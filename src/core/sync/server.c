@@ -45,6 +45,28 @@ enum tally_drop server_refuse(struct sync_server *server, uint32_t request, enum
     return request_add(server, &refuse);
 }
 
+/* Whether the list of heads tells the peer of that log. */
+static enum tally_drop shown(const struct sync *sync, const struct sync_server *server,
+                             const struct tally_log_view *view)
+{
+    const struct admission_log log = {&view->issuer,
+                                      strcmp(view->name_space, TALLY_STATEMENTS) == 0};
+    return admission_show(sync->options.fold, &server->peer, &log);
+}
+
+/* The log that a request names, if it is held and may be seen. */
+static bool log_find(struct sync *sync, const struct sync_server *server,
+                     const struct tally_hash *origin_hash, struct tally_log_view *view)
+{
+    const struct tally_ledger *ledger = sync->options.ledger;
+    if (!ledger->find(ledger->context, origin_hash, view))
+        return false;
+    /* The peer was not told of it, and asks all the same. */
+    enum tally_drop drop = shown(sync, server, view);
+    sync->drops[drop] += drop != TALLY_DROP_NONE;
+    return drop == TALLY_DROP_NONE;
+}
+
 /* Whether a told range ends in a root of ours. Of statements nothing is stated: two idle nodes
    would write receipts about receipts for ever. */
 static bool range_true(const struct sync *sync, const struct sync_range *range)
@@ -141,9 +163,24 @@ static enum tally_drop on_request(struct sync_server *server, const struct tally
     return request_add(server, &request);
 }
 
+/* What a frame asks of us, and whether that is for this peer. */
+static enum tally_drop admitted(const struct sync *sync, const struct sync_server *server,
+                                enum tally_sync_frame_kind kind)
+{
+    enum admission_act act = kind == TALLY_SYNC_DONE || kind == TALLY_SYNC_CONFIRMED
+                                 ? ADMISSION_STATE
+                                 : ADMISSION_REQUEST;
+    return admission(sync->options.fold, &server->peer, act);
+}
+
 enum tally_drop server_receive(struct sync *sync, struct tally_now now, struct sync_server *server,
                                const struct tally_sync_frame *frame, struct outbox *out)
 {
+    enum tally_drop refused = admitted(sync, server, frame->kind);
+    if (refused != TALLY_DROP_NONE) {
+        sync->drops[refused]++;
+        return server_refuse(server, frame->request, refused);
+    }
     switch (frame->kind) {
     case TALLY_SYNC_HEADS_WANT:
     case TALLY_SYNC_WANT:
@@ -208,8 +245,9 @@ static size_t heads_compose(struct sync *sync, struct sync_server *server, uint8
     uint8_t *notes = sync->scratch->entries;
     size_t used = 0, index = cursor(sync, request);
     for (; ledger->log(ledger->context, index, &view); index++) {
-        if (view.size == 0)
-            continue; /* A frozen log is told too: so the other branch, and the proof, get round. */
+        /* A frozen log is told too: so the other branch, and the proof, get round. */
+        if (view.size == 0 || shown(sync, server, &view) != TALLY_DROP_NONE)
+            continue;
         if (message.heads.notes_count == TALLY_SYNC_HEADS_NOTES_MAX ||
             used + SYNC_NOTE_MAX > TALLY_FRAME_MAX - CONTROL_MAX) {
             message.heads.more = true;
@@ -235,7 +273,7 @@ static size_t proof_compose(struct sync *sync, struct sync_server *server, uint8
     struct tally_sync_frame message = {.kind = TALLY_SYNC_PROOF, .request = request->request};
     struct tally_log_view view;
     struct tree_proof proof;
-    if (!ledger->find(ledger->context, &request->origin_hash, &view) || request->to > view.size ||
+    if (!log_find(sync, server, &request->origin_hash, &view) || request->to > view.size ||
         !tree_root(&tree, request->from, &message.proof.root) ||
         !tree_consistency(&tree, request->from, request->to, &proof))
         return refuse(server, TALLY_DROP_REFUSED, 1000, frame, capacity);
@@ -252,6 +290,9 @@ static size_t checkpoint_compose(struct sync *sync, struct sync_server *server, 
     const struct sync_request *request = request_at(server, 0);
     struct tally_sync_frame message = {.kind = TALLY_SYNC_CHECKPOINT, .request = request->request};
     uint8_t note[CONTROL_MAX / 2];
+    struct tally_log_view view;
+    if (!log_find(sync, server, &request->origin_hash, &view))
+        return refuse(server, TALLY_DROP_REFUSED, 1000, frame, capacity);
     size_t size = ledger->checkpoint(ledger->context, &request->origin_hash, note, sizeof note);
     if (size == 0)
         return refuse(server, TALLY_DROP_REFUSED, 1000, frame, capacity);
@@ -266,8 +307,10 @@ static size_t body_compose(struct sync *sync, struct sync_server *server, uint8_
     const struct tally_ledger *ledger = sync->options.ledger;
     struct sync_request *request = request_at(server, 0);
     uint8_t *bytes = sync->scratch->bodies;
+    struct tally_log_view view;
     size_t size = 0;
-    if (!ledger->body(ledger->context, &request->origin_hash, request->from, request->offset, bytes,
+    if (!log_find(sync, server, &request->origin_hash, &view) ||
+        !ledger->body(ledger->context, &request->origin_hash, request->from, request->offset, bytes,
                       SYNC_BUNDLE_MAX, &size) ||
         request->offset >= size)
         return refuse(server, TALLY_DROP_REFUSED, 10000, frame, capacity);
@@ -340,14 +383,13 @@ static const struct sync_buffer *buffer_for(struct sync *sync, struct sync_serve
 static size_t package_begin(struct sync *sync, struct sync_server *server, uint8_t *frame,
                             size_t capacity)
 {
-    const struct tally_ledger *ledger = sync->options.ledger;
     const struct sync_request *request = request_at(server, 0);
-    const struct tree tree = {ledger, &request->origin_hash};
+    const struct tree tree = {sync->options.ledger, &request->origin_hash};
     struct tally_sync_frame message = {.kind = TALLY_SYNC_PACKAGE, .request = request->request};
     struct tally_log_view view;
     struct tree_proof proof;
     uint64_t block = request->from / TALLY_TILE_WIDTH * TALLY_TILE_WIDTH;
-    if (!ledger->find(ledger->context, &request->origin_hash, &view) || request->size > view.size)
+    if (!log_find(sync, server, &request->origin_hash, &view) || request->size > view.size)
         return refuse(server, TALLY_DROP_REFUSED, 1000, frame, capacity);
     server->first = request->from;
     server->end = block + TALLY_TILE_WIDTH < request->to ? block + TALLY_TILE_WIDTH : request->to;

@@ -16,6 +16,7 @@
  * The module knows no stream protocol below: the node gives it bytes that came, and asks it for
  * frames to send. What it learns it says as news, which the node takes after each call.
  */
+#include "core/federation/admission.h"
 #include "core/sync/state.h"
 #include "tally/log.h"
 
@@ -50,6 +51,7 @@ struct sync_options {
     unsigned askers, servers; /* How many of each. */
     unsigned buffers;         /* Packages composed at a time, TALLY_PACKAGE_MAX each. */
     const struct tally_ledger *ledger;
+    const struct fold *fold; /* Who may pull, and from whom we do; NULL: everybody. */
     const struct tally_crypto *crypto;
     uint64_t seed;
     struct sync_scratch *scratch; /* Lent; NULL: its own. */
@@ -85,6 +87,7 @@ struct sync {
     unsigned news_first, news_count;
     struct sync_statement stated[SYNC_STATED];
     uint64_t tickets, uses;
+    uint64_t drops[TALLY_DROP_COUNT]; /* What admission refused, either way. */
     bool writable;
 };
 
@@ -98,10 +101,10 @@ void sync_free(struct sync *sync);
 struct tally_mono sync_deadline(const struct sync *sync);
 void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out);
 
-/* The peer may hold more than we do: ask it for its heads. `cause` stands for what it said it
-   holds: once that has led to nothing it is not asked for it again, or two nodes whose heads stay
-   apart, frozen at a fork, would list all their logs to each other at each heartbeat. 0: ask
-   anyway. */
+/* The peer may hold more than we do: ask it for its heads, if we may pull from it. `cause` stands
+   for what it said it holds: once that has led to nothing it is not asked for it again, or two
+   nodes whose heads stay apart, frozen at a fork, would list all their logs to each other at each
+   heartbeat. 0: ask anyway. */
 void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer,
                 uint64_t cause);
 

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/node/federating.h"
+
+#include "core/base/bytes.h"
+#include "core/node/node.h"
+#include "core/peers/greet.h"
+
+#include <stdlib.h>
+
+bool federating_new(struct federating *federating, const struct tally_key *key, size_t parties_max)
+{
+    struct tally_party *parties = calloc(parties_max, sizeof *parties);
+    char origin[TALLY_ORIGIN_MAX + 1];
+    *federating = (struct federating){.folded = 0};
+    fold_init(&federating->fold, key, parties, parties_max);
+    size_t size = tally_origin_write(key, bytes_text(TALLY_STATEMENTS), origin);
+    tally_origin_hash(bytes_of(origin, size), &federating->origin_hash);
+    return parties != NULL;
+}
+
+void federating_free(struct federating *federating)
+{
+    free(federating->fold.parties);
+}
+
+/* ---- Folding. ---- */
+
+/* The next statement. A body is read only if its type is one of ours. */
+static enum fold_verdict fold_next(struct tally_node *node, struct tally_bytes envelope)
+{
+    struct federating *federating = &node->federating;
+    const struct tally_ledger *ledger = &node->options.ledger;
+    struct tally_receipt receipt;
+    uint8_t body[FED_BODY_MAX];
+    size_t size = 0;
+    uint64_t index = federating->folded++;
+    if (envelope.size == 0 || tally_receipt_read(envelope, &receipt) != TALLY_DROP_NONE) {
+        fold_lost(&federating->fold);
+        return FOLD_UNKNOWN;
+    }
+    if (fed_kind_of(receipt.type) >= FED_ADMIT && receipt.body_size <= sizeof body &&
+        !ledger->body(ledger->context, &federating->origin_hash, index, 0, body, sizeof body,
+                      &size)) {
+        fold_lost(&federating->fold);
+        return FOLD_UNKNOWN;
+    }
+    return fold_take(&federating->fold, &receipt.issuer, receipt.type, bytes_of(body, size), index);
+}
+
+static enum fold_verdict fold_entry(struct tally_node *node)
+{
+    const struct tally_ledger *ledger = &node->options.ledger;
+    uint8_t envelope[TALLY_ENVELOPE_MAX];
+    size_t size = ledger->entry(ledger->context, &node->federating.origin_hash,
+                                node->federating.folded, envelope, sizeof envelope);
+    return fold_next(node, bytes_of(envelope, size));
+}
+
+/* A whole bundle of the sealed part, in one reading: most statements are about transfers, and a
+   busy node has written many. False if it is not to be had that way. */
+static bool fold_bundle(struct tally_node *node)
+{
+    const struct tally_ledger *ledger = &node->options.ledger;
+    uint8_t *bytes = node->scratch->sync->entries;
+    size_t size = ledger->entries(ledger->context, &node->federating.origin_hash,
+                                  node->federating.folded / TALLY_TILE_WIDTH, TALLY_TILE_WIDTH,
+                                  bytes, TALLY_ENTRIES_MAX);
+    size_t at = 0, whole;
+    if (size == 0 || !tally_entries_skip(bytes_of(bytes, size), TALLY_TILE_WIDTH, &whole))
+        return false;
+    for (unsigned i = 0; i < TALLY_TILE_WIDTH; i++) {
+        size_t length = be16_read(bytes + at);
+        (void)fold_next(node, bytes_of(bytes + at + 2, length));
+        at += 2 + length;
+    }
+    return true;
+}
+
+void federating_start(struct tally_node *node)
+{
+    const struct tally_ledger *ledger = &node->options.ledger;
+    struct federating *federating = &node->federating;
+    struct tally_log_view view;
+    if (!ledger->find(ledger->context, &federating->origin_hash, &view))
+        return;
+    while (federating->folded + TALLY_TILE_WIDTH <= view.size)
+        if (!fold_bundle(node))
+            break;
+    while (federating->folded < view.durable)
+        (void)fold_entry(node);
+}
+
+/* ---- What follows. ---- */
+
+static void say(struct tally_node *node, struct tally_now now, const struct tally_party *party)
+{
+    const struct fold *fold = &node->federating.fold;
+    struct tally_trace trace = {.kind = TALLY_TRACE_MODE, .a = fold_strict(fold)};
+    if (party != NULL)
+        trace = (struct tally_trace){.kind = party->state == TALLY_PARTY_WITHDRAWN
+                                                 ? TALLY_TRACE_WITHDRAWN
+                                                 : TALLY_TRACE_ADMITTED,
+                                     .peer = &party->key,
+                                     .a = party->level,
+                                     .b = party->roles};
+    node_trace(node, now, &trace);
+}
+
+/* The party that the last statement was about; NULL if it was about all strangers. */
+static const struct tally_party *last_party(const struct fold *fold, uint64_t index)
+{
+    for (size_t i = 0; i < fold->count; i++)
+        if (fold->parties[i].index == index)
+            return &fold->parties[i];
+    return NULL;
+}
+
+/* What is under way with a party goes on under its new rights only: streams begin anew. */
+static void enforce(struct tally_node *node, struct tally_now now, const struct tally_party *party)
+{
+    struct peers *peers = &node->datagrams.peers;
+    struct peer *peer = party != NULL ? peers_find(peers, &party->key) : NULL;
+    if (party != NULL)
+        connections_part(&node->connections, now, &party->key);
+    connections_admit(&node->connections, now);
+    datagrams_admit(&node->datagrams, now, &node->outbox);
+    if (peer != NULL && peer->wants != 0 && peer->link.state == LINK_IDLE)
+        peers_wake(peers, peer, now.mono);
+    overlay_hurry(&node->datagrams.overlay, now);
+    heartbeat_hurry(&node->datagrams.heartbeat, now);
+}
+
+void federating_durable(struct tally_node *node, struct tally_now now)
+{
+    const struct tally_ledger *ledger = &node->options.ledger;
+    struct federating *federating = &node->federating;
+    struct tally_log_view view;
+    if (!ledger->find(ledger->context, &federating->origin_hash, &view))
+        return;
+    while (federating->folded < view.durable) {
+        uint64_t index = federating->folded;
+        if (fold_entry(node) != FOLD_TAKEN)
+            continue;
+        const struct tally_party *party = last_party(&federating->fold, index);
+        say(node, now, party);
+        enforce(node, now, party);
+    }
+    if (federating->folded >= federating->awaited)
+        federating->awaited = 0;
+}
+
+void federating_failed(struct tally_node *node)
+{
+    node->federating.awaited = 0;
+}
+
+/* ---- Commands. ---- */
+
+static enum tally_error error_of(enum fold_verdict verdict)
+{
+    switch (verdict) {
+    case FOLD_TAKEN:
+        return TALLY_OK;
+    case FOLD_OTHER:
+    case FOLD_UNKNOWN:
+    case FOLD_SELF:
+    case FOLD_FOREIGN:
+    case FOLD_VERDICT_COUNT:
+        return TALLY_BAD_NAME;
+    case FOLD_MALFORMED:
+        return TALLY_MALFORMED;
+    case FOLD_FORBIDDEN:
+        return TALLY_FORBIDDEN;
+    case FOLD_FULL:
+        return TALLY_TOO_LARGE;
+    }
+    return TALLY_MALFORMED;
+}
+
+void federating_command(struct tally_node *node, struct tally_now now,
+                        const struct tally_command *command)
+{
+    struct federating *federating = &node->federating;
+    struct fed_statement statement;
+    enum tally_error error = TALLY_MALFORMED;
+    /* One at a time: the next is judged by what this one made of the state. */
+    if (federating->awaited > 0)
+        error = TALLY_BUSY;
+    else if (fed_read(command->state.type, command->state.body, &statement) == TALLY_DROP_NONE)
+        error = error_of(fold_judge(&federating->fold, &node->options.key, &statement));
+    if (error == TALLY_OK)
+        error = issuer_state(&node->issuer, now, command, &node->outbox);
+    if (error != TALLY_OK) {
+        node_answer(node, command->ticket, error);
+        return;
+    }
+    const struct issuer_log *log = issuer_find(&node->issuer, &federating->origin_hash);
+    federating->awaited = log->next;
+}
