@@ -70,6 +70,9 @@ static void add_command(struct transcript *transcript, const struct tally_comman
     if (command->kind == TALLY_COMMAND_APPEND) {
         add_bytes(transcript, command->append.name_space);
         add_bytes(transcript, command->append.body);
+    } else if (command->kind == TALLY_COMMAND_STATE) {
+        add_bytes(transcript, command->state.type);
+        add_bytes(transcript, command->state.body);
     } else if (command->kind == TALLY_COMMAND_PEER) {
         add(transcript, command->peer.key.bytes, 32);
     }

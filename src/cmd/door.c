@@ -181,15 +181,20 @@ enum tally_error door_append(struct door *door, uint64_t id, const struct tally_
         *slot = (struct slot){door, id};
         return host_command(door->host, command, on_own_answer, slot) ? TALLY_OK : TALLY_BUSY;
     }
-    const struct tally_admin_frame frame = {.kind = TALLY_ADMIN_APPEND,
-                                            .request = (uint32_t)(id % DOOR_FLIGHT),
-                                            .append = {.name_space = command->append.name_space,
-                                                       .type = command->append.type,
-                                                       .profile = command->append.profile,
-                                                       .body = command->append.body}};
+    bool statement = command->kind == TALLY_COMMAND_STATE;
+    const struct tally_bytes body = statement ? command->state.body : command->append.body;
+    struct tally_admin_frame frame = {.kind = TALLY_ADMIN_APPEND,
+                                      .request = (uint32_t)(id % DOOR_FLIGHT),
+                                      .append = {.name_space = command->append.name_space,
+                                                 .type = command->append.type,
+                                                 .profile = command->append.profile,
+                                                 .body = body}};
+    if (statement) {
+        frame.kind = TALLY_ADMIN_STATE;
+        frame.state = (struct tally_admin_state){.type = command->state.type, .body = body};
+    }
     door->slots[id % DOOR_FLIGHT] = (struct slot){door, id};
-    enum tally_error error =
-        put(door, &frame, ADMIN_OVERHEAD + command->append.body.size, complaint);
+    enum tally_error error = put(door, &frame, ADMIN_OVERHEAD + body.size, complaint);
     /* Small ones go together. */
     if (error == TALLY_OK && door_backlog(door) >= PIECE)
         error = send_some(door, complaint);

@@ -38,6 +38,9 @@ static void show_status(const json_t *status)
     show_network(status);
     (void)printf("peers    %lld known, %lld linked, %lld connected\n", number_of(status, "peers"),
                  number_of(status, "links"), number_of(status, "connections"));
+    const json_t *trust = json_object_get(status, "trust");
+    (void)printf("trust    %s, %lld parties admitted\n",
+                 truth_of(trust, "strict") ? "strict" : "open", number_of(trust, "parties"));
     (void)printf("logs     %lld with %lld receipts, %lld of them not yet under a checkpoint\n",
                  number_of(status, "logs"), number_of(status, "receipts"),
                  number_of(status, "pending"));

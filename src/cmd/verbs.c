@@ -49,6 +49,29 @@ static const struct option append_options[] = {
     NO_MORE,
 };
 
+static const struct option admit_options[] = {
+    {"level", "LEVEL", "isolated, observe, verify, attest or integrate (observe)"},
+    {"roles", "ROLES", "of announce,serve,request, or none (all three)"},
+    {"note", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
+static const struct option level_options[] = {
+    {"roles", "ROLES", "of announce,serve,request, or none (as they were)"},
+    {"note", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
+static const struct option of_options[] = {
+    {"of", "PARTY", "what that party's statements come to, as far as they are held here"},
+    NO_MORE,
+};
+
+static const struct option note_options[] = {
+    {"note", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
 static const struct option show_receipt_options[] = {
     {"body", NULL, "write the body as it is, and nothing else"},
     NO_MORE,
@@ -90,6 +113,15 @@ static const struct option help_options[] = {
     "The running node asks others, and prints each that is found: its id, address, where that "    \
     "was\n"                                                                                        \
     "learnt, how long ago, and whether there is a link."
+
+#define TRUST                                                                                      \
+    "PARTY is a did:key, a peer id, or the beginning of one that tally federation list shows.\n"   \
+    "Levels, each with all before it: isolated, no sockets; observe, public checkpoints and\n"     \
+    "receipts; verify, statements of both about transfers; attest; integrate, also logs of\n"      \
+    "others. Roles are what the party may do to us: announce, its logs are taken; serve, we\n"     \
+    "pull from it; request, it pulls from us. Until somebody is admitted the node is open to\n"    \
+    "all, and strict from then on, unless tally federation mode says otherwise. Goes through\n"    \
+    "the running node, or writes by itself where none runs."
 
 static const struct verb verbs[] = {
     {NULL, "run", NULL, "", 0, 0, run_options, "run/1", "8", "Run a node, in the foreground",
@@ -149,6 +181,22 @@ static const struct verb verbs[] = {
      "Find where a peer is, by its peer id or did:key", FIND, verb_find_peer},
     {"dht", "lookup", NULL, "PEER", 1, 1, ask_options, "find/1", "3 4 9",
      "The same as tally find peer", FIND, verb_find_peer},
+    {"federation", "admit", NULL, "PARTY", 1, 1, admit_options, "federation-admit/1", "8",
+     "Admit a party: a receipt of ours says so, and the node keeps to it at once", TRUST,
+     verb_federation_admit},
+    {"federation", "level", NULL, "PARTY LEVEL", 2, 2, level_options, "federation-level/1", "4 8",
+     "Change how far a party is trusted, or its roles", TRUST, verb_federation_level},
+    {"federation", "withdraw", NULL, "PARTY", 1, 1, note_options, "federation-withdraw/1", "4 8",
+     "Take an admission back: links and streams with the party end", TRUST,
+     verb_federation_withdraw},
+    {"federation", "mode", NULL, "MODE", 1, 1, note_options, "federation-mode/1", "8",
+     "Say what strangers may: strict, nothing; open, what an open mesh lets them", TRUST,
+     verb_federation_mode},
+    {"federation", "list", NULL, "", 0, 0, of_options, "federation-list/1", "4",
+     "List the parties that were admitted, or withdrawn, and how far they are trusted", "",
+     verb_federation_list},
+    {"federation", "show", NULL, "PARTY", 1, 1, of_options, "federation/1", "4",
+     "Show one party, or a stranger: what it may, and if not, why", "", verb_federation_show},
     {"node", "init", NULL, "", 0, 0, none, "node-init/1", "8",
      "Make a key and a data directory without running", "", verb_node_init},
     {"node", "show", NULL, "", 0, 0, none, "node/1", "4", "Show who this node is", "",

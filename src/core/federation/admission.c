@@ -4,16 +4,22 @@
 #include "core/base/bytes.h"
 
 static const struct {
+    const char *name;
     enum tally_trust least;
     uint8_t role;
 } acts[ADMISSION_ACTS] = {
-    [ADMISSION_LINK] = {TALLY_TRUST_OBSERVE, 0},
-    [ADMISSION_ANNOUNCE] = {TALLY_TRUST_OBSERVE, TALLY_ROLE_ANNOUNCE},
-    [ADMISSION_SERVE] = {TALLY_TRUST_OBSERVE, TALLY_ROLE_SERVE},
-    [ADMISSION_REQUEST] = {TALLY_TRUST_OBSERVE, TALLY_ROLE_REQUEST},
-    [ADMISSION_STATE] = {TALLY_TRUST_VERIFY, 0},
-    [ADMISSION_MIRROR] = {TALLY_TRUST_INTEGRATE, 0},
+    [ADMISSION_LINK] = {"link", TALLY_TRUST_OBSERVE, 0},
+    [ADMISSION_ANNOUNCE] = {"announce", TALLY_TRUST_OBSERVE, TALLY_ROLE_ANNOUNCE},
+    [ADMISSION_SERVE] = {"serve", TALLY_TRUST_OBSERVE, TALLY_ROLE_SERVE},
+    [ADMISSION_REQUEST] = {"request", TALLY_TRUST_OBSERVE, TALLY_ROLE_REQUEST},
+    [ADMISSION_STATE] = {"state", TALLY_TRUST_VERIFY, 0},
+    [ADMISSION_MIRROR] = {"mirror", TALLY_TRUST_INTEGRATE, 0},
 };
+
+const char *admission_act_name(enum admission_act act)
+{
+    return act < ADMISSION_ACTS ? acts[act].name : "unknown";
+}
 
 enum tally_drop admission(const struct fold *fold, const struct tally_key *key,
                           enum admission_act act)

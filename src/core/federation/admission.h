@@ -30,6 +30,9 @@ enum admission_act {
     ADMISSION_ACTS
 };
 
+/* "link", "announce", …: stable words. Never NULL. */
+const char *admission_act_name(enum admission_act act);
+
 /* NONE, or why not: UNADMITTED, WITHDRAWN, LEVEL, ROLE. fold NULL: everybody may everything. */
 enum tally_drop admission(const struct fold *fold, const struct tally_key *key,
                           enum admission_act act);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/node/federating.h"
 
-#include "core/base/bytes.h"
+#include "core/federation/replay.h"
 #include "core/node/node.h"
 #include "core/peers/greet.h"
 
@@ -10,11 +10,9 @@
 bool federating_new(struct federating *federating, const struct tally_key *key, size_t parties_max)
 {
     struct tally_party *parties = calloc(parties_max, sizeof *parties);
-    char origin[TALLY_ORIGIN_MAX + 1];
     *federating = (struct federating){.folded = 0};
     fold_init(&federating->fold, key, parties, parties_max);
-    size_t size = tally_origin_write(key, bytes_text(TALLY_STATEMENTS), origin);
-    tally_origin_hash(bytes_of(origin, size), &federating->origin_hash);
+    replay_origin(key, &federating->origin_hash);
     return parties != NULL;
 }
 
@@ -23,71 +21,11 @@ void federating_free(struct federating *federating)
     free(federating->fold.parties);
 }
 
-/* ---- Folding. ---- */
-
-/* The next statement. A body is read only if its type is one of ours. */
-static enum fold_verdict fold_next(struct tally_node *node, struct tally_bytes envelope)
-{
-    struct federating *federating = &node->federating;
-    const struct tally_ledger *ledger = &node->options.ledger;
-    struct tally_receipt receipt;
-    uint8_t body[FED_BODY_MAX];
-    size_t size = 0;
-    uint64_t index = federating->folded++;
-    if (envelope.size == 0 || tally_receipt_read(envelope, &receipt) != TALLY_DROP_NONE) {
-        fold_lost(&federating->fold);
-        return FOLD_UNKNOWN;
-    }
-    if (fed_kind_of(receipt.type) >= FED_ADMIT && receipt.body_size <= sizeof body &&
-        !ledger->body(ledger->context, &federating->origin_hash, index, 0, body, sizeof body,
-                      &size)) {
-        fold_lost(&federating->fold);
-        return FOLD_UNKNOWN;
-    }
-    return fold_take(&federating->fold, &receipt.issuer, receipt.type, bytes_of(body, size), index);
-}
-
-static enum fold_verdict fold_entry(struct tally_node *node)
-{
-    const struct tally_ledger *ledger = &node->options.ledger;
-    uint8_t envelope[TALLY_ENVELOPE_MAX];
-    size_t size = ledger->entry(ledger->context, &node->federating.origin_hash,
-                                node->federating.folded, envelope, sizeof envelope);
-    return fold_next(node, bytes_of(envelope, size));
-}
-
-/* A whole bundle of the sealed part, in one reading: most statements are about transfers, and a
-   busy node has written many. False if it is not to be had that way. */
-static bool fold_bundle(struct tally_node *node)
-{
-    const struct tally_ledger *ledger = &node->options.ledger;
-    uint8_t *bytes = node->scratch->sync->entries;
-    size_t size = ledger->entries(ledger->context, &node->federating.origin_hash,
-                                  node->federating.folded / TALLY_TILE_WIDTH, TALLY_TILE_WIDTH,
-                                  bytes, TALLY_ENTRIES_MAX);
-    size_t at = 0, whole;
-    if (size == 0 || !tally_entries_skip(bytes_of(bytes, size), TALLY_TILE_WIDTH, &whole))
-        return false;
-    for (unsigned i = 0; i < TALLY_TILE_WIDTH; i++) {
-        size_t length = be16_read(bytes + at);
-        (void)fold_next(node, bytes_of(bytes + at + 2, length));
-        at += 2 + length;
-    }
-    return true;
-}
-
 void federating_start(struct tally_node *node)
 {
-    const struct tally_ledger *ledger = &node->options.ledger;
     struct federating *federating = &node->federating;
-    struct tally_log_view view;
-    if (!ledger->find(ledger->context, &federating->origin_hash, &view))
-        return;
-    while (federating->folded + TALLY_TILE_WIDTH <= view.size)
-        if (!fold_bundle(node))
-            break;
-    while (federating->folded < view.durable)
-        (void)fold_entry(node);
+    federating->folded = replay_all(&federating->fold, &node->options.ledger,
+                                    &federating->origin_hash, node->scratch->sync->entries);
 }
 
 /* ---- What follows. ---- */
@@ -138,8 +76,8 @@ void federating_durable(struct tally_node *node, struct tally_now now)
     if (!ledger->find(ledger->context, &federating->origin_hash, &view))
         return;
     while (federating->folded < view.durable) {
-        uint64_t index = federating->folded;
-        if (fold_entry(node) != FOLD_TAKEN)
+        uint64_t index = federating->folded++;
+        if (replay_one(&federating->fold, ledger, &federating->origin_hash, index) != FOLD_TAKEN)
             continue;
         const struct tally_party *party = last_party(&federating->fold, index);
         say(node, now, party);

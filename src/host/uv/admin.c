@@ -159,11 +159,15 @@ static void on_appended(void *context, const struct tally_action *action)
 /* False if the node takes no more for now: the request is then read again later. */
 static bool append(struct client *client, const struct tally_admin_frame *frame)
 {
-    const struct tally_command command = {.kind = TALLY_COMMAND_APPEND,
-                                          .append = {.name_space = frame->append.name_space,
-                                                     .type = frame->append.type,
-                                                     .profile = frame->append.profile,
-                                                     .body = frame->append.body}};
+    struct tally_command command = {.kind = TALLY_COMMAND_APPEND,
+                                    .append = {.name_space = frame->append.name_space,
+                                               .type = frame->append.type,
+                                               .profile = frame->append.profile,
+                                               .body = frame->append.body}};
+    if (frame->kind == TALLY_ADMIN_STATE)
+        command =
+            (struct tally_command){.kind = TALLY_COMMAND_STATE,
+                                   .state = {.type = frame->state.type, .body = frame->state.body}};
     struct waiter *waiter = malloc(sizeof *waiter);
     if (waiter == NULL) {
         end(client);
@@ -254,7 +258,8 @@ static void obey(struct client *client)
         client->wanted = size;
         if (state == ADMIN_SHORT)
             return;
-        if (state == ADMIN_READ && frame.kind == TALLY_ADMIN_APPEND) {
+        bool ours = frame.kind == TALLY_ADMIN_APPEND || frame.kind == TALLY_ADMIN_STATE;
+        if (state == ADMIN_READ && ours) {
             client->stalled = !append(client, &frame);
             if (client->stalled)
                 return;

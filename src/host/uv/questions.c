@@ -71,6 +71,7 @@ static json_t *answer_status(struct host *host)
                   "confirms", (json_int_t)status.confirms, "forks", (json_int_t)status.forks));
     (void)json_object_set_new(
         object, "network", json_string(host->options.mesh == NULL ? "tally" : host->options.mesh));
+    (void)json_object_set_new(object, "trust", report_trust(&status.trust));
     (void)json_object_set_new(object, "frozen", frozen);
     (void)json_object_set_new(object, "rejected", drops(&status));
     (void)json_object_set_new(object, "traffic", traffic(&status));

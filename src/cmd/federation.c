@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tally federation admit, level, withdraw, mode: statements, appended by the node. */
+#include "cmd/federation.h"
+
+#include "cmd/door.h"
+#include "cmd/print.h"
+#include "cmd/trust.h"
+#include "cmd/verbs.h"
+#include "core/base/bytes.h"
+
+#include <inttypes.h>
+
+/* One statement on its way. */
+struct statement {
+    struct call *call;
+    struct fed_statement said;
+    bool answered;
+    struct door_answer answer;
+};
+
+/* ---- The command line ---- */
+
+static bool read_level(struct call *call, const char *word, enum tally_trust *level,
+                       enum exit_code *code)
+{
+    if (tally_trust_read(word, level))
+        return true;
+    *code = call_usage(
+        call, "\"%.40s\" is no level: isolated, observe, verify, attest or integrate", word);
+    return false;
+}
+
+static bool read_roles(struct call *call, struct fed_statement *said, enum exit_code *code)
+{
+    const char *roles = call_option(call, "roles");
+    said->has_roles = roles != NULL;
+    if (roles == NULL || tally_roles_read(roles, &said->roles))
+        return true;
+    *code = call_usage(call,
+                       "\"%.80s\" are no roles: some of announce, serve, request with commas "
+                       "between, or none",
+                       roles);
+    return false;
+}
+
+static bool read_note(struct call *call, struct fed_statement *said, enum exit_code *code)
+{
+    const char *note = call_option(call, "note");
+    said->note = bytes_text(note == NULL ? "" : note);
+    if (said->note.size <= FED_NOTE_MAX && print_utf8(note == NULL ? "" : note))
+        return true;
+    *code = call_usage(call, "the note is not text of at most %d bytes", FED_NOTE_MAX);
+    return false;
+}
+
+/* ---- Why not ---- */
+
+/* In whose words a statement is refused; the fold says that it is. */
+static enum exit_code forbid(struct call *call, const struct trust *trust,
+                             const struct fed_statement *said)
+{
+    const struct tally_party *party = fold_find(&trust->fold, &said->party);
+    const char *name = call->operands[0];
+    if (said->kind == FED_MODE)
+        return call_fail_with(call, EXIT_FAILED, TALLY_FORBIDDEN, name, "the mode is %s already",
+                              tally_mode_name(said->mode));
+    if (said->kind == FED_ADMIT)
+        return call_fail_with(call, EXIT_FAILED, TALLY_FORBIDDEN, name,
+                              "%.100s is admitted already, at level %s: change that with tally "
+                              "federation level",
+                              name, tally_trust_name(party->level));
+    return call_fail_with(call, EXIT_NOT_FOUND, TALLY_NOT_FOUND, name,
+                          party == NULL ? "%.100s was never admitted: tally federation list shows "
+                                          "who was"
+                                        : "%.100s was withdrawn: tally federation admit takes it "
+                                          "back",
+                          name);
+}
+
+static enum exit_code check(struct call *call, const struct trust *trust,
+                            const struct fed_statement *said)
+{
+    switch (fold_judge(&trust->fold, &trust->fold.self, said)) {
+    case FOLD_TAKEN:
+        return EXIT_DONE;
+    case FOLD_FORBIDDEN:
+        return forbid(call, trust, said);
+    case FOLD_SELF:
+        return call_usage(call, "%.100s is this node itself", call->operands[0]);
+    case FOLD_FULL:
+        return call_fail_with(call, EXIT_FAILED, TALLY_TOO_LARGE, call->operands[0],
+                              "a node speaks of at most %d parties, withdrawn ones among them",
+                              TALLY_PARTIES_MAX);
+    case FOLD_OTHER:
+    case FOLD_UNKNOWN:
+    case FOLD_MALFORMED:
+    case FOLD_FOREIGN:
+    case FOLD_VERDICT_COUNT:
+        break;
+    }
+    return call_usage(call, "that is no statement");
+}
+
+/* ---- Saying it ---- */
+
+static void on_answer(void *context, const struct door_answer *answer)
+{
+    struct statement *statement = context;
+    statement->answered = true;
+    statement->answer = *answer;
+    statement->answer.origin = NULL;
+}
+
+static enum tally_error give(struct statement *statement, struct door *door)
+{
+    uint8_t body[FED_BODY_MAX];
+    size_t size = fed_write(&statement->said, body);
+    const struct tally_command command = {
+        .kind = TALLY_COMMAND_STATE,
+        .state = {.type = bytes_text(fed_type(statement->said.kind)),
+                  .body = bytes_of(body, size)}};
+    struct complaint *complaint = &statement->call->complaint;
+    enum tally_error error;
+    bool readable;
+    /* Another call's statement may still be under way: the node judges one after the other. */
+    while ((error = door_append(door, 0, &command, complaint)) == TALLY_BUSY)
+        if ((error = door_wait(door, -1, &readable, complaint)) != TALLY_OK)
+            return error;
+    while (error == TALLY_OK && !statement->answered)
+        error = door_wait(door, -1, &readable, complaint);
+    return error;
+}
+
+static enum exit_code send(struct statement *statement, const char *data)
+{
+    struct call *call = statement->call;
+    struct door *door;
+    bool known = paths_is_data(data);
+    const struct door_options options = {
+        .data = data, .alone = true, .on_answer = on_answer, .context = statement};
+    if (door_open(&options, &door, &call->complaint) != TALLY_OK)
+        return call_fail(call, data);
+    if (!known)
+        (void)fprintf(stderr, "tally: made a key and a data directory: %s\n", data);
+    enum exit_code code = EXIT_DONE;
+    if (give(statement, door) != TALLY_OK)
+        code = call_fail(call, data);
+    else if (statement->answer.error != TALLY_OK)
+        code = call_fail_with(call, exit_of_error(statement->answer.error), statement->answer.error,
+                              call->operands[0], "not stated: %s",
+                              tally_error_text(statement->answer.error));
+    if (door_close(door, &call->complaint) != TALLY_OK && code == EXIT_DONE)
+        code = call_fail(call, NULL);
+    return code;
+}
+
+static void print_done(const struct statement *statement, const struct trust *trust)
+{
+    const struct call *call = statement->call;
+    const struct fed_statement *said = &statement->said;
+    const struct tally_party *party =
+        said->kind == FED_MODE ? NULL : fold_find(&trust->fold, &said->party);
+    char schema[64];
+    if (!call->json) {
+        if (party != NULL)
+            federation_print(party);
+        (void)printf("mode %s\n", fold_strict(&trust->fold) ? "strict" : "open");
+        return;
+    }
+    (void)snprintf(schema, sizeof schema, "federation-%s/1", call->verb->name);
+    json_t *object = print_object(schema);
+    if (party != NULL)
+        (void)json_object_update_new(object, federation_object(party));
+    (void)json_object_update_new(object, federation_mode(&trust->fold));
+    (void)json_object_set_new(object, "index", json_integer((json_int_t)statement->answer.index));
+    (void)json_object_set_new(object, "receipt", print_json_hash(&statement->answer.receipt));
+    print_json(object);
+}
+
+/* The first admission shuts out everybody else: whoever does that should know it. */
+static void tell_strict(const struct trust *before, const struct trust *after)
+{
+    if (!fold_strict(&before->fold) && fold_strict(&after->fold) &&
+        after->fold.mode == TALLY_MODE_UNSAID)
+        (void)fprintf(stderr, "tally: from now on this node is strict: who is not admitted may "
+                              "nothing (tally federation mode open lets strangers in again)\n");
+}
+
+/* Reads what the directory says now, judges, states, and reads again. */
+static enum exit_code state(struct statement *statement)
+{
+    struct call *call = statement->call;
+    struct trust before, after;
+    bool first = statement->said.kind == FED_ADMIT || statement->said.kind == FED_MODE;
+    enum exit_code code = EXIT_DONE;
+    if (!trust_open(&before, call, first))
+        code = before.shelf.code;
+    if (code == EXIT_DONE && statement->said.kind != FED_MODE)
+        (void)trust_party(&before, call, call->operands[0], &statement->said.party, &code);
+    if (code == EXIT_DONE)
+        code = check(call, &before, &statement->said);
+    shelf_close(&before.shelf);
+    if (code == EXIT_DONE)
+        code = send(statement, before.shelf.data);
+    if (code == EXIT_DONE) {
+        if (trust_open(&after, call, false)) {
+            print_done(statement, &after);
+            tell_strict(&before, &after);
+        } else {
+            code = after.shelf.code;
+        }
+        trust_close(&after);
+    }
+    trust_close(&before);
+    return code;
+}
+
+enum exit_code verb_federation_admit(struct call *call)
+{
+    struct statement statement = {.call = call, .said = {.kind = FED_ADMIT}};
+    struct fed_statement *said = &statement.said;
+    const char *level = call_option(call, "level");
+    enum exit_code code = EXIT_DONE;
+    if (!read_level(call, level == NULL ? "observe" : level, &said->level, &code) ||
+        !read_roles(call, said, &code) || !read_note(call, said, &code))
+        return code;
+    if (!said->has_roles)
+        said->roles = TALLY_ROLES_ALL;
+    said->has_roles = true;
+    return state(&statement);
+}
+
+enum exit_code verb_federation_level(struct call *call)
+{
+    struct statement statement = {.call = call, .said = {.kind = FED_LEVEL}};
+    enum exit_code code = EXIT_DONE;
+    if (!read_level(call, call->operands[1], &statement.said.level, &code) ||
+        !read_roles(call, &statement.said, &code) || !read_note(call, &statement.said, &code))
+        return code;
+    return state(&statement);
+}
+
+enum exit_code verb_federation_withdraw(struct call *call)
+{
+    struct statement statement = {.call = call, .said = {.kind = FED_WITHDRAW}};
+    enum exit_code code = EXIT_DONE;
+    return read_note(call, &statement.said, &code) ? state(&statement) : code;
+}
+
+enum exit_code verb_federation_mode(struct call *call)
+{
+    struct statement statement = {.call = call, .said = {.kind = FED_MODE}};
+    enum exit_code code = EXIT_DONE;
+    bool open = strcmp(call->operands[0], "open") == 0;
+    if (!open && strcmp(call->operands[0], "strict") != 0)
+        return call_usage(call, "\"%.40s\" is no mode: strict or open", call->operands[0]);
+    statement.said.mode = open ? TALLY_MODE_OPEN : TALLY_MODE_STRICT;
+    return read_note(call, &statement.said, &code) ? state(&statement) : code;
+}

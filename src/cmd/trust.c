@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/trust.h"
+
+#include "core/address/peer_id.h"
+#include "core/base/bytes.h"
+#include "core/federation/replay.h"
+
+#include <stdlib.h>
+
+/* How much of an id is enough: what all begin with, "did:key:z6Mk" and "12D3KooW", and some. */
+enum { LEAST_DID = 16, LEAST_ID = 12 };
+
+static bool no_memory(struct trust *trust, struct call *call)
+{
+    trust->shelf.code = call_fail_with(call, EXIT_FAILED, TALLY_NO_MEMORY, NULL, "out of memory");
+    return false;
+}
+
+/* Whose statements are to be folded; false: there is nobody, which was said. */
+static bool choose(struct trust *trust, struct call *call)
+{
+    const char *of = call_option(call, "of");
+    trust->fold.self = trust->shelf.key;
+    return of == NULL || trust_party(trust, call, of, &trust->fold.self, &trust->shelf.code);
+}
+
+bool trust_open(struct trust *trust, struct call *call, bool new)
+{
+    const struct tally_key nobody = {{0}};
+    struct tally_hash origin_hash;
+    *trust = (struct trust){.parties = calloc(TALLY_PARTIES_MAX, sizeof *trust->parties)};
+    trust->shelf.call = call;
+    if (trust->parties == NULL)
+        return no_memory(trust, call);
+    fold_init(&trust->fold, &nobody, trust->parties, TALLY_PARTIES_MAX);
+    if (!shelf_data(call, trust->shelf.data, &trust->shelf.code))
+        return false;
+    if (new && !paths_is_data(trust->shelf.data))
+        return true;
+    if (!shelf_open(&trust->shelf, call) || !choose(trust, call))
+        return false;
+    uint8_t *room = malloc(TALLY_ENTRIES_MAX);
+    if (room == NULL)
+        return no_memory(trust, call);
+    trust->known = true;
+    replay_origin(&trust->fold.self, &origin_hash);
+    (void)replay_all(&trust->fold, &trust->shelf.ledger, &origin_hash, room);
+    free(room);
+    return true;
+}
+
+void trust_close(struct trust *trust)
+{
+    shelf_close(&trust->shelf);
+    free(trust->parties);
+}
+
+/* Parties whose id, in either form, begins with the word; *key is the last. */
+static unsigned count_parties(const struct trust *trust, const char *word, struct tally_key *key)
+{
+    unsigned count = 0;
+    size_t size = strlen(word);
+    for (size_t i = 0; i < trust->fold.count; i++) {
+        char did[TALLY_DID_SIZE + 1], id[PEER_ID_TEXT_MAX];
+        tally_did_write(&trust->fold.parties[i].key, did);
+        (void)peer_id_print_key(&trust->fold.parties[i].key, id);
+        if (strncmp(did, word, size) != 0 && strncmp(id, word, size) != 0)
+            continue;
+        *key = trust->fold.parties[i].key;
+        count++;
+    }
+    return count;
+}
+
+bool trust_party(const struct trust *trust, struct call *call, const char *word,
+                 struct tally_key *key, enum exit_code *code)
+{
+    if (peer_id_parse_key(word, key) || tally_did_read(bytes_text(word), key, NULL))
+        return true;
+    size_t least = strncmp(word, "did:", 4) == 0 ? LEAST_DID : LEAST_ID;
+    unsigned count = strlen(word) >= least ? count_parties(trust, word, key) : 0;
+    if (count == 1)
+        return true;
+    if (count > 1)
+        *code =
+            call_fail_with(call, EXIT_NOT_FOUND, TALLY_NOT_FOUND, word,
+                           "%u parties begin with \"%.100s\": give more of the id", count, word);
+    else
+        *code = call_usage(call,
+                           "\"%.100s\" is no party: give a did:key, a peer id (12D3KooW...), or "
+                           "the beginning of one that tally federation list shows",
+                           word);
+    return false;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FEDERATION_REPLAY_H
+#define FEDERATION_REPLAY_H
+/* Statements out of a ledger into a fold: for the node, and for whoever reads its files. */
+#include "core/federation/fold.h"
+#include "tally/log.h"
+#include "tally/windows.h"
+
+/* A node's log of statements: the hash of its origin. */
+void replay_origin(const struct tally_key *key, struct tally_hash *origin_hash);
+
+/* Folds one statement, as it lies in the ledger. What cannot be read is lost (fold_lost). */
+enum fold_verdict replay_one(struct fold *fold, const struct tally_ledger *ledger,
+                             const struct tally_hash *origin_hash, uint64_t index);
+
+/* Folds all that are durable, from the first; returns how many. `room` is for TALLY_ENTRIES_MAX
+   bytes: what is sealed is read by the bundle, for most statements are about transfers, and a busy
+   node has written many. */
+uint64_t replay_all(struct fold *fold, const struct tally_ledger *ledger,
+                    const struct tally_hash *origin_hash, uint8_t *room);
+
+#endif
