@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "expect.h"
 #include "core/base/bytes.h"
+#include "story_trust.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -12,7 +13,7 @@ const char *expect_word(enum condition condition)
         [CONDITION_DROPS] = "drops",         [CONDITION_CONFIRMED] = "confirmed",
         [CONDITION_LINKED] = "linked",       [CONDITION_REACHED] = "reached",
         [CONDITION_DETECTED] = "detected",   [CONDITION_TRAFFIC] = "traffic",
-        [CONDITION_GUARDED] = "guarded",
+        [CONDITION_GUARDED] = "guarded",     [CONDITION_FOLDED] = "folded",
     };
     return words[condition];
 }
@@ -205,6 +206,16 @@ static bool detected(const struct world *world, const struct line *line, char *w
     return !line->negated;
 }
 
+static bool folded(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t slot = line->who.from; slot <= line->who.to; slot++) {
+        bool one = trust_folded(world, slot, why, size);
+        if (decided(line, one))
+            return one;
+    }
+    return !line->negated;
+}
+
 static bool traffic(const struct world *world, const struct line *line, char *why, size_t size)
 {
     for (uint32_t slot = line->who.from; slot <= line->who.to; slot++) {
@@ -254,6 +265,8 @@ bool expect_is(const struct world *world, const struct line *line, char *why, si
         return reached(world, line, why, size);
     case CONDITION_DETECTED:
         return detected(world, line, why, size);
+    case CONDITION_FOLDED:
+        return folded(world, line, why, size);
     case CONDITION_TRAFFIC:
         return traffic(world, line, why, size);
     case CONDITION_GUARDED:

@@ -150,6 +150,7 @@ static enum figure_mark_kind mark_kind(const struct line *line)
     switch (line->verb) {
     case VERB_APPEND:
     case VERB_SEAL:
+    case VERB_STATE:
         return MARK_USER;
     case VERB_HEAL:
     case VERB_RESTART:

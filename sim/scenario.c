@@ -8,6 +8,7 @@
 enum {
     DELAY_MAX_MS = 60000,
     STORY_MAX_S = 1000000,
+    STATE_GAP_US = 200000,
 };
 
 /* ---- Setup. ---- */
@@ -237,7 +238,8 @@ static bool read_simple(struct words *words, struct line *line)
 static void read_action(struct words *words, struct line *line)
 {
     static const char *const later[] = {"role", "namespace", "revoke"};
-    if (read_simple(words, line) || scenario_read_place(words, line))
+    if (read_simple(words, line) || scenario_read_place(words, line) ||
+        scenario_read_trust(words, line))
         return;
     if (words_take(words, "link"))
         read_link(words, line);
@@ -316,6 +318,15 @@ static void read_line(struct words *words, struct scenario *scenario)
     scenario->lines = memory_room(scenario->lines, &scenario->capacity, scenario->count + 1,
                                   sizeof *scenario->lines);
     scenario->lines[scenario->count++] = line;
+    /* A node judges one statement after the other: of several parties it speaks one by one. */
+    while (line.verb == VERB_STATE && line.other.from < line.other.to) {
+        struct line *before = &scenario->lines[scenario->count - 1];
+        before->other.to = line.other.from++;
+        line.at_us += STATE_GAP_US;
+        scenario->lines = memory_room(scenario->lines, &scenario->capacity, scenario->count + 1,
+                                      sizeof *scenario->lines);
+        scenario->lines[scenario->count++] = line;
+    }
 }
 
 /* A line of the file without what is around it: blanks, a comment. */

@@ -6,6 +6,7 @@
  * running is story.h. Nodes are counted from 1 in the text and from 0 here.
  */
 #include "adversary.h"
+#include "core/federation/words.h"
 
 enum { SCENARIO_NODES_MAX = 1000000, SCENARIO_APPEND_MAX = 1000000 };
 
@@ -33,6 +34,7 @@ enum verb {
     VERB_BOOTSTRAP,
     VERB_DOMAIN,
     VERB_FLAP,
+    VERB_STATE,
     VERB_EXPECT,
 };
 
@@ -47,6 +49,7 @@ enum condition {
     CONDITION_REACHED,   /* `who` got through its box what it had not asked for, or is linked with
                             a node outside its LAN that nobody named to it. */
     CONDITION_DETECTED,  /* `who` is gone, and no honest node takes it for linked any more. */
+    CONDITION_FOLDED,    /* What `who` stated comes to the same in it and wherever all of it is. */
     CONDITION_TRAFFIC,   /* `who` sent at most `count` bytes a second of late. */
     CONDITION_GUARDED,   /* `who` learned that it signed more than it holds, and signs no more. */
     CONDITION_COUNT
@@ -85,7 +88,8 @@ struct line {
     enum tally_profile profile;
     uint32_t *list; /* BOOTSTRAP, DOMAIN: slots; ours. */
     size_t list_count, list_capacity;
-    uint64_t closed_us; /* FLAP; open for `us`. */
+    uint64_t closed_us;         /* FLAP; open for `us`. */
+    struct fed_statement state; /* STATE: by `who`, about each of `other`. */
     bool negated;
     enum condition condition;
     enum tally_drop drop;

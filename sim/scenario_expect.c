@@ -28,7 +28,7 @@ static void read_condition(struct words *words, struct line *line)
         if (++line->condition == CONDITION_COUNT) {
             words_fail(words,
                        "\"%s\" is no condition: converged, diverged, fork, holds, drops, "
-                       "confirmed, linked, reached, detected, traffic or guarded",
+                       "confirmed, linked, reached, detected, traffic, guarded or folded",
                        word);
             return;
         }
@@ -48,6 +48,7 @@ void scenario_read_expect(struct words *words, struct line *line)
     case CONDITION_REACHED:
     case CONDITION_DETECTED:
     case CONDITION_GUARDED:
+    case CONDITION_FOLDED:
         line->who = words_who(words);
         break;
     case CONDITION_CONFIRMED:

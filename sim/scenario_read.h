@@ -8,6 +8,10 @@
    False if the line begins with none of them. */
 bool scenario_read_place(struct words *words, struct line *line);
 
+/* What nodes state of whom they trust: admit, level, withdraw, mode. False if it is none of them.
+ */
+bool scenario_read_trust(struct words *words, struct line *line);
+
 /* What follows the word `expect`. */
 void scenario_read_expect(struct words *words, struct line *line);
 

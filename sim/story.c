@@ -3,6 +3,7 @@
 #include "expect.h"
 #include "memory.h"
 #include "story_place.h"
+#include "story_trust.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -247,6 +248,20 @@ static void on_place(struct story *story, const struct line *line)
         say(story, "n%u goes to n%u", line->who.from + 1, line->other.from + 1);
 }
 
+static void on_state(struct story *story, const struct line *line)
+{
+    for (uint32_t slot = line->who.from; slot <= line->who.to; slot++) {
+        if (line->state.kind != FED_MODE && slot == line->other.from)
+            continue; /* Nobody speaks of itself. */
+        if (line->state.kind == FED_MODE)
+            say(story, "n%u states %s", slot + 1, fed_type(line->state.kind));
+        else
+            say(story, "n%u states %s of n%u", slot + 1, fed_type(line->state.kind),
+                line->other.from + 1);
+        trust_state(&story->world, slot, line);
+    }
+}
+
 void story_act(struct story *story, const struct line *line)
 {
     if (story->observer->act != NULL)
@@ -277,6 +292,9 @@ void story_act(struct story *story, const struct line *line)
     case VERB_DOMAIN:
     case VERB_FLAP:
         on_place(story, line);
+        break;
+    case VERB_STATE:
+        on_state(story, line);
         break;
     case VERB_JOIN:
     case VERB_LEAVE:

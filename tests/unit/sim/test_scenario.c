@@ -107,6 +107,34 @@ static void places_are_read(void **state)
     scenario_free(&scenario);
 }
 
+/* Of several parties it is stated one by one. */
+static void statements_are_read(void **state)
+{
+    static const char text[] = "nodes 4\n"
+                               "at 2 admit n1..n2 n3..n4 observe\n"
+                               "at 3 level all n1 attest roles serve,request\n"
+                               "at 4 withdraw n1 n2\n"
+                               "at 5 mode n3 open\n"
+                               "expect folded all\n";
+    char message[200] = "";
+    struct scenario scenario;
+    assert_true(scenario_read(&scenario, "s", text, message, sizeof message));
+    const struct line *lines = scenario.lines;
+    assert_int_equal(scenario.count, 6);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_true(lines[i].verb == VERB_STATE && lines[i].number == 2);
+        assert_true(lines[i].other.from == 2 + i && lines[i].other.to == 2 + i);
+        assert_int_equal(lines[i].at_us, 2000000 + i * 200000);
+        assert_true(lines[i].state.kind == FED_ADMIT && lines[i].state.roles == TALLY_ROLES_ALL);
+    }
+    assert_int_equal(lines[2].state.level, TALLY_TRUST_ATTEST);
+    assert_int_equal(lines[2].state.roles, TALLY_ROLE_SERVE | TALLY_ROLE_REQUEST);
+    assert_int_equal(lines[3].state.kind, FED_WITHDRAW);
+    assert_int_equal(lines[4].state.mode, TALLY_MODE_OPEN);
+    assert_int_equal(lines[5].condition, CONDITION_FOLDED);
+    scenario_free(&scenario);
+}
+
 struct wrong {
     const char *text, *message;
 };
@@ -194,7 +222,13 @@ static void what_is_wrong_is_said_with_its_line(void **state)
          "s:2: \"boredom\" is no reason of a drop (tally/error.h lists them)"},
         {"nodes 2\nexpect wonders\n",
          "s:2: \"wonders\" is no condition: converged, diverged, fork, holds, drops, confirmed, "
-         "linked, reached, detected, traffic or guarded"},
+         "linked, reached, detected, traffic, guarded or folded"},
+        {"nodes 2\nat 1 admit n1 n2 trusted\n",
+         "s:2: \"trusted\" is no level: isolated, observe, verify, attest or integrate"},
+        {"nodes 2\nat 1 level n1 n2 verify roles all\n",
+         "s:2: \"all\" are no roles: some of announce,serve,request, or none"},
+        {"nodes 2\nat 1 mode n1 closed\n", "s:2: mode WHO strict or open, not \"closed\""},
+        {"nodes 2\nwithdraw n1 n2\n", "s:2: when? say \"at T withdraw ...\""},
     };
     assert_wrong(cases, sizeof cases / sizeof *cases);
 }
@@ -219,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_story_is_read),
         cmocka_unit_test(places_are_read),
+        cmocka_unit_test(statements_are_read),
         cmocka_unit_test(what_is_wrong_about_places),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(every_drawn_story_can_be_read),
