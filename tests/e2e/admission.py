@@ -42,7 +42,7 @@ def settles(node, other, rounds=3):
 
 
 def strict_from_the_first_line(folder):
-    """Who is admitted federates; a stranger gets nothing, is counted, and is let in when admitted"""
+    """Who is admitted federates; a stranger gets nothing, is counted, and let in when admitted"""
     with Nodes(folder, 'a', 'b', 'c') as (a, b, c):
         said = federation(a, 'admit', key_of(b), '--level', 'verify', '--note', 'the b people')
         expect(said['strict'] and said['mode'] == 'unsaid' and said['index'] == 0, f'{said}')
@@ -153,7 +153,7 @@ def third_parties(folder):
 
 
 def open_again(folder):
-    """An open mesh is as it was; whom one puts aside is alone; strangers come back by a statement"""
+    """An open mesh is as it was; whom one puts aside is alone; strangers come back by a word"""
     with Nodes(folder, 'a', 'b', 'c') as (a, b, c):
         a.start()
         for node in (b, c):
@@ -198,7 +198,8 @@ def refused(node, code, part, *words):
     """What is refused changes nothing, and one sentence says why; with --json an object does."""
     _, said = run('federation', *words, '--data', node.data, code=code)
     lines = said.splitlines()
-    expect(part in lines[0] and lines[1:] in ([], [f'tally: see tally federation {words[0]} --help']),
+    help_too = [f'tally: see tally federation {words[0]} --help']
+    expect(part in lines[0] and lines[1:] in ([], help_too),
            f'{words}: {said}')
     error = ask('federation', *words, '--data', node.data, code=code)
     expect(error['schema'] == 'tally/error/1' and error['exit'] == code, f'{error}')

@@ -177,21 +177,19 @@ void peer_address_add(struct peer *peer, const struct tally_address *address,
 /* Wants a tick for this peer at that time. */
 void peers_wake(struct peers *peers, struct peer *peer, struct tally_mono at);
 
-/* Adds to its standing (protocols 4.4); below PEERS_STANDING_END it is barred, and true tells the
-   caller to end the link. */
+/* Adds to its standing (protocols 4.4). True: it fell below the end and is barred; end the link. */
 bool peer_judge(struct peer *peer, int change, struct tally_now now);
 bool peer_barred(const struct peer *peer, struct tally_now now);
 
-/* X25519 with the peer, computed at most once; false if its key is not a good point. */
+/* X25519 with the peer, computed at most once; false if its key is no good point. */
 bool peers_shared(struct peers *peers, struct peer *peer);
 
 /* Whether (epoch, counter) is above the last one taken; peer_order_take remembers it. */
 bool peer_order_above(const struct peer_order *order, uint32_t epoch, uint64_t counter);
 void peer_order_take(struct peer_order *order, uint32_t epoch, uint64_t counter);
 
-/* ---- For the node's status. ---- */
-
-/* The peer of that index, without `connected` and `agent`; false past the last. */
+/* For the node's status: the peer of that index, without `connected` and `agent`; false past the
+ * last. */
 bool peers_view(const struct peers *peers, size_t index, struct tally_peer_view *view);
 
 /* Median of linked peers' clocks less ours; 0 if none is known. */

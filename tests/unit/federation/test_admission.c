@@ -141,6 +141,7 @@ static void an_open_mesh_passes_all(void **state)
 
 int main(void)
 {
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_level_may_what_is_below_it),
         cmocka_unit_test(each_role_is_asked_for),

@@ -236,6 +236,7 @@ static void the_same_statements_give_the_same_state(void **state)
 
 int main(void)
 {
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_move_of_a_party),
         cmocka_unit_test(every_move_of_the_mode),

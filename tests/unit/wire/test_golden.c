@@ -40,8 +40,8 @@ static void check(void *context, const struct golden *golden)
 
 static void vectors_are_read_as_the_schema_says(void **state)
 {
-    static const char *const files[] = {"common", "datagram", "gossip",
-                                        "stream", "receipt",  "admin"};
+    static const char *const files[] = {"common",  "datagram",   "gossip", "stream",
+                                        "receipt", "federation", "admin"};
     size_t count = 0;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[4096];

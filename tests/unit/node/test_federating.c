@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Trust in a whole node over a disk in memory: statements are judged, made durable, folded, and
+ * again after a restart; who is not admitted is put out of its streams, whose key it has proved.
+ */
+#include "support/cmocka.h"
+
+#include "core/base/bytes.h"
+#include "core/base/random.h"
+#include "core/federation/replay.h"
+#include "disk.h"
+#include "memory.h"
+#include "support/channels.h"
+#include "tally/node.h"
+
+#include <stdlib.h>
+
+static struct provider provider;
+static struct signer signer;
+static struct disk disk;
+static struct tally_node *node;
+static struct tally_now now;
+static struct random chance;
+static struct party client;
+static unsigned closes, answers;
+static struct tally_action answer;
+static enum tally_error fails; /* The next APPEND, instead of being done. */
+static uint64_t failed;        /* Its ticket. */
+static bool at_once;           /* The disk does what it is asked in the same moment. */
+
+static void draw(void *context, uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)random_next(&chance);
+}
+
+static void wake(void)
+{
+    const struct tally_node_options options = {.key = signer.key,
+                                               .epoch = 1,
+                                               .connections_max = 8,
+                                               .ledger = disk_ledger(&disk),
+                                               .secret = {NULL, draw},
+                                               .crypto = signer_window(&signer)};
+    node = tally_node_new(&options, now);
+    assert_non_null(node);
+}
+
+static int set_up(void **state)
+{
+    static const uint8_t seed[32] = {1};
+    now = (struct tally_now){{1000}, {INT64_C(1763700000000000)}};
+    chance.state = 1;
+    closes = answers = 0;
+    fails = TALLY_OK;
+    at_once = true;
+    provider_init(&provider, PROVIDER_REAL);
+    signer_init(&signer, &provider, seed);
+    disk_init(&disk, &signer);
+    party_init(&client, 7);
+    wake();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    tally_node_free(node);
+    party_free(&client);
+    disk_free(&disk);
+    provider_free(&provider);
+    return 0;
+}
+
+static void step(const struct tally_event *event);
+
+static void disk_goes_on(void)
+{
+    struct tally_event event;
+    struct disk_change change;
+    for (unsigned lane = 0; lane < DISK_LANES; lane++)
+        while (disk.lanes[lane].first != NULL &&
+               disk_complete(&disk, (enum disk_lane)lane, &event, &change))
+            step(&event);
+}
+
+/* What the node asks for: its disk, and the stream to the client. */
+static void perform(const struct tally_action *action)
+{
+    enum disk_lane lane;
+    uint64_t due;
+    closes += action->kind == TALLY_ACTION_CLOSE;
+    if (action->kind == TALLY_ACTION_WRITE) {
+        channel_feed(client.channel, now, action->write.bytes);
+    } else if (action->kind == TALLY_ACTION_ANSWER) {
+        answer = *action;
+        answers++;
+    } else if (action->kind == TALLY_ACTION_APPEND && fails != TALLY_OK) {
+        failed = action->append.ticket;
+    } else {
+        (void)disk_perform(&disk, action, 0, &chance, &lane, &due);
+    }
+}
+
+/* One step, which may not allocate. */
+static void step(const struct tally_event *event)
+{
+    struct tally_action action;
+    struct channel_news news;
+    memory_watch_begin();
+    tally_node_step(node, now, event);
+    assert_int_equal(memory_watch_end(), 0);
+    assert_true(tally_node_holds(node));
+    while (tally_node_next(node, &action)) {
+        perform(&action);
+        while (action.kind == TALLY_ACTION_WRITE && channel_next(client.channel, &news))
+            ;
+    }
+    if (at_once)
+        disk_goes_on();
+}
+
+static struct tally_node_status status(void)
+{
+    struct tally_node_status status;
+    tally_node_status(node, &status);
+    return status;
+}
+
+/* ---- Statements. ---- */
+
+static void give(struct tally_bytes type, struct tally_bytes body)
+{
+    step(&(struct tally_event){.kind = TALLY_EVENT_COMMAND,
+                               .command = {.kind = TALLY_COMMAND_STATE,
+                                           .ticket = 7,
+                                           .state = {.type = type, .body = body}}});
+}
+
+static enum tally_error state_it(const struct fed_statement *statement)
+{
+    uint8_t body[FED_BODY_MAX];
+    size_t size = fed_write(statement, body);
+    answer.answer.error = TALLY_TIMED_OUT;
+    give(bytes_text(fed_type(statement->kind)), bytes_of(body, size));
+    return answer.answer.error;
+}
+
+static enum tally_error say(enum fed_kind kind, const struct tally_key *whom,
+                            enum tally_trust level)
+{
+    struct fed_statement statement = {.kind = kind,
+                                      .level = level,
+                                      .has_roles = kind == FED_ADMIT,
+                                      .roles = kind == FED_ADMIT ? TALLY_ROLES_ALL : 0};
+    if (whom != NULL)
+        statement.party = *whom;
+    if (kind == FED_MODE)
+        statement.mode = level == TALLY_TRUST_ISOLATED ? TALLY_MODE_STRICT : TALLY_MODE_OPEN;
+    return state_it(&statement);
+}
+
+static const struct tally_key somebody = {{9}};
+
+static void a_statement_is_judged_before_it_is_written(void **state)
+{
+    assert_int_equal(say(FED_LEVEL, &somebody, TALLY_TRUST_OBSERVE), TALLY_FORBIDDEN);
+    assert_int_equal(say(FED_ADMIT, &signer.key, TALLY_TRUST_OBSERVE), TALLY_BAD_NAME);
+    give(bytes_text("fed_admit"), bytes_text("no statement"));
+    assert_int_equal(answer.answer.error, TALLY_MALFORMED);
+    give(bytes_text("SYNC_EVENT"), bytes_text("{}"));
+    assert_int_equal(answer.answer.error, TALLY_BAD_NAME);
+    give(bytes_text("anything"), bytes_text("{}"));
+    assert_int_equal(answer.answer.error, TALLY_BAD_NAME);
+    assert_int_equal(disk.log_count, 0);
+    assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_OBSERVE), TALLY_OK);
+    assert_int_equal(answer.answer.index, 0);
+    assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_OBSERVE), TALLY_FORBIDDEN);
+    assert_int_equal(answers, 7);
+    assert_true(status().trust.strict);
+    assert_int_equal(status().trust.statements, 1);
+}
+
+/* The next one is judged by what this one made of the state: it waits until that is known. */
+static void one_statement_at_a_time(void **state)
+{
+    at_once = false;
+    assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_OBSERVE), TALLY_TIMED_OUT);
+    assert_int_equal(status().trust.parties, 0); /* Not before it is durable. */
+    assert_int_equal(say(FED_WITHDRAW, &somebody, TALLY_TRUST_ISOLATED), TALLY_BUSY);
+    at_once = true;
+    disk_goes_on();
+    assert_int_equal(status().trust.parties, 1);
+    assert_int_equal(say(FED_WITHDRAW, &somebody, TALLY_TRUST_ISOLATED), TALLY_OK);
+    assert_int_equal(status().trust.parties, 0);
+}
+
+static void one_that_fails_changes_nothing(void **state)
+{
+    fails = TALLY_FULL;
+    assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_OBSERVE), TALLY_TIMED_OUT);
+    struct tally_event event = {.kind = TALLY_EVENT_APPENDED};
+    event.appended.ticket = failed;
+    event.appended.error = TALLY_FULL;
+    step(&event);
+    assert_int_equal(answer.answer.error, TALLY_FULL);
+    assert_false(status().trust.strict);
+    fails = TALLY_OK;
+    assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_OBSERVE), TALLY_OK);
+    assert_int_equal(answer.answer.index, 0);
+}
+
+/* Enough for sealed bundles and some behind them, not all sealed. */
+static void a_restart_folds_the_same(void **state)
+{
+    enum { MANY = 600 };
+    assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_OBSERVE), TALLY_OK);
+    for (unsigned i = 1; i < MANY; i++) {
+        now.mono.ms += 7;
+        assert_int_equal(say(FED_LEVEL, &somebody, (enum tally_trust)(i % 5)), TALLY_OK);
+    }
+    const struct tally_node_status before = status();
+    assert_int_equal(before.trust.statements, MANY);
+    assert_int_equal(disk.log_count, 1);
+    assert_in_range(disk.logs[0]->size, 512, MANY - 1);
+    tally_node_free(node);
+    wake();
+    const struct tally_node_status after = status();
+    assert_memory_equal(&before.trust, &after.trust, sizeof before.trust);
+}
+
+/* A statement that its own disk does not give back: nobody knows what it said. */
+static void a_lost_statement_closes_the_node(void **state)
+{
+    assert_int_equal(say(FED_MODE, NULL, TALLY_TRUST_OBSERVE), TALLY_OK);
+    assert_false(status().trust.strict);
+    tally_node_free(node);
+    disk.logs[0]->entries[0].envelope_size = 0;
+    wake();
+    assert_int_equal(status().trust.lost, 1);
+    assert_true(status().trust.strict);
+}
+
+/* ---- Streams. ---- */
+
+static void stream_event(enum tally_event_kind kind, uint32_t stream)
+{
+    struct tally_event event = {.kind = kind};
+    if (kind == TALLY_EVENT_STREAM_OPEN) {
+        event.stream_open.stream = stream;
+        event.stream_open.remote =
+            (struct tally_address){{[10] = 0xff, [11] = 0xff, 127, 0, 0, 1}, 4001};
+    } else if (kind == TALLY_EVENT_STREAM_ROOM) {
+        event.stream_room.stream = stream;
+        event.stream_room.room = TALLY_STREAM_BYTES_MAX;
+    } else {
+        event.stream_closed.stream = stream;
+        event.stream_closed.error = TALLY_CLOSED;
+    }
+    step(&event);
+}
+
+/* The client dials, and both go on until nothing moves. */
+static void dial(uint32_t stream)
+{
+    party_begin(&client, true, &signer.key, now);
+    stream_event(TALLY_EVENT_STREAM_OPEN, stream);
+    stream_event(TALLY_EVENT_STREAM_ROOM, stream);
+    for (unsigned i = 0; i < 20; i++) {
+        uint8_t copy[TALLY_STREAM_BYTES_MAX];
+        struct tally_bytes bytes = channel_output(client.channel, sizeof copy);
+        if (bytes.size == 0)
+            break;
+        memcpy(copy, bytes.data, bytes.size);
+        struct tally_event event = {.kind = TALLY_EVENT_STREAM_BYTES};
+        event.stream_bytes.stream = stream;
+        event.stream_bytes.bytes = bytes_of(copy, bytes.size);
+        step(&event);
+        stream_event(TALLY_EVENT_STREAM_ROOM, stream);
+    }
+}
+
+/* The stream ended at the host's side too. */
+static void hang_up(uint32_t stream)
+{
+    stream_event(TALLY_EVENT_STREAM_CLOSED, stream);
+    channel_end(client.channel);
+    client.channel = NULL;
+    closes = 0;
+}
+
+static void a_stranger_has_a_stream_in_an_open_mesh_only(void **state)
+{
+    dial(1);
+    assert_int_equal(closes, 0);
+    assert_int_equal(status().connections, 1);
+    /* The first admission is of somebody else: the stranger is out at once. */
+    assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_INTEGRATE), TALLY_OK);
+    assert_int_equal(closes, 1);
+    hang_up(1);
+    dial(3);
+    assert_int_equal(closes, 1);
+    assert_int_equal(status().drops[TALLY_DROP_UNADMITTED], 1);
+    hang_up(3);
+    assert_int_equal(say(FED_ADMIT, &client.key, TALLY_TRUST_OBSERVE), TALLY_OK);
+    dial(5);
+    assert_int_equal(closes, 0);
+    assert_int_equal(say(FED_WITHDRAW, &client.key, TALLY_TRUST_ISOLATED), TALLY_OK);
+    assert_int_equal(closes, 1);
+    hang_up(5);
+    dial(7);
+    assert_int_equal(closes, 1);
+    assert_int_equal(status().drops[TALLY_DROP_WITHDRAWN], 1);
+    hang_up(7);
+    assert_int_equal(say(FED_ADMIT, &client.key, TALLY_TRUST_ISOLATED), TALLY_OK);
+    dial(9);
+    assert_int_equal(closes, 1);
+    assert_int_equal(status().drops[TALLY_DROP_LEVEL], 1);
+    hang_up(9);
+}
+
+int main(void)
+{
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        T(a_statement_is_judged_before_it_is_written),
+        T(one_statement_at_a_time),
+        T(one_that_fails_changes_nothing),
+        T(a_restart_folds_the_same),
+        T(a_lost_statement_closes_the_node),
+        T(a_stranger_has_a_stream_in_an_open_mesh_only),
+#undef T
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
