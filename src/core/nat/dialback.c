@@ -183,10 +183,11 @@ static bool is_known(struct peers *peers, struct reach *reach, const struct tall
 {
     const struct peer *peer = peers_find(peers, &ask->of);
     const struct tally_address *address = &ask->endpoint.address;
+    /* A link is datagrams; these open no way for a stream, unless both have punched. */
+    if (ask->endpoint.transport == TALLY_TRANSPORT_TCP)
+        return (peer != NULL && peer->link.punched) || reach_wrote(reach, address, now);
     if (peer != NULL && peer->link.state == LINK_LINKED)
         return true;
-    if (ask->endpoint.transport == TALLY_TRANSPORT_TCP)
-        return reach_wrote(reach, address, now);
     return peers_wrote(peers, address, now) ||
            (peer != NULL && peer->hello.any && now.mono.ms - peer->link.heard.ms < KNOWN_MS);
 }

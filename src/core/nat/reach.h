@@ -10,10 +10,12 @@
  *     we --dial_back--> B --dial_back--> C      C --hello with our nonce, or TCP--> we
  *     we <---dialled--- B <---dialled--- C
  *
+ * For streams C may have a link with us, unless that was punched: datagrams open no way for TCP.
+ *
  * A peer that comes by itself, from an address that nothing was written to, and sees us at an
- * address of ours, proves as much; only that it chose itself. This is all there is in a mesh so
- * small that everyone has a link with everyone. Such a proof, and one by a C of our own network,
- * is marked as weak, counts, and is asked for anew.
+ * address of ours, proves as much; only that it chose itself. For datagrams this is all there is in
+ * a mesh so small that everyone has a link with everyone. Such a proof, and one by a C of our own
+ * network, is marked as weak, counts, and is asked for anew.
  *
  * Each address is asked about once, then every REACH_AGAIN_MS and after changes; one at a time, at
  * REACH_RATE. Who helps is one that says so (PEERS_CAPS_INTRODUCES).
@@ -79,6 +81,9 @@ struct reach_check {
     unsigned helper_count;
     bool handed; /* Somebody is on the way: */
     struct tally_key by;
+    bool early; /* A linked peer came by TCP; maybe it is the one that we shall be told of. */
+    struct tally_key early_by;
+    struct tally_address early_from;
     struct tally_mono until;
 };
 
@@ -133,11 +138,11 @@ enum tally_drop reach_told(struct reach *reach, struct tally_now now, struct pee
                            const struct peer *from, const struct tally_dialled *dialled,
                            struct outbox *out);
 
-/* Streams: one was dialled; one came in from a peer that has proved its key, with which we have no
-   link if it is a stranger; one says that it sees us there. */
+/* Streams: one was dialled; one came in from somebody that has proved its key (peer: what we know
+   of it, or NULL); one says that it sees us there. */
 void reach_dialled(struct reach *reach, const struct tally_address *to, struct tally_now now);
 void reach_stream(struct reach *reach, struct tally_now now, const struct tally_key *by,
-                  const struct tally_address *from, bool stranger);
+                  const struct tally_address *from, const struct peer *peer);
 void reach_stream_observed(struct reach *reach, struct tally_now now, const struct tally_key *by,
                            const struct tally_address *from, const struct tally_address *observed);
 

@@ -177,6 +177,22 @@ static void begin(struct reach *reach, struct own_entry *entry, struct tally_now
     ask_next(reach, now, peers, out);
 }
 
+/* Whether who comes from there has passed what is between us and the wide network. */
+static bool from_outside(const struct tally_address *from, const struct tally_address *own)
+{
+    return address_may_announce(from) == TALLY_HYGIENE_ALLOWED &&
+           address_is_ip4(from) == address_is_ip4(own) && !address_same_prefix(from, own, 128);
+}
+
+static void came(struct reach *reach, const struct tally_key *by, const struct tally_address *from,
+                 struct tally_now now)
+{
+    struct own_entry *entry = reach->check.entry;
+    reach_proved(reach, entry, by, votes_same_network(from, &entry->address), now);
+    entry->due = again(reach, REACH_AGAIN_MS, now);
+    close_check(reach);
+}
+
 enum tally_drop reach_told(struct reach *reach, struct tally_now now, struct peers *peers,
                            const struct peer *from, const struct tally_dialled *dialled,
                            struct outbox *out)
@@ -192,6 +208,8 @@ enum tally_drop reach_told(struct reach *reach, struct tally_now now, struct pee
         check->handed = true;
         check->by = dialled->by;
         check->until.ms = now.mono.ms + REACH_COME_MS;
+        if (check->early && key_equal(&check->early_by, &check->by))
+            came(reach, &check->early_by, &check->early_from, now);
     } else {
         ask_next(reach, now, peers, out);
     }
@@ -208,22 +226,6 @@ bool reach_asked(const struct reach *reach, const uint8_t nonce[REACH_NONCE])
 bool reach_awaits(const struct reach *reach, const uint8_t nonce[REACH_NONCE])
 {
     return reach->check.entry != NULL && reach_asked(reach, nonce);
-}
-
-/* Whether who comes from there has passed what is between us and the wide network. */
-static bool from_outside(const struct tally_address *from, const struct tally_address *own)
-{
-    return address_may_announce(from) == TALLY_HYGIENE_ALLOWED &&
-           address_is_ip4(from) == address_is_ip4(own) && !address_same_prefix(from, own, 128);
-}
-
-static void came(struct reach *reach, const struct tally_key *by, const struct tally_address *from,
-                 struct tally_now now)
-{
-    struct own_entry *entry = reach->check.entry;
-    reach_proved(reach, entry, by, votes_same_network(from, &entry->address), now);
-    entry->due = again(reach, REACH_AGAIN_MS, now);
-    close_check(reach);
 }
 
 enum tally_drop reach_came(struct reach *reach, struct tally_now now, const struct peer *by,
@@ -255,14 +257,30 @@ bool reach_wrote(struct reach *reach, const struct tally_address *address, struc
 }
 
 void reach_stream(struct reach *reach, struct tally_now now, const struct tally_key *by,
-                  const struct tally_address *from, bool stranger)
+                  const struct tally_address *from, const struct peer *peer)
 {
     struct reach_check *check = &reach->check;
     if (check->entry == NULL || check->entry->transport != TALLY_TRANSPORT_TCP)
         return;
-    if (stranger && !reach_wrote(reach, from, now) && from_outside(from, &check->entry->address)) {
-        came(reach, by, from, now);
-    } else if (check->handed && key_equal(by, &check->by)) {
+    bool outside = from_outside(from, &check->entry->address);
+    bool sent = check->handed && key_equal(by, &check->by);
+    if (peer == NULL || peer->link.state != LINK_LINKED) {
+        if (outside && !reach_wrote(reach, from, now)) {
+            came(reach, by, from, now);
+            return;
+        }
+    } else if (outside && !peer->link.punched) {
+        /* A linked one may come of its own accord, and to another address: it counts if it is the
+           one that was sent, also when it is here before the word that it comes. */
+        if (sent) {
+            came(reach, by, from, now);
+            return;
+        }
+        check->early = true;
+        check->early_by = *by;
+        check->early_from = *from;
+    }
+    if (sent) {
         check->handed = false;
         check->until = now.mono;
     }

@@ -22,8 +22,7 @@ void node_secured(struct tally_node *node, struct tally_now now,
     struct peers *peers = &node->datagrams.peers;
     struct peer *peer = peers_find(peers, &connection->peer);
     if (!connection->dialled)
-        reach_stream(&reaching->reach, now, &connection->peer, &connection->remote,
-                     peer == NULL || peer->link.state != LINK_LINKED);
+        reach_stream(&reaching->reach, now, &connection->peer, &connection->remote, peer);
     meet_connected(&reaching->meet, &connection->peer);
     if (peer == NULL)
         return;

@@ -369,8 +369,7 @@ static void dial(struct town *town, struct town_node *node)
     if (to == NULL || !to->up || !key_equal(&to->key, &wish->key))
         return;
     struct peer *known = peers_find(&to->datagrams.peers, &node->key);
-    reach_stream(&to->datagrams.reaching.reach, town->now, &node->key, &from,
-                 known == NULL || known->link.state != LINK_LINKED);
+    reach_stream(&to->datagrams.reaching.reach, town->now, &node->key, &from, known);
 }
 
 static void learn(struct town *town, struct town_node *node)
