@@ -49,6 +49,11 @@ static const struct option append_options[] = {
     NO_MORE,
 };
 
+static const struct option bundle_options[] = {
+    {"all", NULL, "all logs that are held, of others too"},
+    NO_MORE,
+};
+
 static const struct option admit_options[] = {
     {"level", "LEVEL", "isolated, observe, verify, attest or integrate (observe)"},
     {"roles", "ROLES", "of announce,serve,request, or none (all three)"},
@@ -181,6 +186,17 @@ static const struct verb verbs[] = {
      "Find where a peer is, by its peer id or did:key", FIND, verb_find_peer},
     {"dht", "lookup", NULL, "PEER", 1, 1, ask_options, "find/1", "3 4 9",
      "The same as tally find peer", FIND, verb_find_peer},
+    {"bundle", "export", NULL, "FOLDER [ORIGIN...]", 1, 65, bundle_options, "bundle-export/1",
+     "4 5", "Write logs into a new folder, to be carried to a node that no network leads to",
+     "Without ORIGIN our own logs but federation. The folder holds the logs as they lie in a data\n"
+     "directory, up to their checkpoints, and no keys.",
+     verb_bundle_export},
+    {"bundle", "import", NULL, "FOLDER", 1, 1, none, "bundle-import/1", "4 5 6 8",
+     "Take in what a bundle, or a copied data directory, has beyond what is held",
+     "Each receipt is checked as one that a peer sends. Taken are logs of parties that are\n"
+     "admitted, at whatever level, with role announce; where the node is open also of strangers.\n"
+     "The node must not run.",
+     verb_bundle_import},
     {"federation", "admit", NULL, "PARTY", 1, 1, admit_options, "federation-admit/1", "8",
      "Admit a party: a receipt of ours says so, and the node keeps to it at once", TRUST,
      verb_federation_admit},

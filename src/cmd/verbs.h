@@ -23,6 +23,8 @@ enum exit_code verb_proof_check(struct call *call);
 enum exit_code verb_fork_list(struct call *call);
 enum exit_code verb_fork_show(struct call *call);
 enum exit_code verb_fork_check(struct call *call);
+enum exit_code verb_bundle_export(struct call *call);
+enum exit_code verb_bundle_import(struct call *call);
 enum exit_code verb_federation_admit(struct call *call);
 enum exit_code verb_federation_level(struct call *call);
 enum exit_code verb_federation_withdraw(struct call *call);

@@ -14,6 +14,7 @@ static const struct {
     [ADMISSION_REQUEST] = {"request", TALLY_TRUST_OBSERVE, TALLY_ROLE_REQUEST},
     [ADMISSION_STATE] = {"state", TALLY_TRUST_VERIFY, 0},
     [ADMISSION_MIRROR] = {"mirror", TALLY_TRUST_INTEGRATE, 0},
+    [ADMISSION_CARRY] = {"carry", TALLY_TRUST_ISOLATED, TALLY_ROLE_ANNOUNCE},
 };
 
 const char *admission_act_name(enum admission_act act)

@@ -14,6 +14,7 @@
  *     STATE      verify       -          each signs what it got of the other, and shows its
  *                                        statements
  *     MIRROR     integrate    -          logs of issuers that nobody admitted pass between us
+ *     CARRY      isolated     announce   its logs are taken off files that an operator brings
  *
  * A stranger may all of that where the mesh is open, nothing where it is strict. What ATTEST adds
  * comes with cross-anchors.
@@ -27,6 +28,7 @@ enum admission_act {
     ADMISSION_REQUEST,
     ADMISSION_STATE,
     ADMISSION_MIRROR,
+    ADMISSION_CARRY,
     ADMISSION_ACTS
 };
 

@@ -114,14 +114,14 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
         return 0;
     case FED_ADMIT:
         tally_fed_admit_write(&(struct tally_fed_admit){.party = statement->party,
-                                                        .level = statement->level,
+                                                        .level = (uint8_t)statement->level,
                                                         .roles = statement->roles,
                                                         .note = statement->note},
                               &w);
         break;
     case FED_LEVEL:
         tally_fed_level_write(&(struct tally_fed_level){.party = statement->party,
-                                                        .level = statement->level,
+                                                        .level = (uint8_t)statement->level,
                                                         .has_roles = statement->has_roles,
                                                         .roles = statement->roles,
                                                         .note = statement->note},

@@ -118,7 +118,8 @@ static void rest(struct sync_asker *asker, struct tally_now now, uint64_t ms)
    hear nothing of the kind. */
 static void round_end(const struct sync *sync, struct tally_now now, struct sync_asker *asker)
 {
-    if (admission(sync->options.fold, &asker->peer, ADMISSION_STATE) != TALLY_DROP_NONE)
+    if (sync->options.by_hand ||
+        admission(sync->options.fold, &asker->peer, ADMISSION_STATE) != TALLY_DROP_NONE)
         asker->told_count = 0;
     if (asker->told_count > 0 && asker->tell_at.ms <= now.mono.ms) {
         asker_move(asker, SYNC_TELLING);
@@ -209,7 +210,9 @@ static bool may_take(struct sync *sync, const struct sync_asker *asker,
 {
     const struct admission_log log = {&task->issuer,
                                       strcmp(task->name_space, TALLY_STATEMENTS) == 0};
-    enum tally_drop drop = admission_take(sync->options.fold, &asker->peer, &log);
+    enum tally_drop drop = sync->options.by_hand
+                               ? admission(sync->options.fold, &task->issuer, ADMISSION_CARRY)
+                               : admission_take(sync->options.fold, &asker->peer, &log);
     sync->drops[drop] += drop != TALLY_DROP_NONE;
     return drop == TALLY_DROP_NONE;
 }

@@ -132,7 +132,8 @@ void sync_start(struct sync *sync, struct tally_now now, const struct tally_key 
                 uint64_t cause)
 {
     struct sync_asker *asker = asker_find(sync, peer);
-    if (admission(sync->options.fold, peer, ADMISSION_SERVE) != TALLY_DROP_NONE)
+    if (!sync->options.by_hand &&
+        admission(sync->options.fold, peer, ADMISSION_SERVE) != TALLY_DROP_NONE)
         return;
     if (asker == NULL) {
         asker = asker_new(sync, peer);

@@ -48,6 +48,7 @@ struct sync_news {
 struct sync_options {
     struct tally_key key;
     bool signatures;          /* Verify each envelope's signature. */
+    bool by_hand;             /* An operator brings files: no peer is asked, or told. */
     unsigned askers, servers; /* How many of each. */
     unsigned buffers;         /* Packages composed at a time, TALLY_PACKAGE_MAX each. */
     const struct tally_ledger *ledger;

@@ -65,7 +65,7 @@ struct upload {
 
 struct store {
     char *dir;
-    bool read_only;
+    bool read_only, foreign;
     bool has_key;
     struct tally_key key;
     uint64_t min_free;

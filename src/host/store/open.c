@@ -85,12 +85,13 @@ static enum tally_error open_root(const struct opening *opening)
         return refuse_errno(opening, "");
     if (!S_ISDIR(about.st_mode))
         return refuse(opening, TALLY_BAD_NAME, "%s is not a directory", store->dir);
-    if (about.st_uid != geteuid())
+    if (about.st_uid != geteuid() && !store->foreign)
         return refuse(opening, TALLY_PERMISSION,
                       "%s belongs to user %u, not to %u: run tally as its owner", store->dir,
                       (unsigned)about.st_uid, (unsigned)geteuid());
     /* One that somebody has just made for us may as well be made anew with the right mode. */
-    if ((about.st_mode & 077) != 0 && (store->read_only || !is_empty(store->dir)))
+    if ((about.st_mode & 077) != 0 && !store->foreign &&
+        (store->read_only || !is_empty(store->dir)))
         return refuse(opening, TALLY_PERMISSION, "%s is %04o, open to others: chmod 700 %s",
                       store->dir, (unsigned)about.st_mode & 07777, store->dir);
     store->disk.root = open(store->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -98,7 +99,7 @@ static enum tally_error open_root(const struct opening *opening)
         return refuse_errno(opening, "");
     if (made)
         keep_name(store->disk.root);
-    if (is_remote(store->disk.root))
+    if (is_remote(store->disk.root) && !store->foreign)
         return refuse(opening, TALLY_PERMISSION,
                       "%s is on a network file system, where locks do not hold: use a local disk",
                       store->dir);
@@ -246,6 +247,8 @@ static enum tally_error prepare(const struct opening *opening)
 {
     struct store *store = opening->store;
     bool current;
+    if (store->foreign)
+        return TALLY_OK; /* A database that somebody else wrote is not opened. */
     enum tally_error error = check_version(opening, &current);
     if (error != TALLY_OK)
         return error;
@@ -322,6 +325,7 @@ enum tally_error store_open(const struct store_options *options, struct store **
         return TALLY_NO_MEMORY;
     store->dir = strdup(options->dir);
     store->read_only = options->read_only;
+    store->foreign = options->foreign && options->read_only;
     store->has_key = options->key != NULL;
     if (store->has_key)
         store->key = *options->key;

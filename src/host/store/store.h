@@ -38,6 +38,8 @@ struct store_options {
     uint64_t min_free_bytes;     /* Below it nothing is appended; 0: no such limit. */
     bool read_only; /* No lock, nothing is changed, damage is no reason to refuse: beside a
                        running node, and for store_fsck. A picture of this moment. */
+    bool foreign;   /* Somebody's copy, on whatever medium: its modes and owner say nothing, since
+                       nothing in it is believed. read_only. */
 };
 
 /*

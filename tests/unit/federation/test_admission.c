@@ -10,13 +10,13 @@
 
 static void each_level_may_what_is_below_it(void **state)
 {
-    /* With all roles: LINK, ANNOUNCE, SERVE, REQUEST, STATE, MIRROR. */
+    /* With all roles: LINK, ANNOUNCE, SERVE, REQUEST, STATE, MIRROR, CARRY. */
     static const enum tally_drop table[TALLY_TRUST_COUNT][ADMISSION_ACTS] = {
-        [TALLY_TRUST_ISOLATED] = {LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL},
-        [TALLY_TRUST_OBSERVE] = {NONE, NONE, NONE, NONE, LEVEL, LEVEL},
-        [TALLY_TRUST_VERIFY] = {NONE, NONE, NONE, NONE, NONE, LEVEL},
-        [TALLY_TRUST_ATTEST] = {NONE, NONE, NONE, NONE, NONE, LEVEL},
-        [TALLY_TRUST_INTEGRATE] = {NONE, NONE, NONE, NONE, NONE, NONE},
+        [TALLY_TRUST_ISOLATED] = {LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, NONE},
+        [TALLY_TRUST_OBSERVE] = {NONE, NONE, NONE, NONE, LEVEL, LEVEL, NONE},
+        [TALLY_TRUST_VERIFY] = {NONE, NONE, NONE, NONE, NONE, LEVEL, NONE},
+        [TALLY_TRUST_ATTEST] = {NONE, NONE, NONE, NONE, NONE, LEVEL, NONE},
+        [TALLY_TRUST_INTEGRATE] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE},
     };
     for (enum tally_trust level = TALLY_TRUST_ISOLATED; level < TALLY_TRUST_COUNT; level++)
         for (enum admission_act act = ADMISSION_LINK; act < ADMISSION_ACTS; act++) {
@@ -39,6 +39,7 @@ static void each_role_is_asked_for(void **state)
         [ADMISSION_ANNOUNCE] = TALLY_ROLE_ANNOUNCE,
         [ADMISSION_SERVE] = TALLY_ROLE_SERVE,
         [ADMISSION_REQUEST] = TALLY_ROLE_REQUEST,
+        [ADMISSION_CARRY] = TALLY_ROLE_ANNOUNCE,
     };
     for (uint8_t roles = 0; roles <= TALLY_ROLES_ALL; roles++)
         for (enum admission_act act = ADMISSION_LINK; act < ADMISSION_ACTS; act++) {

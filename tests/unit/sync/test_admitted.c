@@ -165,6 +165,28 @@ static void a_third_party_is_taken_if_it_was_admitted(void **state)
     assert_true(a->sync.drops[TALLY_DROP_WITHDRAWN] > 0);
 }
 
+/* Files that an operator brings: whoever is admitted at all, at any level, and may announce. Nobody
+   is told that they came. */
+static void what_is_taken_off_files(void **state)
+{
+    keeps(a);
+    a->sync.options.by_hand = true;
+    said(&(struct fed_statement){.kind = FED_MODE, .mode = TALLY_MODE_STRICT});
+    admits(b, TALLY_TRUST_ISOLATED, TALLY_ROLE_ANNOUNCE);
+    ask(world, a, b);
+    pass(world, 5000);
+    assert_int_equal(held(audit), 10);
+    assert_int_equal(held(statements), 3);
+    assert_int_equal(held(third), 0);
+    assert_true(a->sync.drops[TALLY_DROP_UNADMITTED] > 0);
+    assert_int_equal(b->told[SYNC_NEWS_STATE] + a->told[SYNC_NEWS_STATE], 0);
+    said(&(struct fed_statement){.kind = FED_WITHDRAW, .party = b->signer.key});
+    log_grow(b, &b->signer, "audit", 5, 50, "y");
+    ask(world, a, b);
+    pass(world, 60000);
+    assert_int_equal(held(audit), 10);
+}
+
 /* It knows the names all the same, and asks by them: each way of asking is refused and counted. */
 static void what_was_not_shown_is_not_had_by_asking(void **state)
 {
@@ -213,6 +235,7 @@ int main(void)
         STORY(what_a_server_gives),
         STORY(what_an_asker_takes),
         STORY(a_third_party_is_taken_if_it_was_admitted),
+        STORY(what_is_taken_off_files),
         STORY(what_was_not_shown_is_not_had_by_asking),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
