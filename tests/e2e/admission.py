@@ -152,6 +152,24 @@ def third_parties(folder):
         until(lambda: holds(a, c) == 1, 'a mirror may bring it')
 
 
+def named_and_not_admitted(folder):
+    """Whom --peer names and nobody admits is not dialled; doctor says so, and what to do"""
+    with Nodes(folder, 'a', 'b') as (a, b):
+        b.start()
+        federation(a, 'admit', STRANGER)
+        a.start(peers=[b])
+
+        def finding():
+            found = ask('doctor', '--data', a.data, '--quick', code=None)['findings']
+            return [one for one in found if one['code'] == 'E_PEER_REFUSED']
+        said = until(finding, 'doctor says why')[0]
+        expect('nobody admitted' in said['message'] and 'federation admit' in said['remedy'],
+               f'{said}')
+        expect(ask('status', '--data', b.data)['traffic']['datagrams_in'] == 0, 'it was dialled')
+        federation(a, 'admit', key_of(b))
+        until(lambda: linked(a, b), 'an admission is followed at once')
+
+
 def open_again(folder):
     """An open mesh is as it was; whom one puts aside is alone; strangers come back by a word"""
     with Nodes(folder, 'a', 'b', 'c') as (a, b, c):
@@ -237,4 +255,4 @@ def mistakes(folder):
 
 if __name__ == '__main__':
     tell([strict_from_the_first_line, withdrawn_while_it_runs, each_role, each_level,
-          third_parties, open_again, replayed_elsewhere, mistakes])
+          third_parties, named_and_not_admitted, open_again, replayed_elsewhere, mistakes])

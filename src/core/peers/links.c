@@ -393,6 +393,16 @@ static void give_up(struct peers *peers, struct peer *peer, struct tally_now now
     news->failed = peer;
 }
 
+/* Whom we do not admit we do not greet either: whoever named it should know why. */
+static void refuse(const struct peers *peers, struct peer *peer)
+{
+    enum tally_drop drop = admission(peers->options.fold, &peer->key, ADMISSION_LINK);
+    if (drop == TALLY_DROP_NONE)
+        return;
+    peer->last_error = drop;
+    peer->why = TALLY_PATH_REFUSED;
+}
+
 static void idle_tick(struct peers *peers, struct peer *peer, struct tally_now now,
                       struct peers_news *news, struct outbox *out)
 {
@@ -415,6 +425,7 @@ static void idle_tick(struct peers *peers, struct peer *peer, struct tally_now n
         peers_wake(peers, peer, later);
         return;
     case GREET_NEVER:
+        refuse(peers, peer);
         give_up(peers, peer, now, news);
         return;
     }

@@ -192,6 +192,17 @@ static struct finding_of_peer finding_of(enum tally_drop drop)
     return (struct finding_of_peer){FINDING_PEER_REFUSED, true};
 }
 
+/* What to do about it, where the usual advice does not help. */
+static const char *remedy_of(enum tally_drop drop)
+{
+    if (drop == TALLY_DROP_IDENTITY)
+        return "correct the id in --peer or --bootstrap, or the address";
+    if (drop == TALLY_DROP_UNADMITTED || drop == TALLY_DROP_WITHDRAWN || drop == TALLY_DROP_LEVEL)
+        return "this node is strict: tally federation show says how far it is admitted, and "
+               "tally federation admit or level changes that";
+    return NULL;
+}
+
 static void add_peer(const struct tally_key *key, const struct tally_address *at,
                      enum tally_drop drop, struct findings *findings)
 {
@@ -200,17 +211,16 @@ static void add_peer(const struct tally_key *key, const struct tally_address *at
     if (key != NULL)
         (void)peer_id_print_key(key, id);
     (void)multiaddr_write_text(at, MULTIADDR_UDP, NULL, address, sizeof address);
-    if (what.code == FINDING_PEER_IDENTITY) {
-        struct finding *finding = findings_add(findings, what.code, what.urgent,
-                                               "another node than %s answers at %s", id, address);
-        if (finding != NULL)
-            (void)snprintf(finding->remedy, sizeof finding->remedy,
-                           "correct the id in --peer or --bootstrap, or the address");
-    } else {
-        (void)findings_add(findings, what.code, what.urgent, "no link with %s%s at %s: %s",
+    struct finding *finding =
+        what.code == FINDING_PEER_IDENTITY
+            ? findings_add(findings, what.code, what.urgent, "another node than %s answers at %s",
+                           id, address)
+            : findings_add(findings, what.code, what.urgent, "no link with %s%s at %s: %s",
                            key != NULL ? "peer " : "whoever is", id, address,
                            tally_drop_text(drop));
-    }
+    const char *remedy = remedy_of(drop);
+    if (finding != NULL && remedy != NULL)
+        (void)snprintf(finding->remedy, sizeof finding->remedy, "%s", remedy);
 }
 
 const struct tally_peer_view *doctor_peer(const struct doctor_facts *facts,
