@@ -183,13 +183,15 @@ static bool is_known(struct peers *peers, struct reach *reach, const struct tall
 {
     const struct peer *peer = peers_find(peers, &ask->of);
     const struct tally_address *address = &ask->endpoint.address;
-    /* A link is datagrams; these open no way for a stream, unless both have punched. */
-    if (ask->endpoint.transport == TALLY_TRANSPORT_TCP)
-        return (peer != NULL && peer->link.punched) || reach_wrote(reach, address, now);
-    if (peer != NULL && peer->link.state == LINK_LINKED)
-        return true;
-    return peers_wrote(peers, address, now) ||
-           (peer != NULL && peer->hello.any && now.mono.ms - peer->link.heard.ms < KNOWN_MS);
+    bool linked = peer != NULL && peer->link.state == LINK_LINKED;
+    if (ask->endpoint.transport == TALLY_TRANSPORT_UDP)
+        return linked || peers_wrote(peers, address, now) ||
+               (peer != NULL && peer->hello.any && now.mono.ms - peer->link.heard.ms < KNOWN_MS);
+    /* A link is datagrams: these open no way for a stream, unless both have punched. And we see for
+       ourselves that it is there, so that nobody else can be aimed at. */
+    if (linked && address_same_prefix(&peer->link.address, address, 128))
+        return peer->link.punched;
+    return reach_wrote(reach, address, now);
 }
 
 static enum tally_drop may_dial(struct dialback *dialback, struct tally_now now,

@@ -144,7 +144,8 @@ void reach_dialled(struct reach *reach, const struct tally_address *to, struct t
 void reach_stream(struct reach *reach, struct tally_now now, const struct tally_key *by,
                   const struct tally_address *from, const struct peer *peer);
 void reach_stream_observed(struct reach *reach, struct tally_now now, const struct tally_key *by,
-                           const struct tally_address *from, const struct tally_address *observed);
+                           const struct tally_address *from, const struct tally_address *observed,
+                           const struct peer *peer);
 
 /* Whether a stream was dialled to that IP address lately. */
 bool reach_wrote(struct reach *reach, const struct tally_address *address, struct tally_now now);

@@ -256,6 +256,13 @@ bool reach_wrote(struct reach *reach, const struct tally_address *address, struc
     return recent_has(&reach->dialled, address);
 }
 
+/* Streams that we dial leave from ports of their own and open none; but where both have punched, we
+   wrote from the port that is asked about. */
+static bool punched(const struct peer *peer)
+{
+    return peer != NULL && peer->link.punched;
+}
+
 void reach_stream(struct reach *reach, struct tally_now now, const struct tally_key *by,
                   const struct tally_address *from, const struct peer *peer)
 {
@@ -265,11 +272,11 @@ void reach_stream(struct reach *reach, struct tally_now now, const struct tally_
     bool outside = from_outside(from, &check->entry->address);
     bool sent = check->handed && key_equal(by, &check->by);
     if (peer == NULL || peer->link.state != LINK_LINKED) {
-        if (outside && !reach_wrote(reach, from, now)) {
+        if (outside && !punched(peer)) {
             came(reach, by, from, now);
             return;
         }
-    } else if (outside && !peer->link.punched) {
+    } else if (outside && !punched(peer)) {
         /* A linked one may come of its own accord, and to another address: it counts if it is the
            one that was sent, also when it is here before the word that it comes. */
         if (sent) {
@@ -287,11 +294,11 @@ void reach_stream(struct reach *reach, struct tally_now now, const struct tally_
 }
 
 void reach_stream_observed(struct reach *reach, struct tally_now now, const struct tally_key *by,
-                           const struct tally_address *from, const struct tally_address *observed)
+                           const struct tally_address *from, const struct tally_address *observed,
+                           const struct peer *peer)
 {
     struct own_entry *entry = own_find(&reach->own, TALLY_TRANSPORT_TCP, observed);
-    if (entry != NULL && own_checkable(entry) && !reach_wrote(reach, from, now) &&
-        from_outside(from, observed))
+    if (entry != NULL && own_checkable(entry) && !punched(peer) && from_outside(from, observed))
         reach_proved(reach, entry, by, true, now);
 }
 

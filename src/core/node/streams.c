@@ -36,7 +36,8 @@ void node_stream_observed(struct tally_node *node, struct tally_now now,
 {
     if (!connection->dialled)
         reach_stream_observed(&node->datagrams.reaching.reach, now, &connection->peer,
-                              &connection->remote, observed);
+                              &connection->remote, observed,
+                              peers_find(&node->datagrams.peers, &connection->peer));
 }
 
 bool node_awaits(struct tally_node *node, struct tally_now now, const struct tally_key *peer)
