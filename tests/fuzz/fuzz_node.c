@@ -3,8 +3,10 @@
  * The whole node. Two honest ones on disks in memory, and a peer with a good key that does what the
  * input says: it asks and answers inside a real Noise channel, with frames that are right but for
  * what the input bends, or are the input's own; besides, time passes, operations of the disk end
- * well, badly or late, streams break, datagrams come from anywhere. After each step the invariants
- * hold and nothing was allocated; after the run all that is durable verifies.
+ * well, badly or late, streams break, datagrams come from anywhere. One of the honest two has the
+ * profile auto, and interfaces, neighbours, a gateway and DNS that say what they like. After each
+ * step the invariants hold and nothing was allocated; it writes to nobody who is near by chance;
+ * after the run all that is durable verifies.
  *
  *     input = *( what u8, how u8, [ more ] )
  */
@@ -16,6 +18,7 @@
 #include "memory.h"
 #include "node_inside.h"
 #include "node_logs.h"
+#include "node_network.h"
 
 #include <stdlib.h>
 
@@ -67,6 +70,7 @@ static struct {
     unsigned queue_first, queue_count;
     struct tally_now now;
     struct random random;
+    struct node_network network; /* Round the first node. */
     /* The evil one. */
     void *memory;
     struct channel *channel;
@@ -230,6 +234,8 @@ static void perform(unsigned number, const struct tally_action *action)
         event.datagram.bytes = action->send.bytes;
         if (party_at(&action->send.to) < NODES)
             queue_put(party_at(&action->send.to), &event, action->send.bytes);
+        else if (party_at(&action->send.to) > EVIL)
+            must(number == 0 && network_asked(&w.network, action));
         return;
     case TALLY_ACTION_DIAL:
         pipe_put(number, action->dial.stream, party_at(&action->dial.to));
@@ -241,10 +247,12 @@ static void perform(unsigned number, const struct tally_action *action)
     case TALLY_ACTION_CLOSE:
         closed_put(number, action->close.stream);
         return;
-    case TALLY_ACTION_ANSWER:
     case TALLY_ACTION_MULTICAST:
     case TALLY_ACTION_MAP:
     case TALLY_ACTION_RESOLVE:
+        must(number == 0 && network_asked(&w.network, action));
+        return;
+    case TALLY_ACTION_ANSWER:
     case TALLY_ACTION_FOUND:
         return;
     case TALLY_ACTION_APPEND:
@@ -520,7 +528,8 @@ static void space(uint8_t how)
 
 static void one(uint8_t what, uint8_t how)
 {
-    switch (what % 16) {
+    struct tally_event event;
+    switch (what % 17) {
     case 0:
         (void)pump(how);
         return;
@@ -562,6 +571,10 @@ static void one(uint8_t what, uint8_t how)
     case 13:
         space(how);
         return;
+    case 16:
+        network_event(&w.network, how, next_bytes(TALLY_MDNS_PACKET_MAX), &event);
+        step(0, &event);
+        return;
     case 14:
         if (how % 4 == 0)
             evil_dial();
@@ -599,7 +612,14 @@ static void party_begin(unsigned number)
     const struct tally_node_options options = {.key = party->signer.key,
                                                .epoch = 1,
                                                .seed = number,
+                                               .profile = number == 0 ? TALLY_PROFILE_AUTO
+                                                                      : TALLY_PROFILE_STATIC,
                                                .listen = party->address,
+                                               .peers_max = 64,
+                                               .dht_values_max = 8,
+                                               .dht_contacts_max = 32,
+                                               .dht_requests_max = 16,
+                                               .dht_pending_max = 4,
                                                .connections_max = 4,
                                                .logs_max = 16,
                                                .pending_max = 32,
@@ -615,6 +635,7 @@ static void begin(void)
 {
     w.now = (struct tally_now){{100000}, {INT64_C(1763700000000000)}};
     w.random.state = 1;
+    network_begin(&w.network);
     if (w.memory == NULL) {
         w.memory = calloc(1, channel_size());
         provider_init(&w.provider, PROVIDER_MEMO);
