@@ -6,7 +6,12 @@
 
 #include <stdlib.h>
 
-enum { PUBLISHED_MAX = TALLY_OWN_LOGS_MAX + 1 };
+/* Of the stores for others. The simulator has few. */
+static size_t held_max(const struct dht_options *options)
+{
+    unsigned share = options->values_max / 4 + 1;
+    return options->values_max == 0 || share > HELD_MAX ? HELD_MAX : share;
+}
 
 static bool parts_new(struct dht *dht, struct tally_now now)
 {
@@ -21,12 +26,16 @@ static bool parts_new(struct dht *dht, struct tally_now now)
     const struct topics_options topics = {
         .capacity = options->values_max, .seed = options->seed + 1, .secret = options->secret};
     struct advertise_options advertise = {.key = options->key, .seed = options->seed + 2};
+    uint8_t held_key[16];
     options->secret.draw(options->secret.context, records.hash_key, sizeof records.hash_key);
+    options->secret.draw(options->secret.context, held_key, sizeof held_key);
     memcpy(values.network, options->network, sizeof values.network);
     memcpy(advertise.network, options->network, sizeof advertise.network);
     return table_new(&dht->table, &table, now) && records_new(&dht->records, &records) &&
            values_new(&dht->values, &values) && topics_new(&dht->topics, &topics) &&
-           publish_new(&dht->publish, PUBLISHED_MAX, options->seed + 3) &&
+           publish_new(&dht->publish, TALLY_OWN_LOGS_MAX + 1 + held_max(options),
+                       options->seed + 3) &&
+           held_new(&dht->held, held_max(options), held_key) &&
            advertise_new(&dht->advertise, &advertise);
 }
 
@@ -65,6 +74,7 @@ void dht_free(struct dht *dht)
         values_free(&dht->values);
         topics_free(&dht->topics);
         publish_free(&dht->publish);
+        held_free(&dht->held);
         advertise_free(&dht->advertise);
     }
     free(dht->requests);
@@ -137,6 +147,25 @@ void dht_sealed(struct dht *dht, struct tally_now now, const struct tally_hash *
 {
     if (dht->on)
         publish_changed(&dht->publish, now, PUBLISH_LOG, origin);
+}
+
+void dht_held(struct dht *dht, struct tally_now now, const struct tally_hash *origin)
+{
+    static const struct tally_hash nothing;
+    struct tally_hash gone;
+    if (!dht->on || held_take(&dht->held, origin, &gone) == NULL)
+        return;
+    if (!hash_equal(&gone, &nothing))
+        publish_forget(&dht->publish, &gone);
+    publish_held(&dht->publish, now, origin);
+}
+
+void dht_announced(struct dht *dht, const struct tally_hash *origin, uint64_t size,
+                   struct tally_bytes record)
+{
+    struct held_log *log = dht->on ? held_find(&dht->held, origin) : NULL;
+    if (log != NULL)
+        held_record(log, size, record);
 }
 
 void dht_linked(struct dht *dht, const struct dht_step *step, struct peer *peer)

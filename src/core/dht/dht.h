@@ -13,6 +13,7 @@
  */
 #include "core/dht/advertise.h"
 #include "core/dht/errands.h"
+#include "core/dht/held.h"
 #include "core/dht/publish.h"
 #include "core/dht/records.h"
 #include "core/dht/topics.h"
@@ -40,7 +41,7 @@ enum dht_news_kind {
     DHT_NEWS_ENDED,     /* It is over; count tells how many were found. */
     DHT_NEWS_CANDIDATE, /* Somebody for the mesh. */
     DHT_NEWS_LOOKUP,    /* One ended, for the trace: count messages. */
-    DHT_NEWS_NOTE,      /* A signed checkpoint that others keep of a log of ours. */
+    DHT_NEWS_NOTE,      /* A signed checkpoint that others keep of a log we hold. */
     DHT_NEWS_FORK,      /* Two of one size, both signed. */
 };
 
@@ -75,6 +76,7 @@ struct dht {
     struct values values;
     struct topics topics;
     struct publish publish;
+    struct held held;
     struct advertise advertise;
     struct dht_request *requests;
     size_t request_count;
@@ -121,6 +123,11 @@ void dht_follow(struct dht *dht, struct tally_now now, const struct advertise_na
 /* An own log has a new checkpoint. */
 void dht_sealed(struct dht *dht, struct tally_now now, const struct tally_hash *origin);
 
+/* A log of somebody else's is held, at whatever size; an announce of one was verified. */
+void dht_held(struct dht *dht, struct tally_now now, const struct tally_hash *origin);
+void dht_announced(struct dht *dht, const struct tally_hash *origin, uint64_t size,
+                   struct tally_bytes record);
+
 /* What links learnt. */
 void dht_linked(struct dht *dht, const struct dht_step *step, struct peer *peer);
 void dht_ended(struct dht *dht, const struct dht_step *step, const struct peer *peer);
@@ -136,6 +143,8 @@ enum tally_drop dht_receive(struct dht *dht, const struct dht_step *step, struct
    off. */
 bool dht_find_peer(struct dht *dht, const struct dht_step *step, uint64_t ticket,
                    const struct tally_key *key);
+/* Somebody is wanted for the mesh: CANDIDATE if it is found. */
+bool dht_seek_peer(struct dht *dht, const struct dht_step *step, const struct tally_key *key);
 bool dht_find_namespace(struct dht *dht, const struct dht_step *step, uint64_t ticket,
                         struct tally_bytes name_space);
 

@@ -67,6 +67,9 @@ void tell_keepers(struct dht *dht, const struct dht_step *step, struct dht_task 
 enum tally_drop tell_state(struct dht *dht, const struct dht_step *step,
                            struct dht_request *request, const struct peer *from,
                            const struct tally_log_state *state);
+/* A record of a log that we hold: whether it is one. */
+bool tell_found(struct dht *dht, const struct dht_step *step, const struct tally_hash *origin,
+                const struct peer *from, struct tally_bytes record);
 void tell_kept(struct dht *dht, const struct dht_step *step, struct dht_request *request,
                const struct peer *from, struct tally_bytes record);
 

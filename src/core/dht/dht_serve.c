@@ -169,6 +169,12 @@ static enum tally_drop on_put_log(struct dht *dht, const struct dht_step *step, 
         values_put(&dht->values, step->now, step->verifier, &asker, ask.record, &answer, &news);
     if (values_answers(drop))
         values_say(dht, step, from, ask.request, &answer, &news);
+    /* Another holder has just put what we would: that is enough. */
+    struct claim claim;
+    struct datagram record;
+    if (drop == TALLY_DROP_SEEN && datagram_read_record(ask.record, &record) == TALLY_DROP_NONE &&
+        claim_read(&record, dht->options.network, &claim) == TALLY_DROP_NONE)
+        publish_seen(&dht->publish, step->now, &claim.origin);
     return drop;
 }
 

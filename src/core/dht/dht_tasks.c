@@ -15,7 +15,7 @@ struct dht_task *task_begin(struct dht *dht, const struct dht_step *step, enum d
         return NULL;
     task->kind = kind;
     task->serial++;
-    task->topic = false;
+    task->topic = task->for_mesh = false;
     task->ticket = 0;
     task->found = task->records = 0;
     task->newest = (struct peer_order){.any = false};
@@ -35,12 +35,35 @@ struct dht_task *task_begin(struct dht *dht, const struct dht_step *step, enum d
 
 /* ---- Asking. ---- */
 
+static enum tally_kind question_of(enum dht_task_kind kind)
+{
+    return kind == DHT_TASK_PEER   ? TALLY_KIND_GET_RECORD
+           : kind == DHT_TASK_FIND ? TALLY_KIND_FIND_LOG
+                                   : TALLY_KIND_FIND_NODE;
+}
+
+static void question_write(const struct dht_task *task, const uint8_t number[8],
+                           struct wire_writer *w)
+{
+    struct tally_get_record record = {.key = task->key};
+    struct tally_find_log log = {.origin = task->target};
+    struct tally_find_node node = {.target = task->target, .want = LOOKUP_NODES_MAX};
+    if (task->kind == DHT_TASK_PEER) {
+        memcpy(record.request, number, sizeof record.request);
+        tally_get_record_write(&record, w);
+    } else if (task->kind == DHT_TASK_FIND) {
+        memcpy(log.request, number, sizeof log.request);
+        tally_find_log_write(&log, w);
+    } else {
+        memcpy(node.request, number, sizeof node.request);
+        tally_find_node_write(&node, w);
+    }
+}
+
 static bool task_ask(struct dht *dht, const struct dht_step *step, struct dht_task *task,
                      const struct lookup_ask *ask)
 {
-    bool record = task->kind == DHT_TASK_PEER;
-    struct dht_request *request =
-        request_new(dht, DHT_LOOKUP, record ? TALLY_KIND_GET_RECORD : TALLY_KIND_FIND_NODE);
+    struct dht_request *request = request_new(dht, DHT_LOOKUP, question_of(task->kind));
     if (request == NULL)
         return false;
     request->owner = (uint8_t)(task - dht->tasks);
@@ -49,15 +72,7 @@ static bool task_ask(struct dht *dht, const struct dht_step *step, struct dht_ta
     uint8_t body[64];
     struct wire_writer w;
     wire_writer_init(&w, body, sizeof body);
-    if (record) {
-        struct tally_get_record message = {.key = task->key};
-        memcpy(message.request, request->number, sizeof message.request);
-        tally_get_record_write(&message, &w);
-    } else {
-        struct tally_find_node message = {.target = task->target, .want = LOOKUP_NODES_MAX};
-        memcpy(message.request, request->number, sizeof message.request);
-        tally_find_node_write(&message, &w);
-    }
+    question_write(task, request->number, &w);
     return request_send(dht, step, request, &ask->node.key, &ask->node.address,
                         wire_writer_bytes(&w));
 }
@@ -124,7 +139,9 @@ size_t nodes_take(struct dht *dht, const struct dht_step *step, const struct tal
 static void found(struct dht *dht, struct dht_task *task, const struct tally_key *key,
                   const struct tally_address *address, enum tally_transport transport)
 {
-    struct dht_news *news = dht_news_add(dht, DHT_NEWS_FOUND);
+    if (task->for_mesh && transport != TALLY_TRANSPORT_UDP)
+        return;
+    struct dht_news *news = dht_news_add(dht, task->for_mesh ? DHT_NEWS_CANDIDATE : DHT_NEWS_FOUND);
     if (news == NULL)
         return;
     task->found++;
@@ -156,8 +173,8 @@ static void peer_record(struct dht *dht, const struct dht_step *step, struct dht
               (enum tally_transport)record.body.endpoints[i].transport);
 }
 
-bool dht_find_peer(struct dht *dht, const struct dht_step *step, uint64_t ticket,
-                   const struct tally_key *key)
+static bool seek(struct dht *dht, const struct dht_step *step, uint64_t ticket, bool for_mesh,
+                 const struct tally_key *key)
 {
     struct tally_hash point;
     if (!dht->on)
@@ -168,11 +185,23 @@ bool dht_find_peer(struct dht *dht, const struct dht_step *step, uint64_t ticket
         return false;
     task->key = *key;
     task->ticket = ticket;
+    task->for_mesh = for_mesh;
     /* Perhaps we keep it ourselves. */
     struct tally_bytes record = records_find(&dht->records, step->now, key);
     if (record.size > 0)
         peer_record(dht, step, task, record);
     return true;
+}
+
+bool dht_find_peer(struct dht *dht, const struct dht_step *step, uint64_t ticket,
+                   const struct tally_key *key)
+{
+    return seek(dht, step, ticket, false, key);
+}
+
+bool dht_seek_peer(struct dht *dht, const struct dht_step *step, const struct tally_key *key)
+{
+    return seek(dht, step, 0, true, key);
 }
 
 void task_answered(struct dht *dht, const struct dht_step *step, struct dht_request *request,
@@ -199,10 +228,13 @@ void task_record(struct dht *dht, const struct dht_step *step, struct dht_reques
     uint32_t token = request->token;
     bool current = request->serial == task->serial;
     request_done(dht, step, request, from);
-    if (task->kind != DHT_TASK_PEER || !current)
+    if ((task->kind != DHT_TASK_PEER && task->kind != DHT_TASK_FIND) || !current)
         return;
     (void)lookup_answered(&task->lookup, token, NULL, 0, dht->drops);
-    peer_record(dht, step, task, bytes);
+    if (task->kind == DHT_TASK_PEER)
+        peer_record(dht, step, task, bytes);
+    else if (tell_found(dht, step, &task->target, from, bytes) && ++task->records == DHT_RECORDS)
+        lookup_stop(&task->lookup);
 }
 
 /* ---- Ending. ---- */
@@ -241,7 +273,7 @@ static void task_end(struct dht *dht, const struct dht_step *step, struct dht_ta
         }
         break;
     case DHT_TASK_PEER:
-        news = dht_news_add(dht, DHT_NEWS_ENDED);
+        news = task->for_mesh ? NULL : dht_news_add(dht, DHT_NEWS_ENDED);
         if (news != NULL) {
             news->ticket = task->ticket;
             news->count = task->found;
@@ -250,6 +282,8 @@ static void task_end(struct dht *dht, const struct dht_step *step, struct dht_ta
     case DHT_TASK_RECORD:
     case DHT_TASK_LOG:
         tell_keepers(dht, step, task);
+        break;
+    case DHT_TASK_FIND:
         break;
     }
     news = dht_news_add(dht, DHT_NEWS_LOOKUP);

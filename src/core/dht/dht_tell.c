@@ -55,6 +55,27 @@ static size_t announce_write(struct dht *dht, const struct dht_step *step,
     return parcel.size;
 }
 
+/* The announce of a log that is to be kept, with the size it tells: of one of ours as it is now, of
+   another's as it came. 0 if there is none, or it tells more than we hold. */
+static size_t log_record(struct dht *dht, const struct dht_step *step,
+                         const struct tally_hash *origin, uint8_t record[TALLY_RECORD_MAX],
+                         uint64_t *size)
+{
+    const struct tally_ledger *ledger = &dht->options.ledger;
+    const struct held_log *held = held_find(&dht->held, origin);
+    struct tally_log_view view;
+    if (!ledger->find(ledger->context, origin, &view) || view.frozen)
+        return 0;
+    *size = view.size;
+    if (view.own)
+        return announce_write(dht, step, origin, record);
+    if (held == NULL || held->record_size == 0 || held->size > view.size)
+        return 0;
+    *size = held->size;
+    memcpy(record, held->record, held->record_size);
+    return held->record_size;
+}
+
 /* ---- To those that are to keep it. ---- */
 
 static void record_put(struct dht *dht, const struct dht_step *step, const struct lookup_node *list,
@@ -83,12 +104,14 @@ static void log_put(struct dht *dht, const struct dht_step *step, const struct d
                     const struct lookup_node *list, size_t count)
 {
     uint8_t record[TALLY_RECORD_MAX], body[TALLY_DATAGRAM_MAX];
-    size_t size = announce_write(dht, step, &task->target, record);
+    uint64_t told = 0;
+    size_t size = log_record(dht, step, &task->target, record, &told);
     for (size_t i = 0; size > 0 && i < count; i++) {
         struct dht_request *request = request_new(dht, DHT_PUT, TALLY_KIND_PUT_LOG);
         if (request == NULL)
             return;
         request->target = task->target;
+        request->log_size = told;
         struct tally_put_log message = {.record = bytes_of(record, size)};
         struct wire_writer w;
         memcpy(message.request, request->number, sizeof message.request);
@@ -120,19 +143,19 @@ enum tally_drop tell_state(struct dht *dht, const struct dht_step *step,
     const struct tally_ledger *ledger = &dht->options.ledger;
     struct tally_hash origin = request->target;
     struct tally_hash hashes[VALUES_PROOF_MAX];
-    struct tally_log_view view;
+    uint64_t size = request->log_size;
     bool proving = request->wire == TALLY_KIND_PUT_LOG;
     request_done(dht, step, request, from);
     if (state->verdict != VALUES_PROVE || !proving || !state->has_ticket)
         return TALLY_DROP_NONE;
-    if (!ledger->find(ledger->context, &origin, &view) || state->size == 0 ||
-        state->size >= view.size)
+    if (state->size == 0 || state->size >= size)
         return TALLY_DROP_STALE;
-    size_t count = values_prove(ledger, &origin, state->size, view.size, hashes);
+    size_t count = values_prove(ledger, &origin, state->size, size, hashes);
     struct dht_request *next = count > 0 ? request_new(dht, DHT_PUT, TALLY_KIND_EXTEND) : NULL;
     if (next == NULL)
         return TALLY_DROP_NONE;
     next->target = origin;
+    next->log_size = size;
     struct tally_extend message = {.hashes = bytes_of(hashes, count * sizeof *hashes)};
     memcpy(message.request, next->number, sizeof message.request);
     memcpy(message.ticket, state->ticket, sizeof message.ticket);
@@ -144,29 +167,39 @@ enum tally_drop tell_state(struct dht *dht, const struct dht_step *step,
     return TALLY_DROP_NONE;
 }
 
-/* It keeps another one than we put: the same size with another root, or a larger one. That has our
-   own signature, so it is ours to hear: a restored copy learns how far it had got. */
+/* A hint of others about a log that we hold. Two signatures are behind it, and the node compares it
+   with what we have: a restored copy of our own learns how far it had got, of another's log we
+   learn that there is more, or that it has two pasts. */
+bool tell_found(struct dht *dht, const struct dht_step *step, const struct tally_hash *origin,
+                const struct peer *from, struct tally_bytes record)
+{
+    struct claim claim;
+    enum tally_drop drop =
+        values_open(record, step->now, dht->options.network, origin, step->verifier, &claim);
+    if (drop != TALLY_DROP_NONE) {
+        dht->standing = drop == TALLY_DROP_FORGED ? DHT_FORGED : 0;
+        dht->drops[drop]++;
+        return false;
+    }
+    dht_announced(dht, origin, claim.checkpoint.size, record);
+    struct tally_bytes note = claim.message.checkpoint;
+    struct dht_news *news =
+        note.size <= sizeof dht->notes[0] ? dht_news_add(dht, DHT_NEWS_NOTE) : NULL;
+    if (news != NULL) {
+        memcpy(dht->notes[0], note.data, note.size);
+        news->key = from->key;
+        news->first = bytes_of(dht->notes[0], note.size);
+    }
+    return true;
+}
+
+/* It keeps another one than we put: the same size with another root, or a larger one. */
 void tell_kept(struct dht *dht, const struct dht_step *step, struct dht_request *request,
                const struct peer *from, struct tally_bytes record)
 {
     struct tally_hash origin = request->target;
-    struct claim claim;
     request_done(dht, step, request, from);
-    enum tally_drop drop =
-        values_open(record, step->now, dht->options.network, &origin, step->verifier, &claim);
-    if (drop != TALLY_DROP_NONE) {
-        dht->standing = drop == TALLY_DROP_FORGED ? DHT_FORGED : 0;
-        dht->drops[drop]++;
-        return;
-    }
-    struct tally_bytes note = claim.message.checkpoint;
-    struct dht_news *news =
-        note.size <= sizeof dht->notes[0] ? dht_news_add(dht, DHT_NEWS_NOTE) : NULL;
-    if (news == NULL)
-        return;
-    memcpy(dht->notes[0], note.data, note.size);
-    news->key = from->key;
-    news->first = bytes_of(dht->notes[0], note.size);
+    (void)tell_found(dht, step, &origin, from, record);
 }
 
 /* ---- When. ---- */
@@ -216,10 +249,17 @@ void tell_tick(struct dht *dht, const struct dht_step *step)
     if (advertise_deadline(&dht->advertise).ms <= step->now.mono.ms)
         advertise_all(dht, step);
     while (dht->table.count > 0 && publish_next(&dht->publish, step->now, &item)) {
-        enum dht_task_kind kind = item.kind == PUBLISH_RECORD ? DHT_TASK_RECORD : DHT_TASK_LOG;
-        if (kind == DHT_TASK_RECORD && dht->own_count == 0)
+        uint8_t record[TALLY_RECORD_MAX];
+        uint64_t size;
+        if (item.kind == PUBLISH_RECORD && dht->own_count == 0)
             continue;
-        if (task_begin(dht, step, kind, &item.target, LOOKUP_END_PUT) == NULL) {
+        /* Of a log of others whose announce we have not heard the DHT may have it. */
+        enum dht_task_kind kind = item.kind == PUBLISH_RECORD ? DHT_TASK_RECORD
+                                  : log_record(dht, step, &item.target, record, &size) > 0
+                                      ? DHT_TASK_LOG
+                                      : DHT_TASK_FIND;
+        unsigned end = kind == DHT_TASK_FIND ? LOOKUP_END_FIND : LOOKUP_END_PUT;
+        if (task_begin(dht, step, kind, &item.target, end) == NULL) {
             publish_failed(&dht->publish, step->now, &item.target);
             return;
         }

@@ -38,7 +38,8 @@ struct dht_request {
     uint8_t number[8];
     struct tally_key key;
     struct tally_address address;
-    struct tally_hash target; /* PUT: the origin. */
+    struct tally_hash target; /* PUT: the origin, */
+    uint64_t log_size;        /* and the size that is put. */
     uint32_t token;
     struct tally_mono began, until; /* Sent, or begun; late, or closed, from then on. */
     uint16_t size;
@@ -52,11 +53,13 @@ enum dht_task_kind {
     DHT_TASK_PEER,    /* The record of a key. */
     DHT_TASK_RECORD,  /* Who should keep ours. */
     DHT_TASK_LOG,     /* Who should keep the announce of a log. */
+    DHT_TASK_FIND,    /* The announce of a log that we hold. */
 };
 
 struct dht_task {
     enum dht_task_kind kind;
     bool topic;     /* REFRESH: the target is a topic. */
+    bool for_mesh;  /* PEER: nobody waits for it. */
     uint8_t serial; /* Of this use, so that a late answer finds no other lookup. */
     uint64_t ticket;
     struct tally_key key;

@@ -212,6 +212,8 @@ static enum tally_drop take_record(struct datagrams *datagrams, const struct arr
         drop = announce_receive(&datagrams->announce, &datagrams->heads, &datagrams->verifier,
                                 &datagrams->peers, arrival->now, datagram, &news->announce);
         news->has_announce = drop == TALLY_DROP_NONE;
+        if (news->has_announce)
+            dht_announced(&datagrams->dht, &news->announce.origin, news->announce.size, record);
     } else if (beacon) {
         drop = beacon_receive(&datagrams->beacon, &datagrams->heads, &datagrams->verifier,
                               &datagrams->peers, arrival->now, datagram, &news->heartbeat);

@@ -165,6 +165,27 @@ static void ended(struct tally_node *node, const struct dht_news *news)
     node_answer(node, news->ticket, finding->any || news->count > 0 ? TALLY_OK : TALLY_NOT_FOUND);
 }
 
+/* Of a log that we hold there is more than anybody told us: its issuer has it. */
+static void missed(struct tally_node *node, struct tally_now now, struct tally_bytes bytes)
+{
+    const struct dht_step step = step_of(node, now);
+    struct tally_note note;
+    struct tally_checkpoint checkpoint;
+    struct tally_hash origin;
+    if (tally_note_read(bytes, &note) != TALLY_DROP_NONE ||
+        tally_checkpoint_read(note.text, &checkpoint) != TALLY_DROP_NONE)
+        return;
+    tally_origin_hash(checkpoint.origin, &origin);
+    const struct head *head = heads_find(&node->datagrams.heads, &origin);
+    if (head == NULL || head->own)
+        return;
+    const struct peer *issuer = peers_find(&node->datagrams.peers, &head->issuer);
+    if (issuer != NULL && issuer->link.state == LINK_LINKED)
+        sync_start(&node->sync, now, &issuer->key, 0);
+    else
+        (void)dht_seek_peer(&node->datagrams.dht, &step, &head->issuer);
+}
+
 static void learnt(struct tally_node *node, struct tally_now now, const struct dht_news *news)
 {
     switch (news->kind) {
@@ -184,7 +205,8 @@ static void learnt(struct tally_node *node, struct tally_now now, const struct d
             &(struct tally_trace){.kind = TALLY_TRACE_LOOKUP, .a = news->count, .b = news->found});
         return;
     case DHT_NEWS_NOTE:
-        wire_note(node, &news->key, news->first);
+        if (wire_note(node, &news->key, news->first) == SYNC_VERDICT_AHEAD)
+            missed(node, now, news->first);
         return;
     case DHT_NEWS_FORK:
         (void)sync_fork(&node->sync, &news->key, news->first, news->second, &node->outbox);

@@ -91,7 +91,8 @@ void wire_mapping(struct tally_node *node, struct tally_now now, const struct le
 void wire_reaching(struct tally_node *node, struct tally_now now);
 
 /* A signed checkpoint that came by gossip or from the DHT: a contradiction shows at once. */
-void wire_note(struct tally_node *node, const struct tally_key *peer, struct tally_bytes note);
+enum sync_verdict wire_note(struct tally_node *node, const struct tally_key *peer,
+                            struct tally_bytes note);
 
 /* Takes over what the ledger says of a log: after its head moved, and at the start. `sealed`: one
    of our own has grown, which peers are told. */

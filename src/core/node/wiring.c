@@ -23,6 +23,8 @@ void wire_head(struct tally_node *node, struct tally_now now, const struct tally
         node_tell_namespaces(node, now);
     if (head.own && head.size > 0)
         dht_sealed(&node->datagrams.dht, now, &head.origin);
+    else if (head.size > 0)
+        dht_held(&node->datagrams.dht, now, &head.origin);
 }
 
 static bool view_find(const struct tally_node *node, const struct tally_hash *origin,
@@ -31,10 +33,11 @@ static bool view_find(const struct tally_node *node, const struct tally_hash *or
     return node->options.ledger.find(node->options.ledger.context, origin, view);
 }
 
-void wire_note(struct tally_node *node, const struct tally_key *peer, struct tally_bytes note)
+enum sync_verdict wire_note(struct tally_node *node, const struct tally_key *peer,
+                            struct tally_bytes note)
 {
     struct sync_task task;
-    (void)sync_compare(&node->sync, peer, note, &task, &node->outbox);
+    return sync_compare(&node->sync, peer, note, &task, &node->outbox);
 }
 
 /* ---- Datagrams: links, heartbeats, announces. ---- */
@@ -60,7 +63,7 @@ static void heard_heartbeat(struct tally_node *node, struct tally_now now,
         if (news->sets[i].differs)
             cause += be64_read(news->sets[i].fingerprint) | 1;
     if (news->audit.any && news->audit.ours != NULL)
-        wire_note(node, peer, news->audit.note);
+        (void)wire_note(node, peer, news->audit.note);
     if (cause != 0)
         sync_start(&node->sync, now, peer, cause);
 }
@@ -78,7 +81,7 @@ static void heard_announce(struct tally_node *node, struct tally_now now,
         sync_start(&node->sync, now, peer, 0);
     }
     if (news->ours != NULL)
-        wire_note(node, peer, news->note);
+        (void)wire_note(node, peer, news->note);
 }
 
 /* Two notes that contradict each other: verified here, then passed on once. */

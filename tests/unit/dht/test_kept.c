@@ -8,12 +8,13 @@
 
 #include "support/cmocka.h"
 
-enum { NODES = 30, OWNER = 5 };
+enum { NODES = 24, OWNER = 5, HOLDER = 9 };
 
-/* What the owner's disk has of its log: a book up to a size. */
+/* What a disk has of a log: a book up to a size. */
 struct shelf {
     const struct book *book; /* NULL: nothing. */
     uint64_t size;
+    bool others; /* The owner's log, at somebody else's. */
     char origin[TALLY_ORIGIN_MAX + 1];
 };
 
@@ -32,7 +33,7 @@ static bool shelf_find(void *context, const struct tally_hash *origin, struct ta
                                     .name_space = shelf->book->name_space,
                                     .size = shelf->size,
                                     .durable = shelf->size,
-                                    .own = true};
+                                    .own = !shelf->others};
     return tree_root(&tree, shelf->size, &view->root);
 }
 
@@ -132,11 +133,72 @@ static void values_grow_by_proof_alone(void **state)
     assert_int_equal(keepers(web, &book, 100), 0);
     /* It lives on, put anew by its holder, and ends a day after that has left. */
     const uint64_t day = 24 * 60 * 60000;
-    web_run(web, day + day / 2);
+    web_run(web, day + 60000);
     assert_true(keepers(web, &book, 700) >= 14);
     web->nodes[OWNER].up = false;
     web_run(web, day + 60000);
     assert_int_equal(keepers(web, &book, 700), 0);
+    logs_tree_free(book.tree);
+    web_free(web);
+}
+
+/* The holder has the owner's log at that size, and has not heard an announce of it. */
+static void hold(struct web *web, struct shelf *shelf, const struct book *book, uint64_t size)
+{
+    *shelf = (struct shelf){.book = book, .size = size, .others = true};
+    struct dht_options options = options_of(HOLDER, shelf);
+    web_boot(web, HOLDER, &options);
+    web_reach(web, HOLDER, true);
+    web_introduce(web, HOLDER, 1);
+    dht_held(web_dht(web, HOLDER), web->now, &book->origin);
+}
+
+static void any_holder_puts_a_value_again(void **state)
+{
+    struct person issuer;
+    struct shelf shelf = {NULL}, holders = {NULL};
+    const uint64_t day = 24 * 60 * 60000;
+    person_crowd(&issuer, OWNER + 1, people_ip4(20, OWNER, 7, 9));
+    struct book book = book_of(&issuer, "audit", 700, 0);
+    struct web *web = web_with(&shelf, &issuer);
+    publish(web, &shelf, &book, 700);
+    hold(web, &holders, &book, 700);
+    web->nodes[OWNER].up = false;
+    web_run(web, day + day / 2);
+    assert_true(web->nodes[HOLDER].told > 0); /* It asked, since it had not heard it announced. */
+    assert_true(keepers(web, &book, 700) >= 14);
+    logs_tree_free(book.tree);
+    web_free(web);
+}
+
+static void who_holds_less_hears_that_there_is_more(void **state)
+{
+    struct person issuer;
+    struct shelf shelf = {NULL}, holders = {NULL};
+    struct tally_note note;
+    struct tally_checkpoint checkpoint;
+    person_crowd(&issuer, OWNER + 1, people_ip4(20, OWNER, 7, 9));
+    struct book book = book_of(&issuer, "audit", 700, 0);
+    struct web *web = web_with(&shelf, &issuer);
+    publish(web, &shelf, &book, 700);
+    hold(web, &holders, &book, 300);
+    web_run(web, PUBLISH_AGAIN_MS);
+    assert_true(web->nodes[HOLDER].told > 0);
+    assert_int_equal(tally_note_read(web->nodes[HOLDER].first, &note), TALLY_DROP_NONE);
+    assert_int_equal(tally_checkpoint_read(note.text, &checkpoint), TALLY_DROP_NONE);
+    assert_int_equal(checkpoint.size, 700);
+    assert_true(keepers(web, &book, 700) >= 14);
+    /* Then its issuer is looked for, and whoever wants it for the mesh hears where it is. */
+    const struct dht_step step = web_step(web, HOLDER);
+    unsigned before = web->nodes[HOLDER].news_count, candidates = 0;
+    assert_true(dht_seek_peer(web_dht(web, HOLDER), &step, &issuer.key));
+    web_run(web, 3000);
+    for (unsigned i = before; i < web->nodes[HOLDER].news_count; i++) {
+        const struct dht_news *news = &web->nodes[HOLDER].news[i % WEB_NEWS];
+        assert_int_not_equal(news->kind, DHT_NEWS_ENDED);
+        candidates += news->kind == DHT_NEWS_CANDIDATE && key_equal(&news->key, &issuer.key);
+    }
+    assert_int_equal(candidates, 1);
     logs_tree_free(book.tree);
     web_free(web);
 }
@@ -291,6 +353,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_comes_back_without_memory_is_answered_at_once),
         cmocka_unit_test(values_grow_by_proof_alone),
+        cmocka_unit_test(any_holder_puts_a_value_again),
+        cmocka_unit_test(who_holds_less_hears_that_there_is_more),
         cmocka_unit_test(an_old_copy_learns_how_far_it_had_got),
         cmocka_unit_test(two_roots_of_one_size_are_news_to_their_keepers),
         cmocka_unit_test(a_tenth_of_all_datagrams_is_lost),
