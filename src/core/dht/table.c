@@ -276,7 +276,7 @@ enum tally_drop table_answered(struct table *table, struct tally_now now,
     uint32_t rtt = rtt_ms < UINT16_MAX ? rtt_ms : UINT16_MAX;
     contact->rtt_ms = (uint16_t)(contact->rtt_ms == 0 ? rtt : (contact->rtt_ms * 7u + rtt) / 8);
     contact->timeouts = 0;
-    contact->due_s = seconds(now) + TABLE_REST_S;
+    contact->due_s = seconds(now) + (bucket->count < TABLE_K ? TABLE_REST_S : TABLE_REST_FULL_S);
     bucket->active_s = seconds(now);
     wake_for(table, contact);
     return TALLY_DROP_NONE;

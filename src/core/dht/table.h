@@ -27,7 +27,8 @@ enum {
 
     TABLE_FRESH_S = 1800,      /* Only who answered in this time is named to others. */
     TABLE_PROBE_MS = 4000,     /* One probe in this time, +- 20 %: 384 contacts in 26 min. */
-    TABLE_REST_S = 300,        /* Who was heard in this time is not probed. */
+    TABLE_REST_S = 300,        /* Who was heard in this time is not probed; */
+    TABLE_REST_FULL_S = 900,   /* in a full bucket, where the oldest are in everybody's table. */
     TABLE_RETRY_S = 20,        /* A probe that found no answer is tried again. */
     TABLE_TIMEOUTS = 3,        /* A contact is dead after so many ... */
     TABLE_DEAD_S = 60,         /* ... and this time, if anybody else was heard meanwhile. */

@@ -413,7 +413,7 @@ static void everybody_is_probed_and_nobody_often(void **state)
     unsigned probes = live_on(&table, &ms, at_s(3600).mono.ms, &gap);
     assert_true(table_holds(&table));
     assert_in_range(gap, TABLE_PROBE_MS * 8 / 10, TABLE_PROBE_MS * 12 / 10 + 1000);
-    assert_in_range(probes, 3600 / 5, 3600 * 10 / 32);
+    assert_in_range(probes, 3600 / 6, 3600 * 10 / 32);
     for (unsigned b = 0; b < TABLE_BUCKETS; b++)
         for (unsigned i = 0; i < table.buckets[b].count && i < TABLE_K; i++) {
             const struct contact *contact = &table.contacts[table.buckets[b].list[i]];
