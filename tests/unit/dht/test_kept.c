@@ -122,7 +122,7 @@ static unsigned keepers(struct web *web, const struct book *book, uint64_t size)
 static void values_grow_by_proof_alone(void **state)
 {
     struct person issuer;
-    struct shelf shelf = {NULL};
+    struct shelf shelf = {.book = NULL};
     person_crowd(&issuer, OWNER + 1, people_ip4(20, OWNER, 7, 9));
     struct book book = book_of(&issuer, "audit", 700, 0);
     struct web *web = web_with(&shelf, &issuer);
@@ -156,7 +156,7 @@ static void hold(struct web *web, struct shelf *shelf, const struct book *book, 
 static void any_holder_puts_a_value_again(void **state)
 {
     struct person issuer;
-    struct shelf shelf = {NULL}, holders = {NULL};
+    struct shelf shelf = {.book = NULL}, holders = {.book = NULL};
     const uint64_t day = 24 * 60 * 60000;
     person_crowd(&issuer, OWNER + 1, people_ip4(20, OWNER, 7, 9));
     struct book book = book_of(&issuer, "audit", 700, 0);
@@ -174,7 +174,7 @@ static void any_holder_puts_a_value_again(void **state)
 static void who_holds_less_hears_that_there_is_more(void **state)
 {
     struct person issuer;
-    struct shelf shelf = {NULL}, holders = {NULL};
+    struct shelf shelf = {.book = NULL}, holders = {.book = NULL};
     struct tally_note note;
     struct tally_checkpoint checkpoint;
     person_crowd(&issuer, OWNER + 1, people_ip4(20, OWNER, 7, 9));
@@ -206,7 +206,7 @@ static void who_holds_less_hears_that_there_is_more(void **state)
 static void an_old_copy_learns_how_far_it_had_got(void **state)
 {
     struct person issuer;
-    struct shelf shelf = {NULL};
+    struct shelf shelf = {.book = NULL};
     person_crowd(&issuer, OWNER + 1, people_ip4(20, OWNER, 7, 9));
     struct book book = book_of(&issuer, "audit", 700, 0);
     struct web *web = web_with(&shelf, &issuer);
@@ -232,7 +232,7 @@ static void an_old_copy_learns_how_far_it_had_got(void **state)
 static void two_roots_of_one_size_are_news_to_their_keepers(void **state)
 {
     struct person issuer;
-    struct shelf shelf = {NULL};
+    struct shelf shelf = {.book = NULL};
     person_crowd(&issuer, OWNER + 1, people_ip4(20, OWNER, 7, 9));
     struct book book = book_of(&issuer, "audit", 100, 0), other = book_of(&issuer, "audit", 100, 9);
     struct web *web = web_with(&shelf, &issuer);
