@@ -375,10 +375,10 @@ static void an_idle_node_sends_little(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(half_of_all_die_and_lookups_end),
         cmocka_unit_test(all_join_by_one),
         cmocka_unit_test(a_peer_is_found_by_its_key),
         cmocka_unit_test(a_client_asks_and_answers_nothing),
+        cmocka_unit_test(half_of_all_die_and_lookups_end),
         cmocka_unit_test(who_is_reached_for_long_serves),
         cmocka_unit_test(followers_are_found_by_their_namespace),
         cmocka_unit_test(answers_nobody_asked_for_cost_standing),

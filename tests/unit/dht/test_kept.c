@@ -351,12 +351,12 @@ static void more_lookups_than_there_is_room_for_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_comes_back_without_memory_is_answered_at_once),
         cmocka_unit_test(values_grow_by_proof_alone),
         cmocka_unit_test(any_holder_puts_a_value_again),
         cmocka_unit_test(who_holds_less_hears_that_there_is_more),
         cmocka_unit_test(an_old_copy_learns_how_far_it_had_got),
         cmocka_unit_test(two_roots_of_one_size_are_news_to_their_keepers),
+        cmocka_unit_test(who_comes_back_without_memory_is_answered_at_once),
         cmocka_unit_test(a_tenth_of_all_datagrams_is_lost),
         cmocka_unit_test(links_that_only_one_side_remembers_are_made_anew),
         cmocka_unit_test(more_lookups_than_there_is_room_for_are_refused),
