@@ -285,8 +285,8 @@ static void take(struct side *from)
     size_t count = 0, sizes[ACTIONS];
     struct tally_address to[ACTIONS];
     while (outbox_next(&from->outbox, &action)) {
-        if (copies == NULL)
-            must((copies = malloc(sizeof(uint8_t[ACTIONS][TALLY_DATAGRAM_MAX]))) != NULL);
+        if (copies == NULL) /* Of its size: this is called for each datagram. */
+            must((copies = malloc(from->outbox.count * sizeof *copies)) != NULL);
         memcpy(copies[count], action.send.bytes.data, action.send.bytes.size);
         to[count] = action.send.to;
         sizes[count++] = action.send.bytes.size;

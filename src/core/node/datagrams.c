@@ -46,6 +46,8 @@ bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *
         goto no_beacon;
     if (!dht_new(&datagrams->dht, &options->dht, now))
         goto no_dht;
+    /* From the first greeting on. */
+    peers_caps(&datagrams->peers, dht_caps(&datagrams->dht, options->peers.caps));
     announce_init(&datagrams->announce, &options->ledger, keys[1], now);
     heartbeat_init(&datagrams->heartbeat, &options->ledger, options->peers.seed ^ UINT32_MAX);
     reaching_init(&datagrams->reaching, &options->reaching, &datagrams->peers, now);

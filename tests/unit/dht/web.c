@@ -68,7 +68,6 @@ void web_boot(struct web *web, unsigned number, const struct dht_options *option
     if (datagrams.dht.ledger.find == NULL)
         datagrams.dht.ledger = datagrams.ledger;
     assert_true(datagrams_new(&node->datagrams, &datagrams, web->now));
-    peers_caps(&node->datagrams.peers, dht_caps(&node->datagrams.dht, PEERS_CAPS_STREAMS));
     outbox_init(&node->outbox, node->actions, WEB_ACTIONS, node->arena,
                 (size_t)WEB_ACTIONS * TALLY_DATAGRAM_MAX);
     node->up = true;
