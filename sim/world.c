@@ -432,7 +432,7 @@ void world_init(struct world *world, const struct world_options *options)
     provider_init(&world->provider, options->crypto);
     transcript_init(&world->transcript);
     checker_init(&world->checker);
-    world->scratch = tally_scratch_new();
+    world->scratch = tally_scratch_new(options->nodes + WORLD_FACES_MAX);
     assert(world->scratch != NULL);
     world->checker.light = options->nodes >= WORLD_LIGHT_MIN;
     world->count = options->nodes;

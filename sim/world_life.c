@@ -142,7 +142,13 @@ void world_wake(struct world *world, uint32_t slot)
                          ? TALLY_PEERS_MAX
                          : options->known_max,
         .links_max = options->links_max,
+        .passive_max = options->passive_max,
+        .addresses_max = options->addresses_max,
+        .replay_window = options->replay_window,
         .dht_values_max = options->dht_values_max,
+        .dht_records_max = options->dht_records_max,
+        .dht_placements_max = options->dht_placements_max,
+        .namespaces_max = options->namespaces_max,
         .dht_contacts_max = options->dht_contacts_max,
         .dht_requests_max = options->dht_requests_max,
         .dht_pending_max = options->dht_pending_max,

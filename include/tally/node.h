@@ -38,17 +38,23 @@ struct tally_node_options {
     struct tally_address listen; /* Where we listen, UDP and TCP alike; port 0: nowhere. */
     unsigned peers_max;          /* 0: TALLY_PEERS_MAX. The simulator asks for few. */
     unsigned links_max;          /* 0: TALLY_LINKS_MAX. */
-    unsigned dht_values_max;     /* 0: DHT_VALUES_MAX. Log values and ads kept for others. */
+    unsigned addresses_max;      /* Of a peer; 0: TALLY_ADDRESSES_MAX. */
+    unsigned replay_window;      /* Of a link; 0: TALLY_REPLAY_WINDOW. */
+    unsigned dht_values_max;     /* 0: VALUES_MAX. Log values and ads kept for others. */
+    unsigned dht_records_max;    /* Peer records kept for others; 0: as many as values. */
+    unsigned dht_placements_max; /* 0: ADVERTISE_PLACEMENTS. Registrars of our own ads. */
     unsigned dht_contacts_max;   /* In its table; 0: TABLE_CONTACTS_MAX. */
     unsigned dht_requests_max;   /* Of ours, under way; 0: DHT_REQUESTS. */
     unsigned dht_pending_max;    /* Values that wait for a proof; 0: PENDING_MAX. */
     unsigned connections_max;    /* 0: TALLY_CONNECTIONS_MAX. The simulator asks for few. */
     unsigned logs_max;           /* 0: TALLY_LOGS_MAX. */
+    unsigned namespaces_max;     /* Advertised in the DHT; 0: TALLY_NAMESPACES_MAX. */
     unsigned own_logs_max;       /* 0: TALLY_OWN_LOGS_MAX. */
     unsigned parties_max;        /* 0: TALLY_PARTIES_MAX; fewer only where it cannot matter. */
     unsigned pending_max;        /* 0: TALLY_PENDING_MAX. */
     unsigned seen_max;           /* Record ids a generation; 0: 8,192. */
     unsigned records_max;        /* Records kept for those who missed them; 0: 128. */
+    unsigned passive_max;        /* Of the overlay; 0: 48. */
     unsigned senders_max;        /* Whose last beacon is remembered; 0: 1,024. */
     unsigned interfaces_max;     /* On which mDNS is spoken; 0: 16. */
     unsigned seal_receipts;      /* 0: TALLY_SEAL_RECEIPTS. */
@@ -64,11 +70,12 @@ struct tally_node_options {
 };
 
 /*
- * What a step uses and nothing outlives, the actions it makes among them. A host with many nodes
- * lends one to all, if it performs each step's actions before it steps another node; they take
- * memory for one. NULL without memory. Free it after the nodes.
+ * What a step uses and nothing outlives, the actions it makes among them; and what a node needs now
+ * and then, lookups say. A host with many nodes lends one to all, if it performs each step's
+ * actions before it steps another node: they take memory for one, and for the lookups there are at
+ * a time. `nodes`: so many at the most. NULL without memory. Free it after the nodes.
  */
-struct tally_scratch *tally_scratch_new(void);
+struct tally_scratch *tally_scratch_new(unsigned nodes);
 void tally_scratch_free(struct tally_scratch *scratch);
 
 /* A node over what the ledger holds; NULL without memory. Free with tally_node_free, which wipes

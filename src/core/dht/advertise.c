@@ -29,7 +29,10 @@ bool advertise_new(struct advertise *advertise, const struct advertise_options *
     advertise->follows = calloc(own->namespaces, sizeof *advertise->follows);
     advertise->topics = calloc(own->namespaces * DAYS, sizeof *advertise->topics);
     advertise->placements = calloc(own->placements, sizeof *advertise->placements);
-    if (advertise->follows != NULL && advertise->topics != NULL && advertise->placements != NULL)
+    advertise->avoided_max = (own->placements + ADVERTISE_AVOIDED - 1) / ADVERTISE_AVOIDED;
+    advertise->avoided = calloc(advertise->avoided_max, sizeof *advertise->avoided);
+    if (advertise->follows != NULL && advertise->topics != NULL && advertise->placements != NULL &&
+        advertise->avoided != NULL)
         return true;
     advertise_free(advertise);
     return false;
@@ -40,6 +43,7 @@ void advertise_free(struct advertise *advertise)
     free(advertise->follows);
     free(advertise->topics);
     free(advertise->placements);
+    free(advertise->avoided);
     *advertise = (struct advertise){.wake = TALLY_NEVER};
 }
 
@@ -76,7 +80,7 @@ static void placement_due(struct advertise *advertise, struct placement *placeme
 static bool avoided(const struct advertise *advertise, struct tally_now now,
                     const struct tally_key *key)
 {
-    for (size_t i = 0; i < ADVERTISE_AVOIDED; i++)
+    for (size_t i = 0; i < advertise->avoided_max; i++)
         if (now.mono.ms < advertise->avoided[i].until.ms &&
             key_equal(&advertise->avoided[i].key, key))
             return true;
@@ -89,7 +93,7 @@ static void placement_leave(struct advertise *advertise, struct tally_now now,
 {
     advertise->avoided[advertise->avoided_next].key = placement->registrar.key;
     advertise->avoided[advertise->avoided_next].until.ms = now.mono.ms + ADVERTISE_AVOID_MS;
-    advertise->avoided_next = (advertise->avoided_next + 1) % ADVERTISE_AVOIDED;
+    advertise->avoided_next = (advertise->avoided_next + 1) % advertise->avoided_max;
     placement_move(advertise, placement, PLACEMENT_FREE);
     struct advertise_topic *topic = topic_of(advertise, placement);
     if (now.mono.ms + 1000 < topic->fill.ms)

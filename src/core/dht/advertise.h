@@ -33,7 +33,7 @@ enum {
     ADVERTISE_AHEAD_JITTER_S = 300, /* ... and up to this earlier: not all at once. */
     ADVERTISE_FILL_MS = 60000, /* Buckets with fewer registrars than wanted are looked at again. */
     ADVERTISE_LOOKUP_MS = 30 * 60 * 1000, /* Nodes near a topic are looked up, +- 20 %. */
-    ADVERTISE_AVOIDED = 128,
+    ADVERTISE_AVOIDED = 8,                /* One registrar of so many may be avoided at a time. */
     ADVERTISE_AVOID_MS = 900000,
 };
 
@@ -87,11 +87,11 @@ struct advertise {
     struct advertise_follow *follows;
     struct advertise_topic *topics; /* Two for each namespace. */
     struct placement *placements;
-    struct {
+    struct advertise_avoided {
         struct tally_key key;
         struct tally_mono until;
-    } avoided[ADVERTISE_AVOIDED];
-    size_t avoided_next;
+    } * avoided;
+    size_t avoided_next, avoided_max;
     unsigned flight;        /* Placements that are ASKED. */
     uint32_t token;         /* The last one given. */
     uint32_t ahead_s;       /* Drawn once: when before midnight. */

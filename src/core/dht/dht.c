@@ -18,14 +18,20 @@ static bool parts_new(struct dht *dht, struct tally_now now)
     const struct dht_options *options = &dht->options;
     const struct table_options table = {
         .key = options->key, .contacts_max = options->contacts_max, .seed = options->seed};
-    struct records_options records = {.key = options->key, .capacity = options->values_max};
+    struct records_options records = {.key = options->key,
+                                      .capacity = options->records_max != 0 ? options->records_max
+                                                                            : options->values_max};
     struct values_options values = {.key = options->key,
                                     .capacity = options->values_max,
                                     .secret = options->secret,
                                     .pending = options->pending_max};
     const struct topics_options topics = {
         .capacity = options->values_max, .seed = options->seed + 1, .secret = options->secret};
-    struct advertise_options advertise = {.key = options->key, .seed = options->seed + 2};
+    struct advertise_options advertise = {.key = options->key,
+                                          .namespaces = options->namespaces_max,
+                                          .placements = options->placements_max,
+                                          .seed = options->seed + 2};
+    size_t own_logs = options->own_logs_max == 0 ? TALLY_OWN_LOGS_MAX : options->own_logs_max;
     uint8_t held_key[16];
     options->secret.draw(options->secret.context, records.hash_key, sizeof records.hash_key);
     options->secret.draw(options->secret.context, held_key, sizeof held_key);
@@ -33,8 +39,7 @@ static bool parts_new(struct dht *dht, struct tally_now now)
     memcpy(advertise.network, options->network, sizeof advertise.network);
     return table_new(&dht->table, &table, now) && records_new(&dht->records, &records) &&
            values_new(&dht->values, &values) && topics_new(&dht->topics, &topics) &&
-           publish_new(&dht->publish, TALLY_OWN_LOGS_MAX + 1 + held_max(options),
-                       options->seed + 3) &&
+           publish_new(&dht->publish, own_logs + 1 + held_max(options), options->seed + 3) &&
            held_new(&dht->held, held_max(options), held_key) &&
            advertise_new(&dht->advertise, &advertise);
 }
@@ -56,11 +61,10 @@ bool dht_new(struct dht *dht, const struct dht_options *options, struct tally_no
         bucket_init(&dht->shares[i], DHT_RATE, 4 * DHT_RATE, now.mono);
     bucket_init(&dht->all, DHT_RATE_ALL, DHT_RATE_ALL, now.mono);
     options->secret.draw(options->secret.context, dht->share_key, sizeof dht->share_key);
-    dht->request_count = options->requests_max == 0 ? DHT_REQUESTS : options->requests_max;
-    dht->requests = calloc(dht->request_count, sizeof *dht->requests);
-    dht->tasks = calloc(DHT_TASKS, sizeof *dht->tasks);
-    dht->searches = calloc(DHT_SEARCHES, sizeof *dht->searches);
-    if (dht->requests != NULL && dht->tasks != NULL && dht->searches != NULL && parts_new(dht, now))
+    dht->requests_max = options->requests_max == 0 ? DHT_REQUESTS : options->requests_max;
+    dht->requests = calloc(dht->requests_max, sizeof(struct dht_request *));
+    dht->closed = calloc(dht->requests_max, sizeof *dht->closed);
+    if (dht->requests != NULL && dht->closed != NULL && parts_new(dht, now))
         return true;
     dht_free(dht);
     return false;
@@ -68,6 +72,12 @@ bool dht_new(struct dht *dht, const struct dht_options *options, struct tally_no
 
 void dht_free(struct dht *dht)
 {
+    while (dht->request_count > 0)
+        request_free(dht, dht->requests[dht->request_count - 1]);
+    for (size_t i = 0; dht->on && i < DHT_TASKS; i++)
+        blocks_give(&dht->options.loan->lookups, dht->tasks[i].lookup);
+    for (size_t i = 0; dht->on && i < DHT_SEARCHES; i++)
+        blocks_give(&dht->options.loan->searches, dht->searches[i].search);
     if (dht->on) {
         table_free(&dht->table);
         records_free(&dht->records);
@@ -78,8 +88,7 @@ void dht_free(struct dht *dht)
         advertise_free(&dht->advertise);
     }
     free(dht->requests);
-    free(dht->tasks);
-    free(dht->searches);
+    free(dht->closed);
     hash_wipe(dht, sizeof *dht);
 }
 
@@ -87,7 +96,8 @@ struct dht_news *dht_news_add(struct dht *dht, enum dht_news_kind kind)
 {
     if (dht->news_count == DHT_NEWS)
         return NULL;
-    struct dht_news *news = &dht->news[(dht->news_first + dht->news_count++) % DHT_NEWS];
+    struct dht_news *news =
+        &dht->options.loan->news[(dht->news_first + dht->news_count++) % DHT_NEWS];
     *news = (struct dht_news){.kind = kind};
     return news;
 }
@@ -96,7 +106,7 @@ bool dht_next_news(struct dht *dht, struct dht_news *news)
 {
     if (dht->news_count == 0)
         return false;
-    *news = dht->news[dht->news_first];
+    *news = dht->options.loan->news[dht->news_first];
     dht->news_first = (dht->news_first + 1) % DHT_NEWS;
     dht->news_count--;
     return true;
@@ -216,10 +226,8 @@ static enum tally_drop on_nodes(struct dht *dht, const struct dht_step *step, st
         request_done(dht, step, request, from);
         return TALLY_DROP_NONE;
     case DHT_PROBE:
-    case DHT_FREE:
     case DHT_PUT:
     case DHT_PLACE:
-    case DHT_CLOSED:
         break;
     }
     request_done(dht, step, request, from);
@@ -376,10 +384,11 @@ bool dht_holds(const struct dht *dht, struct tally_now now)
     if (!dht->on)
         return true;
     for (size_t i = 0; i < DHT_TASKS; i++)
-        if (dht->tasks[i].kind != DHT_TASK_NONE && !lookup_holds(&dht->tasks[i].lookup))
+        if ((dht->tasks[i].kind == DHT_TASK_NONE) != (dht->tasks[i].lookup == NULL) ||
+            (dht->tasks[i].lookup != NULL && !lookup_holds(dht->tasks[i].lookup)))
             return false;
     for (size_t i = 0; i < DHT_SEARCHES; i++)
-        if (dht->searches[i].used && !search_holds(&dht->searches[i].search))
+        if (dht->searches[i].search != NULL && !search_holds(dht->searches[i].search))
             return false;
     return table_holds(&dht->table) && records_holds(&dht->records, now) &&
            values_holds(&dht->values, now) && topics_holds(&dht->topics, now) &&

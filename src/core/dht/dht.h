@@ -9,11 +9,12 @@
  *     CLIENT  asks, answers nothing, is in no table
  *     SERVER  answers, and says so in hello: profile server, or reachable for DHT_PROVED_MS
  *
- * What it learns it tells by dht_next_news. Memory is fixed by dht_new.
+ * What it learns it tells by dht_next_news. Memory is fixed by dht_new, but for what is lent.
  */
 #include "core/dht/advertise.h"
 #include "core/dht/errands.h"
 #include "core/dht/held.h"
+#include "core/dht/loan.h"
 #include "core/dht/publish.h"
 #include "core/dht/records.h"
 #include "core/dht/topics.h"
@@ -59,12 +60,15 @@ struct dht_options {
     enum tally_profile profile; /* AUTO: a client until reachable; SERVER; others: off. */
     struct tally_key key;
     uint8_t network[8];
-    unsigned contacts_max, values_max, requests_max, pending_max; /* 0: as the modules have it. */
+    /* 0: as the modules have it. */
+    unsigned contacts_max, values_max, records_max, requests_max, pending_max, placements_max;
+    unsigned namespaces_max, own_logs_max;
     uint64_t seed;
     struct tally_ledger ledger;
     struct tally_secret secret;
     struct tally_crypto crypto;
     const struct address_policy *policy;
+    struct dht_loan *loan; /* Outlives it. */
 };
 
 struct dht {
@@ -78,13 +82,14 @@ struct dht {
     struct publish publish;
     struct held held;
     struct advertise advertise;
-    struct dht_request *requests;
-    size_t request_count;
-    struct dht_task *tasks;
-    struct dht_search *searches;
-    struct dht_news news[DHT_NEWS];
-    size_t news_first, news_count;
-    uint8_t notes[2][TALLY_CHECKPOINT_MAX]; /* What news of a step point to. */
+    struct dht_request **requests; /* Of the loan, the oldest first. */
+    size_t request_count, requests_max;
+    struct dht_closed *closed; /* requests_max of them, a ring. */
+    size_t closed_next;
+    struct dht_task tasks[DHT_TASKS];
+    struct dht_search searches[DHT_SEARCHES];
+    unsigned task_count, search_count; /* Under way. */
+    size_t news_first, news_count;     /* In the loan. */
 
     struct tally_own_address own[8]; /* What may be told of us, as the node said last. */
     size_t own_count;

@@ -20,6 +20,9 @@ bool request_send(struct dht *dht, const struct dht_step *step, struct dht_reque
                   const struct tally_key *key, const struct tally_address *address,
                   struct tally_bytes body);
 
+/* It is over, and never was sent. */
+void request_free(struct dht *dht, struct dht_request *request);
+
 /* What that peer answers by a message of that kind. NULL with *drop: SEEN, UNASKED or PROTOCOL. */
 struct dht_request *request_answered(struct dht *dht, const struct peer *from,
                                      const uint8_t number[8], enum tally_kind answer,

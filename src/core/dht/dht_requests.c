@@ -5,29 +5,43 @@
 
 #include <assert.h>
 
-static bool going(const struct dht_request *request)
-{
-    return request->kind != DHT_FREE && request->kind != DHT_CLOSED;
-}
-
 struct dht_request *request_new(struct dht *dht, enum dht_request_kind kind, enum tally_kind wire)
 {
-    struct dht_request *place = NULL;
-    for (size_t i = 0; i < dht->request_count; i++) {
-        struct dht_request *request = &dht->requests[i];
-        if (request->kind == DHT_FREE) {
-            place = request;
-            break;
-        }
-        if (!going(request) && (place == NULL || request->began.ms < place->began.ms))
-            place = request;
-    }
-    if (place == NULL)
+    struct dht_request *request =
+        dht->request_count < dht->requests_max ? blocks_take(&dht->options.loan->requests) : NULL;
+    if (request == NULL)
         return NULL;
-    *place = (struct dht_request){.kind = (uint8_t)kind, .wire = (uint8_t)wire};
+    *request = (struct dht_request){.kind = (uint8_t)kind, .wire = (uint8_t)wire};
     const struct tally_secret *secret = &dht->options.secret;
-    secret->draw(secret->context, place->number, sizeof place->number);
-    return place;
+    secret->draw(secret->context, request->number, sizeof request->number);
+    dht->requests[dht->request_count++] = request;
+    return request;
+}
+
+void request_free(struct dht *dht, struct dht_request *request)
+{
+    size_t at = 0;
+    while (dht->requests[at] != request)
+        at++;
+    dht->request_count--;
+    memmove(&dht->requests[at], &dht->requests[at + 1],
+            (dht->request_count - at) * sizeof(struct dht_request *));
+    blocks_give(&dht->options.loan->bodies, request->body);
+    blocks_give(&dht->options.loan->requests, request);
+}
+
+static uint64_t name_of(const struct tally_key *key, const uint8_t number[8])
+{
+    return be64_read(key->bytes) ^ be64_read(number);
+}
+
+/* Answered, or given up. */
+static void request_close(struct dht *dht, struct dht_request *request)
+{
+    dht->closed[dht->closed_next] =
+        (struct dht_closed){.name = name_of(&request->key, request->number), .wire = request->wire};
+    dht->closed_next = (dht->closed_next + 1) % dht->requests_max;
+    request_free(dht, request);
 }
 
 static void request_sent(struct dht_request *request, struct tally_now now)
@@ -37,22 +51,31 @@ static void request_sent(struct dht_request *request, struct tally_now now)
     request->until.ms = now.mono.ms + DHT_TIMEOUT_MS;
 }
 
+/* What it says, until there is a link; false without room. */
+static bool request_keep(struct dht *dht, struct dht_request *request, struct tally_bytes body)
+{
+    request->body = blocks_take(&dht->options.loan->bodies);
+    if (request->body == NULL)
+        return false;
+    memcpy(request->body, body.data, body.size);
+    request->size = (uint16_t)body.size;
+    return true;
+}
+
 bool request_send(struct dht *dht, const struct dht_step *step, struct dht_request *request,
                   const struct tally_key *key, const struct tally_address *address,
                   struct tally_bytes body)
 {
-    assert(body.size <= sizeof request->body);
+    assert(body.size <= TALLY_DATAGRAM_MAX);
     request->key = *key;
     request->address = *address;
     request->began = step->now.mono;
     request->until.ms = step->now.mono.ms + DHT_GREETING_MS;
-    request->size = (uint16_t)body.size;
-    memcpy(request->body, body.data, body.size);
     struct peer *peer = key_equal(key, &dht->options.key) || address->port == 0
                             ? NULL
                             : peers_take(step->peers, key, step->now);
     if (peer == NULL || !outbox_room(step->out, 1, TALLY_DATAGRAM_MAX)) {
-        request->kind = DHT_FREE;
+        request_free(dht, request);
         return false;
     }
     peer_address_add(peer, address, TALLY_SOURCE_DHT, false, step->now);
@@ -65,12 +88,14 @@ bool request_send(struct dht *dht, const struct dht_step *step, struct dht_reque
         request->sent = true;
         return true;
     case PEERS_WAITS:
-        return true;
+        if (request_keep(dht, request, body))
+            return true;
+        break;
     case PEERS_NEVER: /* It had its hellos: nobody is there. */
         table_silent(&dht->table, step->now, key);
         break;
     }
-    request->kind = DHT_FREE;
+    request_free(dht, request);
     return false;
 }
 
@@ -103,15 +128,19 @@ struct dht_request *request_answered(struct dht *dht, const struct peer *from,
                                      enum tally_drop *drop)
 {
     for (size_t i = 0; i < dht->request_count; i++) {
-        struct dht_request *request = &dht->requests[i];
-        if (request->kind == DHT_FREE || !key_equal(&request->key, &from->key) ||
+        struct dht_request *request = dht->requests[i];
+        if (!key_equal(&request->key, &from->key) ||
             memcmp(request->number, number, sizeof request->number) != 0)
             continue;
-        *drop = !answers(request->wire, answer) ? TALLY_DROP_PROTOCOL
-                : going(request)                ? TALLY_DROP_NONE
-                                                : TALLY_DROP_SEEN;
+        *drop = answers(request->wire, answer) ? TALLY_DROP_NONE : TALLY_DROP_PROTOCOL;
         return *drop == TALLY_DROP_NONE ? request : NULL;
     }
+    uint64_t name = name_of(&from->key, number);
+    for (size_t i = 0; i < dht->requests_max; i++)
+        if (dht->closed[i].wire != 0 && dht->closed[i].name == name) {
+            *drop = answers(dht->closed[i].wire, answer) ? TALLY_DROP_SEEN : TALLY_DROP_PROTOCOL;
+            return NULL;
+        }
     *drop = TALLY_DROP_UNASKED;
     dht->standing = DHT_UNASKED;
     return NULL;
@@ -126,7 +155,7 @@ void request_done(struct dht *dht, const struct dht_step *step, struct dht_reque
                        took < DHT_TIMEOUT_MS ? (uint32_t)took + 1 : DHT_TIMEOUT_MS);
     if (drop != TALLY_DROP_NONE && drop != TALLY_DROP_SEEN)
         dht->drops[drop]++;
-    request->kind = DHT_CLOSED;
+    request_close(dht, request);
 }
 
 void dht_say(const struct dht_step *step, const struct peer *peer, enum tally_kind kind,
@@ -142,10 +171,12 @@ void dht_say(const struct dht_step *step, const struct peer *peer, enum tally_ki
 void requests_linked(struct dht *dht, const struct dht_step *step, struct peer *peer)
 {
     for (size_t i = 0; i < dht->request_count; i++) {
-        struct dht_request *request = &dht->requests[i];
-        if (!going(request) || request->sent || !key_equal(&request->key, &peer->key))
+        struct dht_request *request = dht->requests[i];
+        if (request->sent || !key_equal(&request->key, &peer->key))
             continue;
         dht_say(step, peer, (enum tally_kind)request->wire, bytes_of(request->body, request->size));
+        blocks_give(&dht->options.loan->bodies, request->body);
+        request->body = NULL;
         request_sent(request, step->now);
     }
 }
@@ -162,13 +193,15 @@ static void request_failed(struct dht *dht, const struct dht_step *step,
 
 void requests_ended(struct dht *dht, const struct dht_step *step, const struct peer *peer)
 {
-    for (size_t i = 0; i < dht->request_count; i++) {
-        struct dht_request *request = &dht->requests[i];
-        if (!going(request) || !key_equal(&request->key, &peer->key))
+    for (size_t i = 0; i < dht->request_count;) {
+        struct dht_request *request = dht->requests[i];
+        if (!key_equal(&request->key, &peer->key)) {
+            i++;
             continue;
+        }
         request_failed(dht, step, request);
         table_silent(&dht->table, step->now, &request->key);
-        request->kind = DHT_CLOSED;
+        request_close(dht, request);
     }
 }
 
@@ -188,14 +221,16 @@ static void request_late(struct dht *dht, const struct dht_step *step, struct dh
 
 void requests_tick(struct dht *dht, const struct dht_step *step)
 {
-    for (size_t i = 0; i < dht->request_count; i++) {
-        struct dht_request *request = &dht->requests[i];
-        if (!going(request) || request->until.ms > step->now.mono.ms)
-            continue;
-        if (!request->told)
+    for (size_t i = 0; i < dht->request_count;) {
+        struct dht_request *request = dht->requests[i];
+        if (request->until.ms > step->now.mono.ms) {
+            i++;
+        } else if (request->told) {
+            request_close(dht, request);
+        } else {
             request_late(dht, step, request);
-        else
-            request->kind = DHT_CLOSED;
+            i++;
+        }
     }
 }
 
@@ -203,7 +238,6 @@ struct tally_mono requests_deadline(const struct dht *dht)
 {
     struct tally_mono next = TALLY_NEVER;
     for (size_t i = 0; i < dht->request_count; i++)
-        if (going(&dht->requests[i]))
-            next = dht_earlier(next, dht->requests[i].until);
+        next = dht_earlier(next, dht->requests[i]->until);
     return next;
 }

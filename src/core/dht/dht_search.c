@@ -32,16 +32,19 @@ bool dht_find_namespace(struct dht *dht, const struct dht_step *step, uint64_t t
 {
     for (size_t i = 0; dht->on && dht->table.count > 0 && i < DHT_SEARCHES; i++) {
         struct dht_search *search = &dht->searches[i];
-        if (search->used)
+        if (search->search != NULL)
             continue;
+        search->search = blocks_take(&dht->options.loan->searches);
+        if (search->search == NULL)
+            return false;
+        dht->search_count++;
         struct search_options options = {.key = dht->options.key,
                                          .name_space = name_space,
                                          .seed = random_next(&dht->advertise.random)};
         memcpy(options.network, dht->options.network, sizeof options.network);
-        search->used = true;
         search->serial++;
         search->ticket = ticket;
-        search_init(&search->search, &options, step->now);
+        search_init(search->search, &options, step->now);
         dht->due = step->now.mono;
         return true;
     }
@@ -53,7 +56,7 @@ static void ask(struct dht *dht, const struct dht_step *step, struct dht_search 
 {
     struct dht_request *request = request_new(dht, DHT_QUERY, TALLY_KIND_TOPIC_QUERY);
     if (request == NULL) {
-        search_failed(&search->search, question->token);
+        search_failed(search->search, question->token);
         return;
     }
     request->owner = (uint8_t)(search - dht->searches);
@@ -66,7 +69,7 @@ static void ask(struct dht *dht, const struct dht_step *step, struct dht_search 
     tally_topic_query_write(&question->query, &w);
     if (!request_send(dht, step, request, &question->registrar.key, &question->registrar.address,
                       wire_writer_bytes(&w)))
-        search_failed(&search->search, question->token);
+        search_failed(search->search, question->token);
 }
 
 void searches_tick(struct dht *dht, const struct dht_step *step)
@@ -75,28 +78,30 @@ void searches_tick(struct dht *dht, const struct dht_step *step)
     for (size_t i = 0; i < DHT_SEARCHES; i++) {
         struct dht_search *search = &dht->searches[i];
         struct search_ask question;
-        if (!search->used)
+        if (search->search == NULL)
             continue;
-        search_tick(&search->search, step->now);
-        while (search_next(&search->search, step->now, &source, &question))
+        search_tick(search->search, step->now);
+        while (search_next(search->search, step->now, &source, &question))
             ask(dht, step, search, &question);
-        if (!search_over(&search->search))
+        if (!search_over(search->search))
             continue;
-        search->used = false;
         struct dht_news *news = dht_news_add(dht, DHT_NEWS_ENDED);
         if (news != NULL) {
             news->ticket = search->ticket;
-            news->count = search->search.found_count;
+            news->count = search->search->found_count;
         }
+        blocks_give(&dht->options.loan->searches, search->search);
+        search->search = NULL;
+        dht->search_count--;
     }
 }
 
 struct tally_mono searches_deadline(const struct dht *dht)
 {
     struct tally_mono next = TALLY_NEVER;
-    for (size_t i = 0; i < DHT_SEARCHES; i++)
-        if (dht->searches[i].used)
-            next = dht_earlier(next, search_deadline(&dht->searches[i].search));
+    for (size_t i = 0; dht->search_count > 0 && i < DHT_SEARCHES; i++)
+        if (dht->searches[i].search != NULL)
+            next = dht_earlier(next, search_deadline(dht->searches[i].search));
     return next;
 }
 
@@ -108,10 +113,10 @@ enum tally_drop searches_ads(struct dht *dht, const struct dht_step *step,
     struct search_found list[TALLY_ADS_ADS_MAX];
     size_t count = 0;
     (void)table_answered(&dht->table, step->now, &from->key, &from->link.address, 0);
-    if (!search->used || search->serial != request->serial)
+    if (search->search == NULL || search->serial != request->serial)
         return TALLY_DROP_SEEN;
     uint64_t forged = dht->drops[TALLY_DROP_FORGED];
-    enum tally_drop drop = search_ads(&search->search, step->now, step->verifier, request->token,
+    enum tally_drop drop = search_ads(search->search, step->now, step->verifier, request->token,
                                       ads, list, &count, dht->drops);
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < list[i].endpoint_count; k++) {
@@ -138,6 +143,6 @@ void searches_nodes(struct dht *dht, const struct dht_step *step, struct dht_req
         list[i].key = nodes[i].key;
         list[i].address = nodes[i].address;
     }
-    if (search->used && search->serial == request->serial)
-        (void)search_nodes(&search->search, request->token, list, count);
+    if (search->search != NULL && search->serial == request->serial)
+        (void)search_nodes(search->search, request->token, list, count);
 }

@@ -8,7 +8,7 @@ enum { BODY_MAX = TALLY_DATAGRAM_MAX };
 /* Where the asker is: that address was proved for its link, or for the one it is about to have. */
 static const struct tally_address *where(const struct dht_step *step, const struct peer *from)
 {
-    return step->rides && from->link.has_next ? &from->link.next_address : &from->link.address;
+    return step->rides && from->link.next != NULL ? &from->link.next->address : &from->link.address;
 }
 
 /* Those we would name for a target, but not the asker itself. */
@@ -137,12 +137,12 @@ static void values_say(struct dht *dht, const struct dht_step *step, const struc
     if (news->fork && news->first.size <= TALLY_CHECKPOINT_MAX &&
         news->second.size <= TALLY_CHECKPOINT_MAX) {
         struct dht_news *told = dht_news_add(dht, DHT_NEWS_FORK);
-        memcpy(dht->notes[0], news->first.data, news->first.size);
-        memcpy(dht->notes[1], news->second.data, news->second.size);
+        memcpy(dht->options.loan->notes[0], news->first.data, news->first.size);
+        memcpy(dht->options.loan->notes[1], news->second.data, news->second.size);
         if (told != NULL) {
             told->key = to->key;
-            told->first = bytes_of(dht->notes[0], news->first.size);
-            told->second = bytes_of(dht->notes[1], news->second.size);
+            told->first = bytes_of(dht->options.loan->notes[0], news->first.size);
+            told->second = bytes_of(dht->options.loan->notes[1], news->second.size);
         }
     }
     if (answer->has_record) {

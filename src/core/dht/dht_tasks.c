@@ -13,6 +13,10 @@ struct dht_task *task_begin(struct dht *dht, const struct dht_step *step, enum d
             task = &dht->tasks[i];
     if (task == NULL || dht->table.count == 0)
         return NULL;
+    task->lookup = blocks_take(&dht->options.loan->lookups);
+    if (task->lookup == NULL)
+        return NULL;
+    dht->task_count++;
     task->kind = kind;
     task->serial++;
     task->topic = task->for_mesh = false;
@@ -27,7 +31,7 @@ struct dht_task *task_begin(struct dht *dht, const struct dht_step *step, enum d
         .radius = table_radius(&dht->table, end),
         .insist = kind == DHT_TASK_PEER || end == LOOKUP_END_PUT,
     };
-    lookup_init(&task->lookup, &options, &dht->table, step->now);
+    lookup_init(task->lookup, &options, &dht->table, step->now);
     table_aimed(&dht->table, step->now, target);
     dht->due = step->now.mono;
     return task;
@@ -83,20 +87,18 @@ void task_failed(struct dht *dht, const struct dht_step *step, const struct dht_
     case DHT_LOOKUP:
         if (dht->tasks[request->owner].kind != DHT_TASK_NONE &&
             dht->tasks[request->owner].serial == request->serial)
-            lookup_failed(&dht->tasks[request->owner].lookup, request->token);
+            lookup_failed(dht->tasks[request->owner].lookup, request->token);
         return;
     case DHT_QUERY:
-        if (dht->searches[request->owner].used &&
+        if (dht->searches[request->owner].search != NULL &&
             dht->searches[request->owner].serial == request->serial)
-            search_failed(&dht->searches[request->owner].search, request->token);
+            search_failed(dht->searches[request->owner].search, request->token);
         return;
     case DHT_PLACE:
         advertise_failed(&dht->advertise, step->now, request->token);
         return;
-    case DHT_FREE:
     case DHT_PROBE:
     case DHT_PUT:
-    case DHT_CLOSED:
         return;
     }
 }
@@ -163,7 +165,7 @@ static void peer_record(struct dht *dht, const struct dht_step *step, struct dht
         return;
     }
     if (++task->records == DHT_RECORDS)
-        lookup_stop(&task->lookup);
+        lookup_stop(task->lookup);
     const struct datagram *said = &record.datagram;
     if (!peer_order_above(&task->newest, said->epoch, said->counter))
         return;
@@ -213,11 +215,11 @@ void task_answered(struct dht *dht, const struct dht_step *step, struct dht_requ
     request_done(dht, step, request, from);
     if (task->kind == DHT_TASK_NONE || !current)
         return;
-    (void)lookup_answered(&task->lookup, token, nodes, count, dht->drops);
+    (void)lookup_answered(task->lookup, token, nodes, count, dht->drops);
     /* The one we look for answered itself. */
     if (task->kind == DHT_TASK_PEER && task->found == 0 && key_equal(&task->key, &from->key)) {
         found(dht, task, &from->key, &from->link.address, TALLY_TRANSPORT_UDP);
-        lookup_stop(&task->lookup);
+        lookup_stop(task->lookup);
     }
 }
 
@@ -230,11 +232,11 @@ void task_record(struct dht *dht, const struct dht_step *step, struct dht_reques
     request_done(dht, step, request, from);
     if ((task->kind != DHT_TASK_PEER && task->kind != DHT_TASK_FIND) || !current)
         return;
-    (void)lookup_answered(&task->lookup, token, NULL, 0, dht->drops);
+    (void)lookup_answered(task->lookup, token, NULL, 0, dht->drops);
     if (task->kind == DHT_TASK_PEER)
         peer_record(dht, step, task, bytes);
     else if (tell_found(dht, step, &task->target, from, bytes) && ++task->records == DHT_RECORDS)
-        lookup_stop(&task->lookup);
+        lookup_stop(task->lookup);
 }
 
 /* ---- Ending. ---- */
@@ -243,7 +245,7 @@ void task_record(struct dht *dht, const struct dht_step *step, struct dht_reques
 static void candidates(struct dht *dht, const struct dht_task *task)
 {
     struct lookup_node list[LOOKUP_END_PUT];
-    size_t count = lookup_result(&task->lookup, list, LOOKUP_END_PUT);
+    size_t count = lookup_result(task->lookup, list, LOOKUP_END_PUT);
     for (size_t i = 0; i < count && i < DHT_CANDIDATES; i++) {
         struct dht_news *news = dht_news_add(dht, DHT_NEWS_CANDIDATE);
         if (news == NULL)
@@ -257,7 +259,7 @@ static void task_end(struct dht *dht, const struct dht_step *step, struct dht_ta
 {
     struct dht_news *news;
     struct lookup_node list[LOOKUP_END_PUT];
-    size_t answered = lookup_result(&task->lookup, list, LOOKUP_END_PUT);
+    size_t answered = lookup_result(task->lookup, list, LOOKUP_END_PUT);
     dht->lookups++;
     dht->lookups_failed += answered == 0;
     switch (task->kind) {
@@ -288,20 +290,23 @@ static void task_end(struct dht *dht, const struct dht_step *step, struct dht_ta
     }
     news = dht_news_add(dht, DHT_NEWS_LOOKUP);
     if (news != NULL) {
-        news->count = task->lookup.messages;
+        news->count = task->lookup->messages;
         news->found = (unsigned)answered;
     }
     task->kind = DHT_TASK_NONE;
+    blocks_give(&dht->options.loan->lookups, task->lookup);
+    task->lookup = NULL;
+    dht->task_count--;
 }
 
 static void task_tick(struct dht *dht, const struct dht_step *step, struct dht_task *task)
 {
     struct lookup_ask ask;
-    lookup_tick(&task->lookup, step->now);
-    while (lookup_next(&task->lookup, step->now, &dht->table, &ask))
+    lookup_tick(task->lookup, step->now);
+    while (lookup_next(task->lookup, step->now, &dht->table, &ask))
         if (!task_ask(dht, step, task, &ask))
-            lookup_failed(&task->lookup, ask.token);
-    if (lookup_over(&task->lookup))
+            lookup_failed(task->lookup, ask.token);
+    if (lookup_over(task->lookup))
         task_end(dht, step, task);
 }
 
@@ -359,8 +364,8 @@ struct tally_mono tasks_deadline(const struct dht *dht)
     struct tally_mono next = dht_earlier(dht->join, table_deadline(&dht->table));
     if (dht->table.count > 0)
         next = dht_earlier(next, dht->refresh);
-    for (size_t i = 0; i < DHT_TASKS; i++)
+    for (size_t i = 0; dht->task_count > 0 && i < DHT_TASKS; i++)
         if (dht->tasks[i].kind != DHT_TASK_NONE)
-            next = dht_earlier(next, lookup_deadline(&dht->tasks[i].lookup));
+            next = dht_earlier(next, lookup_deadline(dht->tasks[i].lookup));
     return next;
 }

@@ -125,7 +125,7 @@ static void log_put(struct dht *dht, const struct dht_step *step, const struct d
 void tell_keepers(struct dht *dht, const struct dht_step *step, struct dht_task *task)
 {
     struct lookup_node list[LOOKUP_KEEPERS];
-    size_t count = lookup_keepers(&task->lookup, table_radius(&dht->table, LOOKUP_REGION), list);
+    size_t count = lookup_keepers(task->lookup, table_radius(&dht->table, LOOKUP_REGION), list);
     if (count == 0)
         publish_failed(&dht->publish, step->now, &task->target);
     else if (task->kind == DHT_TASK_RECORD)
@@ -184,11 +184,11 @@ bool tell_found(struct dht *dht, const struct dht_step *step, const struct tally
     dht_announced(dht, origin, claim.checkpoint.size, record);
     struct tally_bytes note = claim.message.checkpoint;
     struct dht_news *news =
-        note.size <= sizeof dht->notes[0] ? dht_news_add(dht, DHT_NEWS_NOTE) : NULL;
+        note.size <= sizeof dht->options.loan->notes[0] ? dht_news_add(dht, DHT_NEWS_NOTE) : NULL;
     if (news != NULL) {
-        memcpy(dht->notes[0], note.data, note.size);
+        memcpy(dht->options.loan->notes[0], note.data, note.size);
         news->key = from->key;
-        news->first = bytes_of(dht->notes[0], note.size);
+        news->first = bytes_of(dht->options.loan->notes[0], note.size);
     }
     return true;
 }

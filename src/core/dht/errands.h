@@ -4,8 +4,10 @@
 /*
  * What a node of the DHT has under way: questions to others, and what these are for.
  *
- *     FREE --> waits for a link, rides on a greeting, or is sent --answer--> CLOSED
- *                  \--no answer in time--> late: its owner is told --answer, or none--> CLOSED
+ *     waits for a link, rides on a greeting, or is sent --answer--> closed
+ *         \--no answer in time--> late: its owner is told --answer, or none--> closed
+ *
+ * What is under way is lent (loan.h); of what is closed only the names are remembered.
  */
 #include "core/dht/lookup.h"
 #include "core/dht/search.h"
@@ -19,14 +21,11 @@ enum {
 };
 
 enum dht_request_kind {
-    DHT_FREE,
     DHT_LOOKUP, /* A task's question. */
     DHT_PROBE,  /* The table's. */
     DHT_PUT,    /* put_log, extend or put_record. */
     DHT_PLACE,  /* register. */
     DHT_QUERY,  /* topic_query. */
-    DHT_CLOSED, /* Answered, or given up: known until the place is needed, since one more answer is
-                   no fault of its sender. */
 };
 
 struct dht_request {
@@ -43,7 +42,14 @@ struct dht_request {
     uint32_t token;
     struct tally_mono began, until; /* Sent, or begun; late, or closed, from then on. */
     uint16_t size;
-    uint8_t body[TALLY_DATAGRAM_MAX];
+    uint8_t *body; /* Of the loan, while it waits for a link; else NULL. */
+};
+
+/* Answered, or given up: known for a while, since one more answer is no fault of its sender. Whom
+   it was for is mixed into its number, which is unpredictable. */
+struct dht_closed {
+    uint64_t name;
+    uint8_t wire; /* 0: none. */
 };
 
 enum dht_task_kind {
@@ -66,14 +72,13 @@ struct dht_task {
     struct tally_hash target;
     unsigned found, records;
     struct peer_order newest; /* Of these records. */
-    struct lookup lookup;
+    struct lookup *lookup;    /* Of the loan. */
 };
 
 struct dht_search {
-    bool used;
     uint8_t serial; /* Of this use, as a task's. */
     uint64_t ticket;
-    struct search search;
+    struct search *search; /* Of the loan; NULL: the place is free. */
 };
 
 #endif

@@ -23,7 +23,7 @@ bool values_new(struct values *values, const struct values_options *options)
     own->capacity = or_else(own->capacity, VALUES_MAX);
     own->per_network = or_else(own->per_network, VALUES_PER_NETWORK);
     own->pending = or_else(own->pending, PENDING_MAX);
-    own->forks = or_else(own->forks, VALUES_FORKS);
+    own->forks = or_else(own->forks, own->capacity < VALUES_FORKS ? own->capacity : VALUES_FORKS);
     struct places_options places = {.capacity = own->capacity, .per_network = own->per_network};
     metric_point(&own->key, &places.point);
     own->secret.draw(own->secret.context, places.hash_key, sizeof places.hash_key);

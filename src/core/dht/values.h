@@ -30,7 +30,7 @@ enum {
     VALUES_MAX = 4096,
     VALUES_PER_NETWORK = 64,
     VALUES_TTL_MS = 24 * 60 * 60 * 1000,
-    VALUES_FORKS = 16,      /* Second records that are kept. */
+    VALUES_FORKS = 16,      /* Second records that are kept; no more than values. */
     VALUES_REST_MS = 60000, /* A value of one size changes once in this time. */
     VALUES_PROOF_MAX = 32,  /* Hashes; larger proofs go over streams. */
 };

@@ -22,11 +22,12 @@ enum {
     BEGIN_AGAIN_MS = 250, /* ... looked for so often. */
 };
 
-void overlay_init(struct overlay *overlay, bool named_only, uint64_t seed, struct tally_now now)
+bool overlay_new(struct overlay *overlay, const struct overlay_options *options,
+                 struct tally_now now)
 {
     *overlay = (struct overlay){
-        .named_only = named_only,
-        .random = {seed},
+        .named_only = options->named_only,
+        .random = {options->seed},
         .begun = now.mono,
         .poor = now.mono,
         .refill = TALLY_NEVER,
@@ -36,8 +37,16 @@ void overlay_init(struct overlay *overlay, bool named_only, uint64_t seed, struc
         .joins = {.first_ms = JOINS_FIRST_MS, .cap_ms = JOINS_CAP_MS},
         .asks = {.first_ms = OVERLAY_ASK_MS, .cap_ms = ASKS_CAP_MS},
     };
-    passive_init(&overlay->passive);
     bucket_init(&overlay->greetings, OVERLAY_GREET_RATE, OVERLAY_GREET_BURST, now.mono);
+    if (passive_new(&overlay->passive, options->passive_max))
+        return true;
+    overlay_free(overlay);
+    return false;
+}
+
+void overlay_free(struct overlay *overlay)
+{
+    passive_free(&overlay->passive);
 }
 
 bool overlay_active(const struct overlay *overlay, const struct peers *peers)
@@ -190,7 +199,7 @@ static struct candidate *choose(struct overlay *overlay, struct tally_now now,
 {
     struct candidate *chosen = NULL, *sure = NULL;
     uint32_t met = 0, sure_met = 0;
-    for (size_t i = 0; i < PASSIVE_MAX; i++) {
+    for (size_t i = 0; i < overlay->passive.capacity; i++) {
         struct candidate *one = &overlay->passive.list[i];
         if (!may_want(overlay, now, peers, one) || (own && one->came))
             continue;
@@ -212,8 +221,9 @@ static struct peer *choose_bootstrap(struct overlay *overlay, struct tally_now n
         if (!peer->used || !peer->bootstrap || peer->mesh || peer->configured || peer->wants != 0 ||
             peer_barred(peer, now) || now.mono.ms < peer->overlay.rest.ms)
             continue;
-        enum tally_source source =
-            peer->address_count > 0 ? peer->addresses[0].source : TALLY_SOURCE_CONFIGURED;
+        enum tally_source source = peer->address_count > 0
+                                       ? (enum tally_source)peer->addresses[0].source
+                                       : TALLY_SOURCE_CONFIGURED;
         if (now.mono.ms >= overlay->begun.ms + head_start_ms[source] &&
             random_below(&overlay->random, ++met) == 0)
             chosen = peer;
@@ -319,7 +329,7 @@ void overlay_leave(struct overlay *overlay, struct tally_now now, struct peers *
 static void found_again(struct overlay *overlay, struct candidate *found, struct tally_now now)
 {
     found->lost = false;
-    for (size_t i = 0; i < PASSIVE_MAX; i++)
+    for (size_t i = 0; i < overlay->passive.capacity; i++)
         if (overlay->passive.list[i].lost && overlay->passive.list[i].rest.ms > now.mono.ms)
             overlay->passive.list[i].rest = now.mono;
 }
@@ -356,7 +366,7 @@ void overlay_linked(struct overlay *overlay, struct tally_now now, struct peers 
         overlay->tend.ms = now.mono.ms + random_jitter(&overlay->random, OVERLAY_TEND_MS, 20);
     if (overlay_poor(peers) && (peer->mesh || wanted) && now.mono.ms >= overlay->wander.ms)
         join_send(overlay, now, peers, peer, out);
-    if (peer->mesh && overlay->passive.count < PASSIVE_MAX / 2)
+    if (peer->mesh && overlay->passive.count < overlay->passive.capacity / 2)
         shuffle_send(overlay, now, peers, peer, out);
 }
 

@@ -82,7 +82,16 @@ struct overlay_news {
     bool waits;          /* A peer of the mesh waits for a heartbeat of ours. */
 };
 
-void overlay_init(struct overlay *overlay, bool named_only, uint64_t seed, struct tally_now now);
+struct overlay_options {
+    bool named_only;
+    unsigned passive_max; /* 0: PASSIVE_MAX. */
+    uint64_t seed;
+};
+
+/* False without memory. */
+bool overlay_new(struct overlay *overlay, const struct overlay_options *options,
+                 struct tally_now now);
+void overlay_free(struct overlay *overlay);
 
 /* The active view is refilled in this step. */
 void overlay_hurry(struct overlay *overlay, struct tally_now now);

@@ -59,7 +59,7 @@ static size_t offer_passive(struct overlay *overlay, struct tally_now now, const
                             bool dialled, size_t most, struct tally_contact *contacts)
 {
     struct sample sample = {.list = contacts, .most = most};
-    for (size_t i = 0; i < PASSIVE_MAX && most > 0; i++) {
+    for (size_t i = 0; i < overlay->passive.capacity && most > 0; i++) {
         const struct candidate *one = &overlay->passive.list[i];
         bool proved = dialled ? one->dialled.ms != 0
                               : one->source == TALLY_SOURCE_LINK && one->dialled.ms == 0;

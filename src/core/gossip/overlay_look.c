@@ -134,7 +134,7 @@ static bool may_visit(const struct peers *peers, const struct candidate *one, st
    are strangers else. */
 static void search(struct overlay *overlay, struct tally_now now, struct peers *peers)
 {
-    for (size_t i = 0; i < PASSIVE_MAX; i++) {
+    for (size_t i = 0; i < overlay->passive.capacity; i++) {
         struct candidate *one = &overlay->passive.list[i];
         if (one->lost && may_visit(peers, one, now))
             visit(overlay, now, peers, one);
@@ -145,7 +145,7 @@ static void search(struct overlay *overlay, struct tally_now now, struct peers *
 static void tend(struct overlay *overlay, struct tally_now now, struct peers *peers)
 {
     struct candidate *oldest = NULL;
-    for (size_t i = 0; i < PASSIVE_MAX; i++) {
+    for (size_t i = 0; i < overlay->passive.capacity; i++) {
         struct candidate *one = &overlay->passive.list[i];
         if (may_visit(peers, one, now) && (oldest == NULL || one->dialled.ms < oldest->dialled.ms))
             oldest = one;

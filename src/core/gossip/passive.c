@@ -4,15 +4,33 @@
 #include "core/base/bytes.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
-void passive_init(struct passive *passive)
+bool passive_new(struct passive *passive, unsigned capacity)
 {
-    *passive = (struct passive){.count = 0};
+    *passive = (struct passive){.capacity = capacity == 0 ? PASSIVE_MAX : capacity};
+    passive->cold_count = (passive->capacity * PASSIVE_COLD + PASSIVE_MAX - 1) / PASSIVE_MAX;
+    passive->list = calloc(passive->capacity, sizeof *passive->list);
+    passive->cold = calloc(passive->cold_count, sizeof *passive->cold);
+    return passive->list != NULL && passive->cold != NULL;
+}
+
+void passive_free(struct passive *passive)
+{
+    free(passive->list);
+    free(passive->cold);
+    *passive = (struct passive){.list = NULL};
+}
+
+/* What one peer may fill, and those who came to us. */
+static size_t share_of(const struct passive *passive, unsigned of_max)
+{
+    return (passive->capacity * of_max + PASSIVE_MAX - 1) / PASSIVE_MAX;
 }
 
 struct candidate *passive_find(struct passive *passive, const struct tally_key *key)
 {
-    for (size_t i = 0; i < PASSIVE_MAX; i++)
+    for (size_t i = 0; i < passive->capacity; i++)
         if (passive->list[i].used && key_equal(&passive->list[i].key, key))
             return &passive->list[i];
     return NULL;
@@ -29,7 +47,7 @@ static bool hearsay(const struct candidate *candidate)
 static bool cold(const struct passive *passive, const struct tally_address *address,
                  struct tally_now now)
 {
-    for (size_t i = 0; i < PASSIVE_COLD; i++)
+    for (size_t i = 0; i < passive->cold_count; i++)
         if (passive->cold[i].until.ms > now.mono.ms &&
             address_equal(&passive->cold[i].address, address))
             return true;
@@ -67,7 +85,7 @@ static unsigned match_count(struct passive *passive, const struct candidate *can
 {
     unsigned count = 0, equals = 0;
     *one = NULL;
-    for (size_t i = 0; i < PASSIVE_MAX; i++) {
+    for (size_t i = 0; i < passive->capacity; i++) {
         struct candidate *known = &passive->list[i];
         if (!known->used || !matches(known, candidate, match))
             continue;
@@ -86,7 +104,7 @@ static bool crowded(const struct passive *passive, const struct candidate *candi
 {
     unsigned near = 0;
     size_t prefix = address_prefix(&candidate->address);
-    for (size_t i = 0; i < PASSIVE_MAX; i++) {
+    for (size_t i = 0; i < passive->capacity; i++) {
         const struct candidate *known = &passive->list[i];
         if (!known->used)
             continue;
@@ -103,14 +121,16 @@ static struct candidate *place_for(struct passive *passive, const struct candida
 {
     struct candidate *place, *told, *came;
     bool by = hearsay(candidate) && candidate->source == TALLY_SOURCE_EXCHANGE &&
-              match_count(passive, candidate, MATCH_BY, random, &told) >= PASSIVE_PER_PEER;
+              match_count(passive, candidate, MATCH_BY, random, &told) >=
+                  share_of(passive, PASSIVE_PER_PEER);
     bool full = hearsay(candidate) && candidate->came &&
-                match_count(passive, candidate, MATCH_CAME, random, &came) >= PASSIVE_CAME;
+                match_count(passive, candidate, MATCH_CAME, random, &came) >=
+                    share_of(passive, PASSIVE_CAME);
     if (by && full) /* Both at once: only in the place of one that is both. */
         return told->came ? told : NULL;
     if (by || full)
         return by ? told : came;
-    for (size_t i = 0; i < PASSIVE_MAX; i++)
+    for (size_t i = 0; i < passive->capacity; i++)
         if (!passive->list[i].used)
             return &passive->list[i];
     (void)match_count(passive, candidate, MATCH_WORTH, random, &place);
@@ -178,7 +198,7 @@ void passive_failed(struct passive *passive, struct candidate *candidate, struct
     if (hearsay(candidate)) {
         passive->cold[passive->cold_turn].address = candidate->address;
         passive->cold[passive->cold_turn].until.ms = now.mono.ms + PASSIVE_COLD_MS;
-        passive->cold_turn = (passive->cold_turn + 1) % PASSIVE_COLD;
+        passive->cold_turn = (passive->cold_turn + 1) % passive->cold_count;
         passive_remove(passive, candidate);
         return;
     }
@@ -195,17 +215,17 @@ void passive_failed(struct passive *passive, struct candidate *candidate, struct
 bool passive_holds(const struct passive *passive)
 {
     size_t count = 0, came = 0;
-    for (size_t i = 0; i < PASSIVE_MAX; i++) {
+    for (size_t i = 0; i < passive->capacity; i++) {
         const struct candidate *one = &passive->list[i];
         unsigned same = 0;
         if (!one->used)
             continue;
         count++;
         came += hearsay(one) && one->came;
-        for (size_t j = 0; j < PASSIVE_MAX; j++)
+        for (size_t j = 0; j < passive->capacity; j++)
             same += passive->list[j].used && matches(&passive->list[j], one, MATCH_BY);
-        if (one->source == TALLY_SOURCE_EXCHANGE && same > PASSIVE_PER_PEER)
+        if (one->source == TALLY_SOURCE_EXCHANGE && same > share_of(passive, PASSIVE_PER_PEER))
             return false;
     }
-    return count == passive->count && came <= PASSIVE_CAME;
+    return count == passive->count && came <= share_of(passive, PASSIVE_CAME);
 }

@@ -38,16 +38,19 @@ struct candidate {
 };
 
 struct passive {
-    struct candidate list[PASSIVE_MAX];
-    size_t count;
-    struct {
+    struct candidate *list;
+    size_t count, capacity;
+    struct passive_cold {
         struct tally_address address;
         struct tally_mono until;
-    } cold[PASSIVE_COLD];
-    size_t cold_turn;
+    } * cold;
+    size_t cold_turn, cold_count;
 };
 
-void passive_init(struct passive *passive);
+/* Places for so many (0: PASSIVE_MAX); the other bounds above are in proportion. False without
+   memory. */
+bool passive_new(struct passive *passive, unsigned capacity);
+void passive_free(struct passive *passive);
 
 /* NULL if it is not in the view. */
 struct candidate *passive_find(struct passive *passive, const struct tally_key *key);

@@ -16,7 +16,9 @@ bool spread_new(struct spread *spread, const struct spread_options *options, str
     bucket_init(&spread->grafts, SPREAD_GRAFT_RATE, 2 * SPREAD_GRAFT_RATE, now.mono);
     spread->records = calloc(spread->capacity, sizeof *spread->records);
     spread->links = calloc(spread->link_count, sizeof *spread->links);
-    if (spread->records != NULL && spread->links != NULL &&
+    spread->missing_max = options->seen_max < SPREAD_MISSING ? options->seen_max : SPREAD_MISSING;
+    spread->missing = calloc(spread->missing_max, sizeof *spread->missing);
+    if (spread->records != NULL && spread->links != NULL && spread->missing != NULL &&
         seen_new(&spread->seen, options->seen_max, options->hash_key, now))
         return true;
     spread_free(spread);
@@ -28,6 +30,7 @@ void spread_free(struct spread *spread)
     seen_free(&spread->seen);
     free(spread->records);
     free(spread->links);
+    free(spread->missing);
     hash_wipe(spread, sizeof *spread);
 }
 
@@ -123,7 +126,7 @@ static void missing_end(struct spread *spread, struct spread_missing *missing)
 
 static void missing_found(struct spread *spread, const uint8_t id[SEEN_ID])
 {
-    for (size_t i = 0; i < SPREAD_MISSING && spread->missing_count > 0; i++) {
+    for (size_t i = 0; i < spread->missing_max && spread->missing_count > 0; i++) {
         struct spread_missing *missing = &spread->missing[i];
         if (!missing->used || memcmp(missing->hint, id, sizeof missing->hint) != 0)
             continue;
@@ -252,7 +255,7 @@ static struct spread_missing *missing_find(struct spread *spread, const uint8_t 
 {
     struct spread_missing *place = NULL;
     *by_source = 0;
-    for (size_t i = 0; i < SPREAD_MISSING; i++) {
+    for (size_t i = 0; i < spread->missing_max; i++) {
         struct spread_missing *missing = &spread->missing[i];
         if (!missing->used) {
             place = place == NULL ? missing : place;
@@ -373,7 +376,7 @@ static void flush(struct spread *spread, struct peers *peers, struct outbox *out
 static void missing_due(struct spread *spread, struct peers *peers, struct tally_now now,
                         struct peers_ended *ended)
 {
-    for (size_t i = 0; i < SPREAD_MISSING && spread->missing_count > 0; i++) {
+    for (size_t i = 0; i < spread->missing_max && spread->missing_count > 0; i++) {
         struct spread_missing *missing = &spread->missing[i];
         if (!missing->used || missing->due.ms > now.mono.ms)
             continue;
@@ -403,11 +406,12 @@ static void ask(struct spread *spread, struct peers *peers, struct tally_now now
                 struct peers_ended *ended, struct outbox *out)
 {
     missing_due(spread, peers, now, ended);
-    for (size_t i = 0; i < SPREAD_MISSING && spread->missing_count > 0; i++) {
+    for (size_t i = 0; i < spread->missing_max && spread->missing_count > 0; i++) {
         uint16_t source = spread->missing[i].used ? spread->missing[i].ask : 0;
         uint8_t ids[SPREAD_GRAFTS_MAX][8];
         size_t count = 0;
-        for (size_t j = i; source != 0 && j < SPREAD_MISSING && count < SPREAD_GRAFTS_MAX; j++) {
+        for (size_t j = i; source != 0 && j < spread->missing_max && count < SPREAD_GRAFTS_MAX;
+             j++) {
             struct spread_missing *missing = &spread->missing[j];
             if (!missing->used || missing->ask != source)
                 continue;
@@ -420,7 +424,7 @@ static void ask(struct spread *spread, struct peers *peers, struct tally_now now
         link_of(spread, peers, peer)->lazy = false;
         graft_send(spread, peers, peer, (const uint8_t(*)[8])ids, count, out);
     }
-    for (size_t i = 0; i < SPREAD_MISSING && spread->missing_count > 0; i++)
+    for (size_t i = 0; i < spread->missing_max && spread->missing_count > 0; i++)
         if (spread->missing[i].used)
             wake_at(spread, spread->missing[i].due);
 }
@@ -445,7 +449,7 @@ void spread_tick(struct spread *spread, struct peers *peers, struct tally_now no
 bool spread_holds(const struct spread *spread)
 {
     size_t count = 0;
-    for (size_t i = 0; i < SPREAD_MISSING; i++)
+    for (size_t i = 0; i < spread->missing_max; i++)
         count += spread->missing[i].used;
     return count == spread->missing_count;
 }

@@ -25,7 +25,7 @@ enum {
     SPREAD_REST_MS = 60000, /* A pruned link stays lazy for so long, unless both want it. */
     SPREAD_HOPS_MAX = 63,   /* The largest seen among 1e6 nodes was 47. */
     SPREAD_TRIES = 2,
-    SPREAD_MISSING = 128,         /* Ids heard of, and not yet come; */
+    SPREAD_MISSING = 128,         /* Ids heard of, and not yet come; no more than seen_max; */
     SPREAD_MISSING_PER_LINK = 32, /* so many by one link. */
     SPREAD_GRAFT_RATE = 100,      /* Records sent for grafts a second, in all. */
 };
@@ -67,8 +67,8 @@ struct spread {
     uint64_t next; /* Number of the next record. */
     struct spread_link *links;
     size_t link_count;
-    struct spread_missing missing[SPREAD_MISSING];
-    size_t missing_count;
+    struct spread_missing *missing;
+    size_t missing_count, missing_max;
     struct tally_mono flush, wake;
     struct bucket grafts;
     struct random random;

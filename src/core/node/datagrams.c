@@ -48,15 +48,21 @@ bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *
         goto no_dht;
     /* From the first greeting on. */
     peers_caps(&datagrams->peers, dht_caps(&datagrams->dht, options->peers.caps));
+    const struct overlay_options overlay = {.named_only = options->named_only,
+                                            .passive_max = options->passive_max,
+                                            .seed = options->peers.seed ^ UINT64_MAX};
+    if (!overlay_new(&datagrams->overlay, &overlay, now))
+        goto no_overlay;
     announce_init(&datagrams->announce, &options->ledger, keys[1], now);
     heartbeat_init(&datagrams->heartbeat, &options->ledger, options->peers.seed ^ UINT32_MAX);
     reaching_init(&datagrams->reaching, &options->reaching, &datagrams->peers, now);
-    overlay_init(&datagrams->overlay, options->named_only, options->peers.seed ^ UINT64_MAX, now);
     suspect_init(&datagrams->suspect, now);
     verifier_init(&datagrams->verifier, &options->peers.crypto, now);
     bucket_init(&datagrams->tags, TALLY_TAG_RATE, TALLY_TAG_RATE, now.mono);
     return true;
 
+no_overlay:
+    dht_free(&datagrams->dht);
 no_dht:
     beacon_free(&datagrams->beacon);
 no_beacon:
@@ -70,6 +76,7 @@ no_heads:
 
 void datagrams_free(struct datagrams *datagrams)
 {
+    overlay_free(&datagrams->overlay);
     dht_free(&datagrams->dht);
     beacon_free(&datagrams->beacon);
     spread_free(&datagrams->spread);

@@ -28,6 +28,7 @@ struct datagrams_options {
     unsigned logs_max;    /* 0: TALLY_LOGS_MAX. */
     unsigned seen_max;    /* Ids a generation; 0: TALLY_SEEN_MAX. The simulator asks for few. */
     unsigned records_max; /* Kept for those who graft; 0: SPREAD_RECORDS. */
+    unsigned passive_max; /* Of the overlay; 0: PASSIVE_MAX. */
     unsigned senders_max; /* Of beacons; 0: BEACON_SENDERS. */
 };
 

@@ -43,8 +43,8 @@ static unsigned found_peer(struct tally_node *node, uint64_t ticket, const struc
 {
     for (size_t i = 0; i < peer->address_count; i++)
         found(node, ticket, &peer->key, &peer->addresses[i].address, TALLY_TRANSPORT_UDP,
-              peer->addresses[i].source, peer->addresses[i].learnt);
-    return (unsigned)peer->address_count;
+              (enum tally_source)peer->addresses[i].source, peer->addresses[i].learnt);
+    return peer->address_count;
 }
 
 /* Those who write in the namespace, as far as we know them. */

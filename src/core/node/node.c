@@ -81,7 +81,7 @@ static void defaults(struct tally_node_options *options)
 static bool scratch_take(struct tally_node *node)
 {
     struct tally_scratch *lent = node->options.scratch;
-    node->scratch = lent != NULL ? lent : tally_scratch_new();
+    node->scratch = lent != NULL ? lent : tally_scratch_new(1);
     if (node->scratch != NULL)
         scratch_outbox(node->scratch, &node->outbox);
     return node->scratch != NULL;
@@ -101,6 +101,9 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
                   .fold = &node->federating.fold,
                   .peers_max = options->peers_max,
                   .links_max = options->links_max,
+                  .addresses_max = options->addresses_max,
+                  .window = options->replay_window,
+                  .nexts = &node->scratch->nexts,
                   .seed = options->seed,
                   .secret = options->secret,
                   .crypto = options->crypto,
@@ -112,6 +115,10 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
         .dht = {.profile = options->profile,
                 .key = options->key,
                 .values_max = options->dht_values_max,
+                .records_max = options->dht_records_max,
+                .placements_max = options->dht_placements_max,
+                .namespaces_max = options->namespaces_max,
+                .own_logs_max = options->own_logs_max,
                 .contacts_max = options->dht_contacts_max,
                 .requests_max = options->dht_requests_max,
                 .pending_max = options->dht_pending_max,
@@ -119,11 +126,13 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
                 .ledger = options->ledger,
                 .secret = options->secret,
                 .crypto = options->crypto,
-                .policy = &node->policy},
+                .policy = &node->policy,
+                .loan = &node->scratch->dht},
         .ledger = options->ledger,
         .logs_max = options->logs_max,
         .seen_max = options->seen_max,
         .records_max = options->records_max,
+        .passive_max = options->passive_max,
         .senders_max = options->senders_max};
     if (options->datagrams_only)
         datagrams.peers.caps = (uint8_t)(datagrams.peers.caps & ~PEERS_CAPS_STREAMS);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/node/scratch.h"
 
+#include "core/peers/link.h"
 #include "tally/node.h"
 
 #include <stdlib.h>
@@ -12,7 +13,7 @@ enum {
     OUTBOX_BYTES = 2 * TALLY_STREAM_BYTES_MAX,
 };
 
-struct tally_scratch *tally_scratch_new(void)
+struct tally_scratch *tally_scratch_new(unsigned nodes)
 {
     struct tally_scratch *scratch = calloc(1, sizeof *scratch);
     if (scratch == NULL)
@@ -20,7 +21,10 @@ struct tally_scratch *tally_scratch_new(void)
     scratch->actions = calloc(OUTBOX_ACTIONS, sizeof *scratch->actions);
     scratch->arena = malloc(OUTBOX_BYTES);
     scratch->sync = malloc(sizeof *scratch->sync);
-    if (scratch->actions == NULL || scratch->arena == NULL || scratch->sync == NULL) {
+    bool lent = dht_loan_new(&scratch->dht, nodes);
+    size_t waiting = nodes == 1 ? TALLY_PEERS_MAX : blocks_share(nodes, TALLY_LINKS_MAX);
+    lent = blocks_new(&scratch->nexts, waiting, sizeof(struct link_next)) && lent;
+    if (!lent || scratch->actions == NULL || scratch->arena == NULL || scratch->sync == NULL) {
         tally_scratch_free(scratch);
         return NULL;
     }
@@ -34,6 +38,8 @@ void tally_scratch_free(struct tally_scratch *scratch)
     free(scratch->actions);
     free(scratch->arena);
     free(scratch->sync);
+    dht_loan_free(&scratch->dht);
+    blocks_free(&scratch->nexts);
     free(scratch);
 }
 

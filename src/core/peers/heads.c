@@ -23,8 +23,10 @@ bool heads_new(struct heads *heads, size_t capacity, const uint8_t hash_key[16])
     *heads = (struct heads){.capacity = capacity, .slot_mask = slots - 1};
     heads->list = calloc(capacity, sizeof *heads->list);
     heads->slots = calloc(slots, sizeof *heads->slots);
+    heads->set_max = capacity < TALLY_NAMESPACES_MAX ? capacity : TALLY_NAMESPACES_MAX;
+    heads->sets = calloc(heads->set_max, sizeof *heads->sets);
     memcpy(heads->hash_key, hash_key, sizeof heads->hash_key);
-    if (heads->list != NULL && heads->slots != NULL)
+    if (heads->list != NULL && heads->slots != NULL && heads->sets != NULL)
         return true;
     heads_free(heads);
     return false;
@@ -34,6 +36,7 @@ void heads_free(struct heads *heads)
 {
     free(heads->list);
     free(heads->slots);
+    free(heads->sets);
     hash_wipe(heads, sizeof *heads);
 }
 
@@ -101,7 +104,7 @@ static void sum_subtract(uint8_t sum[32], const struct tally_hash *id)
 static struct head_set *set_take(struct heads *heads, const uint8_t tag[HEADS_TAG])
 {
     struct head_set *known = (struct head_set *)heads_set_find(heads, tag);
-    if (known != NULL || heads->set_count == TALLY_NAMESPACES_MAX)
+    if (known != NULL || heads->set_count == heads->set_max)
         return known;
     struct head_set *set = &heads->sets[heads->set_count++];
     *set = (struct head_set){.count = 0};

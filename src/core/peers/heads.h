@@ -37,9 +37,9 @@ struct head_set {
 struct heads {
     struct head *list; /* In the order of first mention: an index is stable for the run. */
     size_t count, capacity;
-    struct head_set sets[TALLY_NAMESPACES_MAX];
-    size_t set_count;
-    uint16_t *slots; /* Open addressing by origin: index + 1, 0 is free. */
+    struct head_set *sets;
+    size_t set_count, set_max; /* TALLY_NAMESPACES_MAX, or one a log. */
+    uint16_t *slots;           /* Open addressing by origin: index + 1, 0 is free. */
     size_t slot_mask;
     uint8_t hash_key[16];
 };

@@ -65,8 +65,8 @@ void hello_start(struct peers *peers, struct peer *peer, size_t index, struct ta
     known->greeted = now.mono;
     if (known->hellos < UINT8_MAX)
         known->hellos++;
-    peer->address_greeted = index;
-    peer->address_turn = index + 1;
+    peer->address_greeted = (uint8_t)index;
+    peer->address_turn = (uint8_t)(index + 1);
     peers->options.secret.draw(peers->options.secret.context, link->nonce, sizeof link->nonce);
     hello_first(peers, &link->address, link->nonce, out);
     link_move(link, LINK_GREETING, now);
@@ -228,13 +228,15 @@ enum tally_drop hello_on_welcome(struct peers *peers, struct tally_now now,
     struct session session;
     session_init(peers, peer, link->nonce, welcome.responder_nonce, datagram->epoch, &session);
     enum tally_drop drop = TALLY_DROP_FORGED;
-    if (datagram_tag_good(datagram, session.receive_key)) {
-        link->next = session;
-        link->has_next = true;
-        link->next_mesh = (peer->wants & PEER_WANTS_MESH) != 0 &&
-                          (welcome.caps & PEERS_CAPS_MESH) != 0 &&
-                          mesh_room(peers, peer, from, MESH_OURS, now) == TALLY_DROP_NONE;
-        link->next_address = *from;
+    bool good = datagram_tag_good(datagram, session.receive_key);
+    if (good && !link_wait(peers, link)) {
+        drop = TALLY_DROP_BUSY;
+    } else if (good) {
+        link->next->session = session;
+        link->next->mesh = (peer->wants & PEER_WANTS_MESH) != 0 &&
+                           (welcome.caps & PEERS_CAPS_MESH) != 0 &&
+                           mesh_room(peers, peer, from, MESH_OURS, now) == TALLY_DROP_NONE;
+        link->next->address = *from;
         link->initiated = true;
         link->uninvited = false;
         peer->caps = welcome.caps & (uint8_t)~PEERS_CAPS_MESH;
@@ -275,11 +277,11 @@ static void welcome_send(struct peers *peers, const struct peer *peer, struct ou
 {
     const struct link *link = &peer->link;
     struct tally_welcome welcome = {.caps = peers->options.caps};
-    if (link->next_mesh)
+    if (link->next->mesh)
         welcome.caps |= PEERS_CAPS_MESH;
-    memcpy(welcome.initiator_nonce, link->next_theirs, LINK_NONCE);
-    memcpy(welcome.responder_nonce, link->next_ours, LINK_NONCE);
-    welcome.observed = link->next_address;
+    memcpy(welcome.initiator_nonce, link->next->theirs, LINK_NONCE);
+    memcpy(welcome.responder_nonce, link->next->ours, LINK_NONCE);
+    welcome.observed = link->next->address;
     welcome.namespaces = bytes_of(peers->follows, peers->follow_count * sizeof *peers->follows);
     uint8_t body[512];
     struct wire_writer w;
@@ -287,7 +289,7 @@ static void welcome_send(struct peers *peers, const struct peer *peer, struct ou
     wire_writer_init(&w, body, sizeof body);
     tally_welcome_write(&welcome, &w);
     parcel_make(peers, TALLY_KIND_WELCOME, wire_writer_bytes(&w), true, &parcel);
-    parcel_send(peers, &parcel, link->next.send_key, &link->next_address, out);
+    parcel_send(peers, &parcel, link->next->session.send_key, &link->next->address, out);
 }
 
 /* Whether a peer that proves itself now may have a link, before anything is written. */
@@ -323,31 +325,34 @@ static bool shared_with(struct peers *peers, struct peer *peer, const struct tal
 }
 
 /* The third message proved its sender: a session waits for a first datagram. */
-static void accept(struct peers *peers, struct peer *peer, struct tally_now now,
-                   const struct tally_address *from, const struct datagram *datagram,
-                   const struct tally_hello *hello, bool uninvited, struct outbox *out)
+static enum tally_drop accept(struct peers *peers, struct peer *peer, struct tally_now now,
+                              const struct tally_address *from, const struct datagram *datagram,
+                              const struct tally_hello *hello, bool uninvited, struct outbox *out)
 {
     struct link *link = &peer->link;
+    bool again = link->next != NULL;
+    if (!link_wait(peers, link))
+        return TALLY_DROP_BUSY;
     peer_order_take(&peer->hello, datagram->epoch, datagram->counter);
     /* It says the same again because the welcome was late or lost: with another session there would
        be two, and each side might hold another. */
-    if (link->has_next && memcmp(link->next_theirs, hello->nonce, LINK_NONCE) == 0 &&
-        address_equal(&link->next_address, from)) {
+    struct link_next *next = link->next;
+    if (again && memcmp(next->theirs, hello->nonce, LINK_NONCE) == 0 &&
+        address_equal(&next->address, from)) {
         welcome_send(peers, peer, out);
-        return;
+        return TALLY_DROP_NONE;
     }
-    memcpy(link->next_theirs, hello->nonce, LINK_NONCE);
-    peers->options.secret.draw(peers->options.secret.context, link->next_ours, LINK_NONCE);
-    session_init(peers, peer, link->next_theirs, link->next_ours, datagram->epoch, &link->next);
-    link->has_next = true;
-    link->next_since = now.mono;
-    link->next_address = *from;
+    memcpy(next->theirs, hello->nonce, LINK_NONCE);
+    peers->options.secret.draw(peers->options.secret.context, next->ours, LINK_NONCE);
+    session_init(peers, peer, next->theirs, next->ours, datagram->epoch, &next->session);
+    next->since = now.mono;
+    next->address = *from;
     /* Where the mesh has no room the link is a light one: it may ask us things. */
-    link->next_mesh = (hello->caps & PEERS_CAPS_MESH) != 0 &&
-                      mesh_room(peers, peer, from, MESH_ASKED, now) == TALLY_DROP_NONE;
+    next->mesh = (hello->caps & PEERS_CAPS_MESH) != 0 &&
+                 mesh_room(peers, peer, from, MESH_ASKED, now) == TALLY_DROP_NONE;
     /* Of two that greet at once, who was told to by a third offers what it does not know. */
     if (link->together && (peer->wants & PEER_WANTS_MESH) == 0)
-        link->next_mesh = false;
+        next->mesh = false;
     link->initiated = false;
     link->uninvited = uninvited;
     peer->caps = hello->caps & (uint8_t)~PEERS_CAPS_MESH;
@@ -360,6 +365,7 @@ static void accept(struct peers *peers, struct peer *peer, struct tally_now now,
         peers_wake(peers, peer, (struct tally_mono){now.mono.ms + LINK_ACCEPT_MS});
     }
     welcome_send(peers, peer, out);
+    return TALLY_DROP_NONE;
 }
 
 static enum tally_drop proof_take(struct peers *peers, struct tally_now now,
@@ -393,8 +399,8 @@ static enum tally_drop proof_take(struct peers *peers, struct tally_now now,
         memcpy(peer->shared, shared, sizeof peer->shared);
         peer->has_shared = true;
         news->uninvited = !peers_wrote(peers, from, now);
-        accept(peers, peer, now, from, datagram, hello, news->uninvited, out);
-        news->asked = hello->has_first ? peer : NULL;
+        drop = accept(peers, peer, now, from, datagram, hello, news->uninvited, out);
+        news->asked = drop == TALLY_DROP_NONE && hello->has_first ? peer : NULL;
         news->request = hello->first;
     }
     hash_wipe(shared, sizeof shared);

@@ -29,6 +29,17 @@ struct peers_knock {
     struct tally_mono next;
 };
 
+/* An address whose key nobody told us: whoever answers is pinned. */
+struct peers_blind {
+    struct tally_address address;
+    enum tally_source source;
+    uint8_t nonce[LINK_NONCE];
+    unsigned tries;
+    bool used, answered;
+    struct tally_key key;   /* Of whom answered. */
+    struct tally_mono next; /* The next hello; TALLY_NEVER once answered. */
+};
+
 /* False if as many as can be are under way. The caller knows that the address may be dialled, and
    keeps to its own rates. The body fits KNOCK_WORD_MAX (an assertion). */
 bool peers_knock(struct peers *peers, const struct tally_key *key,

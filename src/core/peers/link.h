@@ -42,6 +42,15 @@ struct session {
     uint32_t epoch; /* The peer's boot epoch when the link was set up. */
 };
 
+/* A session that waits for its first datagram. */
+struct link_next {
+    struct session session;
+    struct tally_mono since;
+    struct tally_address address;
+    uint8_t theirs[LINK_NONCE], ours[LINK_NONCE]; /* Of a greeting that we accepted. */
+    bool mesh;                                    /* It is for the mesh: both ends said so. */
+};
+
 /* An address from which a good tag came, before a probe sent there was echoed (2.3 rule 5). */
 struct link_path {
     struct tally_address address;
@@ -76,16 +85,11 @@ struct link {
 
     struct session current; /* In LINKED. */
     struct replay window;   /* Of current; a session that waits has taken nothing yet. */
-    struct session next;    /* In ACCEPTED, or waiting in LINKED. */
-    bool has_next;
-    bool next_mesh; /* The session that waits is for the mesh: both ends said so. */
-    bool initiated; /* We greeted; else the peer did. */
+    struct link_next *next; /* In ACCEPTED, or waiting in LINKED; of peers->nexts. */
+    bool initiated;         /* We greeted; else the peer did. */
     bool uninvited; /* The peer greeted, and nothing had been written to where it came from. */
     bool together;  /* Both greet at once, as a common peer told them. */
     bool punched;   /* And so the link came up. */
-    struct tally_mono next_since;
-    struct tally_address next_address;
-    uint8_t next_theirs[LINK_NONCE], next_ours[LINK_NONCE]; /* Of a greeting that we accepted. */
     struct bucket bucket;   /* Of the peer's datagrams, paid after the tag. */
     struct bucket requests; /* Of what it asks of us that costs more than an answer. */
 

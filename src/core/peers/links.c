@@ -38,11 +38,11 @@ static void say(const struct peers *peers, struct tally_now now, enum tally_trac
 void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struct peers_news *news)
 {
     struct link *link = &peer->link;
-    assert(link->has_next);
+    assert(link->next != NULL);
     /* What was promised may be gone: configured peers came in between. */
     enum mesh_claim claim = link->initiated ? MESH_OURS : MESH_ASKED;
-    bool mesh = link->next_mesh &&
-                mesh_room(peers, peer, &link->next_address, claim, now) == TALLY_DROP_NONE;
+    bool mesh = link->next->mesh &&
+                mesh_room(peers, peer, &link->next->address, claim, now) == TALLY_DROP_NONE;
     bool was = peer->mesh;
     link_count(peers, peer, true, mesh);
     peer->chosen = mesh && (was ? peer->chosen : link->initiated);
@@ -53,11 +53,10 @@ void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struc
     peer->first_size = 0;
     if (!peer->configured)
         peer->wants = 0;
-    link->current = link->next;
-    link->window = (struct replay){.next = 0};
-    hash_wipe(&link->next, sizeof link->next);
-    link->has_next = false;
-    link->address = link->next_address;
+    link->current = link->next->session;
+    replay_reset(&link->window);
+    link->address = link->next->address;
+    link_wait_end(peers, link);
     link->path = (struct link_path){.tries = 0};
     link->heard = now.mono;
     link->interval_ms = TALLY_HEARTBEAT_MS;
@@ -92,8 +91,8 @@ void link_end(struct peers *peers, struct peer *peer, enum tally_drop why, struc
     if (link->state != LINK_IDLE)
         link_move(link, LINK_IDLE, now);
     hash_wipe(&link->current, sizeof link->current);
-    hash_wipe(&link->next, sizeof link->next);
-    link->has_next = link->probing = false;
+    link_wait_end(peers, link);
+    link->probing = false;
     link->suspicion.state = SUSPICION_NONE;
     peer->chosen = peer->overlay.shuffling = false;
     bool together = link->together;
@@ -219,9 +218,9 @@ enum tally_drop link_open(struct peers *peers, struct peer *peer, struct tally_n
     if (link->state == LINK_LINKED)
         drop = session_open(&link->current, &link->window, datagram);
     if (drop != TALLY_DROP_NONE) {
-        if (!link->has_next)
+        if (link->next == NULL)
             return drop;
-        drop = session_open(&link->next, &unused, datagram);
+        drop = session_open(&link->next->session, &unused, datagram);
         if (drop != TALLY_DROP_NONE)
             return drop;
         link_up(peers, peer, now, news);
@@ -349,8 +348,8 @@ static void light_tick(struct peers *peers, struct peer *peer, struct tally_now 
         link_end(peers, peer, TALLY_DROP_SILENT, now, news);
         return;
     }
-    if (link->has_next && link->next_since.ms + LINK_ACCEPT_MS < wake)
-        wake = link->next_since.ms + LINK_ACCEPT_MS;
+    if (link->next != NULL && link->next->since.ms + LINK_ACCEPT_MS < wake)
+        wake = link->next->since.ms + LINK_ACCEPT_MS;
     peers_wake(peers, peer, (struct tally_mono){wake});
 }
 
@@ -358,9 +357,8 @@ static void linked_tick(struct peers *peers, struct peer *peer, struct tally_now
                         struct peers_news *news, struct outbox *out)
 {
     struct link *link = &peer->link;
-    if (link->has_next && now.mono.ms - link->next_since.ms >= LINK_ACCEPT_MS) {
-        hash_wipe(&link->next, sizeof link->next);
-        link->has_next = false;
+    if (link->next != NULL && now.mono.ms - link->next->since.ms >= LINK_ACCEPT_MS) {
+        link_wait_end(peers, link);
     }
     if (!peer->mesh) {
         light_tick(peers, peer, now, news);
@@ -371,8 +369,8 @@ static void linked_tick(struct peers *peers, struct peer *peer, struct tally_now
         link->probe_at.ms = now.mono.ms + random_jitter(&peers->random, LINK_PROBE_MS, 20);
     }
     uint64_t wake = link->probe_at.ms;
-    if (link->has_next && link->next_since.ms + LINK_ACCEPT_MS < wake)
-        wake = link->next_since.ms + LINK_ACCEPT_MS;
+    if (link->next != NULL && link->next->since.ms + LINK_ACCEPT_MS < wake)
+        wake = link->next->since.ms + LINK_ACCEPT_MS;
     peers_wake(peers, peer, (struct tally_mono){wake});
 }
 

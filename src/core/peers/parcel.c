@@ -42,15 +42,15 @@ void peers_send(struct peers *peers, const struct peer *peer, struct parcel *par
     if (link->state == LINK_LINKED)
         parcel_send(peers, parcel, link->current.send_key, &link->address, out);
     else if (link->state == LINK_ACCEPTED) /* The cookie proved its address. */
-        parcel_send(peers, parcel, link->next.send_key, &link->next_address, out);
+        parcel_send(peers, parcel, link->next->session.send_key, &link->next->address, out);
 }
 
 void peers_answer(struct peers *peers, const struct peer *peer, bool rode, struct parcel *parcel,
                   struct outbox *out)
 {
     const struct link *link = &peer->link;
-    if (rode && link->has_next)
-        parcel_send(peers, parcel, link->next.send_key, &link->next_address, out);
+    if (rode && link->next != NULL)
+        parcel_send(peers, parcel, link->next->session.send_key, &link->next->address, out);
     else
         peers_send(peers, peer, parcel, out);
 }

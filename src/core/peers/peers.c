@@ -3,9 +3,30 @@
 
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
+#include "core/peers/room.h"
 
 #include <assert.h>
 #include <stdlib.h>
+
+/* What each peer has beside its struct. */
+static bool parts_new(struct peers *peers)
+{
+    struct peers_options *options = &peers->options;
+    options->addresses_max =
+        options->addresses_max == 0 ? TALLY_ADDRESSES_MAX : options->addresses_max;
+    options->window = options->window == 0 ? TALLY_REPLAY_WINDOW : options->window;
+    size_t words = replay_words(options->window);
+    assert(options->addresses_max <= TALLY_ADDRESSES_MAX);
+    peers->addresses = calloc(peers->capacity * options->addresses_max, sizeof *peers->addresses);
+    peers->windows = calloc(peers->capacity * words, sizeof *peers->windows);
+    peers->nexts = options->nexts;
+    if (peers->nexts == NULL) {
+        peers->nexts = &peers->own_nexts;
+        if (!blocks_new(peers->nexts, peers->capacity, sizeof(struct link_next)))
+            return false;
+    }
+    return peers->addresses != NULL && peers->windows != NULL;
+}
 
 bool peers_new(struct peers *peers, const struct peers_options *options, struct tally_now now)
 {
@@ -22,7 +43,7 @@ bool peers_new(struct peers *peers, const struct peers_options *options, struct 
     peers->slot_mask = slots - 1;
     peers->list = calloc(peers->capacity, sizeof *peers->list);
     peers->slots = calloc(slots, sizeof *peers->slots);
-    if (peers->list == NULL || peers->slots == NULL) {
+    if (peers->list == NULL || peers->slots == NULL || !parts_new(peers)) {
         peers_free(peers);
         return false;
     }
@@ -35,10 +56,15 @@ bool peers_new(struct peers *peers, const struct peers_options *options, struct 
 
 void peers_free(struct peers *peers)
 {
+    for (size_t i = 0; peers->list != NULL && i < peers->capacity; i++)
+        link_wait_end(peers, &peers->list[i].link);
     if (peers->list != NULL)
         hash_wipe(peers->list, peers->capacity * sizeof *peers->list);
     free(peers->list);
     free(peers->slots);
+    free(peers->addresses);
+    free(peers->windows);
+    blocks_free(&peers->own_nexts);
     hash_wipe(peers, sizeof *peers);
 }
 
@@ -97,6 +123,7 @@ static struct peer *place_for(struct peers *peers, struct tally_now now)
     struct peer *peer = forgettable(peers, now);
     if (peer != NULL) {
         peers->light -= peer->link.state == LINK_LINKED;
+        link_wait_end(peers, &peer->link);
         hash_wipe(peer, sizeof *peer);
         peers->count--;
         index_rebuild(peers);
@@ -112,15 +139,21 @@ struct peer *peers_take(struct peers *peers, const struct tally_key *key, struct
     peer = place_for(peers, now);
     if (peer == NULL)
         return NULL;
+    size_t index = (size_t)(peer - peers->list), words = replay_words(peers->options.window);
     *peer = (struct peer){
         .key = *key,
+        .addresses = &peers->addresses[index * peers->options.addresses_max],
+        .addresses_max = (uint8_t)peers->options.addresses_max,
         .used = true,
-        .link = {.since = now.mono, .heard = now.mono, .probe_at = TALLY_NEVER},
+        .link = {.since = now.mono,
+                 .heard = now.mono,
+                 .probe_at = TALLY_NEVER,
+                 .window = {.bits = &peers->windows[index * words], .words = (uint32_t)words}},
         .backoff = {.first_ms = PEERS_GREET_FIRST_MS, .cap_ms = PEERS_GREET_CAP_MS},
         .wake = TALLY_NEVER,
         .standing_at = now.mono,
     };
-    peers->slots[slot_of(peers, key)] = (uint16_t)(peer - peers->list + 1);
+    peers->slots[slot_of(peers, key)] = (uint16_t)(index + 1);
     peers->count++;
     return peer;
 }
@@ -147,13 +180,13 @@ void peers_follow(struct peers *peers, const uint8_t (*tags)[8], size_t count)
 /* Where to write a new address: a free place, else that of the oldest one nobody configured. */
 static size_t address_place(const struct peer *peer)
 {
-    size_t place = TALLY_ADDRESSES_MAX;
-    if (peer->address_count < TALLY_ADDRESSES_MAX)
+    size_t most = peer->addresses_max, place = most;
+    if (peer->address_count < most)
         return peer->address_count;
-    for (size_t i = 0; i < TALLY_ADDRESSES_MAX; i++) {
+    for (size_t i = 0; i < most; i++) {
         const struct peer_address *known = &peer->addresses[i];
         if (known->source != TALLY_SOURCE_CONFIGURED &&
-            (place == TALLY_ADDRESSES_MAX || known->learnt.ms < peer->addresses[place].learnt.ms))
+            (place == most || known->learnt.ms < peer->addresses[place].learnt.ms))
             place = i;
     }
     return place;
@@ -167,20 +200,21 @@ void peer_address_add(struct peer *peer, const struct tally_address *address,
         i++;
     if (i == peer->address_count) {
         i = address_place(peer);
-        if (i == TALLY_ADDRESSES_MAX)
+        if (i == peer->addresses_max)
             return;
-        peer->addresses[i] = (struct peer_address){.address = *address, .source = source};
+        peer->addresses[i] = (struct peer_address){.address = *address, .source = (uint8_t)source};
         if (i == peer->address_count)
             peer->address_count++;
     }
     struct peer_address known = peer->addresses[i];
     known.learnt = now.mono;
     if (source < known.source)
-        known.source = source; /* The most trustworthy comes first. */
+        known.source = (uint8_t)source; /* The most trustworthy comes first. */
     if (answered) {
         known.hellos = 0;
         memmove(&peer->addresses[1], &peer->addresses[0], i * sizeof known);
-        peer->address_turn = i = 0;
+        peer->address_turn = 0;
+        i = 0;
     }
     peer->addresses[i] = known;
 }
@@ -277,7 +311,7 @@ bool peers_view(const struct peers *peers, size_t index, struct tally_peer_view 
         view->address = peer->addresses[peer->address_turn % peer->address_count].address;
     for (size_t i = 0; i < peer->address_count; i++)
         if (address_equal(&peer->addresses[i].address, &view->address))
-            view->source = peer->addresses[i].source;
+            view->source = (enum tally_source)peer->addresses[i].source;
     return true;
 }
 
@@ -319,9 +353,9 @@ bool peers_holds(const struct peers *peers)
             return false;
         if (peers_find(peers, &peer->key) != peer || key_equal(&peer->key, &peers->options.key))
             return false;
-        if (peer->address_count > TALLY_ADDRESSES_MAX || peer->wake.ms < peers->wake.ms)
+        if (peer->address_count > peer->addresses_max || peer->wake.ms < peers->wake.ms)
             return false;
-        if (peer->link.state == LINK_ACCEPTED && !peer->link.has_next)
+        if (peer->link.state == LINK_ACCEPTED && peer->link.next == NULL)
             return false;
         if (peer->standing < -100 || peer->standing > 100)
             return false;

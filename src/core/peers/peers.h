@@ -9,6 +9,7 @@
  */
 #include "core/address/hygiene.h"
 #include "core/base/backoff.h"
+#include "core/base/blocks.h"
 #include "core/base/random.h"
 #include "core/federation/admission.h"
 #include "core/peers/cookie.h"
@@ -43,9 +44,9 @@ enum { PEER_WANTS_MESH = 1, PEER_WANTS_LINK = 2 };
 
 struct peer_address {
     struct tally_address address;
-    enum tally_source source;
-    bool no_udp;       /* It takes streams there, but no datagrams; */
-    uint16_t tcp_port; /* where that is another port than of the address; 0: the same. */
+    uint16_t tcp_port; /* It takes streams at another port than of the address; 0: the same. */
+    uint8_t source;    /* enum tally_source. */
+    bool no_udp;       /* It takes no datagrams there. */
     uint8_t hellos;    /* Sent in vain, one after the other. */
     struct tally_mono learnt, greeted;
 };
@@ -66,9 +67,10 @@ struct peer {
     uint8_t wants;  /* PEER_WANTS_*: 0, and nobody greets it. */
     uint8_t wanted; /* What it was greeted for in vain. */
     uint8_t caps;   /* As it told last. */
-    uint8_t first_size, first[PEERS_FIRST_MAX];          /* Rides along with our next hello. */
-    struct peer_address addresses[TALLY_ADDRESSES_MAX];  /* The one that answered last is first. */
-    size_t address_count, address_turn, address_greeted; /* The last is the one being greeted. */
+    uint8_t first_size, first[PEERS_FIRST_MAX]; /* Rides along with our next hello. */
+    struct peer_address *addresses; /* addresses_max; the one that answered last is first. */
+    uint8_t addresses_max, address_count, address_turn;
+    uint8_t address_greeted; /* The one being greeted. */
     struct link link;
     struct peer_overlay overlay;
     struct backoff backoff;
@@ -100,7 +102,9 @@ struct peers_options {
     uint32_t epoch;
     uint8_t caps; /* Of the node; see peers_caps. */
     uint64_t seed;
-    unsigned peers_max, links_max; /* 0: TALLY_PEERS_MAX, TALLY_LINKS_MAX. */
+    unsigned peers_max, links_max;  /* 0: TALLY_PEERS_MAX, TALLY_LINKS_MAX. */
+    unsigned addresses_max, window; /* 0: TALLY_ADDRESSES_MAX, TALLY_REPLAY_WINDOW. */
+    struct blocks *nexts;           /* Lent, of struct link_next; NULL: its own. */
     /* Outlives the peers; NULL: every address may be dialled. */
     const struct address_policy *policy;
     const struct fold *fold; /* Whom we admit; outlives the peers. NULL: everybody. */
@@ -109,23 +113,15 @@ struct peers_options {
     struct tally_trace_window trace;
 };
 
-/* An address whose key nobody told us: whoever answers is pinned. */
-struct peers_blind {
-    struct tally_address address;
-    enum tally_source source;
-    uint8_t nonce[LINK_NONCE];
-    unsigned tries;
-    bool used, answered;
-    struct tally_key key;   /* Of whom answered. */
-    struct tally_mono next; /* The next hello; TALLY_NEVER once answered. */
-};
-
 struct peers {
     struct peers_options options;
     struct peer *list;
     size_t capacity;
     unsigned count, links, light; /* Known; linked in the mesh; other links. */
-    uint16_t *slots;              /* Open addressing by key: index + 1, 0 is free. */
+    struct peer_address *addresses;
+    uint64_t *windows;
+    struct blocks *nexts, own_nexts; /* Sessions that wait. */
+    uint16_t *slots;                 /* Open addressing by key: index + 1, 0 is free. */
     size_t slot_mask;
     uint8_t hash_key[16];
     struct peers_blind blind[PEERS_BLIND_MAX];

@@ -3,6 +3,7 @@
 
 #include "core/address/scope.h"
 #include "core/base/bytes.h"
+#include "core/crypto/hash.h"
 
 #include <assert.h>
 
@@ -15,10 +16,25 @@ void link_count(struct peers *peers, struct peer *peer, bool linked, bool mesh)
     peers->light += linked && !peer->mesh;
 }
 
+bool link_wait(struct peers *peers, struct link *link)
+{
+    if (link->next == NULL)
+        link->next = blocks_take(peers->nexts);
+    return link->next != NULL;
+}
+
+void link_wait_end(struct peers *peers, struct link *link)
+{
+    if (link->next != NULL)
+        hash_wipe(link->next, sizeof *link->next);
+    blocks_give(peers->nexts, link->next);
+    link->next = NULL;
+}
+
 /* A place in the mesh that was promised in a greeting which is not over. */
 static bool promised(const struct peer *peer)
 {
-    return !peer->mesh && peer->link.has_next && peer->link.next_mesh;
+    return !peer->mesh && peer->link.next != NULL && peer->link.next->mesh;
 }
 
 void mesh_count(const struct peers *peers, struct mesh_count *count)
@@ -74,7 +90,7 @@ enum tally_drop mesh_room(const struct peers *peers, const struct peer *peer,
             continue;
         others++;
         came += waits || !other->chosen;
-        const struct tally_address *at = waits ? &other->link.next_address : &other->link.address;
+        const struct tally_address *at = waits ? &other->link.next->address : &other->link.address;
         near += memcmp(at->ip, address->ip, address_prefix(address)) == 0;
     }
     if (counts && near >= MESH_PREFIX)

@@ -54,4 +54,9 @@ void link_mesh(struct peers *peers, struct peer *peer, bool mesh, bool chosen,
    link's state changes. */
 void link_count(struct peers *peers, struct peer *peer, bool linked, bool mesh);
 
+/* A place for a session of a link that waits, unless there is one; false if there is none. And its
+   end, in which it is wiped. */
+bool link_wait(struct peers *peers, struct link *link);
+void link_wait_end(struct peers *peers, struct link *link);
+
 #endif

@@ -85,7 +85,7 @@ static bool range_true(const struct sync *sync, const struct sync_range *range)
 static bool state_due(struct sync *sync, struct tally_now now, const struct tally_key *peer)
 {
     struct sync_statement *place = NULL;
-    for (unsigned i = 0; i < SYNC_STATED; i++) {
+    for (unsigned i = 0; i < sync->stated_count; i++) {
         struct sync_statement *one = &sync->stated[i];
         if (one->until.ms <= now.mono.ms)
             place = one;

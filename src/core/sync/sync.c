@@ -20,9 +20,11 @@ bool sync_new(struct sync *sync, const struct sync_options *options)
     sync->servers = calloc(options->servers, sizeof *sync->servers);
     sync->buffers = calloc(options->buffers, sizeof *sync->buffers);
     sync->appends = calloc(options->askers > 0 ? SYNC_APPENDS : 0, sizeof *sync->appends);
+    sync->stated_count = options->servers > 0 ? SYNC_STATED : 0;
+    sync->stated = calloc(sync->stated_count, sizeof *sync->stated);
     sync->scratch = options->scratch != NULL ? options->scratch : malloc(sizeof *sync->scratch);
     bool whole = sync->askers != NULL && sync->servers != NULL && sync->buffers != NULL &&
-                 sync->appends != NULL && sync->scratch != NULL;
+                 sync->appends != NULL && sync->stated != NULL && sync->scratch != NULL;
     for (unsigned i = 0; whole && i < options->buffers; i++) {
         sync->buffers[i].bytes = malloc(TALLY_PACKAGE_MAX);
         whole = sync->buffers[i].bytes != NULL;
@@ -40,6 +42,7 @@ void sync_free(struct sync *sync)
     free(sync->askers);
     free(sync->servers);
     free(sync->appends);
+    free(sync->stated);
     if (sync->options.scratch == NULL)
         free(sync->scratch);
 }

@@ -86,7 +86,8 @@ struct sync {
     struct sync_append *appends; /* A ring of SYNC_APPENDS; none without askers. */
     unsigned append_first, append_count;
     unsigned news_first, news_count;
-    struct sync_statement stated[SYNC_STATED];
+    struct sync_statement *stated; /* SYNC_STATED; none without servers. */
+    unsigned stated_count;
     uint64_t tickets, uses;
     uint64_t drops[TALLY_DROP_COUNT]; /* What admission refused, either way. */
     bool writable;

@@ -3,6 +3,7 @@
 #include "core/base/backoff.h"
 #include "core/base/base58.h"
 #include "core/base/base64.h"
+#include "core/base/blocks.h"
 #include "core/base/bucket.h"
 #include "core/base/bytes.h"
 #include "core/base/hex.h"
@@ -78,7 +79,8 @@ static void bucket_fills_with_time(void **state)
 
 static void replay_window_has_exact_edges(void **state)
 {
-    struct replay replay = {0};
+    uint64_t bits[TALLY_REPLAY_WINDOW / 64 + 1] = {0};
+    struct replay replay = {.bits = bits, .words = (uint32_t)replay_words(TALLY_REPLAY_WINDOW)};
     static const struct {
         uint64_t counter;
         bool fresh;
@@ -123,6 +125,28 @@ static void outbox_loses_datagrams_rather_than_overflow(void **state)
     assert_false(outbox_next(&outbox, &action));
 }
 
+static void blocks_given_back_come_first_and_no_more_are_touched(void **state)
+{
+    struct blocks blocks;
+    assert_true(blocks_new(&blocks, 3, 10));
+    uint8_t *a = blocks_take(&blocks), *b = blocks_take(&blocks);
+    assert_true((uintptr_t)a % 16 == 0 && (uintptr_t)b % 16 == 0 && a != b);
+    memset(a, 1, 10);
+    memset(b, 2, 10);
+    blocks_give(&blocks, a);
+    blocks_give(&blocks, NULL);
+    assert_ptr_equal(blocks_take(&blocks), a);
+    assert_int_equal(blocks.fresh, 2);
+    assert_int_equal(b[9], 2);
+    assert_non_null(blocks_take(&blocks));
+    assert_null(blocks_take(&blocks));
+    assert_int_equal(blocks.taken, 3);
+    blocks_free(&blocks);
+    /* Few may have all they want at once, of many an eighth. */
+    assert_int_equal(blocks_share(10, 4), 40);
+    assert_int_equal(blocks_share(BLOCKS_FEW + 8, 4), BLOCKS_FEW * 4 + 4);
+}
+
 static void every_code_has_name_and_text(void **state)
 {
     assert_string_equal(tally_error_name(TALLY_FULL), "FULL");
@@ -141,6 +165,7 @@ int main(void)
         cmocka_unit_test(replay_window_has_exact_edges),
         cmocka_unit_test(backoff_doubles_to_its_cap),
         cmocka_unit_test(outbox_loses_datagrams_rather_than_overflow),
+        cmocka_unit_test(blocks_given_back_come_first_and_no_more_are_touched),
         cmocka_unit_test(every_code_has_name_and_text),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

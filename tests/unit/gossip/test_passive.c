@@ -11,7 +11,8 @@ static struct tally_now now;
 
 static int set_up(void **state)
 {
-    passive_init(&passive);
+    passive_free(&passive);
+    assert_true(passive_new(&passive, 0));
     chance.state = 1;
     now = (struct tally_now){{100000000}, {0}};
     return 0;
