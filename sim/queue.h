@@ -30,14 +30,41 @@ struct happening {
     void *data;
 };
 
+/* What lies close in time, by buckets of a millisecond or so; what is farther off, in a heap. Only
+   the bucket that is being taken from is in order. */
+enum {
+    QUEUE_SPAN_BITS = 10, /* A bucket is 1,024 us. */
+    QUEUE_BUCKETS = 8192, /* 8.4 s: nearly all deadlines and all datagrams lie within. */
+    QUEUE_CHUNK = 12,
+};
+
+/* A part of a bucket. */
+struct queue_chunk {
+    struct queue_chunk *next;
+    size_t count;
+    struct happening items[QUEUE_CHUNK];
+};
+
 struct queue {
-    struct happening *heap; /* Four children a node: half the depth of two, one cache line more. */
-    size_t count, capacity;
+    size_t count;
+    uint64_t last_us; /* What was taken last happened then. */
+    uint64_t now;     /* Number of the open bucket: its time is this times the span. */
+    /* The open bucket: in the order of (time, source) by `keys`, whose low bits are an index. */
+    struct happening *open;
+    size_t open_count, open_capacity;
+    uint64_t *keys;
+    size_t at, key_count, key_capacity;
+    struct queue_chunk *buckets[QUEUE_BUCKETS];
+    uint64_t marks[QUEUE_BUCKETS / 64]; /* Which of them have something. */
+    struct queue_chunk *spare;
+    struct happening *far; /* Four children a node. */
+    size_t far_count, far_capacity;
 };
 
 void queue_init(struct queue *queue);
 void queue_free(struct queue *queue);
 
+/* What should have been already is now: time does not go back. */
 void queue_put(struct queue *queue, const struct happening *happening);
 
 /* The first one, which leaves the queue; false when it is empty. */
@@ -45,5 +72,9 @@ bool queue_take(struct queue *queue, struct happening *happening);
 
 /* When the first one is due; UINT64_MAX when the queue is empty. */
 uint64_t queue_next_us(const struct queue *queue);
+
+/* The one that is taken after so many others, if nothing comes in between and it is known already;
+   else NULL. Until the next put. */
+const struct happening *queue_ahead(const struct queue *queue, size_t others);
 
 #endif
