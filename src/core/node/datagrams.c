@@ -480,7 +480,9 @@ static void changes_take(struct datagrams *datagrams, struct tally_now now,
     }
     if (news->links.unlinked != NULL)
         overlay_ended(&datagrams->overlay, now, &datagrams->peers, news->links.unlinked, false);
-    if (linked != NULL || news->overlay.meshed != NULL || news->overlay.waits) {
+    /* A light link, of which the DHT makes many, waits for no heartbeat. */
+    bool meshed = (linked != NULL && linked->mesh) || news->overlay.meshed != NULL;
+    if (meshed || news->overlay.waits) {
         heartbeat_hurry(&datagrams->heartbeat, now);
         suspect_watch(&datagrams->suspect, now);
     }
