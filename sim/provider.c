@@ -93,18 +93,51 @@ static uint64_t verdict_mark(const struct tally_key *key, struct tally_bytes mes
 
 /* ---- FAST. ---- */
 
-/* What stands for a key's secret half. */
-static void fast_key(const struct provider *provider, const struct tally_key *key, uint8_t mac[16])
+/* A keyed hash in the manner of wyhash: some ten nanoseconds a hundred bytes, against chance and
+   not against malice, of which the simulator's liars have none: they sign with their own keys only.
+ */
+static uint64_t fold(uint64_t a, uint64_t b)
 {
-    hash_siphash128(provider->fast_secret, bytes_of(key->bytes, sizeof key->bytes), mac);
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t word_read(const uint8_t *bytes, size_t size)
+{
+    uint64_t word = 0;
+    memcpy(&word, bytes, size < sizeof word ? size : sizeof word);
+    return word;
+}
+
+static uint64_t fast_add(uint64_t state, struct tally_bytes bytes)
+{
+    size_t at = 0;
+    for (; at + 16 <= bytes.size; at += 16)
+        state = fold(word_read(bytes.data + at, 8) ^ UINT64_C(0xa0761d6478bd642f),
+                     word_read(bytes.data + at + 8, 8) ^ state);
+    size_t left = bytes.size - at;
+    uint64_t low = left > 0 ? word_read(bytes.data + at, left) : 0;
+    uint64_t high = left > 8 ? word_read(bytes.data + at + 8, left - 8) : 0;
+    return fold(low ^ UINT64_C(0xe7037ed1a0b428db) ^ (uint64_t)bytes.size << 48, high ^ state);
+}
+
+static void fast_end(uint64_t state, uint8_t out[16])
+{
+    be64_write(out, fold(state ^ UINT64_C(0x8ebc6af09c88c6e3), UINT64_C(0x589965cc75374cc3)));
+    be64_write(out + 8, fold(state ^ UINT64_C(0x1d8e4e27c47d124f), UINT64_C(0xeb44accab455d165)));
+}
+
+/* What stands for a key's secret half. */
+static uint64_t fast_key(const struct provider *provider, const struct tally_key *key)
+{
+    return fast_add(word_read(provider->fast_secret, 8), bytes_of(key->bytes, sizeof key->bytes));
 }
 
 static void fast_sign(const struct provider *provider, const struct tally_key *key,
                       struct tally_bytes message, struct tally_signature *signature)
 {
-    uint8_t secret[16], mac[16];
-    fast_key(provider, key, secret);
-    hash_siphash128(secret, message, mac);
+    uint8_t mac[16];
+    fast_end(fast_add(fast_key(provider, key), message), mac);
     /* As long as a signature, and no byte of it may be another. */
     for (size_t i = 0; i < sizeof signature->bytes; i++)
         signature->bytes[i] = (uint8_t)(mac[i % sizeof mac] + i);
@@ -123,10 +156,18 @@ static void fast_exchange(const struct provider *provider, const struct tally_ke
                           const struct tally_key *b, uint8_t shared[32])
 {
     bool first = memcmp(a->bytes, b->bytes, sizeof a->bytes) < 0;
-    uint8_t secret[16];
-    fast_key(provider, first ? a : b, secret);
-    hash_siphash128(secret, bytes_of((first ? b : a)->bytes, 32), shared);
-    hash_siphash128(secret, bytes_of(shared, 16), shared + 16);
+    uint64_t state =
+        fast_add(fast_key(provider, first ? a : b), bytes_of((first ? b : a)->bytes, 32));
+    fast_end(state, shared);
+    fast_end(~state, shared + 16);
+}
+
+static void fast_tag(void *context, const uint8_t key[32], struct tally_bytes head,
+                     struct tally_bytes tail, uint8_t tag[16])
+{
+    const struct signer *signer = context;
+    uint64_t state = fast_add(word_read(signer->provider->fast_secret, 8), bytes_of(key, 32));
+    fast_end(fast_add(fast_add(state, head), tail), tag);
 }
 
 /* ---- Questions. ---- */
@@ -236,5 +277,6 @@ static bool exchange(void *context, const struct tally_key *peer, uint8_t shared
 
 struct tally_crypto signer_window(struct signer *signer)
 {
-    return (struct tally_crypto){signer, sign, verify, exchange};
+    bool fast = signer->provider->kind == PROVIDER_FAST;
+    return (struct tally_crypto){signer, sign, verify, exchange, fast ? fast_tag : NULL};
 }

@@ -72,6 +72,10 @@ struct tally_crypto {
                    const struct tally_signature *signature);
     /* X25519 of our identity and theirs, both converted from Ed25519; false if all zero. */
     bool (*exchange)(void *context, const struct tally_key *peer, uint8_t shared[32]);
+    /* The tag of a link datagram, of 16 bytes, under the key of its direction; NULL: keyed
+       BLAKE2b (RFC 7693), which is what others will make of it. */
+    void (*tag)(void *context, const uint8_t key[32], struct tally_bytes head,
+                struct tally_bytes tail, uint8_t tag[16]);
 };
 
 /* Says what happened. Values in the trace are valid during the call only. */

@@ -127,7 +127,7 @@ static size_t written(const char *body_path, enum tally_kind kind, uint64_t coun
     key_at("identities.0.public_key", &draft.sender);
     size_t size = datagram_write(&draft, &crypto, bytes, TALLY_DATAGRAM_MAX, &tag_at);
     hex_at("link.key_a_to_b", key, 32);
-    datagram_tag(key, bytes, size, tag_at);
+    datagram_tag(&crypto, key, bytes, size, tag_at);
     return size;
 }
 
@@ -139,12 +139,12 @@ static void a_probe_is_tagged_only(void **state)
     struct datagram datagram;
     assert_int_equal(datagram_read(bytes_of(bytes, size), &datagram), TALLY_DROP_NONE);
     hex_at("link.key_a_to_b", key, 32);
-    assert_true(datagram_tag_good(&datagram, key));
+    assert_true(datagram_tag_good(&datagram, &crypto, key));
     same("probe.tag", datagram.tag, 16);
     same("probe.body", datagram.body.data, datagram.body.size);
     assert_false(datagram_verify(&datagram, &crypto));
     key[0] ^= 1;
-    assert_false(datagram_tag_good(&datagram, key));
+    assert_false(datagram_tag_good(&datagram, &crypto, key));
 }
 
 static void a_heartbeat_is_signed_and_makes_a_record(void **state)

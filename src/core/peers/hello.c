@@ -228,7 +228,7 @@ enum tally_drop hello_on_welcome(struct peers *peers, struct tally_now now,
     struct session session;
     session_init(peers, peer, link->nonce, welcome.responder_nonce, datagram->epoch, &session);
     enum tally_drop drop = TALLY_DROP_FORGED;
-    bool good = datagram_tag_good(datagram, session.receive_key);
+    bool good = datagram_tag_good(datagram, &peers->options.crypto, session.receive_key);
     if (good && !link_wait(peers, link)) {
         drop = TALLY_DROP_BUSY;
     } else if (good) {
@@ -388,7 +388,7 @@ static enum tally_drop proof_take(struct peers *peers, struct tally_now now,
     if (shared_with(peers, peer, &datagram->sender, shared)) {
         derive_hello_key(shared, peers->options.network, &datagram->sender, &peers->options.key,
                          hello->nonce, hello->cookie, key);
-        if (datagram_tag_good(datagram, key))
+        if (datagram_tag_good(datagram, &peers->options.crypto, key))
             drop = TALLY_DROP_NONE;
     }
     if (drop == TALLY_DROP_NONE) {

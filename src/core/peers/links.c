@@ -198,14 +198,16 @@ static void path_seen(struct peers *peers, struct peer *peer, struct tally_now n
 }
 
 /* Whether the datagram is new to the session and its tag good; REPLAYED, STALE or FORGED. */
-static enum tally_drop session_open(const struct session *session, const struct replay *window,
-                                    const struct datagram *datagram)
+static enum tally_drop session_open(const struct peers *peers, const struct session *session,
+                                    const struct replay *window, const struct datagram *datagram)
 {
     if (datagram->epoch != session->epoch)
         return TALLY_DROP_STALE;
     if (!replay_fresh(window, datagram->counter))
         return TALLY_DROP_REPLAYED;
-    return datagram_tag_good(datagram, session->receive_key) ? TALLY_DROP_NONE : TALLY_DROP_FORGED;
+    return datagram_tag_good(datagram, &peers->options.crypto, session->receive_key)
+               ? TALLY_DROP_NONE
+               : TALLY_DROP_FORGED;
 }
 
 enum tally_drop link_open(struct peers *peers, struct peer *peer, struct tally_now now,
@@ -216,11 +218,11 @@ enum tally_drop link_open(struct peers *peers, struct peer *peer, struct tally_n
     struct link *link = &peer->link;
     enum tally_drop drop = TALLY_DROP_STRANGER;
     if (link->state == LINK_LINKED)
-        drop = session_open(&link->current, &link->window, datagram);
+        drop = session_open(peers, &link->current, &link->window, datagram);
     if (drop != TALLY_DROP_NONE) {
         if (link->next == NULL)
             return drop;
-        drop = session_open(&link->next->session, &unused, datagram);
+        drop = session_open(peers, &link->next->session, &unused, datagram);
         if (drop != TALLY_DROP_NONE)
             return drop;
         link_up(peers, peer, now, news);

@@ -27,7 +27,7 @@ void parcel_send(struct peers *peers, struct parcel *parcel, const uint8_t key[3
                  const struct tally_address *to, struct outbox *out)
 {
     if (parcel->tag_at != 0)
-        datagram_tag(key, parcel->bytes, parcel->size, parcel->tag_at);
+        datagram_tag(&peers->options.crypto, key, parcel->bytes, parcel->size, parcel->tag_at);
     if (parcel->kind != TALLY_KIND_COOKIE && parcel->kind != TALLY_KIND_WELCOME)
         recent_add(&peers->written, to);
     outbox_send(out, to, bytes_of(parcel->bytes, parcel->size));

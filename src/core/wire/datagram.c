@@ -83,19 +83,24 @@ enum tally_drop datagram_read_record(struct tally_bytes bytes, struct datagram *
     return record ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
 }
 
-static void tag_of(const uint8_t key[32], struct tally_bytes head, struct tally_bytes tail,
-                   uint8_t tag[DATAGRAM_TAG])
+static void tag_of(const struct tally_crypto *crypto, const uint8_t key[32],
+                   struct tally_bytes head, struct tally_bytes tail, uint8_t tag[DATAGRAM_TAG])
 {
+    if (crypto->tag != NULL) {
+        crypto->tag(crypto->context, key, head, tail, tag);
+        return;
+    }
     const struct tally_bytes parts[] = {head, tail};
     hash_blake2b(bytes_of(key, 32), parts, 2, tag, DATAGRAM_TAG);
 }
 
-bool datagram_tag_good(const struct datagram *datagram, const uint8_t key[32])
+bool datagram_tag_good(const struct datagram *datagram, const struct tally_crypto *crypto,
+                       const uint8_t key[32])
 {
     uint8_t tag[DATAGRAM_TAG];
     if (!datagram->tagged)
         return false;
-    tag_of(key, datagram->head, datagram->tail, tag);
+    tag_of(crypto, key, datagram->head, datagram->tail, tag);
     return hash_same(tag, datagram->tag, sizeof tag);
 }
 
@@ -172,12 +177,13 @@ size_t datagram_write(const struct datagram_draft *draft, const struct tally_cry
     return wire_writer_bytes(&w).size;
 }
 
-void datagram_tag(const uint8_t key[32], uint8_t *bytes, size_t size, size_t tag_at)
+void datagram_tag(const struct tally_crypto *crypto, const uint8_t key[32], uint8_t *bytes,
+                  size_t size, size_t tag_at)
 {
     enum { HEADER = 2 }; /* Of the tag's byte string: not part of the head. */
     assert(tag_at > HEADER && tag_at + DATAGRAM_TAG < size);
     size_t tail = tag_at + DATAGRAM_TAG;
-    tag_of(key, bytes_of(bytes, tag_at - HEADER), bytes_of(bytes + tail, size - tail),
+    tag_of(crypto, key, bytes_of(bytes, tag_at - HEADER), bytes_of(bytes + tail, size - tail),
            bytes + tag_at);
 }
 

@@ -51,7 +51,8 @@ enum tally_drop datagram_read(struct tally_bytes bytes, struct datagram *datagra
 enum tally_drop datagram_read_record(struct tally_bytes bytes, struct datagram *datagram);
 
 /* Is its tag the one under this key? In constant time. False without a tag. */
-bool datagram_tag_good(const struct datagram *datagram, const uint8_t key[32]);
+bool datagram_tag_good(const struct datagram *datagram, const struct tally_crypto *crypto,
+                       const uint8_t key[32]);
 
 /* Is its signature the sender's? False for kinds that have none. Costs about 100 us. */
 bool datagram_verify(const struct datagram *datagram, const struct tally_crypto *crypto);
@@ -62,7 +63,8 @@ size_t datagram_write(const struct datagram_draft *draft, const struct tally_cry
                       uint8_t *bytes, size_t capacity, size_t *tag_at);
 
 /* Puts the tag under this key into a written datagram; once more for each link. */
-void datagram_tag(const uint8_t key[32], uint8_t *bytes, size_t size, size_t tag_at);
+void datagram_tag(const struct tally_crypto *crypto, const uint8_t key[32], uint8_t *bytes,
+                  size_t size, size_t tag_at);
 
 /* The bytes round the body of an untagged, unsigned datagram with a body above 255 bytes. */
 size_t datagram_overhead(uint32_t epoch, uint64_t counter);
