@@ -414,12 +414,15 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
 {
     outbox_clear(&node->outbox);
     node->stepped = now;
+    if (event->kind != TALLY_EVENT_DATAGRAM && event->kind != TALLY_EVENT_TICK)
+        reaching_stir(&node->datagrams.reaching);
     on_event(node, now, event);
     tick(node, now);
     wire_sync(node, now);
     wire_reaching(node, now);
     wire_dht(node, now);
     connections_flush(&node->connections, now);
+    reaching_settle(&node->datagrams.reaching);
     assert(node->sync.news_count == 0); /* They lie in the scratch. */
 }
 

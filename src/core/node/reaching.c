@@ -29,7 +29,7 @@ void reaching_init(struct reaching *reaching, const struct reaching_options *opt
                                         .secret = own->secret,
                                         .trace = own->trace};
     const struct meet_options meet = {.policy = policy, .secret = own->secret};
-    *reaching = (struct reaching){.policy = policy, .port = options->listen.port};
+    *reaching = (struct reaching){.policy = policy, .port = options->listen.port, .stirred = true};
     reach_init(&reaching->reach, &reach, peers->hash_key, now);
     dialback_init(&reaching->dialback, &dialback);
     punch_init(&reaching->punch, &punch, peers->hash_key);
@@ -147,6 +147,7 @@ enum tally_drop reaching_receive(struct reaching *reaching, struct tally_now now
                                  struct peers_news *news, struct outbox *out)
 {
     unsigned kind = word->datagram->kind;
+    reaching_stir(reaching);
     if (kind == TALLY_KIND_DIAL_BACK)
         return on_dial_back(reaching, now, peers, word, out);
     if (kind == TALLY_KIND_DIALLED)
@@ -160,6 +161,7 @@ enum tally_drop reaching_receive(struct reaching *reaching, struct tally_now now
 
 void reaching_learn(struct reaching *reaching, struct tally_now now, const struct peers_news *news)
 {
+    reaching->stirred = reaching->stirred || news->observer != NULL || news->linked != NULL;
     if (news->observer != NULL)
         reach_observed(&reaching->reach, news->observer, &news->observed, now);
     if (news->linked == NULL)
@@ -171,6 +173,7 @@ void reaching_learn(struct reaching *reaching, struct tally_now now, const struc
 void reaching_ended(struct reaching *reaching, struct tally_now now, struct peers *peers,
                     const struct peers_ended *ended, struct outbox *out)
 {
+    reaching->stirred = reaching->stirred || ended->count > 0 || ended->vain_count > 0;
     for (size_t i = 0; i < ended->count; i++) {
         struct peer *peer = ended->list[i].peer;
         if (ended->list[i].failed && (peer->wanted & PEER_WANTS_MESH) != 0)
@@ -188,6 +191,7 @@ bool reaching_stream(struct reaching *reaching, struct tally_now now, struct pee
     struct tally_address own[MEET_ENDPOINTS];
     if (peer->link.state != LINK_LINKED)
         return false;
+    reaching_stir(reaching);
     if (meet_busy(&reaching->meet, &peer->key))
         return true;
     size_t count = own_tell(&reaching->reach.own, reaching->policy, &peer->link.address,
@@ -202,7 +206,7 @@ bool reaching_stream(struct reaching *reaching, struct tally_now now, struct pee
 
 /* ---- Time and questions. ---- */
 
-struct tally_mono reaching_deadline(const struct reaching *reaching)
+static struct tally_mono deadline_of(const struct reaching *reaching)
 {
     const struct tally_mono all[] = {
         reach_deadline(&reaching->reach), dialback_deadline(&reaching->dialback),
@@ -214,11 +218,29 @@ struct tally_mono reaching_deadline(const struct reaching *reaching)
     return next;
 }
 
+struct tally_mono reaching_deadline(const struct reaching *reaching)
+{
+    return reaching->stirred ? deadline_of(reaching) : reaching->wake;
+}
+
+void reaching_stir(struct reaching *reaching)
+{
+    reaching->stirred = true;
+}
+
+void reaching_settle(struct reaching *reaching)
+{
+    if (reaching->stirred)
+        reaching->wake = deadline_of(reaching);
+    reaching->stirred = false;
+}
+
 void reaching_tick(struct reaching *reaching, struct tally_now now, struct peers *peers,
                    struct outbox *out)
 {
     if (now.mono.ms < reaching_deadline(reaching).ms || peers->stopping)
         return;
+    reaching_stir(reaching);
     reaching->punch.nat = reach_nat(&reaching->reach, now);
     reach_tick(&reaching->reach, now, peers, out);
     dialback_tick(&reaching->dialback, now, peers, out);
@@ -268,6 +290,7 @@ void reaching_path(const struct reaching *reaching, const struct peer *peer,
 
 bool reaching_holds(const struct reaching *reaching)
 {
-    return reach_holds(&reaching->reach) && punch_holds(&reaching->punch) &&
+    return (reaching->stirred || reaching->wake.ms == deadline_of(reaching).ms) &&
+           reach_holds(&reaching->reach) && punch_holds(&reaching->punch) &&
            meet_holds(&reaching->meet);
 }

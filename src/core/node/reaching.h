@@ -25,6 +25,8 @@ struct reaching {
     struct dialback dialback;
     struct punch punch;
     struct meet meet;
+    struct tally_mono wake;    /* As of reaching_settle; of no use once something */
+    bool stirred;              /* may have changed since. */
     struct dialback_dial dial; /* A stream that the node is to open for somebody else's check. */
 };
 
@@ -60,6 +62,10 @@ void reaching_path(const struct reaching *reaching, const struct peer *peer,
                    struct tally_peer_view *view);
 
 struct tally_mono reaching_deadline(const struct reaching *reaching);
+/* Something else than the functions here was called: of the modules inside, or of the policy. */
+void reaching_stir(struct reaching *reaching);
+/* The step is over. Most change nothing here, and find the deadline as it was. */
+void reaching_settle(struct reaching *reaching);
 void reaching_tick(struct reaching *reaching, struct tally_now now, struct peers *peers,
                    struct outbox *out);
 bool reaching_holds(const struct reaching *reaching);

@@ -59,6 +59,7 @@ bool node_dial_failed(struct tally_node *node, struct tally_now now, const struc
     found->stream_error = error;
     found->stream_after.ms = now.mono.ms + DIAL_REST_MS;
     if (meet_busy(&reaching->meet, peer)) {
+        reaching_stir(reaching);
         meet_dial_failed(&reaching->meet, now, peer);
         return true;
     }
@@ -94,8 +95,10 @@ void wire_reaching(struct tally_node *node, struct tally_now now)
     }
     if (changed)
         node_tell_addresses(node, now);
-    while (meet_next_news(&reaching->meet, &meet))
+    while (meet_next_news(&reaching->meet, &meet)) {
+        reaching_stir(reaching);
         met(node, now, &meet);
+    }
     if (reaching->dial.any) {
         const struct connection_dial dial = {.peer = reaching->dial.key,
                                              .address = reaching->dial.address,
