@@ -259,6 +259,30 @@ static void dispatch(struct world *world, const struct happening *happening)
     }
 }
 
+/* What comes next is known some happenings ahead: it is fetched from memory meanwhile. */
+static void look_ahead(const struct world *world)
+{
+    enum { FAR = 9, NEAR = 6, CLOSE = 3, LINE = 64 };
+    const struct happening *far = queue_ahead(&world->queue, FAR);
+    const struct happening *near = queue_ahead(&world->queue, NEAR);
+    const struct happening *close = queue_ahead(&world->queue, CLOSE);
+    if (far != NULL) {
+        const uint8_t *slot = (const uint8_t *)&world->slots[far->slot];
+        for (size_t at = 0; at < sizeof(struct slot); at += LINE)
+            __builtin_prefetch(slot + at);
+        for (size_t at = 0; far->kind == HAPPENING_DATAGRAM && at < 4 * LINE; at += LINE)
+            __builtin_prefetch((const uint8_t *)far->data + at);
+    }
+    if (near != NULL && world->slots[near->slot].node != NULL)
+        tally_node_expect(world->slots[near->slot].node, bytes_of(NULL, 0), false);
+    if (close != NULL && close->kind == HAPPENING_DATAGRAM &&
+        world->slots[close->slot].node != NULL) {
+        const struct datagram *datagram = close->data;
+        tally_node_expect(world->slots[close->slot].node, bytes_of(datagram->bytes, datagram->size),
+                          true);
+    }
+}
+
 bool world_next(struct world *world, uint64_t until_us)
 {
     if (world->checker.broken)
@@ -269,6 +293,7 @@ bool world_next(struct world *world, uint64_t until_us)
     }
     struct happening happening;
     queue_take(&world->queue, &happening);
+    look_ahead(world);
     world->now_us = happening.us;
     struct slot *at = &world->slots[happening.slot];
     /* These look themselves whom they concern. */

@@ -67,7 +67,6 @@ struct peer {
     uint8_t wants;  /* PEER_WANTS_*: 0, and nobody greets it. */
     uint8_t wanted; /* What it was greeted for in vain. */
     uint8_t caps;   /* As it told last. */
-    uint8_t first_size, first[PEERS_FIRST_MAX]; /* Rides along with our next hello. */
     struct peer_address *addresses; /* addresses_max; the one that answered last is first. */
     uint8_t addresses_max, address_count, address_turn;
     uint8_t address_greeted; /* The one being greeted. */
@@ -93,7 +92,8 @@ struct peer {
     enum tally_path_reason why;    /* There is no link, or no better one. */
     struct tally_mono punch_after; /* Not to be punched before (protocols 7.3). */
     enum tally_error stream_error; /* Of the last dial in vain; OK. */
-    struct tally_mono stream_after; /* It is not dialled before: it is asked to dial. */
+    uint8_t first_size, first[PEERS_FIRST_MAX]; /* Rides along with our next hello. */
+    struct tally_mono stream_after;             /* It is not dialled before: it is asked to dial. */
 };
 
 struct peers_options {
