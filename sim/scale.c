@@ -59,19 +59,19 @@ void scale_defaults(struct scale_options *options)
                   .passive_max = 16,
                   .addresses_max = 2,
                   .replay_window = 256,
-                  .dht_values_max = 2,
+                  .dht_values_max = 1,
                   .dht_records_max = 20,
                   .dht_placements_max = 16,
-                  .dht_contacts_max = 96,
+                  .dht_contacts_max = 64,
                   .dht_requests_max = 32,
                   .dht_pending_max = 1,
                   .namespaces_max = 1,
                   .logs_max = 4,
                   .own_logs_max = 1,
                   .pending_max = 8,
-                  .seen_max = 64,
+                  .seen_max = 32,
                   .records_max = 2,
-                  .senders_max = 16,
+                  .senders_max = 8,
                   .datagrams_only = true},
         .birth_s = 10,
         .settle_s = 30,
@@ -471,7 +471,9 @@ bool scale_run(const struct scale_options *options)
     printf("%" PRIu32 " nodes born in %.1f s of a core, settled after %.1f s\n", nodes, born,
            options->core_seconds());
     good = good && idle(scale);
-    double bytes = resident() - empty;
+    double bytes = resident() - empty, virtual = (double)scale->world.now_us / SECOND_US;
+    printf("whole     %.0f s virtual in %.1f s of a core: %.2f times real time\n", virtual,
+           options->core_seconds(), virtual / options->core_seconds());
     printf("memory    %.1f kB a node, %.2f GB in all\n", bytes / nodes / 1e3, bytes / 1e9);
     tell_overlay(scale, "at rest");
     good = good && measures(scale);
