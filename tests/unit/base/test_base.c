@@ -97,6 +97,23 @@ static void replay_window_has_exact_edges(void **state)
     }
 }
 
+static void a_small_replay_window_is_used_again(void **state)
+{
+    uint64_t bits[256 / 64 + 1] = {0};
+    struct replay replay = {.bits = bits, .words = (uint32_t)replay_words(256)};
+    assert_int_equal(replay.words, 5);
+    for (unsigned round = 0; round < 2; round++) {
+        replay_take(&replay, 1000);
+        assert_true(replay_fresh(&replay, 745)); /* 255 below. */
+        assert_false(replay_fresh(&replay, 744));
+        replay_take(&replay, 745);
+        assert_false(replay_fresh(&replay, 745));
+        replay_take(&replay, 5000);
+        assert_false(replay_fresh(&replay, 1000));
+        replay_reset(&replay);
+    }
+}
+
 static void backoff_doubles_to_its_cap(void **state)
 {
     struct random random = {7};
@@ -163,6 +180,7 @@ int main(void)
         cmocka_unit_test(base58_keeps_leading_zeros),
         cmocka_unit_test(bucket_fills_with_time),
         cmocka_unit_test(replay_window_has_exact_edges),
+        cmocka_unit_test(a_small_replay_window_is_used_again),
         cmocka_unit_test(backoff_doubles_to_its_cap),
         cmocka_unit_test(outbox_loses_datagrams_rather_than_overflow),
         cmocka_unit_test(blocks_given_back_come_first_and_no_more_are_touched),

@@ -45,7 +45,7 @@ static struct candidate *put_told(unsigned n, uint8_t by, bool came)
 static unsigned count_by(uint8_t by)
 {
     unsigned count = 0;
-    for (size_t i = 0; i < PASSIVE_MAX; i++)
+    for (size_t i = 0; i < passive.capacity; i++)
         count += passive.list[i].used && passive.list[i].by.bytes[0] == by;
     return count;
 }
@@ -70,6 +70,22 @@ static void those_who_come_fill_half(void **state)
     /* One of those we chose that came over to them does not make room for more of its kind. */
     for (unsigned n = 2000; n < 3000; n++)
         put_told(n, (uint8_t)(100 + n % 20), true);
+}
+
+static void a_small_view_has_the_same_shares(void **state)
+{
+    enum { SMALL = 12 };
+    passive_free(&passive);
+    assert_true(passive_new(&passive, SMALL));
+    for (unsigned n = 0; n < 100; n++)
+        put_told(n, 1, false);
+    assert_int_equal(passive.count, SMALL * PASSIVE_PER_PEER / PASSIVE_MAX);
+    for (unsigned n = 100; n < 1000; n++)
+        put_told(n, (uint8_t)(2 + n % 20), true);
+    assert_int_equal(passive.count, SMALL * (PASSIVE_PER_PEER + PASSIVE_CAME) / PASSIVE_MAX);
+    for (unsigned n = 1000; n < 2000; n++)
+        put_told(n, (uint8_t)(100 + n % 20), false);
+    assert_int_equal(passive.count, SMALL);
 }
 
 static void hearsay_pushes_nobody_out_whom_we_got_through_to(void **state)
@@ -172,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(one_peer_fills_a_sixth, set_up),
         cmocka_unit_test_setup(those_who_come_fill_half, set_up),
+        cmocka_unit_test_setup(a_small_view_has_the_same_shares, set_up),
         cmocka_unit_test_setup(hearsay_pushes_nobody_out_whom_we_got_through_to, set_up),
         cmocka_unit_test_setup(a_network_gets_two_places_unless_it_is_ours, set_up),
         cmocka_unit_test_setup(an_address_is_one_peers, set_up),
