@@ -114,7 +114,7 @@ static bool exchange(void *context, const struct tally_key *peer, uint8_t shared
 
 static struct tally_crypto crypto_of(struct side *side)
 {
-    return (struct tally_crypto){side, sign, verify, exchange};
+    return (struct tally_crypto){side, sign, verify, exchange, NULL};
 }
 
 /* A log of that side, at a size, with a root of its own choice. */
@@ -241,7 +241,7 @@ static void victim_gets(const struct tally_address *to, struct tally_bytes bytes
 static bool linked(const struct side *side)
 {
     const struct peer *peer = peers_find(&node.datagrams.peers, &side->key);
-    return peer != NULL && (peer->link.state != LINK_IDLE || peer->link.has_next);
+    return peer != NULL && (peer->link.state != LINK_IDLE || peer->link.next != NULL);
 }
 
 static void node_holds(void)
@@ -479,8 +479,8 @@ static void answer(struct side *side, uint8_t how)
     struct wire_writer w;
     unsigned turn = how % 8;
     for (size_t i = 0; i < 2 * dht->request_count; i++) {
-        const struct dht_request *request = &dht->requests[i % dht->request_count];
-        if (request->kind != DHT_FREE && key_equal(&request->key, &side->key)) {
+        const struct dht_request *request = dht->requests[i % dht->request_count];
+        if (key_equal(&request->key, &side->key)) {
             asked = request;
             if (turn-- == 0)
                 break;

@@ -29,9 +29,9 @@ static struct dht_request *asked(struct web *web)
     struct dht *dht = web_dht(web, VICTIM);
     for (unsigned s = 0; s < 3600; s++) {
         for (size_t i = 0; i < dht->request_count; i++)
-            if (dht->requests[i].kind == DHT_PROBE && dht->requests[i].sent &&
-                key_equal(&dht->requests[i].key, &web->nodes[LIAR].person.key))
-                return &dht->requests[i];
+            if (dht->requests[i]->kind == DHT_PROBE && dht->requests[i]->sent &&
+                key_equal(&dht->requests[i]->key, &web->nodes[LIAR].person.key))
+                return dht->requests[i];
         web_run(web, 500);
     }
     fail_msg("the liar is not asked");
@@ -219,11 +219,11 @@ static void a_forged_record_ends_the_link(void **state)
     web_run(web, 20);
     size_t i = 0;
     while (i < dht->request_count &&
-           (dht->requests[i].wire != TALLY_KIND_GET_RECORD ||
-            !key_equal(&dht->requests[i].key, &web->nodes[LIAR].person.key)))
+           (dht->requests[i]->wire != TALLY_KIND_GET_RECORD ||
+            !key_equal(&dht->requests[i]->key, &web->nodes[LIAR].person.key)))
         i++;
     assert_true(i < dht->request_count);
-    memcpy(found.request, dht->requests[i].number, sizeof found.request);
+    memcpy(found.request, dht->requests[i]->number, sizeof found.request);
     wire_writer_init(&w, body, sizeof body);
     tally_found_record_write(&found, &w);
     say(web, TALLY_KIND_FOUND_RECORD, &w);
