@@ -62,9 +62,12 @@ bool dht_new(struct dht *dht, const struct dht_options *options, struct tally_no
     bucket_init(&dht->all, DHT_RATE_ALL, DHT_RATE_ALL, now.mono);
     options->secret.draw(options->secret.context, dht->share_key, sizeof dht->share_key);
     dht->requests_max = options->requests_max == 0 ? DHT_REQUESTS : options->requests_max;
+    if (dht->options.loan == NULL)
+        dht->options.loan = &dht->own_loan;
+    bool lent = dht->options.loan != &dht->own_loan || dht_loan_new(&dht->own_loan, 1);
     dht->requests = calloc(dht->requests_max, sizeof(struct dht_request *));
     dht->closed = calloc(dht->requests_max, sizeof *dht->closed);
-    if (dht->requests != NULL && dht->closed != NULL && parts_new(dht, now))
+    if (lent && dht->requests != NULL && dht->closed != NULL && parts_new(dht, now))
         return true;
     dht_free(dht);
     return false;
@@ -89,6 +92,7 @@ void dht_free(struct dht *dht)
     }
     free(dht->requests);
     free(dht->closed);
+    dht_loan_free(&dht->own_loan);
     hash_wipe(dht, sizeof *dht);
 }
 

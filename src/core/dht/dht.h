@@ -68,7 +68,7 @@ struct dht_options {
     struct tally_secret secret;
     struct tally_crypto crypto;
     const struct address_policy *policy;
-    struct dht_loan *loan; /* Outlives it. */
+    struct dht_loan *loan; /* Outlives it; NULL: its own. */
 };
 
 struct dht {
@@ -90,6 +90,7 @@ struct dht {
     struct dht_search searches[DHT_SEARCHES];
     unsigned task_count, search_count; /* Under way. */
     size_t news_first, news_count;     /* In the loan. */
+    struct dht_loan own_loan;
 
     struct tally_own_address own[8]; /* What may be told of us, as the node said last. */
     size_t own_count;
