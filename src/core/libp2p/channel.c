@@ -311,7 +311,7 @@ bool channel_holds(const struct channel *channel)
     if (channel->stage != STAGE_OPEN)
         return true;
     /* Whoever has a role but no stream is over, and nothing waits for it. */
-    for (unsigned i = 0; i < YAMUX_SLOTS; i++)
+    for (unsigned i = 0; i < channel->yamux.slot_end; i++)
         if (channel->yamux.streams[i].id != 0 && channel->sides[i].role == SIDE_NONE &&
             yamux_find(&channel->yamux, channel->yamux.streams[i].id) >= 0 &&
             !channel->yamux.streams[i].fin_in)

@@ -50,7 +50,7 @@ static const char *begin_reading(struct channel *channel, struct side *side, uns
 
 static const char *begin_identify(struct channel *channel, struct side *side)
 {
-    for (unsigned i = 0; i < YAMUX_SLOTS; i++)
+    for (unsigned i = 0; i < channel->yamux.slot_end; i++)
         if (channel->sides[i].role == SIDE_IDENTIFY && channel->sides[i].identify_due)
             return "more than 1 identify request";
     side->role = SIDE_IDENTIFY;

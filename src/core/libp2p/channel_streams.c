@@ -79,7 +79,7 @@ void streams_flush(struct channel *channel)
 {
     if (channel->stage != STAGE_OPEN)
         return;
-    for (unsigned i = 0; i < YAMUX_SLOTS; i++)
+    for (unsigned i = 0; i < channel->yamux.slot_end; i++)
         if (channel->sides[i].role != SIDE_NONE)
             (void)stream_flush(channel, i);
     yamux_flush(&channel->yamux, &channel->tx);
@@ -237,7 +237,7 @@ bool streams_next(struct channel *channel, struct channel_news *news)
 
 bool streams_expire(struct channel *channel, struct channel_news *news)
 {
-    for (unsigned i = 0; i < YAMUX_SLOTS; i++) {
+    for (unsigned i = 0; i < channel->yamux.slot_end; i++) {
         struct side *side = &channel->sides[i];
         if (side->role == SIDE_NONE || channel->now.mono.ms < side->deadline.ms)
             continue;
@@ -259,7 +259,7 @@ bool streams_expire(struct channel *channel, struct channel_news *news)
 struct tally_mono streams_deadline(const struct channel *channel)
 {
     struct tally_mono first = yamux_deadline(&channel->yamux);
-    for (unsigned i = 0; i < YAMUX_SLOTS; i++) {
+    for (unsigned i = 0; i < channel->yamux.slot_end; i++) {
         const struct side *side = &channel->sides[i];
         if (side->role != SIDE_NONE && side->deadline.ms < first.ms)
             first = side->deadline;

@@ -43,7 +43,7 @@ static bool is_over(const struct yamux_stream *stream)
 
 int yamux_find(const struct yamux *yamux, uint32_t id)
 {
-    for (unsigned i = 0; i < YAMUX_SLOTS; i++)
+    for (unsigned i = 0; i < yamux->slot_end; i++)
         if (yamux->streams[i].id == id && id != 0)
             return is_over(&yamux->streams[i]) ? -1 : (int)i;
     return -1;
@@ -56,6 +56,8 @@ static int take_slot(struct yamux *yamux, uint32_t id, bool ours)
         slot++;
     if (slot == YAMUX_SLOTS)
         return -1;
+    if (slot >= yamux->slot_end)
+        yamux->slot_end = slot + 1;
     yamux->streams[slot] = (struct yamux_stream){.id = id,
                                                  .ours = ours,
                                                  .syn_due = ours,
@@ -186,7 +188,7 @@ static int on_syn(struct yamux *yamux, const struct yamux_header *header, struct
         broken(news, TALLY_DROP_PROTOCOL, "a yamux stream number of the wrong side");
         return -1;
     }
-    for (unsigned i = 0; i < YAMUX_SLOTS; i++)
+    for (unsigned i = 0; i < yamux->slot_end; i++)
         if (yamux->streams[i].id == header->stream) {
             broken(news, TALLY_DROP_PROTOCOL, "a yamux stream that is open was opened again");
             return -1;
@@ -326,7 +328,7 @@ static bool take_body(struct yamux *yamux, struct tally_bytes *bytes, struct yam
 /* Streams that ended both ways lived on for the news of it. */
 static void reap(struct yamux *yamux)
 {
-    for (unsigned i = 0; i < YAMUX_SLOTS; i++)
+    for (unsigned i = 0; i < yamux->slot_end; i++)
         if (yamux->streams[i].id != 0 && is_over(&yamux->streams[i]) && !yamux->streams[i].fin_due)
             free_slot(yamux, i);
 }

@@ -58,6 +58,8 @@ struct yamux {
     bool due;     /* Something is to be written: yamux_flush. */
     bool goodbye; /* GoAway was heard or is said: no new streams. */
     struct yamux_stream streams[YAMUX_SLOTS];
+    unsigned
+        slot_end; /* One past the last slot that was ever used: the lowest free one is taken. */
     unsigned in_count, out_count;
     uint32_t next_id;
     uint32_t extra_windows; /* Sum of windows beyond YAMUX_WINDOW. */

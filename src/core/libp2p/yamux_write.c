@@ -156,7 +156,7 @@ void yamux_flush(struct yamux *yamux, struct tx *tx)
     yamux->reset_count -= done;
     if (room && yamux->ping_due)
         room = flush_ping(yamux, tx);
-    for (unsigned i = 0; i < YAMUX_SLOTS && room; i++)
+    for (unsigned i = 0; i < yamux->slot_end && room; i++)
         room = flush_stream(&yamux->streams[i], tx);
     yamux->due = !room;
 }
@@ -195,7 +195,7 @@ bool yamux_holds(const struct yamux *yamux)
 {
     unsigned in = 0, out = 0;
     uint64_t extra = 0;
-    for (unsigned i = 0; i < YAMUX_SLOTS; i++) {
+    for (unsigned i = 0; i < yamux->slot_end; i++) {
         const struct yamux_stream *stream = &yamux->streams[i];
         if (stream->id == 0)
             continue;
