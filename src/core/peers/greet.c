@@ -63,6 +63,14 @@ void peers_greet_rested(struct peers *peers, struct peer *peer, uint8_t wants, s
         peers_wake(peers, peer, now.mono);
 }
 
+/* An address that never answered may be somebody's victim: it gets its hellos once in ten minutes,
+   whoever asks for whatever reason. */
+static bool rested(const struct peer_address *known, struct tally_now now)
+{
+    enum { HELLOS_MS = (PEERS_HELLO_TRIES - 1) * PEERS_HELLO_MS };
+    return now.mono.ms >= known->greeted.ms + REST_MS - HELLOS_MS;
+}
+
 void peers_greet(struct peers *peers, struct peer *peer, uint8_t wants, struct tally_now now)
 {
     /* Whoever asks twice does not get more hellos. */
@@ -70,7 +78,8 @@ void peers_greet(struct peers *peers, struct peer *peer, uint8_t wants, struct t
     bool rests = peer->link.state == LINK_IDLE && peer->wake.ms > now.mono.ms;
     bool barred = peers->stopping || peer_barred(peer, now);
     for (size_t i = 0; i < peer->address_count && rests && !barred && !going; i++)
-        peer->addresses[i].hellos = 0;
+        if (peer->addresses[i].answered || rested(&peer->addresses[i], now))
+            peer->addresses[i].hellos = 0;
     peers_greet_rested(peers, peer, wants, now);
 }
 
@@ -79,7 +88,8 @@ void peers_greet_once(struct peers *peers, struct peer *peer, uint8_t wants, str
     bool going = peer->wants != 0;
     peers_greet(peers, peer, wants, now);
     for (size_t i = 0; i < peer->address_count && !going; i++)
-        peer->addresses[i].hellos = PEERS_HELLO_TRIES - 1;
+        if (peer->addresses[i].hellos < PEERS_HELLO_TRIES - 1)
+            peer->addresses[i].hellos = PEERS_HELLO_TRIES - 1;
 }
 
 bool peers_configure(struct peers *peers, const struct tally_key *key,

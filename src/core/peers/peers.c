@@ -211,6 +211,7 @@ void peer_address_add(struct peer *peer, const struct tally_address *address,
     if (source < known.source)
         known.source = (uint8_t)source; /* The most trustworthy comes first. */
     if (answered) {
+        known.answered = true;
         known.hellos = 0;
         memmove(&peer->addresses[1], &peer->addresses[0], i * sizeof known);
         peer->address_turn = 0;

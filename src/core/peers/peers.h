@@ -47,6 +47,7 @@ struct peer_address {
     uint16_t tcp_port; /* It takes streams at another port than of the address; 0: the same. */
     uint8_t source;    /* enum tally_source. */
     bool no_udp;       /* It takes no datagrams there. */
+    bool answered;     /* Once, at least: it is nobody's victim. */
     uint8_t hellos;    /* Sent in vain, one after the other. */
     struct tally_mono learnt, greeted;
 };
