@@ -394,8 +394,11 @@ void overlay_ended(struct overlay *overlay, struct tally_now now, struct peers *
         return;
     known->lost = peer->last_error == TALLY_DROP_SILENT;
     known->rest.ms = now.mono.ms + random_jitter(&overlay->random, OVERLAY_GONE_MS, 20);
+    /* A bootstrap that began anew does not know us: who has next to nobody tries it soon, and it
+       rests when that was in vain. */
     if (peer->bootstrap)
-        peer->overlay.rest.ms = now.mono.ms + PASSIVE_REST_MS;
+        peer->overlay.rest.ms =
+            overlay_poor(peers) ? known->rest.ms : now.mono.ms + PASSIVE_REST_MS;
 }
 
 enum tally_drop overlay_found(struct overlay *overlay, struct tally_now now, struct peers *peers,
