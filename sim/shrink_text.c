@@ -201,6 +201,14 @@ static bool line_without(struct tokens *tokens, uint32_t node, char (*names)[32]
     return left || !named;
 }
 
+/* Whether nobody would be left outside, to be found by those behind boxes. */
+static bool boxes_in(const struct tokens *tokens, uint32_t node)
+{
+    const char *last = tokens->words[1];
+    return strcmp(tokens->words[0], "nat") == 0 && node == 1 && tokens->count > 1 &&
+           strncmp(last, "n2", 2) == 0 && (last[2] == '\0' || last[2] == '.');
+}
+
 char *shrink_node(const char *text, uint32_t node)
 {
     struct tokens *tokens = memory_new(1, sizeof *tokens);
@@ -216,6 +224,7 @@ char *shrink_node(const char *text, uint32_t node)
             snprintf(number, sizeof number, "%" PRIu32, nodes - 1);
             tokens->words[1] = number;
         }
+        good = good && (tokens->count == 0 || !boxes_in(tokens, node));
         if (tokens->count > 0 && line_without(tokens, node, names))
             put_tokens(&sheet, tokens);
         memory_free(tokens->copy);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIM_SWARM_DRAWING_H
+#define SIM_SWARM_DRAWING_H
+/* A story while it is drawn: what its text says so far, as far as the next lines must know. */
+#include "core/base/random.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    DRAWN_NODES_MAX = 32,
+    SAFETY_S = 40,    /* Faults happen until then, */
+    LIVENESS_S = 240, /* and so long after them all must be well. */
+    /* Who did not name them takes so many of one prefix into its mesh (MESH_PREFIX). */
+    BOX_NODES_MAX = 2,
+};
+
+/* How nodes come to know each other. */
+enum setting {
+    SETTING_NAMED,      /* Configured peers, all in the wide network. */
+    SETTING_HOMES,      /* Configured peers, most of them behind boxes. */
+    SETTING_STRANGERS,  /* They were told of the first two; */
+    SETTING_NAMES,      /* of a domain, in which the first two are; */
+    SETTING_NEIGHBOURS, /* of nobody, and are on one segment in the end. */
+    SETTING_COUNT
+};
+
+struct drawing {
+    struct random chance;
+    char *text;
+    size_t size;
+    enum setting setting;
+    uint32_t nodes, liar;              /* liar 0: none. */
+    uint32_t fixed;                    /* So many, from n1, stay in the wide network and honest. */
+    uint32_t homes;                    /* So many boxes. */
+    uint8_t home[DRAWN_NODES_MAX + 1]; /* Of each node: its box, from 1; 0: none. */
+    uint32_t first[DRAWN_NODES_MAX + 1]; /* Of each box: who never moves out; */
+    uint32_t outer[DRAWN_NODES_MAX + 1]; /* the box it is seen as from the wide network. */
+    uint64_t down;                       /* Bit per node that is not running, */
+    uint64_t sick;                       /* and whose disk has faults. */
+    int32_t offset;                      /* Of n1's clock, in seconds. */
+    bool fork;                           /* The liar has two faces. */
+    bool unnamed;                        /* DNS does not answer, or with nothing. */
+};
+
+void drawing_line(struct drawing *drawing, const char *form, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* From least to most, both may be. */
+uint32_t drawing_number(struct drawing *drawing, uint32_t least, uint32_t most);
+
+/* Once in so many times. */
+bool drawing_once_in(struct drawing *drawing, uint32_t times);
+
+/* Whether one more may be behind the same address as those of a box. */
+bool drawing_room(const struct drawing *drawing, uint32_t home);
+
+/* The world before anything happens in it; its liar too. */
+void drawing_world(struct drawing *drawing, uint64_t seed);
+
+#endif
