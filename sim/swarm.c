@@ -224,7 +224,10 @@ static void draw_calm(struct drawing *drawing)
     each_of(drawing, elsewhere, "move", " to n1");
     each_of(drawing, drawing->sick, "disk", " slow 0 failed 0 torn 0 full 0");
     each_of(drawing, drawing->down, "restart", "");
-    drawing_line(drawing, "expect converged within %d\n", LIVENESS_S);
+    drawing_line(drawing, "expect converged within %d\n",
+                 drawing->setting == SETTING_STRANGERS || drawing->setting == SETTING_NAMES
+                     ? STRANGERS_S
+                     : LIVENESS_S);
     /* Seen by somebody honest on both sides, it is proved everywhere. */
     if (drawing->fork && drawing->nodes >= FORK_LEAST && drawing->setting == SETTING_NAMED)
         drawing_line(drawing, "expect fork n%" PRIu32 " within %d\n", drawing->liar, LIVENESS_S);
@@ -239,9 +242,12 @@ void swarm_draw(uint64_t seed, char text[SWARM_TEXT_MAX])
         drawing_line(&drawing, "at %" PRIu32 " join n%" PRIu32 "\n",
                      drawing_number(&drawing, 6, 30), drawing.nodes);
     drawing_line(&drawing, "at 3 append all %" PRIu32 "\n", drawing_number(&drawing, 1, 20));
-    if (drawing_once_in(&drawing, 5))
+    if (drawing_once_in(&drawing, 5)) {
+        /* The faces of a liar grow apart, and evidence of two sizes is not passed on. */
+        drawing.fork = false;
         drawing_line(&drawing, "every %" PRIu32 ".7 until %d append all %" PRIu32 "\n",
                      drawing_number(&drawing, 2, 9), SAFETY_S, drawing_number(&drawing, 1, 5));
+    }
     for (uint32_t second = 5; second < SAFETY_S; second += drawing_number(&drawing, 1, 6))
         draw_fault(&drawing, second);
     draw_calm(&drawing);

@@ -9,8 +9,9 @@
 
 enum {
     DRAWN_NODES_MAX = 32,
-    SAFETY_S = 40,    /* Faults happen until then, */
-    LIVENESS_S = 240, /* and so long after them all must be well. */
+    SAFETY_S = 40,     /* Faults happen until then, */
+    LIVENESS_S = 240,  /* and so long after them all must be well; */
+    STRANGERS_S = 720, /* or so long, where all hangs on two who rest ten minutes if in vain. */
     /* Who did not name them takes so many of one prefix into its mesh (MESH_PREFIX). */
     BOX_NODES_MAX = 2,
 };
