@@ -292,11 +292,12 @@ void checker_forget(struct checker *checker, uint32_t slot)
 }
 
 /* Whom it was told of a node may greet, if it looks for others at all: three hellos in ten minutes
-   (protocols 5.5, 7.4 rule 7), and three more when a common peer introduces both (7.3). */
+   (protocols 5.5, 7.4 rule 7), three more when a common peer introduces both (7.3), and three when
+   somebody asks whether its own address is reached (7.2). */
 static bool may_greet(struct checker_account *account, const struct world *world, uint32_t slot,
                       struct tally_bytes bytes)
 {
-    enum { KIND_HELLO = 1, HELLOS = 6, WINDOW_S = 600 };
+    enum { KIND_HELLO = 1, HELLOS = 9, WINDOW_S = 600 };
     struct head head;
     enum tally_profile profile = world->slots[slot].profile;
     if (profile == TALLY_PROFILE_STATIC || profile == TALLY_PROFILE_OFFLINE ||
