@@ -93,6 +93,20 @@ static bool fair_line(const struct scenario *scenario, size_t at, bool *kept)
     return true;
 }
 
+/* Who expects a fork wants somebody who forks. */
+static bool fork_line(const struct scenario *scenario, size_t at, bool *kept)
+{
+    const struct line *line = &scenario->lines[at];
+    for (size_t i = 0; line->verb == VERB_EXPECT && line->condition == CONDITION_FORK &&
+                       !line->negated && i < scenario->count;
+         i++) {
+        const struct line *lie = &scenario->lines[i];
+        if (lie->verb == VERB_LIE && meets(lie->who, line->who) && !kept[lie->number - 1])
+            return kept[lie->number - 1] = true;
+    }
+    return false;
+}
+
 void shrink_fair(const struct scenario *scenario, bool *kept, size_t count)
 {
     bool more = true;
@@ -107,7 +121,7 @@ void shrink_fair(const struct scenario *scenario, bool *kept, size_t count)
         more = false;
         for (size_t i = 0; i < scenario->count; i++)
             if (scenario->lines[i].number <= count && kept[scenario->lines[i].number - 1])
-                more |= fair_line(scenario, i, kept);
+                more |= fair_line(scenario, i, kept) || fork_line(scenario, i, kept);
     }
 }
 
@@ -216,11 +230,13 @@ char *shrink_node(const char *text, uint32_t node)
     struct sheet sheet = {0};
     char number[16];
     bool good = true;
+    /* A fork is seen by an honest node on each side, and by one more. */
+    uint32_t least = strstr(text, "expect fork") != NULL ? 4 : 1;
     while (*text != '\0') {
         text = tokens_read(tokens, text);
         if (tokens->count == 2 && strcmp(tokens->words[0], "nodes") == 0) {
             uint32_t nodes = (uint32_t)strtoul(tokens->words[1], NULL, 10);
-            good = nodes > 1 && node <= nodes;
+            good = nodes > least && node <= nodes;
             snprintf(number, sizeof number, "%" PRIu32, nodes - 1);
             tokens->words[1] = number;
         }

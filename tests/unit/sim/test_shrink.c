@@ -118,6 +118,25 @@ static void a_fault_keeps_what_ends_it(void **state)
     scenario_free(&scenario);
 }
 
+static void an_expectation_keeps_what_it_is_about(void **state)
+{
+    static const char story[] = "nodes 5\nat 1 lie n4 gap\nat 2 lie n5 fork 1\nexpect fork n5\n";
+    struct scenario scenario;
+    char message[200];
+    bool kept[4] = {true, false, false, true};
+    assert_true(scenario_read(&scenario, "s", story, message, sizeof message));
+    shrink_fair(&scenario, kept, 4);
+    assert_true(kept[2] && !kept[1]);
+    scenario_free(&scenario);
+    /* Somebody honest on both sides; and somebody outside whom those behind boxes can find. */
+    char *four = shrink_node(story, 1);
+    assert_non_null(four);
+    assert_becomes(shrink_node(four, 1), NULL);
+    memory_free(four);
+    assert_becomes(shrink_node("nodes 3\nnat n2..n3 port\n", 1), NULL);
+    assert_becomes(shrink_node("nodes 3\nnat n2..n3 port\n", 2), "nodes 2\nnat n2 port\n");
+}
+
 static void text_is_safe_where_it_stands(void **state)
 {
     const struct {
@@ -147,6 +166,7 @@ int main(void)
         cmocka_unit_test(counts_and_options_go),
         cmocka_unit_test(pauses_get_shorter),
         cmocka_unit_test(a_fault_keeps_what_ends_it),
+        cmocka_unit_test(an_expectation_keeps_what_it_is_about),
         cmocka_unit_test(text_is_safe_where_it_stands),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
