@@ -81,7 +81,7 @@ static void side_init(struct side *side, uint8_t number)
                   .seed = number,
                   .policy = &policy,
                   .secret = {side, draw},
-                  .crypto = {side, sign, verify, exchange}},
+                  .crypto = {side, sign, verify, exchange, NULL}},
         .reaching = {.policy = &policy,
                      .listen = {.port = 4001},
                      .by_itself = true,

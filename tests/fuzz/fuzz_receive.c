@@ -74,7 +74,7 @@ static void side_init(struct side *side, uint8_t number)
                   .policy = &policy, /* It looks for others, and so believes contacts. */
                   .seed = number,
                   .secret = {side, draw},
-                  .crypto = {side, sign, verify, exchange}},
+                  .crypto = {side, sign, verify, exchange, NULL}},
         .ledger = {.context = side, .checkpoint = checkpoint},
         .logs_max = 8,
         .seen_max = 16,

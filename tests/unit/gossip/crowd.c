@@ -224,7 +224,7 @@ void crowd_boot(struct crowd *crowd, uint32_t from, uint32_t to)
                       .peers_max = i == 0 ? TALLY_PEERS_MAX : crowd->options.peers_max,
                       .policy = &node->policy,
                       .secret = {node, draw},
-                      .crypto = {node, sign, verify, exchange},
+                      .crypto = {node, sign, verify, exchange, NULL},
                       .trace = {node, say}},
             .ledger = {.context = node, .checkpoint = checkpoint},
             .logs_max = 16,

@@ -76,7 +76,7 @@ static void boot(struct mesh *mesh, struct mesh_node *node)
                   .seed = node->random,
                   .peers_max = 16,
                   .secret = {node, draw},
-                  .crypto = {node, sign, verify, exchange}},
+                  .crypto = {node, sign, verify, exchange, NULL}},
         .ledger = {.context = node, .checkpoint = checkpoint},
         .logs_max = 32,
         .seen_max = 64,

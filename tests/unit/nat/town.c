@@ -67,7 +67,7 @@ static void boot(struct town *town, struct town_node *node)
                   .peers_max = 64,
                   .policy = &node->policy,
                   .secret = {node, draw},
-                  .crypto = {node, sign, verify, exchange}},
+                  .crypto = {node, sign, verify, exchange, NULL}},
         .reaching = {.policy = &node->policy,
                      .listen = {.port = TOWN_PORT},
                      .by_itself =

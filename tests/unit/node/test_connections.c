@@ -68,7 +68,7 @@ static void setup(struct fixture *fixture)
         .connections_max = CONNECTIONS,
         .ledger = {.log = log_none, .find = find_none},
         .secret = {fixture, draw},
-        .crypto = {fixture, sign, verify, exchange},
+        .crypto = {fixture, sign, verify, exchange, NULL},
     };
     *fixture = (struct fixture){.now = {{1000000}, {1700000000000000}}};
     sign_key(seed, &options.key);

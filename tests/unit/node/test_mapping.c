@@ -83,7 +83,7 @@ static void setup(enum tally_profile profile, struct tally_address listen, uint8
         .connections_max = 4,
         .ledger = {.log = log_none, .find = find_none},
         .secret = {&f, draw},
-        .crypto = {&f, sign, verify, exchange},
+        .crypto = {&f, sign, verify, exchange, NULL},
         .trace = {&f, say},
     };
     uint8_t key[32] = {seed};

@@ -308,7 +308,7 @@ static void node_setup(struct pair *pair, size_t i, enum tally_profile profile)
         .connections_max = 8,
         .ledger = {.log = log_none, .find = find_none},
         .secret = {seat, draw},
-        .crypto = {seat, sign, verify, exchange},
+        .crypto = {seat, sign, verify, exchange, NULL},
     };
     pair->nodes[i] = tally_node_new(&options, pair->now);
     assert_non_null(pair->nodes[i]);
