@@ -41,17 +41,17 @@ static uint64_t replayed(const struct world *world, uint32_t slot, uint32_t hold
 
 bool trust_folded(const struct world *world, uint32_t slot, char *why, size_t size)
 {
-    struct tally_node_status status;
+    struct tally_trust_status trust;
     if (world->slots[slot].node == NULL)
         return true;
-    tally_node_status(world->slots[slot].node, &status);
+    tally_node_trust(world->slots[slot].node, &trust);
     for (uint32_t holder = 0; holder < world->options.nodes; holder++) {
         struct tally_hash hash;
         if (holder != slot && !world_counts(world, holder))
             continue;
-        bool whole = replayed(world, slot, holder, &hash) == status.trust.statements;
-        if (holder == slot ? !whole || !hash_equal(&hash, &status.trust.hash)
-                           : whole && !hash_equal(&hash, &status.trust.hash)) {
+        bool whole = replayed(world, slot, holder, &hash) == trust.statements;
+        if (holder == slot ? !whole || !hash_equal(&hash, &trust.hash)
+                           : whole && !hash_equal(&hash, &trust.hash)) {
             snprintf(why, size, "what n%u stated comes to something else on n%u", slot + 1,
                      holder + 1);
             return false;

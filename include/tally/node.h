@@ -116,7 +116,6 @@ struct tally_node_status {
     uint64_t datagrams_in, datagrams_out, bytes_in, bytes_out; /* Datagrams only. */
     uint64_t stream_bytes_in, stream_bytes_out;
     uint64_t syncs, confirms, forks;
-    struct tally_trust_status trust;
     enum tally_profile profile;
     bool dht_on, dht_server; /* Takes part in the DHT; answers others. */
     uint64_t lookups, lookups_failed;
@@ -129,6 +128,9 @@ struct tally_node_status {
     struct tally_address gateway, outer; /* All zero: unknown. */
 };
 void tally_node_status(const struct tally_node *node, struct tally_node_status *status);
+
+/* What its statements come to. Costs a hash a party. */
+void tally_node_trust(const struct tally_node *node, struct tally_trust_status *trust);
 
 enum tally_peer_state { TALLY_PEER_IDLE, TALLY_PEER_GREETING, TALLY_PEER_LINKED };
 

@@ -460,7 +460,6 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
     memcpy(status->refused, node->refused, sizeof node->refused);
     for (unsigned drop = 0; drop < TALLY_DROP_COUNT; drop++)
         status->drops[drop] = node->drops[drop] + node->sync.drops[drop];
-    fold_status(&node->federating.fold, &status->trust);
     datagrams_status(&node->datagrams, status);
     mapping_status(&node->mapping, status);
     status->nat = reach_nat(&node->datagrams.reaching.reach, node->stepped);
@@ -468,6 +467,11 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
         status->logs++;
         status->frozen += view.frozen;
     }
+}
+
+void tally_node_trust(const struct tally_node *node, struct tally_trust_status *trust)
+{
+    fold_status(&node->federating.fold, trust);
 }
 
 bool tally_node_own_address(const struct tally_node *node, size_t index,

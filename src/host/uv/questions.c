@@ -3,6 +3,7 @@
 
 #include "core/address/peer_id.h"
 #include "core/base/bytes.h"
+#include "core/base/hex.h"
 #include "host/store/store.h"
 #include "host/uv/inside.h"
 #include "host/uv/report.h"
@@ -44,6 +45,19 @@ static json_t *traffic(const struct tally_node_status *status)
         (json_int_t)status->stream_bytes_out);
 }
 
+static json_t *trust_object(const struct host *host)
+{
+    struct tally_trust_status trust;
+    tally_node_trust(host->node, &trust);
+    char hash[2 * sizeof trust.hash.bytes + 1];
+    hex_write(bytes_of(trust.hash.bytes, sizeof trust.hash.bytes), hash);
+    return json_pack("{s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:s}", "mode",
+                     tally_mode_name(trust.mode), "strict", trust.strict, "parties",
+                     (int)trust.parties, "statements", (json_int_t)trust.statements, "unknown",
+                     (json_int_t)trust.unknown, "ignored", (json_int_t)trust.refused, "lost",
+                     (json_int_t)trust.lost, "hash", hash);
+}
+
 static json_t *answer_status(struct host *host)
 {
     struct facts *facts = facts_new(host);
@@ -71,7 +85,7 @@ static json_t *answer_status(struct host *host)
                   "confirms", (json_int_t)status.confirms, "forks", (json_int_t)status.forks));
     (void)json_object_set_new(
         object, "network", json_string(host->options.mesh == NULL ? "tally" : host->options.mesh));
-    (void)json_object_set_new(object, "trust", report_trust(&status.trust));
+    (void)json_object_set_new(object, "trust", trust_object(host));
     (void)json_object_set_new(object, "frozen", frozen);
     (void)json_object_set_new(object, "rejected", drops(&status));
     (void)json_object_set_new(object, "traffic", traffic(&status));

@@ -4,8 +4,6 @@
 #include "core/address/multiaddr.h"
 #include "core/address/peer_id.h"
 #include "core/address/scope.h"
-#include "core/base/bytes.h"
-#include "core/base/hex.h"
 #include "host/uv/address.h"
 #include "tally/action.h"
 #include "tally/log.h"
@@ -123,17 +121,6 @@ json_t *report_dht(const struct tally_node_status *status)
     return json_pack("{s:s, s:i, s:I, s:I}", "role", role, "contacts", (int)status->contacts,
                      "lookups", (json_int_t)status->lookups, "lookups_failed",
                      (json_int_t)status->lookups_failed);
-}
-
-json_t *report_trust(const struct tally_trust_status *trust)
-{
-    char hash[2 * sizeof trust->hash.bytes + 1];
-    hex_write(bytes_of(trust->hash.bytes, sizeof trust->hash.bytes), hash);
-    return json_pack("{s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:s}", "mode",
-                     tally_mode_name(trust->mode), "strict", trust->strict, "parties",
-                     (int)trust->parties, "statements", (json_int_t)trust->statements, "unknown",
-                     (json_int_t)trust->unknown, "ignored", (json_int_t)trust->refused, "lost",
-                     (json_int_t)trust->lost, "hash", hash);
 }
 
 json_t *report_mdns(const struct tally_node_status *status)

@@ -13,7 +13,6 @@ json_t *report_doctor(const struct doctor_facts *facts, const struct findings *f
 json_t *report_reach(const struct doctor_facts *facts, struct tally_mono now);
 
 json_t *report_dht(const struct tally_node_status *status);
-json_t *report_trust(const struct tally_trust_status *trust);
 json_t *report_mdns(const struct tally_node_status *status);
 
 /* Addresses that were not dialled, by the rule that forbids it. */

@@ -126,6 +126,13 @@ static struct tally_node_status status(void)
     return status;
 }
 
+static struct tally_trust_status trust(void)
+{
+    struct tally_trust_status trust;
+    tally_node_trust(node, &trust);
+    return trust;
+}
+
 /* ---- Statements. ---- */
 
 static void give(struct tally_bytes type, struct tally_bytes body)
@@ -176,8 +183,8 @@ static void a_statement_is_judged_before_it_is_written(void **state)
     assert_int_equal(answer.answer.index, 0);
     assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_OBSERVE), TALLY_FORBIDDEN);
     assert_int_equal(answers, 7);
-    assert_true(status().trust.strict);
-    assert_int_equal(status().trust.statements, 1);
+    assert_true(trust().strict);
+    assert_int_equal(trust().statements, 1);
 }
 
 /* The next one is judged by what this one made of the state: it waits until that is known. */
@@ -185,13 +192,13 @@ static void one_statement_at_a_time(void **state)
 {
     at_once = false;
     assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_OBSERVE), TALLY_TIMED_OUT);
-    assert_int_equal(status().trust.parties, 0); /* Not before it is durable. */
+    assert_int_equal(trust().parties, 0); /* Not before it is durable. */
     assert_int_equal(say(FED_WITHDRAW, &somebody, TALLY_TRUST_ISOLATED), TALLY_BUSY);
     at_once = true;
     disk_goes_on();
-    assert_int_equal(status().trust.parties, 1);
+    assert_int_equal(trust().parties, 1);
     assert_int_equal(say(FED_WITHDRAW, &somebody, TALLY_TRUST_ISOLATED), TALLY_OK);
-    assert_int_equal(status().trust.parties, 0);
+    assert_int_equal(trust().parties, 0);
 }
 
 static void one_that_fails_changes_nothing(void **state)
@@ -203,7 +210,7 @@ static void one_that_fails_changes_nothing(void **state)
     event.appended.error = TALLY_FULL;
     step(&event);
     assert_int_equal(answer.answer.error, TALLY_FULL);
-    assert_false(status().trust.strict);
+    assert_false(trust().strict);
     fails = TALLY_OK;
     assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_OBSERVE), TALLY_OK);
     assert_int_equal(answer.answer.index, 0);
@@ -218,26 +225,26 @@ static void a_restart_folds_the_same(void **state)
         now.mono.ms += 7;
         assert_int_equal(say(FED_LEVEL, &somebody, (enum tally_trust)(i % 5)), TALLY_OK);
     }
-    const struct tally_node_status before = status();
-    assert_int_equal(before.trust.statements, MANY);
+    const struct tally_trust_status before = trust();
+    assert_int_equal(before.statements, MANY);
     assert_int_equal(disk.log_count, 1);
     assert_in_range(disk.logs[0]->size, 512, MANY - 1);
     tally_node_free(node);
     wake();
-    const struct tally_node_status after = status();
-    assert_memory_equal(&before.trust, &after.trust, sizeof before.trust);
+    const struct tally_trust_status after = trust();
+    assert_memory_equal(&before, &after, sizeof before);
 }
 
 /* A statement that its own disk does not give back: nobody knows what it said. */
 static void a_lost_statement_closes_the_node(void **state)
 {
     assert_int_equal(say(FED_MODE, NULL, TALLY_TRUST_OBSERVE), TALLY_OK);
-    assert_false(status().trust.strict);
+    assert_false(trust().strict);
     tally_node_free(node);
     disk.logs[0]->entries[0].envelope_size = 0;
     wake();
-    assert_int_equal(status().trust.lost, 1);
-    assert_true(status().trust.strict);
+    assert_int_equal(trust().lost, 1);
+    assert_true(trust().strict);
 }
 
 /* ---- Streams. ---- */
