@@ -37,7 +37,7 @@ static bool export_one(struct shelf *shelf, const struct shelf_log *log, const c
     if (log->view.size == 0)
         return true; /* Nothing of it is under a checkpoint: nothing of it can be proved. */
     (void)store_folder(shelf->store, &log->view.origin_hash, from, sizeof from);
-    (void)snprintf(to, sizeof to, "%.*s/logs/%s", PATHS_MAX, folder, strrchr(from, '/') + 1);
+    (void)snprintf(to, sizeof to, "%s/logs/%s", folder, strrchr(from, '/') + 1);
     if (copy_folder(from, to, &files, &shelf->call->complaint) != TALLY_OK) {
         shelf->code = call_fail(shelf->call, to);
         return false;
@@ -69,9 +69,11 @@ static bool export_all(struct shelf *shelf, const char *folder, json_t *items)
 static bool make_folder(struct shelf *shelf, const char *folder)
 {
     char logs[LONG_PATH];
+    size_t size = strlen(folder);
     errno = ENAMETOOLONG;
-    if (strlen(folder) < PATHS_MAX) {
-        (void)snprintf(logs, sizeof logs, "%.*s/logs", PATHS_MAX, folder);
+    if (size < PATHS_MAX) {
+        memcpy(logs, folder, size);
+        memcpy(logs + size, "/logs", sizeof "/logs");
         if ((mkdir(folder, 0755) == 0 || errno == EEXIST) && mkdir(logs, 0755) == 0)
             return true;
     }
