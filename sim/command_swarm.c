@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -245,6 +246,7 @@ static void remains(const struct swarm *swarm, const struct failure *failure)
     struct sheet sheet = {0};
     name_of(failure->seed, name);
     swarm_draw(failure->seed, text);
+    (void)mkdir(into, 0777); /* If it is not there; if it cannot be, writing says so. */
     snprintf(path, sizeof path, "%s/swarm-%" PRIu64 ".scn", into, failure->seed);
     if (!story_write(path, text, strlen(text)))
         return;

@@ -37,6 +37,10 @@ bool words_fail(struct words *words, const char *form, ...)
     va_start(arguments, form);
     vsnprintf(words->message + head, words->message_size - (size_t)head, form, arguments);
     va_end(arguments);
+    /* What is no story at all is not for a terminal. */
+    for (char *at = words->message + head; *at != '\0'; at++)
+        if (*at < ' ' || *at > '~')
+            *at = '?';
     return false;
 }
 

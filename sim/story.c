@@ -87,10 +87,10 @@ static void say(struct story *story, const char *form, ...)
 static void expectation_failed(struct story *story, const struct line *line, const char *why)
 {
     if (!fail(story, STORY_EXPECTATION,
-              "%s:%" PRIu32 ": at %" PRIu64 ".%03" PRIu64 ": expected %s%s, but it is not so%s%s",
-              story->name, line->number, story->world.now_us / 1000000,
-              story->world.now_us / 1000 % 1000, line->negated ? "not " : "",
-              expect_word(line->condition), why[0] != '\0' ? ": " : "", why))
+              "line %" PRIu32 ": at %" PRIu64 ".%03" PRIu64 ": expected %s%s, but it is not so%s%s",
+              line->number, story->world.now_us / 1000000, story->world.now_us / 1000 % 1000,
+              line->negated ? "not " : "", expect_word(line->condition), why[0] != '\0' ? ": " : "",
+              why))
         return;
     story->end.condition = line->condition;
     story->end.negated = line->negated;
@@ -232,8 +232,8 @@ static void on_node(struct story *story, const struct line *line, uint32_t slot)
     } else if (line->verb == VERB_LIE) {
         say(story, "n%u begins to lie", slot + 1);
         if (!adversary_begin(world, slot, line->lie, line->count))
-            fail(story, STORY_IMPOSSIBLE, "%s:%" PRIu32 ": more than %d liars with two faces",
-                 story->name, line->number, WORLD_FACES_MAX);
+            fail(story, STORY_IMPOSSIBLE, "line %" PRIu32 ": more than %d liars with two faces",
+                 line->number, WORLD_FACES_MAX);
     }
 }
 
@@ -241,7 +241,7 @@ static void on_place(struct story *story, const struct line *line)
 {
     char why[100];
     if (!story_place(&story->world, line, why, sizeof why))
-        fail(story, STORY_IMPOSSIBLE, "%s:%" PRIu32 ": %s", story->name, line->number, why);
+        fail(story, STORY_IMPOSSIBLE, "line %" PRIu32 ": %s", line->number, why);
     if (line->verb == VERB_GATEWAY)
         say(story, "the gateway of n%u begins anew", line->who.from + 1);
     else if (line->verb == VERB_MOVE)
@@ -480,8 +480,7 @@ void story_finish(struct story *story, struct story_end *end)
     struct world *world = &story->world;
     if (!over(story))
         checker_all(&world->checker, world);
-    if (world->checker.broken &&
-        fail(story, STORY_INVARIANT, "%s: %s", story->name, world->checker.message))
+    if (world->checker.broken && fail(story, STORY_INVARIANT, "%s", world->checker.message))
         story->end.check = world->checker.check;
     if (story->observer->end != NULL)
         story->observer->end(story->observer->context);
