@@ -41,7 +41,7 @@ struct scale {
     struct random chance;
     /* The announce that goes round: who heard of a log of that size, and when. */
     uint64_t size, begun_us;
-    uint32_t announcer, heard;
+    uint32_t announcer, heard, announced;
     uint64_t *heard_us; /* A slot each; UINT64_MAX: not yet. */
     struct find *finds;
     uint32_t find_count; /* Begun. */
@@ -271,12 +271,12 @@ static void on_trace(void *context, uint32_t slot, const struct tally_trace *tra
 }
 
 /* One node's log grows to a size no other log has, so that what is heard of it is known. */
-static bool announce(struct scale *scale, uint32_t turn)
+static bool announce(struct scale *scale)
 {
     uint32_t slot = somebody(scale);
     memset(scale->heard_us, 0xff, scale->options->world.nodes * sizeof *scale->heard_us);
     scale->announcer = slot;
-    scale->size = turn + 2;
+    scale->size = ++scale->announced + 1;
     scale->heard = 0;
     for (uint32_t i = 0; i < scale->size; i++)
         world_append(&scale->world, slot, "scale", 60);
@@ -293,7 +293,7 @@ static bool announces(struct scale *scale)
     for (uint32_t slot = 0; slot < nodes; slot++)
         running += scale->world.slots[slot].node != NULL;
     for (uint32_t turn = 0; turn < turns; turn++) {
-        if (!announce(scale, turn))
+        if (!announce(scale))
             break;
         for (uint32_t slot = 0; slot < nodes; slot++)
             if (scale->heard_us[slot] != UINT64_MAX)
