@@ -35,7 +35,7 @@ ok 'all are linked with all' until_ok 10 links a 4
 ANY="\($(node_id b)\|$(node_id c)\|$(node_id d)\|$(node_id e)\)"
 ok 'for streams, one of them dials us' until_ok 20 \
   tells "/ip4/11.0.0.2/tcp/4001  of an interface, reachable: $ANY dialled it .* ago"
-node_start f --profile server --peer "$B" --peer "$D"
+node_start f --profile server --peer "/ip4/11.0.0.2/udp/4001/p2p/$(node_id a)"
 ok 'who is new comes by datagrams' until_ok 20 \
   tells "/ip4/11.0.0.2/udp/4001  of an interface, reachable: $(node_id f)"
 ok 'the log says so' said a 'text="reachable at 11.0.0.2:4001"'
