@@ -68,7 +68,7 @@ bool overlay_active(const struct overlay *overlay, const struct peers *peers)
 
 bool overlay_poor(const struct peers *peers)
 {
-    return peers->links < MESH_LEAST;
+    return peers->links - peers->guests < MESH_LEAST;
 }
 
 bool overlay_urgent(struct overlay *overlay, const struct peers *peers, struct tally_now now)
@@ -97,7 +97,7 @@ struct peer *overlay_any(struct overlay *overlay, struct peers *peers, const str
     uint32_t met = 0;
     for (size_t i = 0; i < peers->capacity; i++) {
         struct peer *peer = &peers->list[i];
-        if (peer->mesh && peer != except && peer != other &&
+        if (peer->mesh && !peer->guest && peer != except && peer != other &&
             random_below(&overlay->random, ++met) == 0)
             any = peer;
     }
@@ -136,6 +136,14 @@ static void eager(struct overlay *overlay)
     overlay->patience = (struct tally_mono){0};
 }
 
+bool overlay_returns(const struct peer *peer)
+{
+    for (size_t i = 0; i < peer->address_count && peer->bootstrap; i++)
+        if (peer->addresses[i].answered)
+            return true;
+    return false;
+}
+
 /* Greets a peer for the mesh, or asks it over the light link there is. */
 static void want(struct overlay *overlay, struct tally_now now, struct peers *peers,
                  struct peer *peer, bool once, struct outbox *out)
@@ -143,7 +151,7 @@ static void want(struct overlay *overlay, struct tally_now now, struct peers *pe
     peer->overlay.asked = now.mono;
     if (peer->link.state == LINK_LINKED)
         activate_send(overlay, peers, peer, now, out);
-    else if (once)
+    else if (once || overlay_returns(peer))
         peers_greet_once(peers, peer, PEER_WANTS_MESH, now);
     else
         peers_greet(peers, peer, PEER_WANTS_MESH, now);
@@ -161,6 +169,23 @@ void overlay_ask(struct overlay *overlay, struct tally_now now, struct peers *pe
     if (why == OVERLAY_MET)
         peer->overlay.needy.ms = now.mono.ms + OVERLAY_NEEDY_MS;
     want(overlay, now, peers, peer, why == OVERLAY_MET, out);
+}
+
+/* A bootstrap did not answer: at most three hellos in ten minutes (protocols 5.5). To one that was
+   there once they go one by one, after one minute and three more: a partition may end, or it
+   may begin anew, and who has nobody else waits for nothing but that. */
+static void rest_bootstrap(struct overlay *overlay, struct peer *peer, struct tally_now now)
+{
+    static const uint32_t between_ms[PEERS_HELLO_TRIES - 1] = {60000, 180000};
+    if (overlay_returns(peer) && peer->overlay.vain < PEERS_HELLO_TRIES - 1) {
+        uint32_t ms = between_ms[peer->overlay.vain++];
+        peer->overlay.rest.ms = now.mono.ms + random_jitter(&overlay->random, ms, 10);
+        return;
+    }
+    peer->overlay.vain = 0;
+    rest(overlay, peer, now);
+    if (peer->overlay.rest.ms < now.mono.ms + PASSIVE_REST_MS)
+        peer->overlay.rest.ms = now.mono.ms + PASSIVE_REST_MS;
 }
 
 /* How many were asked so lately that they may still answer. */
@@ -341,6 +366,7 @@ void overlay_linked(struct overlay *overlay, struct tally_now now, struct peers 
     bool asked = peer->overlay.asked.ms != 0 && now.mono.ms - peer->overlay.asked.ms < WANTED_MS;
     bool wanted = peer->configured || asked;
     overlay_hurry(overlay, now);
+    peer->overlay.vain = 0;
     if (peer->mesh) {
         peer->chosen = peer->chosen && !peer->overlay.came;
         overlay_meshed(overlay, peer);
@@ -379,12 +405,8 @@ void overlay_ended(struct overlay *overlay, struct tally_now now, struct peers *
     peer->overlay.asked = (struct tally_mono){0};
     if (failed && known != NULL)
         passive_failed(&overlay->passive, known, &overlay->random, now);
-    if (failed && peer->bootstrap) {
-        rest(overlay, peer, now);
-        /* At most three hellos in ten minutes (protocols 5.5). */
-        if (peer->overlay.rest.ms < now.mono.ms + PASSIVE_REST_MS)
-            peer->overlay.rest.ms = now.mono.ms + PASSIVE_REST_MS;
-    }
+    if (failed && peer->bootstrap)
+        rest_bootstrap(overlay, peer, now);
     /* One of the mesh may come back, as after a partition; but not at once. */
     if (failed || peer->overlay.left.ms != now.mono.ms)
         return;

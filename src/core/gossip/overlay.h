@@ -44,15 +44,17 @@ enum {
     OVERLAY_PRUNE_MS = 5000,   /* Between two prunes to one peer. */
     OVERLAY_NEEDY_MS = 300000, /* Who has next to nobody is not pruned for so long; doubling, ... */
     OVERLAY_NEEDY_CAP_MS = 86400000,
+    OVERLAY_CROWDED_MS = 120000,   /* Who was told of others and still is in need is our guest. */
     OVERLAY_WANDERERS = 2,         /* Who wanders here is greeted with so many more than places. */
     OVERLAY_MUTE_MS = 60000,       /* A peer of the mesh without heartbeats is none, ... */
     OVERLAY_MUTE_REST_MS = 600000, /* ... for so long. */
     OVERLAY_BOOTSTRAPS = 64,       /* Kept by key. */
 };
 
-/* Those who get a place although all are taken; greetings of those who wander: milliseconds, burst.
- */
+/* Those who get a place although all are taken; guests; greetings of those who wander:
+   milliseconds, burst. */
 #define OVERLAY_EXTRA_RATE ((struct pace_rate){3000, 8})
+#define OVERLAY_GUEST_RATE ((struct pace_rate){5000, 6})
 #define OVERLAY_MET_RATE   ((struct pace_rate){5000, 4})
 
 enum { OVERLAY_PRUNE_LAZY, OVERLAY_PRUNE_FULL, OVERLAY_PRUNE_SHRINKING }; /* gossip.cddl */
@@ -73,6 +75,7 @@ struct overlay {
     struct tally_mono wander;                      /* Not again before. */
     struct pace met;                               /* Greetings of those who wander. */
     struct pace extra;                             /* Places beyond those there are. */
+    struct pace guests;                            /* Those of a network that has its places. */
     struct backoff joins;
 };
 

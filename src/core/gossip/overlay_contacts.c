@@ -46,7 +46,7 @@ static size_t offer_active(struct overlay *overlay, struct tally_now now, const 
     struct sample sample = {.list = contacts, .most = most};
     for (size_t i = 0; i < peers->capacity && most > 0; i++) {
         const struct peer *peer = &peers->list[i];
-        if (peer->mesh && peer != to && peer->link.initiated == dialled &&
+        if (peer->mesh && !peer->guest && peer != to && peer->link.initiated == dialled &&
             contact_may_be_told(&peer->link.address))
             sample_add(&sample, &overlay->random, &peer->key, &peer->link.address,
                        age_of(peer->link.heard, now));

@@ -17,6 +17,9 @@ unsigned overlay_lacking(const struct peers *peers);
    one; it wanders here, and is greeted once. */
 enum overlay_why { OVERLAY_CHOSEN, OVERLAY_FILLS, OVERLAY_MET };
 
+/* A bootstrap that was there once: it may be back at any time, and its hellos are spread. */
+bool overlay_returns(const struct peer *peer);
+
 /* Wants it for the mesh now: it is greeted, or asked over the light link there is. */
 void overlay_ask(struct overlay *overlay, struct tally_now now, struct peers *peers,
                  struct candidate *candidate, enum overlay_why why, struct outbox *out);

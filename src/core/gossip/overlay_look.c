@@ -73,7 +73,7 @@ static void shrink(struct overlay *overlay, struct tally_now now, struct peers *
         return;
     for (size_t i = 0; i < peers->capacity; i++) {
         struct peer *peer = &peers->list[i];
-        if (peer->mesh && !peer->configured && !peer->chosen &&
+        if (peer->mesh && !peer->configured && !peer->chosen && !peer->guest &&
             now.mono.ms >= peer->overlay.needy.ms && random_below(&overlay->random, ++met) == 0)
             chosen = peer;
     }
@@ -117,7 +117,8 @@ static void visit(struct overlay *overlay, struct tally_now now, struct peers *p
         return;
     peer_address_add(peer, &candidate->address, candidate->source, false, now);
     /* Whom only others told of gets one hello: it may be somebody's victim. */
-    if (candidate->dialled.ms == 0 && candidate->source == TALLY_SOURCE_EXCHANGE)
+    if (overlay_returns(peer) ||
+        (candidate->dialled.ms == 0 && candidate->source == TALLY_SOURCE_EXCHANGE))
         peers_greet_once(peers, peer, PEER_WANTS_LINK, now);
     else
         peers_greet(peers, peer, PEER_WANTS_LINK, now);
@@ -173,6 +174,7 @@ void overlay_attend(struct overlay *overlay, struct tally_now now, struct peers 
         mutes_look(overlay, now, peers, out);
         unanswered_look(overlay, now, peers);
         pinned_look(overlay, now, peers, out);
+        guests_settle(peers);
         shrink(overlay, now, peers, out);
         wander(overlay, now, peers, out);
         search(overlay, now, peers);

@@ -90,6 +90,35 @@ static enum tally_drop become_mesh(struct overlay *overlay, struct tally_now now
     return TALLY_DROP_NONE;
 }
 
+/* One of too many of a network, in need: a guest, once there is nobody to go to. While we have
+   others it was told of them, and may take its time to find them; if that was in vain, it is taken
+   although we have. */
+static enum tally_drop take_guest(struct overlay *overlay, struct tally_now now,
+                                  struct peers *peers, struct peer *peer, struct overlay_news *news,
+                                  struct outbox *out)
+{
+    struct mesh_count count;
+    mesh_count(peers, &count);
+    if (peer->overlay.crowded.ms == 0)
+        peer->overlay.crowded = now.mono;
+    if (count.links >= MESH_WANTED && now.mono.ms - peer->overlay.crowded.ms < OVERLAY_CROWDED_MS)
+        return TALLY_DROP_CROWDED;
+    enum tally_drop drop = guest_room(peers, peer, now);
+    struct peer *over = drop == TALLY_DROP_CROWDED ? guest_over(peers, peer, now) : NULL;
+    if ((drop != TALLY_DROP_NONE && over == NULL) ||
+        !pace_take(&overlay->guests, OVERLAY_GUEST_RATE, now.mono))
+        return TALLY_DROP_CROWDED;
+    if (over != NULL) {
+        overlay_leave(overlay, now, peers, over);
+        prune_send(overlay, now, peers, over, OVERLAY_PRUNE_SHRINKING, out);
+    }
+    link_guest(peers, peer, now);
+    overlay_meshed(overlay, peer);
+    peer->overlay.needy.ms = now.mono.ms + OVERLAY_NEEDY_MS;
+    news->meshed = peer;
+    return TALLY_DROP_NONE;
+}
+
 /* A peer that has next to nobody gets a place although all are taken, one in a while. If it comes
    again for that, it keeps it longer. */
 static enum tally_drop make_place(struct overlay *overlay, struct tally_now now,
@@ -131,6 +160,8 @@ static enum tally_drop on_activate(struct overlay *overlay, struct tally_now now
         become_mesh(overlay, now, peers, from, wanted ? MESH_OURS : MESH_ASKED, news);
     if (drop == TALLY_DROP_BUSY && message.urgent)
         drop = make_place(overlay, now, peers, from, news);
+    if (drop == TALLY_DROP_CROWDED && message.urgent)
+        drop = take_guest(overlay, now, peers, from, news, out);
     if (drop != TALLY_DROP_NONE)
         prune_send(overlay, now, peers, from, OVERLAY_PRUNE_FULL, out);
     else if (!asked)
@@ -209,7 +240,7 @@ static void join_end(struct overlay *overlay, struct tally_now now, struct peers
 {
     struct candidate *candidate = contact_put(overlay, now, peers, from, newcomer);
     if (candidate != NULL && candidate->rest.ms <= now.mono.ms &&
-        peers->links < MESH_MOST + OVERLAY_WANDERERS &&
+        peers->links - peers->guests < MESH_MOST + OVERLAY_WANDERERS &&
         mesh_room(peers, NULL, &newcomer->address, MESH_OURS, now) == TALLY_DROP_NONE &&
         pace_take(&overlay->met, OVERLAY_MET_RATE, now.mono))
         overlay_ask(overlay, now, peers, candidate, OVERLAY_MET, out);

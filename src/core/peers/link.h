@@ -117,9 +117,11 @@ struct peer_overlay {
     struct tally_mono pruned;  /* When we last told it that it is not of our mesh. */
     struct tally_mono refused; /* When it last told us that. */
     struct tally_mono needy;   /* Before that it is not pruned to shrink: it has next to nobody. */
+    struct tally_mono crowded; /* Since when it is in need, and its network has its places. */
     struct tally_mono mute;    /* Before that it is not taken: it sent no heartbeats. */
     bool came; /* Those who came to us told of it, or it wandered: it is none of our choice. */
     uint8_t refusals; /* One after the other. */
+    uint8_t vain;     /* Hellos in this round to a bootstrap that once answered. */
     uint8_t needs;    /* How often it got a place because of that. */
     bool shuffling;   /* It owes us contacts. */
 };

@@ -342,15 +342,17 @@ int64_t peers_clock_offset(const struct peers *peers)
 
 bool peers_holds(const struct peers *peers)
 {
-    unsigned count = 0, links = 0, light = 0;
+    unsigned count = 0, links = 0, light = 0, guests = 0;
     for (size_t i = 0; i < peers->capacity; i++) {
         const struct peer *peer = &peers->list[i];
         if (!peer->used)
             continue;
         count++;
         links += peer->mesh;
+        guests += peer->guest;
         light += peer->link.state == LINK_LINKED && !peer->mesh;
-        if (peer->mesh && peer->link.state != LINK_LINKED)
+        if ((peer->mesh && peer->link.state != LINK_LINKED) ||
+            (peer->guest && (!peer->mesh || peer->chosen)))
             return false;
         if (peers_find(peers, &peer->key) != peer || key_equal(&peer->key, &peers->options.key))
             return false;
@@ -362,5 +364,5 @@ bool peers_holds(const struct peers *peers)
             return false;
     }
     return count == peers->count && links == peers->links && light == peers->light &&
-           links <= peers->options.links_max;
+           guests == peers->guests && links <= peers->options.links_max;
 }

@@ -65,6 +65,7 @@ struct peer {
     bool bootstrap; /* Kept, and greeted again when others are wanted; but it may be let go. */
     bool mesh;      /* LINKED, and one of the mesh: both ends send heartbeats and announces. */
     bool chosen;    /* ... because we wanted it; else it came to us. */
+    bool guest;     /* ... beyond the places of its network (room.h): it stands for nothing. */
     uint8_t wants;  /* PEER_WANTS_*: 0, and nobody greets it. */
     uint8_t wanted; /* What it was greeted for in vain. */
     uint8_t caps;   /* As it told last. */
@@ -119,6 +120,7 @@ struct peers {
     struct peer *list;
     size_t capacity;
     unsigned count, links, light; /* Known; linked in the mesh; other links. */
+    unsigned guests;              /* Of links: beyond the places of their networks. */
     struct peer_address *addresses;
     uint64_t *windows;
     struct blocks *nexts, own_nexts; /* Sessions that wait. */

@@ -11,7 +11,10 @@ void link_count(struct peers *peers, struct peer *peer, bool linked, bool mesh)
 {
     peers->links -= peer->mesh;
     peers->light -= peer->link.state == LINK_LINKED && !peer->mesh;
+    peers->guests -= peer->guest;
     peer->mesh = linked && mesh;
+    peer->guest = peer->guest && peer->mesh;
+    peers->guests += peer->guest;
     peers->links += peer->mesh;
     peers->light += linked && !peer->mesh;
 }
@@ -39,10 +42,10 @@ static bool promised(const struct peer *peer)
 
 void mesh_count(const struct peers *peers, struct mesh_count *count)
 {
-    *count = (struct mesh_count){.links = peers->links};
+    *count = (struct mesh_count){.links = peers->links - peers->guests};
     for (size_t i = 0; i < peers->capacity; i++) {
         const struct peer *peer = &peers->list[i];
-        count->pinned += peer->mesh && peer->configured;
+        count->pinned += peer->mesh && peer->configured && !peer->guest;
         count->chosen += peer->mesh && !peer->configured && peer->chosen;
     }
 }
@@ -71,27 +74,26 @@ static bool prefix_counts(const struct peers *peers, const struct tally_address 
     return peers->options.policy == NULL || !address_attached(peers->options.policy, address, 0);
 }
 
-enum tally_drop mesh_room(const struct peers *peers, const struct peer *peer,
-                          const struct tally_address *address, enum mesh_claim claim,
-                          struct tally_now now)
+static bool same_network(const struct tally_address *a, const struct tally_address *b)
 {
-    if (peer != NULL && now.mono.ms < peer->overlay.mute.ms)
-        return TALLY_DROP_REFUSED;
-    if (!link_room(peers, peer))
-        return TALLY_DROP_BUSY;
-    if (peer != NULL && peer->configured)
-        return TALLY_DROP_NONE;
+    return memcmp(a->ip, b->ip, address_prefix(b)) == 0;
+}
+
+/* A place that is its own. */
+static enum tally_drop place_room(const struct peers *peers, const struct peer *peer,
+                                  const struct tally_address *address, enum mesh_claim claim)
+{
     bool counts = prefix_counts(peers, address);
     unsigned others = 0, came = 0, near = 0;
     for (size_t i = 0; i < peers->capacity; i++) {
         const struct peer *other = &peers->list[i];
         bool waits = promised(other);
-        if (other == peer || other->configured || !(other->mesh || waits))
+        if (other == peer || other->configured || other->guest || !(other->mesh || waits))
             continue;
         others++;
         came += waits || !other->chosen;
         const struct tally_address *at = waits ? &other->link.next->address : &other->link.address;
-        near += memcmp(at->ip, address->ip, address_prefix(address)) == 0;
+        near += same_network(at, address);
     }
     if (counts && near >= MESH_PREFIX)
         return TALLY_DROP_CROWDED;
@@ -100,6 +102,84 @@ enum tally_drop mesh_room(const struct peers *peers, const struct peer *peer,
     if (limited && (others >= most || came >= MESH_MOST - MESH_CHOSEN))
         return TALLY_DROP_BUSY;
     return TALLY_DROP_NONE;
+}
+
+enum tally_drop mesh_room(const struct peers *peers, const struct peer *peer,
+                          const struct tally_address *address, enum mesh_claim claim,
+                          struct tally_now now)
+{
+    if (peer != NULL && now.mono.ms < peer->overlay.mute.ms)
+        return TALLY_DROP_REFUSED;
+    if (!link_room(peers, peer))
+        return TALLY_DROP_BUSY;
+    /* A guest that greets anew still is one. */
+    if (peer != NULL && (peer->configured || peer->guest))
+        return TALLY_DROP_NONE;
+    return place_room(peers, peer, address, claim);
+}
+
+/* ---- Guests. ---- */
+
+static unsigned guests_most(const struct peers *peers)
+{
+    unsigned share = peers->options.links_max / MESH_GUEST_SHARE;
+    return share < MESH_GUESTS ? share : MESH_GUESTS;
+}
+
+/* Guests of the network of an address. */
+static unsigned guests_near(const struct peers *peers, const struct tally_address *address)
+{
+    unsigned near = 0;
+    for (size_t i = 0; i < peers->capacity; i++)
+        near += peers->list[i].guest && same_network(&peers->list[i].link.address, address);
+    return near;
+}
+
+enum tally_drop guest_room(const struct peers *peers, const struct peer *peer, struct tally_now now)
+{
+    if (now.mono.ms < peer->overlay.mute.ms)
+        return TALLY_DROP_REFUSED;
+    if (!link_room(peers, peer))
+        return TALLY_DROP_BUSY;
+    return peers->guests < guests_most(peers) &&
+                   guests_near(peers, &peer->link.address) < MESH_GUESTS_NEAR
+               ? TALLY_DROP_NONE
+               : TALLY_DROP_CROWDED;
+}
+
+struct peer *guest_over(const struct peers *peers, const struct peer *peer, struct tally_now now)
+{
+    bool near = guests_near(peers, &peer->link.address) >= MESH_GUESTS_NEAR;
+    struct peer *over = NULL;
+    if (now.mono.ms < peer->overlay.mute.ms)
+        return NULL;
+    for (size_t i = 0; i < peers->capacity; i++) {
+        struct peer *guest = &peers->list[i];
+        if (guest->guest && now.mono.ms >= guest->overlay.needy.ms &&
+            (!near || same_network(&guest->link.address, &peer->link.address)) &&
+            (over == NULL || guest->overlay.needy.ms < over->overlay.needy.ms))
+            over = guest;
+    }
+    return over;
+}
+
+void link_guest(struct peers *peers, struct peer *peer, struct tally_now now)
+{
+    link_mesh(peers, peer, true, false, now);
+    peers->guests += !peer->guest;
+    peer->guest = true;
+}
+
+void guests_settle(struct peers *peers)
+{
+    for (size_t i = 0; i < peers->capacity; i++) {
+        struct peer *peer = &peers->list[i];
+        if (!peer->guest || (!peer->configured && place_room(peers, peer, &peer->link.address,
+                                                             MESH_ASKED) != TALLY_DROP_NONE))
+            continue;
+        peer->guest = false;
+        peers->guests--;
+    }
 }
 
 void link_mesh(struct peers *peers, struct peer *peer, bool mesh, bool chosen, struct tally_now now)

@@ -62,8 +62,8 @@ static uint64_t silence_ms(const struct suspect *suspect, const struct peer *pee
 
 static bool may_help(const struct peer *peer, const struct peer *about)
 {
-    return peer->mesh && peer != about && peer->link.suspicion.state == SUSPICION_NONE &&
-           peer->health < SUSPECT_HELPER_HEALTH;
+    return peer->mesh && !peer->guest && peer != about &&
+           peer->link.suspicion.state == SUSPICION_NONE && peer->health < SUSPECT_HELPER_HEALTH;
 }
 
 /* Three of the mesh, evenly: does it answer you? */
@@ -262,8 +262,9 @@ static void doubt_update(struct suspect *suspect, const struct peers *peers, str
 {
     unsigned silent = 0;
     for (size_t i = 0; i < peers->capacity; i++)
-        silent += peers->list[i].mesh && peers->list[i].link.suspicion.state != SUSPICION_NONE;
-    bool half = silent >= 2 && 2 * silent >= peers->links;
+        silent += peers->list[i].mesh && !peers->list[i].guest &&
+                  peers->list[i].link.suspicion.state != SUSPICION_NONE;
+    bool half = silent >= 2 && 2 * silent >= peers->links - peers->guests;
     bool woken = suspect->awake.ms != 0 && now.mono.ms - suspect->awake.ms < SUSPECT_DOUBT_MS;
     if (half && !woken && !suspect->doubting)
         doubt(suspect);

@@ -281,6 +281,88 @@ static void an_absent_bootstrap_costs_three_hellos_in_ten_minutes(void **state)
     crowd_free(crowd);
 }
 
+static void a_bootstrap_that_was_there_is_greeted_again_soon(void **state)
+{
+    struct crowd *crowd = crowd_of(2, TALLY_PROFILE_AUTO);
+    crowd_come(crowd, 0, 1, 0);
+    crowd_run(crowd, 10000);
+    assert_true(crowd_meshed(crowd, 1, 0));
+    crowd_vanish(crowd, 0);
+    /* Until it is missed; then hellos go out after none, one and four minutes, ... */
+    while (crowd_peers(crowd, 1)->links > 0)
+        crowd_run(crowd, 1000);
+    static const struct {
+        uint64_t ms;
+        uint64_t hellos;
+    } spans[] = {{45000, 1}, {45000, 1}, {120000, 0}, {90000, 1}, {600000 - 60000, 0}};
+    for (size_t i = 0; i < sizeof spans / sizeof *spans; i++) {
+        crowd_forget(crowd);
+        crowd_run(crowd, spans[i].ms);
+        assert_int_equal(crowd->nodes[1].sent[TALLY_KIND_HELLO], spans[i].hellos);
+    }
+    /* ... and never more than three in ten. */
+    for (unsigned i = 0; i < 12; i++) {
+        crowd_forget(crowd);
+        crowd_run(crowd, 600000);
+        assert_in_range(crowd->nodes[1].sent[TALLY_KIND_HELLO], 0, 3);
+    }
+    crowd_free(crowd);
+}
+
+/* ---- Many behind one address. ---- */
+
+enum { OFFICE_PORT = 5000 };
+
+/* Node 0 is a server; the others live behind one box, and know it alone. */
+static struct crowd *office_of(uint32_t count)
+{
+    struct crowd *crowd = crowd_of(count + 1, TALLY_PROFILE_AUTO);
+    for (uint32_t i = 1; i <= count; i++) {
+        const uint8_t ip4[4] = {77, 7, 7, 7};
+        crowd_place(crowd, i, ip4, (uint16_t)(OFFICE_PORT + i));
+    }
+    crowd->checked = true;
+    crowd_come(crowd, 0, count, 0);
+    return crowd;
+}
+
+static void all_behind_one_address_hear_the_only_server(void **state)
+{
+    struct crowd *crowd = office_of(5);
+    const struct peers *server = crowd_peers(crowd, 0);
+    crowd_run(crowd, 60000);
+    for (unsigned i = 0; i < 60; i++) {
+        assert_int_equal(crowd_links_with(crowd, 0, 1, 5), 5);
+        assert_int_equal(server->guests, 5 - MESH_PREFIX);
+        crowd_run(crowd, 60000);
+    }
+    /* One with a place of its own goes, and a guest has it. */
+    uint32_t gone = 1;
+    while (crowd_peer(crowd, 0, gone)->guest)
+        gone++;
+    crowd_vanish(crowd, gone);
+    crowd_run(crowd, 60000);
+    assert_int_equal(crowd_links_with(crowd, 0, 1, 5), 4);
+    assert_int_equal(server->guests, 4 - MESH_PREFIX);
+    crowd_free(crowd);
+}
+
+static void more_than_there_is_room_for_take_turns(void **state)
+{
+    enum { MANY = 14 };
+    struct crowd *crowd = office_of(MANY);
+    bool heard[MANY + 1] = {false};
+    for (unsigned i = 0; i < 240; i++) {
+        crowd_run(crowd, 30000);
+        for (uint32_t j = 1; j <= MANY; j++)
+            heard[j] = heard[j] || crowd_meshed(crowd, 0, j);
+        assert_in_range(crowd_links_with(crowd, 0, 1, MANY), 0, MESH_PREFIX + MESH_GUESTS_NEAR);
+    }
+    for (uint32_t j = 1; j <= MANY; j++)
+        assert_true(heard[j]);
+    crowd_free(crowd);
+}
+
 /* All in one subnet, which is private, as mDNS finds them. */
 static void neighbours_on_a_cable_link_though_they_have_one_prefix(void **state)
 {
@@ -329,6 +411,9 @@ int main(void)
         cmocka_unit_test(static_nodes_ask_nobody_else),
         cmocka_unit_test(pinned_peers_keep_their_link_in_a_full_view),
         cmocka_unit_test(an_absent_bootstrap_costs_three_hellos_in_ten_minutes),
+        cmocka_unit_test(a_bootstrap_that_was_there_is_greeted_again_soon),
+        cmocka_unit_test(all_behind_one_address_hear_the_only_server),
+        cmocka_unit_test(more_than_there_is_room_for_take_turns),
         cmocka_unit_test(neighbours_on_a_cable_link_though_they_have_one_prefix),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -54,6 +54,98 @@ static void made_up(struct tally_shuffled *message, uint32_t from)
     }
 }
 
+/* Sybils 20.. say over their light links to `victim` that they are in need, again and again. */
+static void cry(struct crowd *crowd, uint32_t last, uint32_t victim)
+{
+    uint8_t body[TALLY_ACTIVATE_SIZE_MAX];
+    struct wire_writer w;
+    wire_writer_init(&w, body, sizeof body);
+    tally_activate_write(&(struct tally_activate){.urgent = true}, &w);
+    for (uint32_t i = 20; i <= last; i++) {
+        const struct peer *peer = crowd_peer(crowd, i, victim);
+        if (peer != NULL && peer->link.state == LINK_LINKED && !peer->mesh)
+            crowd_say(crowd, i, victim, TALLY_KIND_ACTIVATE, wire_writer_bytes(&w));
+    }
+    crowd_run(crowd, 2000);
+}
+
+static void sybils_in_need_are_guests_who_stand_for_nothing(void **state)
+{
+    struct crowd *crowd = honest_and(31);
+    const uint32_t victim = 50;
+    for (uint32_t i = 20; i < victim; i++) {
+        const uint8_t ip4[4] = {66, 6, 6, (uint8_t)i};
+        crowd_place(crowd, i, ip4, 4001);
+        crowd->nodes[i].policy.profile = TALLY_PROFILE_STATIC;
+        crowd_boot(crowd, i, i);
+    }
+    crowd_boot(crowd, victim, victim);
+    const struct peers *peers = crowd_peers(crowd, victim);
+    for (uint32_t i = 20; i < victim; i++)
+        crowd_configure(crowd, i, victim);
+    /* They are all it sees, and still it knows that it has next to nobody. */
+    for (unsigned round = 0; round < 60; round++) {
+        struct mesh_count count;
+        cry(crowd, victim - 1, victim);
+        mesh_count(peers, &count);
+        assert_in_range(count.links, 0, MESH_PREFIX);
+        assert_in_range(peers->guests, 0, MESH_GUESTS_NEAR);
+        assert_true(overlay_poor(peers));
+    }
+    assert_int_equal(peers->guests, MESH_GUESTS_NEAR);
+    /* It finds the honest as if they were not there, and has as many of them. */
+    crowd_bootstrap(crowd, victim, 0);
+    for (unsigned round = 0; round < 60; round++)
+        cry(crowd, victim - 1, victim);
+    assert_true(crowd_links_with(crowd, victim, 0, 19) >= MESH_WANTED - MESH_PREFIX);
+    assert_in_range(crowd_links_with(crowd, victim, 20, victim - 1), 0,
+                    MESH_PREFIX + MESH_GUESTS_NEAR);
+    /* Who has others names them, and takes who still cries after two minutes; it loses nobody. */
+    unsigned before = crowd_links_with(crowd, victim, 0, 19);
+    for (unsigned round = 0; round < 150; round++) {
+        cry(crowd, victim - 1, victim);
+        assert_in_range(peers->guests, 0, MESH_GUESTS_NEAR);
+    }
+    assert_true(crowd_links_with(crowd, victim, 0, 19) >= before);
+    /* Nobody is told of a guest, and so others know no more of that network than ever. */
+    for (uint32_t i = 0; i < 20; i++) {
+        const struct passive *passive = &crowd->nodes[i].datagrams.overlay.passive;
+        unsigned near = 0;
+        for (size_t j = 0; j < PASSIVE_MAX; j++)
+            near += passive->list[j].used && passive->list[j].address.ip[12] == 66;
+        assert_in_range(near, 0, PASSIVE_PREFIX);
+    }
+    crowd_free(crowd);
+}
+
+static void sybils_of_many_networks_are_not_more_guests_than_there_are(void **state)
+{
+    struct crowd *crowd = honest_and(50);
+    for (uint32_t i = 20; i < 70; i++) {
+        const uint8_t ip4[4] = {66, 6, (uint8_t)(i % 5), (uint8_t)i};
+        crowd_place(crowd, i, ip4, 4001);
+        crowd->nodes[i].policy.profile = TALLY_PROFILE_STATIC;
+        crowd_boot(crowd, i, i);
+        crowd_configure(crowd, i, 3);
+    }
+    crowd_run(crowd, 2000);
+    const struct peers *peers = crowd_peers(crowd, 3);
+    unsigned most = 0;
+    for (unsigned round = 0; round < 150; round++) {
+        cry(crowd, 69, 3);
+        most = peers->guests > most ? peers->guests : most;
+    }
+    assert_in_range(most, 1, MESH_GUESTS);
+    /* Five networks have ten places of those who came, as they would without guests; the rest are
+       those we chose. */
+    struct mesh_count count;
+    mesh_count(peers, &count);
+    assert_true(count.chosen >= MESH_CHOSEN);
+    assert_true(crowd_links_with(crowd, 3, 0, 19) >= MESH_CHOSEN);
+    assert_in_range(count.links, MESH_WANTED, MESH_MOST + 2);
+    crowd_free(crowd);
+}
+
 static void sybils_of_one_network_get_two_places(void **state)
 {
     struct crowd *crowd = honest_and(30);
@@ -344,6 +436,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sybils_of_one_network_get_two_places),
+        cmocka_unit_test(sybils_in_need_are_guests_who_stand_for_nothing),
+        cmocka_unit_test(sybils_of_many_networks_are_not_more_guests_than_there_are),
         cmocka_unit_test(who_only_comes_to_us_is_never_all_we_see),
         cmocka_unit_test(a_liar_fills_no_view_and_aims_at_nobody),
         cmocka_unit_test(a_contact_that_may_not_be_told_costs_standing),
