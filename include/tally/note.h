@@ -105,6 +105,11 @@ size_t tally_checkpoint_sign(const struct tally_checkpoint *checkpoint,
                              const struct tally_vkey *vkey, const struct tally_crypto *crypto,
                              uint8_t note[TALLY_CHECKPOINT_MAX]);
 
+/* The same note from the signature of its text, good or not: nothing is verified. */
+size_t tally_checkpoint_join(const struct tally_checkpoint *checkpoint,
+                             const struct tally_vkey *vkey, const struct tally_signature *signature,
+                             uint8_t note[TALLY_CHECKPOINT_MAX]);
+
 /*
  * All in one: a note, a checkpoint in it, signed by the log key. vkey NULL: the key that follows
  * from a did:key origin; else the origin must be the key's name. NONE, MALFORMED, KEY (no key, or

@@ -35,8 +35,8 @@ size_t tally_checkpoint_write(const struct tally_checkpoint *checkpoint, uint8_t
     return lines_size(&lines);
 }
 
-size_t tally_checkpoint_sign(const struct tally_checkpoint *checkpoint,
-                             const struct tally_vkey *vkey, const struct tally_crypto *crypto,
+size_t tally_checkpoint_join(const struct tally_checkpoint *checkpoint,
+                             const struct tally_vkey *vkey, const struct tally_signature *signature,
                              uint8_t note[TALLY_CHECKPOINT_MAX])
 {
     assert(vkey->type == TALLY_VKEY_LOG);
@@ -44,11 +44,9 @@ size_t tally_checkpoint_sign(const struct tally_checkpoint *checkpoint,
     assert(checkpoint->size <= MERKLE_SIZE_MAX);
     assert(checkpoint->extensions.size == 0);
     size_t size = tally_checkpoint_write(checkpoint, note, TALLY_CHECKPOINT_MAX);
-    struct tally_signature signature;
-    crypto->sign(crypto->context, bytes_of(note, size), &signature);
-    uint8_t field[sizeof vkey->id + sizeof signature.bytes];
+    uint8_t field[sizeof vkey->id + sizeof signature->bytes];
     memcpy(field, vkey->id, sizeof vkey->id);
-    memcpy(field + sizeof vkey->id, signature.bytes, sizeof signature.bytes);
+    memcpy(field + sizeof vkey->id, signature->bytes, sizeof signature->bytes);
     struct lines lines;
     lines_init(&lines, note, TALLY_CHECKPOINT_MAX);
     lines.size = size;
@@ -59,6 +57,16 @@ size_t tally_checkpoint_sign(const struct tally_checkpoint *checkpoint,
     lines_text(&lines, "\n");
     assert(!lines.failed);
     return lines_size(&lines);
+}
+
+size_t tally_checkpoint_sign(const struct tally_checkpoint *checkpoint,
+                             const struct tally_vkey *vkey, const struct tally_crypto *crypto,
+                             uint8_t note[TALLY_CHECKPOINT_MAX])
+{
+    struct tally_signature signature;
+    size_t size = tally_checkpoint_write(checkpoint, note, TALLY_CHECKPOINT_MAX);
+    crypto->sign(crypto->context, bytes_of(note, size), &signature);
+    return tally_checkpoint_join(checkpoint, vkey, &signature, note);
 }
 
 enum tally_drop tally_checkpoint_open(struct tally_bytes note, const struct tally_vkey *vkey,

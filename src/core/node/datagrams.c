@@ -204,6 +204,11 @@ static enum tally_drop on_heartbeat(struct datagrams *datagrams, const struct ar
     return drop;
 }
 
+static bool is_alarm(enum tally_kind kind)
+{
+    return kind == TALLY_KIND_FORK_PROOF || kind == TALLY_KIND_FORK_PREFIX;
+}
+
 /* A signed record, straight from its sender or out of a relay: taken by its kind, and if it is
    good, passed on. */
 static enum tally_drop take_record(struct datagrams *datagrams, const struct arrival *arrival,
@@ -215,7 +220,7 @@ static enum tally_drop take_record(struct datagrams *datagrams, const struct arr
     bool beacon = datagram->kind == TALLY_KIND_HEARTBEAT;
     enum tally_drop refused = may(datagrams, &datagram->sender, ADMISSION_ANNOUNCE);
     /* Evidence counts whoever brings it: it proves itself. */
-    if (refused != TALLY_DROP_NONE && datagram->kind != TALLY_KIND_FORK_PROOF)
+    if (refused != TALLY_DROP_NONE && !is_alarm(datagram->kind))
         return refused;
     if (datagram->kind == TALLY_KIND_ANNOUNCE) {
         drop = announce_receive(&datagrams->announce, &datagrams->heads, &datagrams->verifier,
@@ -227,7 +232,7 @@ static enum tally_drop take_record(struct datagrams *datagrams, const struct arr
         drop = beacon_receive(&datagrams->beacon, &datagrams->heads, &datagrams->verifier,
                               &datagrams->peers, arrival->now, datagram, &news->heartbeat);
         news->has_heartbeat = drop == TALLY_DROP_NONE;
-    } else if (datagram->kind == TALLY_KIND_FORK_PROOF) {
+    } else if (is_alarm(datagram->kind)) {
         drop = alarm_receive(&datagrams->verifier, &datagrams->peers, arrival->now, datagram,
                              &news->alarm);
         news->has_alarm = drop == TALLY_DROP_NONE;
@@ -284,7 +289,7 @@ static enum tally_drop on_relay(struct datagrams *datagrams, const struct arriva
     if (drop != TALLY_DROP_NONE)
         return drop;
     /* The kind says how urgent a record is; who passes it on may not. */
-    if ((relay.class == SPREAD_URGENT) != (inner.kind == TALLY_KIND_FORK_PROOF))
+    if ((relay.class == SPREAD_URGENT) != is_alarm(inner.kind))
         return TALLY_DROP_MALFORMED;
     return on_record(datagrams, arrival, &inner, relay.record, (unsigned)relay.hops + 1);
 }

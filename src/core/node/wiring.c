@@ -86,12 +86,20 @@ static void heard_announce(struct tally_node *node, struct tally_now now,
 
 /* Two notes that contradict each other: verified here, then passed on once. */
 static void heard_alarm(struct tally_node *node, struct tally_now now, const struct peer *from,
-                        const struct alarm_news *alarm)
+                        const struct alarm_news *news)
 {
     struct tally_key peer = from->key;
-    switch (sync_fork(&node->sync, &peer, alarm->first, alarm->second, &node->outbox)) {
+    struct sides_notes notes;
+    struct alarm alarm;
+    enum sync_verdict verdict = SYNC_VERDICT_BAD;
+    if (alarm_open(news, &notes, &alarm))
+        verdict = alarm.prefix != NULL
+                      ? sync_fork_prefix(&node->sync, &peer, alarm.first, alarm.second,
+                                         alarm.prefix, alarm.proof, alarm.count, &node->outbox)
+                      : sync_fork(&node->sync, &peer, alarm.first, alarm.second, &node->outbox);
+    switch (verdict) {
     case SYNC_VERDICT_FORK:
-        datagrams_pass_alarm(&node->datagrams, now, from, alarm, &node->outbox);
+        datagrams_pass_alarm(&node->datagrams, now, from, news, &node->outbox);
         return;
     case SYNC_VERDICT_BAD:
         node_blame(node, now, TALLY_DROP_PROOF, &peer);
@@ -195,9 +203,15 @@ static void forked(struct tally_node *node, struct tally_now now, const struct s
     if (issuer_find(&node->issuer, &news->origin_hash) != NULL)
         issuer_guard(&node->issuer, &news->origin_hash);
     /* Whoever finds it tells everybody; who was told passes that on. */
-    if (news->one.size > 0 && news->other.size > 0)
-        alarm_send(&node->datagrams.peers, &node->datagrams.spread, now, news->one, news->other,
-                   &node->outbox);
+    if (news->one.size == 0 || news->other.size == 0)
+        return;
+    struct alarm alarm = {.first = news->one, .second = news->other};
+    if (news->hashes != NULL) {
+        alarm.prefix = &news->hashes[0];
+        alarm.proof = news->hashes + 1;
+        alarm.count = (size_t)news->count;
+    }
+    alarm_send(&node->datagrams.peers, &node->datagrams.spread, now, &alarm, &node->outbox);
 }
 
 static void guarded(struct tally_node *node, struct tally_now now, const struct sync_news *news)

@@ -23,6 +23,19 @@ static struct sync_news *keep(struct sync *sync, const struct tally_key *peer,
     return news;
 }
 
+/* What goes with notes of two sizes; NULL if there is no room. */
+static const struct tally_hash *hashes_copy(struct outbox *out, const struct tally_hash *prefix,
+                                            const struct tally_hash *proof, size_t count)
+{
+    if (!outbox_room(out, 0, (1 + count) * sizeof *proof))
+        return NULL;
+    struct tally_hash *hashes = (struct tally_hash *)outbox_take(out, (1 + count) * sizeof *proof);
+    hashes[0] = *prefix;
+    if (count > 0)
+        memcpy(hashes + 1, proof, count * sizeof *proof);
+    return hashes;
+}
+
 /* A note as it is told on; none if there is no room, since streams tell it too. */
 static struct tally_bytes note_copy(struct outbox *out, struct tally_bytes note)
 {
@@ -42,10 +55,12 @@ void sync_evidence(struct sync *sync, const struct tally_key *peer,
     if (written == 0)
         return;
     struct sync_news *news = keep(sync, peer, origin_hash, size, bytes, written, out);
-    if (news != NULL) {
-        news->one = note_copy(out, one);
-        news->other = note_copy(out, other);
-    }
+    if (news == NULL)
+        return;
+    news->one = note_copy(out, one);
+    news->other = note_copy(out, other);
+    news->count = count;
+    news->hashes = prefix != NULL ? hashes_copy(out, prefix, proof, count) : NULL;
 }
 
 static bool task_fill(struct sync_task *task, const struct tally_checkpoint *checkpoint,
@@ -169,29 +184,74 @@ static bool note_open(struct tally_bytes bytes, struct tally_checkpoint *checkpo
            tally_checkpoint_read(note.text, checkpoint) == TALLY_DROP_NONE;
 }
 
-enum sync_verdict sync_fork(struct sync *sync, const struct tally_key *peer, struct tally_bytes one,
-                            struct tally_bytes other, struct outbox *out)
+/* The two checkpoints of an alarm, read and not verified. */
+struct claim {
+    struct tally_checkpoint one, other;
+    struct tally_hash origin_hash;
+};
+
+/* What costs no signature: FORK if it may be one that we are to keep. */
+static enum sync_verdict claim_read(const struct sync *sync, struct tally_bytes one,
+                                    struct tally_bytes other, const struct outbox *out,
+                                    struct claim *claim)
 {
     const struct tally_ledger *ledger = sync->options.ledger;
-    struct tally_checkpoint checkpoint, second;
     struct tally_log_view view;
-    struct tally_hash origin_hash;
-    if (!note_open(one, &checkpoint) || !note_open(other, &second) ||
-        !bytes_equal(checkpoint.origin, second.origin))
+    if (!note_open(one, &claim->one) || !note_open(other, &claim->other) ||
+        !bytes_equal(claim->one.origin, claim->other.origin))
         return SYNC_VERDICT_BAD;
-    tally_origin_hash(checkpoint.origin, &origin_hash);
+    tally_origin_hash(claim->one.origin, &claim->origin_hash);
     /* Keys cost nothing, and each could fork a log of its own: of logs that nobody here follows no
        evidence is kept. */
-    if (!ledger->find(ledger->context, &origin_hash, &view) || view.frozen)
+    if (!ledger->find(ledger->context, &claim->origin_hash, &view) || view.frozen)
         return SYNC_VERDICT_SAME;
     if (!outbox_room(out, 1, TALLY_FORK_MAX))
         return SYNC_VERDICT_SAME; /* Streams will tell it. */
-    if (second.size != checkpoint.size)
-        return sizes_fork(sync, peer, one, other, out);
+    return SYNC_VERDICT_FORK;
+}
+
+/* Verifies the notes. Whoever told us tells everybody: the news carry none. */
+static enum sync_verdict claim_keep(struct sync *sync, const struct tally_key *peer,
+                                    const struct claim *claim, struct tally_bytes one,
+                                    struct tally_bytes other, const struct tally_hash *prefix,
+                                    const struct tally_hash *proof, size_t count,
+                                    struct outbox *out)
+{
     uint8_t *bytes = outbox_take(out, TALLY_FORK_MAX);
-    size_t written = tally_fork_write(one, other, NULL, NULL, 0, NULL, sync->options.crypto, bytes);
+    size_t written =
+        tally_fork_write(one, other, prefix, proof, count, NULL, sync->options.crypto, bytes);
     if (written == 0)
         return SYNC_VERDICT_BAD;
-    (void)keep(sync, peer, &origin_hash, checkpoint.size, bytes, written, out);
+    (void)keep(sync, peer, &claim->origin_hash, claim->one.size, bytes, written, out);
     return SYNC_VERDICT_FORK;
+}
+
+enum sync_verdict sync_fork(struct sync *sync, const struct tally_key *peer, struct tally_bytes one,
+                            struct tally_bytes other, struct outbox *out)
+{
+    struct claim claim;
+    enum sync_verdict verdict = claim_read(sync, one, other, out, &claim);
+    if (verdict != SYNC_VERDICT_FORK)
+        return verdict;
+    if (claim.one.size != claim.other.size)
+        return sizes_fork(sync, peer, one, other, out);
+    return claim_keep(sync, peer, &claim, one, other, NULL, NULL, 0, out);
+}
+
+enum sync_verdict sync_fork_prefix(struct sync *sync, const struct tally_key *peer,
+                                   struct tally_bytes one, struct tally_bytes other,
+                                   const struct tally_hash *prefix, const struct tally_hash *proof,
+                                   size_t count, struct outbox *out)
+{
+    struct claim claim;
+    enum sync_verdict verdict = claim_read(sync, one, other, out, &claim);
+    if (verdict != SYNC_VERDICT_FORK)
+        return verdict;
+    /* Hashes before signatures: they cost a tenth. */
+    if (claim.one.size == 0 || claim.one.size >= claim.other.size ||
+        hash_equal(&claim.one.root, prefix) ||
+        !tally_consistency_holds(claim.one.size, claim.other.size, proof, count, prefix,
+                                 &claim.other.root))
+        return SYNC_VERDICT_BAD;
+    return claim_keep(sync, peer, &claim, one, other, prefix, proof, count, out);
 }

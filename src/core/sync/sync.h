@@ -42,7 +42,10 @@ struct sync_news {
     struct tally_bytes body;     /* STATE: valid until the next step. */
     struct tally_hash reference; /* STATE: receipt cited, if has_reference. */
     bool has_reference;
-    struct tally_bytes one, other; /* FORK: the notes, if they are of one size; until next step. */
+    struct tally_bytes one, other; /* FORK: the notes that are to be told; until next step. */
+    /* FORK of two sizes: the root of the larger tree at the smaller size, and behind it a proof of
+       `count`; until next step. */
+    const struct tally_hash *hashes;
 };
 
 struct sync_options {
@@ -169,6 +172,12 @@ enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
    we hold too little of the log to tell. */
 enum sync_verdict sync_fork(struct sync *sync, const struct tally_key *peer, struct tally_bytes one,
                             struct tally_bytes other, struct outbox *out);
+
+/* The same for two sizes with what proves it, as for tally_fork_write: never AHEAD. */
+enum sync_verdict sync_fork_prefix(struct sync *sync, const struct tally_key *peer,
+                                   struct tally_bytes one, struct tally_bytes other,
+                                   const struct tally_hash *prefix, const struct tally_hash *proof,
+                                   size_t count, struct outbox *out);
 
 /* The next thing learnt; false if there is none. */
 bool sync_next_news(struct sync *sync, struct sync_news *news);

@@ -146,8 +146,10 @@ static void urgent_news_go_to_all_links(void **state)
     }
     assert_true(eager(mesh, 1) < 5);
     outbox_clear(&mesh->nodes[1].outbox);
-    alarm_send(&mesh->nodes[1].datagrams.peers, spread_of(mesh, 1), mesh->now,
-               bytes_of(notes[0], sizes[0]), bytes_of(notes[1], sizes[1]), &mesh->nodes[1].outbox);
+    const struct alarm alarm = {.first = bytes_of(notes[0], sizes[0]),
+                                .second = bytes_of(notes[1], sizes[1])};
+    alarm_send(&mesh->nodes[1].datagrams.peers, spread_of(mesh, 1), mesh->now, &alarm,
+               &mesh->nodes[1].outbox);
     /* One datagram a link, lazy ones included. */
     size_t sent = mesh->nodes[1].outbox.count;
     assert_int_equal(sent, 5);
