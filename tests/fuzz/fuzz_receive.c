@@ -100,6 +100,11 @@ static void deliver(struct side *to, const struct tally_address *from, struct ta
     event.datagram.bytes = bytes;
     outbox_clear(&to->outbox);
     (void)datagrams_receive(&to->datagrams, now, &event, &news, &to->outbox);
+    struct sides_notes notes;
+    struct alarm alarm;
+    if (news.has_alarm && alarm_open(&news.alarm, &notes, &alarm) &&
+        (alarm.first.size == 0 || alarm.second.size == 0))
+        abort();
     if (!datagrams_holds(&to->datagrams))
         abort();
 }
@@ -132,7 +137,7 @@ static void speak(struct side *peer, struct side *node, uint8_t kind, struct tal
 {
     struct parcel parcel;
     struct tally_action action;
-    bool known = (kind >= 1 && kind <= 9) || (kind >= 16 && kind <= 25);
+    bool known = (kind >= 1 && kind <= 9) || (kind >= 16 && kind <= 26) || kind == 28;
     if (!known || body.size > TALLY_SIGNED_BODY_MAX)
         return;
     outbox_clear(&peer->outbox);

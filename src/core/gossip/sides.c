@@ -70,6 +70,8 @@ bool sides_write(const struct tally_fork_prefix *message, struct sides_notes *no
 {
     char origin[TALLY_ORIGIN_MAX + 1];
     struct tally_vkey vkey;
+    if (!tally_namespace_valid(message->name_space))
+        return false;
     size_t size = tally_origin_write(&message->issuer, message->name_space, origin);
     if (!tally_vkey_of_origin(&vkey, bytes_of(origin, size)))
         return false;

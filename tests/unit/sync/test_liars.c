@@ -292,80 +292,6 @@ static void evidence_is_kept(const struct disk_log *log)
     assert_int_equal(a->drops, 0); /* Who shows it is not its author. */
 }
 
-/* A checkpoint of a log with another root, signed by whoever. */
-static size_t other_note(const struct disk_log *log, const struct signer *signer, uint64_t size,
-                         uint8_t *note)
-{
-    struct tally_vkey vkey;
-    const struct tally_crypto crypto = signer_window((struct signer *)(uintptr_t)signer);
-    struct tally_checkpoint checkpoint = {
-        .origin = bytes_text(log->origin), .size = size, .root = log->root};
-    checkpoint.root.bytes[0] ^= 1;
-    assert_true(tally_vkey_of_origin(&vkey, checkpoint.origin));
-    return tally_checkpoint_sign(&checkpoint, &vkey, &crypto, note);
-}
-
-static void an_alarm_is_believed_when_both_notes_prove_it(void **state)
-{
-    uint8_t note[TALLY_CHECKPOINT_MAX];
-    struct disk_log *log = log_grow(b, &b->signer, "audit", 10, 30, "x");
-    world_start(world);
-    ask(world, a, b);
-    assert_non_null(copy_of(a, log));
-    struct tally_bytes one = bytes_of(log->note, log->note_size);
-    const struct {
-        const struct signer *signer;
-        uint64_t size;
-        enum sync_verdict verdict;
-    } cases[] = {
-        {&c->signer, 10, SYNC_VERDICT_BAD},   /* Somebody else's signature. */
-        {&b->signer, 11, SYNC_VERDICT_AHEAD}, /* Two sizes need a proof, ... */
-        {&c->signer, 9, SYNC_VERDICT_BAD},
-        {&b->signer, 10, SYNC_VERDICT_FORK},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct tally_bytes other =
-            bytes_of(note, other_note(log, cases[i].signer, cases[i].size, note));
-        outbox_clear(&a->out);
-        assert_int_equal(sync_fork(&a->sync, &c->signer.key, one, other, &a->out),
-                         cases[i].verdict);
-        assert_int_equal(a->out.count, cases[i].verdict == SYNC_VERDICT_FORK);
-        assert_int_equal(sync_fork(&a->sync, &c->signer.key, one, one, &a->out), SYNC_VERDICT_BAD);
-    }
-    /* Of a log that is not held nothing is kept: keys cost nothing. */
-    struct tally_bytes other = bytes_of(note, other_note(log, &b->signer, 10, note));
-    outbox_clear(&c->out);
-    assert_int_equal(sync_fork(&c->sync, &b->signer.key, one, other, &c->out), SYNC_VERDICT_SAME);
-    assert_int_equal(c->out.count, 0);
-}
-
-static void an_alarm_of_two_sizes_is_proved_by_our_own_tree(void **state)
-{
-    uint8_t past[TALLY_CHECKPOINT_MAX], note[TALLY_CHECKPOINT_MAX];
-    struct disk_log *log = log_grow(b, &b->signer, "audit", 10, 30, "x");
-    size_t past_size = log->note_size;
-    memcpy(past, log->note, past_size);
-    log_grow(b, &b->signer, "audit", 20, 30, "x");
-    world_start(world);
-    ask(world, a, b);
-    assert_int_equal(copy_of(a, log)->size, 30);
-    struct tally_bytes one = bytes_of(log->note, log->note_size);
-    struct sync_news news;
-    /* Two checkpoints of one past are none, whoever says so. */
-    outbox_clear(&a->out);
-    assert_int_equal(sync_fork(&a->sync, &c->signer.key, one, bytes_of(past, past_size), &a->out),
-                     SYNC_VERDICT_BAD);
-    assert_int_equal(a->out.count, 0);
-    /* The smaller one has another root than our tree; we tell nobody who was not told already. */
-    struct tally_bytes other = bytes_of(note, other_note(log, &b->signer, 9, note));
-    assert_int_equal(sync_fork(&a->sync, &c->signer.key, one, other, &a->out), SYNC_VERDICT_FORK);
-    assert_int_equal(a->out.count, 1);
-    assert_true(sync_next_news(&a->sync, &news));
-    assert_int_equal(news.kind, SYNC_NEWS_FORK);
-    assert_int_equal(news.one.size + news.other.size, 0);
-    assert_false(sync_next_news(&a->sync, &news));
-}
-
 static void a_larger_tree_that_begins_otherwise_is_a_fork(void **state)
 {
     static const unsigned held[] = {1, 2, 64, 100, 255, 256, 300, 512};
@@ -583,8 +509,6 @@ int main(void)
         T(a_wrong_previous_after_what_is_durable_is_seen),
         T(a_note_that_does_not_verify_is_forged),
         T(a_note_of_another_key_is_forged),
-        T(an_alarm_is_believed_when_both_notes_prove_it),
-        T(an_alarm_of_two_sizes_is_proved_by_our_own_tree),
         T(a_larger_tree_that_begins_otherwise_is_a_fork),
         T(a_smaller_or_equal_tree_with_another_root_is_a_fork),
         T(a_proof_of_nothing_is_no_fork),
