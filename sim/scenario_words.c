@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scenario_words.h"
+#include "core/base/bytes.h"
+#include "core/base/utf8.h"
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -24,6 +26,20 @@ void words_split(struct words *words, char *line)
     }
 }
 
+/* What is no story at all is not for a terminal. */
+static void printable(char *text)
+{
+    for (char *at = text; *at != '\0';) {
+        uint32_t code;
+        size_t size = utf8_read(bytes_text(at), &code);
+        if (size == 0 || code < ' ' || (code > '~' && code < 0xa0)) {
+            *at = '?';
+            size = 1;
+        }
+        at += size;
+    }
+}
+
 bool words_fail(struct words *words, const char *form, ...)
 {
     if (words->failed)
@@ -37,10 +53,7 @@ bool words_fail(struct words *words, const char *form, ...)
     va_start(arguments, form);
     vsnprintf(words->message + head, words->message_size - (size_t)head, form, arguments);
     va_end(arguments);
-    /* What is no story at all is not for a terminal. */
-    for (char *at = words->message + head; *at != '\0'; at++)
-        if (*at < ' ' || *at > '~')
-            *at = '?';
+    printable(words->message + head);
     return false;
 }
 
