@@ -304,12 +304,14 @@ int command_watch(const struct arguments *arguments)
 {
     struct scenario scenario;
     struct story_end end;
-    struct watching *watching = memory_new(1, sizeof *watching);
+    const char *name;
     char *text;
     if (arguments->file == NULL)
         return command_misuse("which story?", "");
-    if (!command_story(arguments, &scenario, &text, &watching->name))
+    if (!command_story(arguments, &scenario, &text, &name))
         return EXIT_USAGE;
+    struct watching *watching = memory_new(1, sizeof *watching);
+    watching->name = name;
     watching->speed = arguments->speed;
     watching->terminal = screen_there();
     const struct story_observer observer = {

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """sim/example.c, built from what is installed alone: headers, libraries, pkg-config.
 
-  example.py BUILD SOURCE   installs into a folder of its own, copies the example away, builds, runs
+  example.py BUILD SOURCE [OPTION...]   installs into a folder of its own, copies the example away,
+                                        builds it with the compiler's options, runs it
 """
 import os
 import shutil
@@ -27,7 +28,7 @@ def pc_folder(root):
     return sys.exit('tallysim.pc is not installed')
 
 
-def main(build, source):
+def main(build, source, *options):
     if shutil.which('pkg-config') is None or shutil.which('cc') is None:
         print('no pkg-config or no cc')
         sys.exit(SKIPPED)
@@ -42,7 +43,7 @@ def main(build, source):
         prefix = run('pkg-config', '--variable=prefix', 'tallysim', env=packages).strip()
         flags = run('pkg-config', f'--define-variable=prefix={root}{prefix}', '--cflags', '--libs',
                     'tallysim', env=packages).split()
-        run('cc', '-Wall', '-Wextra', '-Werror', 'example.c', *flags, '-o', 'example', cwd=folder)
+        run('cc', '-Wall', '-Wextra', '-Werror', 'example.c', *options, *flags, '-o', 'example', cwd=folder)
         first, again = (run(os.path.join(folder, 'example')) for _ in range(2))
         print(first, end='')
         if first != again or 'n4 holds 10 orders of n1' not in first:
