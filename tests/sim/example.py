@@ -43,7 +43,8 @@ def main(build, source, *options):
         prefix = run('pkg-config', '--variable=prefix', 'tallysim', env=packages).strip()
         flags = run('pkg-config', f'--define-variable=prefix={root}{prefix}', '--cflags', '--libs',
                     'tallysim', env=packages).split()
-        run('cc', '-Wall', '-Wextra', '-Werror', 'example.c', *options, *flags, '-o', 'example', cwd=folder)
+        run('cc', '-Wall', '-Wextra', '-Werror', 'example.c', *options, *flags, '-o', 'example',
+            cwd=folder)
         first, again = (run(os.path.join(folder, 'example')) for _ in range(2))
         print(first, end='')
         if first != again or 'n4 holds 10 orders of n1' not in first:
