@@ -51,10 +51,14 @@ until avahi-browse -r -p _p2p._udp >> "$1/browse"; do sleep 0.1; done &
 trap 'kill 0' TERM
 wait
 SH
-ns_bg b setsid unshare -m sh "$LAB_DIR/desktop.sh" "$LAB_DIR" "$nobody" > "$LAB_DIR/desktop.log" 2>&1
-ns_bg a "$TALLY" run --profile lan --log-level debug --data "$LAB_DIR/node" > "$LAB_DIR/node.log" 2>&1
+ns_bg b setsid unshare -m sh "$LAB_DIR/desktop.sh" "$LAB_DIR" "$nobody" \
+  > "$LAB_DIR/desktop.log" 2>&1
+ns_bg a "$TALLY" run --profile lan --log-level debug --data "$LAB_DIR/node" \
+  > "$LAB_DIR/node.log" 2>&1
 
-seen() { grep '^=' "$LAB_DIR/browse" | grep "192.168.77.1;4001;" | grep -q "/p2p/$(id "$LAB_DIR/node")"; }
+seen() {
+  grep '^=.*;192.168.77.1;4001;' "$LAB_DIR/browse" | grep -q "/p2p/$(id "$LAB_DIR/node")"
+}
 ok 'avahi-browse resolves the node: address, port, peer id' until_ok 15 seen
 # Nobody is there to be linked with; that it was found is in the log.
 ok 'and the node finds what Avahi publishes' until_ok 15 \
