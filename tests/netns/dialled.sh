@@ -3,7 +3,7 @@
 # Five nodes in five networks, all linked with all: one has others dial it for streams, and doctor
 # says who did, or that nobody got through. For datagrams it takes one who is new.
 set -eu
-[ -n "${TALLY_LONG:-}" ] || { echo "skip: a minute long; tools/test --long netns runs it"; exit 77; }
+[ -n "${TALLY_LONG:-}" ] || { echo "skip: long; tools/test --long netns runs it"; exit 77; }
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/home.sh"
 home_alone "$0"

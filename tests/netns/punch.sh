@@ -5,7 +5,7 @@
 # through both NATs. Nothing goes to a private address but on its own cable. Then one NAT gives each
 # peer another port: no link, and it is said why.
 set -eu
-[ -n "${TALLY_LONG:-}" ] || { echo "skip: a minute long; tools/test --long netns runs it"; exit 77; }
+[ -n "${TALLY_LONG:-}" ] || { echo "skip: long; tools/test --long netns runs it"; exit 77; }
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/home.sh"
 home_alone "$0"
