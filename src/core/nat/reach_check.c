@@ -269,17 +269,12 @@ void reach_stream(struct reach *reach, struct tally_now now, const struct tally_
     struct reach_check *check = &reach->check;
     if (check->entry == NULL || check->entry->transport != TALLY_TRANSPORT_TCP)
         return;
-    bool outside = from_outside(from, &check->entry->address);
+    bool linked = peer != NULL && peer->link.state == LINK_LINKED;
     bool sent = check->handed && key_equal(by, &check->by);
-    if (peer == NULL || peer->link.state != LINK_LINKED) {
-        if (outside && !punched(peer)) {
-            came(reach, by, from, now);
-            return;
-        }
-    } else if (outside && !punched(peer)) {
+    if (from_outside(from, &check->entry->address) && !punched(peer)) {
         /* A linked one may come of its own accord, and to another address: it counts if it is the
            one that was sent, also when it is here before the word that it comes. */
-        if (sent) {
+        if (!linked || sent) {
             came(reach, by, from, now);
             return;
         }
