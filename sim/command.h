@@ -29,7 +29,8 @@ int command_watch(const struct arguments *arguments);
 /* A sentence and a word on standard error; EXIT_USAGE. */
 int command_misuse(const char *sentence, const char *word);
 
-/* A whole file, NUL-terminated; NULL after saying why not. Free with memory_free. */
+/* A whole file, the standard input if it is named "-", NUL-terminated; NULL after saying why not,
+   also if no file was named. Free with memory_free. */
 char *command_file(const char *path);
 
 /* A story from a file, with what the options say otherwise. Also its text and its name, which is

@@ -9,6 +9,10 @@
 
 char *command_file(const char *path)
 {
+    if (path == NULL) {
+        (void)command_misuse("which story?", "");
+        return NULL;
+    }
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
     char *text = NULL;
     size_t size = 0, capacity = 0;
@@ -90,8 +94,6 @@ int command_run(const struct arguments *arguments)
     struct figures figures;
     char *text;
     const char *name;
-    if (arguments->file == NULL)
-        return command_misuse("which story?", "");
     if (!command_story(arguments, &scenario, &text, &name))
         return EXIT_USAGE;
     figures_init(&figures);
@@ -153,8 +155,6 @@ int command_replay(const struct arguments *arguments)
     struct story_end end;
     char *text;
     const char *name;
-    if (arguments->file == NULL)
-        return command_misuse("which story?", "");
     if (!command_story(arguments, &scenario, &text, &name))
         return EXIT_USAGE;
     struct until until = {.us = arguments->until_us};

@@ -322,8 +322,6 @@ int command_shrink(const struct arguments *arguments)
 {
     struct shrink_report report;
     struct sheet sheet = {0};
-    if (arguments->file == NULL)
-        return command_misuse("which story?", "");
     char *text = command_file(arguments->file);
     if (text == NULL)
         return EXIT_USAGE;

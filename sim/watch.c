@@ -306,8 +306,6 @@ int command_watch(const struct arguments *arguments)
     struct story_end end;
     const char *name;
     char *text;
-    if (arguments->file == NULL)
-        return command_misuse("which story?", "");
     if (!command_story(arguments, &scenario, &text, &name))
         return EXIT_USAGE;
     struct watching *watching = memory_new(1, sizeof *watching);
