@@ -159,7 +159,10 @@ static void draw_liar(struct drawing *drawing)
                                        "forged", "rewind",  "rewrite", "flood", "replay",
                                        "spoof",  "garbled", "collude"};
     uint32_t lie = drawing_number(drawing, 0, sizeof lies / sizeof *lies - 1);
-    if (drawing->fixed == drawing->nodes)
+    /* Who stands in DNS is not told of it: somebody honest has to ask, or they never hear of each
+       other. */
+    uint32_t needed = drawing->fixed + (drawing->setting == SETTING_NAMES);
+    if (drawing->nodes <= needed)
         return;
     drawing->liar = drawing_number(drawing, drawing->fixed + 1, drawing->nodes);
     drawing->fork = strcmp(lies[lie], "fork") == 0;
