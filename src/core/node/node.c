@@ -418,9 +418,9 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
         reaching_stir(&node->datagrams.reaching);
     on_event(node, now, event);
     tick(node, now);
-    wire_sync(node, now);
     wire_reaching(node, now);
     wire_dht(node, now);
+    wire_sync(node, now); /* After what holders of the DHT told: it may be of a fork. */
     connections_flush(&node->connections, now);
     reaching_settle(&node->datagrams.reaching);
     assert(node->sync.news_count == 0); /* They lie in the scratch. */
