@@ -16,6 +16,7 @@ build libuv1-dev        module libuv
 build libsqlite3-dev    module sqlite3
 build libjansson-dev    module jansson
 build libssl-dev        module libcrypto
+build libcurl4-gnutls-dev  module libcurl
 build uthash-dev        header uthash.h
 build libnatpmp-dev     header natpmp.h
 build libcmocka-dev     module cmocka

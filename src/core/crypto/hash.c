@@ -24,6 +24,15 @@ void hash_sha256_two(struct tally_bytes a, struct tally_bytes b, struct tally_ha
     SHA256_Final(hash->bytes, &state);
 }
 
+void hash_sha256_parts(const struct tally_bytes *parts, size_t count, struct tally_hash *hash)
+{
+    SHA256_CTX state;
+    SHA256_Init(&state);
+    for (size_t i = 0; i < count; i++)
+        SHA256_Update(&state, parts[i].data, parts[i].size);
+    SHA256_Final(hash->bytes, &state);
+}
+
 void hash_hmac_sha256(struct tally_bytes key, struct tally_bytes message, uint8_t mac[32])
 {
     crypto_auth_hmacsha256_state state;

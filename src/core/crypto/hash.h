@@ -12,6 +12,9 @@ void hash_sha256(struct tally_bytes bytes, struct tally_hash *hash);
 /* SHA-256 of a then b, without joining them. */
 void hash_sha256_two(struct tally_bytes a, struct tally_bytes b, struct tally_hash *hash);
 
+/* The same of parts in order. */
+void hash_sha256_parts(const struct tally_bytes *parts, size_t count, struct tally_hash *hash);
+
 void hash_hmac_sha256(struct tally_bytes key, struct tally_bytes message, uint8_t mac[32]);
 
 /* HKDF (RFC 5869): at most 255 * 32 bytes into out. salt and info may be empty. */
