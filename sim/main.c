@@ -226,6 +226,7 @@ static int scale(const struct arguments *arguments)
         return command_misuse("how many, and how long? ", "--nodes N --seconds N");
     /* Each announce is of a larger log, and all its receipts wait for one seal. */
     options->world.pending_max += options->announces;
+    scale_sizes(options);
     options->seconds = command_seconds;
     options->core_seconds = core_seconds;
     if (arguments->seeded)

@@ -3,6 +3,7 @@
 #include "core/base/bytes.h"
 #include "memory.h"
 #include "overlay.h"
+#include "who.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ enum {
     LOOKUP_S = 20,          /* so long for the lookups; */
     HEAL_S = 60,            /* and so long the overlay has to heal, looked at */
     HEAL_LOOKS = 4,         /* so many times. */
+    RECORDS_MAX = 1024,     /* As core/dht/records.h has it. */
 };
 
 /* Tickets of finds, out of the way of appends'. */
@@ -45,6 +47,7 @@ struct scale {
     uint64_t *heard_us; /* A slot each; UINT64_MAX: not yet. */
     struct find *finds;
     uint32_t find_count; /* Begun. */
+    struct who who;
 };
 
 void scale_defaults(struct scale_options *options)
@@ -77,6 +80,17 @@ void scale_defaults(struct scale_options *options)
         .settle_s = 30,
         .idle_s = 60,
     };
+}
+
+/* Smaller tables than those of a node know others worse, and who may have few questions under way
+   puts its record with too few: what is found among such nodes tells nothing of real ones. */
+void scale_sizes(struct scale_options *options)
+{
+    struct world_options *world = &options->world;
+    if (world->known_max < TALLY_PEERS_MAX)
+        return;
+    world->dht_contacts_max = world->dht_requests_max = 0;
+    world->dht_records_max = RECORDS_MAX;
 }
 
 /* ---- What is real. ---- */
@@ -229,6 +243,12 @@ static void tell_traffic(const struct scale *scale, double *before)
            quantile(before, nodes, 0.5), quantile(before, nodes, 0.99), before[nodes - 1]);
 }
 
+static void on_idle(void *context, uint32_t slot, const struct tally_action *action)
+{
+    struct scale *scale = context;
+    who_action(&scale->who, slot, action);
+}
+
 static bool idle(struct scale *scale)
 {
     const struct scale_options *options = scale->options;
@@ -238,7 +258,10 @@ static bool idle(struct scale *scale)
         sent[slot] = (double)scale->world.slots[slot].sent_bytes;
     uint64_t events = scale->world.events;
     double begin = options->core_seconds();
+    who_begin(&scale->who, nodes);
+    scale->world.ear = (struct world_ear){scale, NULL, on_idle};
     bool good = run_for(scale, "idle", options->idle_s);
+    scale->world.ear = (struct world_ear){.context = NULL};
     double seconds = options->core_seconds() - begin,
            count = (double)(scale->world.events - events);
     bar_clear(scale);
@@ -248,6 +271,7 @@ static bool idle(struct scale *scale)
            options->idle_s, seconds, options->idle_s / seconds, count / seconds / 1e6,
            seconds / count * 1e6);
     tell_traffic(scale, sent);
+    who_tell(&scale->who, options->idle_s);
     memory_free(sent);
     return good;
 }

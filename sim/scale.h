@@ -29,6 +29,9 @@ struct scale_options {
 /* What each node of a large world may take, unless told otherwise. */
 void scale_defaults(struct scale_options *options);
 
+/* Once all is read: nodes that may know as many peers as a real one have the DHT of one too. */
+void scale_sizes(struct scale_options *options);
+
 /* Runs it and tells; false if an invariant broke. */
 bool scale_run(const struct scale_options *options);
 

@@ -329,7 +329,8 @@ static void probe(struct dht *dht, const struct dht_step *step)
     (void)request_send(dht, step, request, &probe.key, &probe.address, wire_writer_bytes(&w));
 }
 
-/* Our own point again and again, ever more rarely, while we know few; quiet buckets one by one. */
+/* Our own point again and again, ever more rarely, while we know few; quiet buckets one by one. How
+   many there are by now, for what was put when there were fewer. */
 static void upkeep(struct dht *dht, const struct dht_step *step)
 {
     struct tally_hash target;
@@ -344,6 +345,7 @@ static void upkeep(struct dht *dht, const struct dht_step *step)
     }
     if (dht->refresh.ms <= step->now.mono.ms) {
         dht->refresh.ms = step->now.mono.ms + DHT_REFRESH_MS;
+        publish_gap(&dht->publish, step->now, table_radius(&dht->table, 1));
         if (table_refresh(&dht->table, step->now, &target))
             (void)task_begin(dht, step, DHT_TASK_REFRESH, &target, LOOKUP_END_FIND);
     }

@@ -88,8 +88,10 @@ static void record_put(struct dht *dht, const struct dht_step *step, const struc
     size_t size = record_write_peer(&author, step->now, &self, record);
     for (size_t i = 0; i < count; i++) {
         struct dht_request *request = request_new(dht, DHT_PUT, TALLY_KIND_PUT_RECORD);
-        if (request == NULL)
+        if (request == NULL) {
+            publish_failed(&dht->publish, step->now, &dht->point);
             return;
+        }
         struct tally_put_record message = {.record = bytes_of(record, size)};
         struct wire_writer w;
         memcpy(message.request, request->number, sizeof message.request);
@@ -108,8 +110,10 @@ static void log_put(struct dht *dht, const struct dht_step *step, const struct d
     size_t size = log_record(dht, step, &task->target, record, &told);
     for (size_t i = 0; size > 0 && i < count; i++) {
         struct dht_request *request = request_new(dht, DHT_PUT, TALLY_KIND_PUT_LOG);
-        if (request == NULL)
+        if (request == NULL) {
+            publish_failed(&dht->publish, step->now, &task->target);
             return;
+        }
         request->target = task->target;
         request->log_size = told;
         struct tally_put_log message = {.record = bytes_of(record, size)};

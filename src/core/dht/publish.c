@@ -9,7 +9,8 @@
 bool publish_new(struct publish *publish, size_t capacity, uint64_t seed)
 {
     assert(capacity > 0);
-    *publish = (struct publish){.capacity = capacity, .wake = TALLY_NEVER, .random.state = seed};
+    *publish = (struct publish){
+        .capacity = capacity, .wake = TALLY_NEVER, .gap = UINT64_MAX, .random.state = seed};
     publish->list = calloc(capacity, sizeof *publish->list);
     return publish->list != NULL;
 }
@@ -54,6 +55,18 @@ static uint64_t again_ms(struct publish *publish)
     return random_jitter(&publish->random, PUBLISH_AGAIN_MS, PUBLISH_JITTER);
 }
 
+/* It is to be put after so long, but not too soon after the last time. */
+static void change(struct publish *publish, struct publish_item *item, struct tally_now now,
+                   uint64_t wait_ms)
+{
+    uint64_t rest = item->kind == PUBLISH_RECORD ? PUBLISH_RECORD_MS : PUBLISH_LOG_MS;
+    uint64_t at = now.mono.ms + wait_ms;
+    if (item->was_put && at < item->put.ms + rest)
+        at = item->put.ms + rest;
+    item->changed = true;
+    plan(publish, item, at);
+}
+
 void publish_changed(struct publish *publish, struct tally_now now, enum publish_kind kind,
                      const struct tally_hash *target)
 {
@@ -62,12 +75,18 @@ void publish_changed(struct publish *publish, struct tally_now now, enum publish
         item = take(publish, kind, target);
     if (item == NULL || item->changed)
         return;
-    uint64_t rest = kind == PUBLISH_RECORD ? PUBLISH_RECORD_MS : PUBLISH_LOG_MS;
-    uint64_t at = now.mono.ms + random_below(&publish->random, PUBLISH_SOON_MS);
-    if (item->was_put && at < item->put.ms + rest)
-        at = item->put.ms + rest;
-    item->changed = true;
-    plan(publish, item, at);
+    change(publish, item, now, random_below(&publish->random, PUBLISH_SOON_MS));
+}
+
+void publish_gap(struct publish *publish, struct tally_now now, uint64_t gap)
+{
+    publish->gap = gap;
+    for (size_t i = 0; i < publish->capacity; i++) {
+        struct publish_item *item = &publish->list[i];
+        uint32_t spread = item->kind == PUBLISH_RECORD ? PUBLISH_SOON_MS : PUBLISH_LOG_MS;
+        if (item->used && item->was_put && !item->changed && gap < item->gap / 2)
+            change(publish, item, now, random_below(&publish->random, spread));
+    }
 }
 
 void publish_held(struct publish *publish, struct tally_now now, const struct tally_hash *origin)
@@ -113,6 +132,7 @@ bool publish_next(struct publish *publish, struct tally_now now, struct publish_
     first->put = now.mono;
     first->was_put = true;
     first->changed = false;
+    first->gap = publish->gap;
     plan(publish, first, now.mono.ms + again_ms(publish));
     *next = *first;
     return true;

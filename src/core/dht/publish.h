@@ -27,12 +27,14 @@ struct publish_item {
     struct tally_hash target; /* Our point, or SHA-256 of the origin. */
     bool used, changed, was_put;
     struct tally_mono put, due;
+    uint64_t gap; /* When it was put. */
 };
 
 struct publish {
     struct publish_item *list;
     size_t capacity;
     struct tally_mono wake; /* The least due, or earlier. */
+    uint64_t gap;           /* As told last; UINT64_MAX: not known. */
     struct random random;
 };
 
@@ -50,13 +52,17 @@ void publish_held(struct publish *publish, struct tally_now now, const struct ta
 /* Another holder asked us to keep that value as we have it. */
 void publish_seen(struct publish *publish, struct tally_now now, const struct tally_hash *origin);
 
+/* So far from each other do nodes stand (table_radius of one). What was put when it was more than
+   twice as far is put again. */
+void publish_gap(struct publish *publish, struct tally_now now, uint64_t gap);
+
 /* It became private, or is not held any more. */
 void publish_forget(struct publish *publish, const struct tally_hash *target);
 
 /* What is to be put now; false if nothing is due. It counts as put. */
 bool publish_next(struct publish *publish, struct tally_now now, struct publish_item *item);
 
-/* Nobody could be asked to keep it: tried again after PUBLISH_LOG_MS. */
+/* Nobody, or not all who should, could be asked to keep it: tried again after PUBLISH_LOG_MS. */
 void publish_failed(struct publish *publish, struct tally_now now, const struct tally_hash *target);
 
 struct tally_mono publish_deadline(const struct publish *publish);

@@ -72,6 +72,41 @@ static void a_peer_is_found_by_its_key(void **state)
     web_free(web);
 }
 
+/* Of the eight nodes closest to one, how many keep its record. */
+static unsigned kept_by_closest(struct web *web, unsigned of)
+{
+    struct tally_hash point, one, other;
+    unsigned kept = 0;
+    metric_point(&web->nodes[of].person.key, &point);
+    for (unsigned i = 0; i < web->count; i++) {
+        unsigned closer = 0;
+        metric_point(&web->nodes[i].person.key, &one);
+        for (unsigned j = 0; j < web->count; j++) {
+            metric_point(&web->nodes[j].person.key, &other);
+            closer += j != of && metric_compare(&point, &other, &one) < 0;
+        }
+        kept +=
+            i != of && closer < LOOKUP_END_FIND &&
+            records_find(&web_dht(web, i)->records, web->now, &web->nodes[of].person.key).size > 0;
+    }
+    return kept;
+}
+
+static void who_came_first_is_kept_by_its_neighbours_of_today(void **state)
+{
+    enum { FIRST = 20, ALL = 160 };
+    struct web *web = web_new(ALL, ALL);
+    for (unsigned i = 1; i < FIRST; i++)
+        web_introduce(web, i, 0);
+    web_run(web, 5 * 60000);
+    for (unsigned i = FIRST; i < ALL; i++)
+        web_introduce(web, i, i % FIRST);
+    web_run(web, 10 * 60000);
+    for (unsigned i = 0; i < FIRST; i++)
+        assert_in_range(kept_by_closest(web, i), LOOKUP_END_FIND / 2, LOOKUP_END_FIND);
+    web_free(web);
+}
+
 static void a_client_asks_and_answers_nothing(void **state)
 {
     struct web *web = web_joined(30, 29, 10);
@@ -377,6 +412,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_join_by_one),
         cmocka_unit_test(a_peer_is_found_by_its_key),
+        cmocka_unit_test(who_came_first_is_kept_by_its_neighbours_of_today),
         cmocka_unit_test(a_client_asks_and_answers_nothing),
         cmocka_unit_test(half_of_all_die_and_lookups_end),
         cmocka_unit_test(who_is_reached_for_long_serves),

@@ -115,6 +115,72 @@ static void holders_spread_out_and_do_not_put_what_another_just_put(void **state
     publish_free(&publish);
 }
 
+/* A mesh that begins with few and doubles each ten minutes, to a thousand times as many. */
+static void what_was_put_among_few_is_put_again_among_more(void **state)
+{
+    struct publish publish;
+    const struct tally_hash record = target(1), log = target(2);
+    uint64_t last = 0, gap = UINT64_MAX;
+    unsigned puts = 0;
+    assert_true(publish_new(&publish, 4, 7));
+    publish_gap(&publish, people_now(0), gap);
+    publish_changed(&publish, people_now(0), PUBLISH_RECORD, &record);
+    publish_changed(&publish, people_now(0), PUBLISH_LOG, &log);
+    assert_int_equal(run(&publish, 0, MINUTE, &record, &last), 1);
+    gap = UINT64_C(1) << 60;
+    for (uint64_t at = MINUTE; at < HOUR + 40 * MINUTE; at += 20000) {
+        publish_gap(&publish, people_now(at), gap >> at / (10 * MINUTE));
+        unsigned now = run(&publish, at, at + 20000, &record, &last);
+        assert_in_range(now, 0, 1);
+        puts += now;
+    }
+    /* Once when there were enough to tell how many; then each time at twice as many. */
+    assert_in_range(puts, 5, 10);
+    /* It stands still: nothing to do. Somebody comes near and goes, over and over: once. */
+    uint64_t at = 3 * (uint64_t)HOUR;
+    gap >>= 9;
+    publish_gap(&publish, people_now(at), gap);
+    (void)run(&publish, at, at + 10 * MINUTE, &record, &last);
+    puts = 0;
+    for (unsigned i = 0; i < 60; i++) {
+        at = 3 * (uint64_t)HOUR + (10 + i) * MINUTE;
+        publish_gap(&publish, people_now(at), i % 2 == 0 ? gap >> 4 : gap);
+        puts += run(&publish, at, at + MINUTE, &record, &last);
+    }
+    assert_in_range(puts, 1, 2);
+    publish_free(&publish);
+}
+
+/* They come one by one, not all at once, and none more often than otherwise. */
+static void logs_are_put_again_over_ten_minutes(void **state)
+{
+    enum { LOGS = 20 };
+    struct publish publish;
+    struct publish_item item;
+    unsigned puts = 0, crowd = 0;
+    assert_true(publish_new(&publish, LOGS, 7));
+    publish_gap(&publish, people_now(0), 1000);
+    for (uint8_t i = 1; i <= LOGS; i++) {
+        const struct tally_hash log = target(i);
+        publish_changed(&publish, people_now(0), PUBLISH_LOG, &log);
+    }
+    for (; publish_next(&publish, people_now(3000), &item); puts++)
+        ;
+    assert_int_equal(puts, LOGS);
+    publish_gap(&publish, people_now(HOUR), 499);
+    for (uint64_t at = HOUR; at <= HOUR + PUBLISH_LOG_MS; at += 10000) {
+        unsigned now = 0;
+        for (; publish_next(&publish, people_now(at), &item); now++)
+            ;
+        crowd = now > crowd ? now : crowd;
+        puts += now;
+        publish_gap(&publish, people_now(at), 1);
+    }
+    assert_in_range(puts, 2 * LOGS, 2 * LOGS + LOGS / 2);
+    assert_in_range(crowd, 1, 4);
+    publish_free(&publish);
+}
+
 static void what_has_no_room_is_left_out(void **state)
 {
     struct publish publish;
@@ -136,6 +202,8 @@ int main(void)
         cmocka_unit_test(a_quiet_log_is_put_about_twice_a_day),
         cmocka_unit_test(a_log_that_grows_all_the_time_is_put_each_ten_minutes),
         cmocka_unit_test(holders_spread_out_and_do_not_put_what_another_just_put),
+        cmocka_unit_test(what_was_put_among_few_is_put_again_among_more),
+        cmocka_unit_test(logs_are_put_again_over_ten_minutes),
         cmocka_unit_test(what_has_no_room_is_left_out),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
