@@ -441,6 +441,20 @@ bool tally_node_holds(const struct tally_node *node)
 
 /* ---- Questions. ---- */
 
+static uint64_t sum_of(const uint64_t drops[TALLY_DROP_COUNT])
+{
+    uint64_t sum = 0;
+    for (unsigned drop = 0; drop < TALLY_DROP_COUNT; drop++)
+        sum += drops[drop];
+    return sum;
+}
+
+uint64_t tally_node_dropped(const struct tally_node *node)
+{
+    return sum_of(node->drops) + sum_of(node->sync.drops) + sum_of(node->datagrams.drops) +
+           sum_of(node->datagrams.dht.drops);
+}
+
 void tally_node_status(const struct tally_node *node, struct tally_node_status *status)
 {
     const struct tally_ledger *ledger = &node->options.ledger;
