@@ -215,6 +215,7 @@ void tally_node_free(struct tally_node *node)
     free(node->issuer.logs);
     free(node->issuer.guarded);
     free(node->mdns.list);
+    free(node->interfaces);
     joining_free(&node->joining);
     datagrams_free(&node->datagrams);
     if (node->options.scratch == NULL)
