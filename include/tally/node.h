@@ -104,6 +104,10 @@ bool tally_node_holds(const struct tally_node *node);
 
 /* ---- Questions: they change nothing and may be asked between steps. ---- */
 
+/* Mistakes of peers, whatever they were: all `drops` of the status together, for who asks after
+   each step. */
+uint64_t tally_node_dropped(const struct tally_node *node);
+
 struct tally_node_status {
     unsigned links, connections, logs, peers;
     unsigned contacts;       /* In the DHT's table. */

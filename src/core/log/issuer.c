@@ -106,13 +106,14 @@ static struct issuer_log *log_new(struct issuer *issuer, const char *name_space,
 }
 
 void issuer_init(struct issuer *issuer, const struct issuer_options *options,
-                 struct issuer_log *logs, struct issuer_pending *pending, struct tally_now now)
+                 const struct issuer_memory *memory, struct tally_now now)
 {
     struct tally_log_view view;
     memset(issuer, 0, sizeof *issuer);
     issuer->options = *options;
-    issuer->logs = logs;
-    issuer->pending = pending;
+    issuer->logs = memory->logs;
+    issuer->pending = memory->pending;
+    issuer->guarded = memory->guarded;
     issuer->tickets = ISSUER_TICKETS;
     issuer->writable = true;
     const struct tally_ledger *ledger = options->ledger;
@@ -475,7 +476,7 @@ bool issuer_guarded(const struct issuer *issuer, const struct tally_hash *origin
 
 void issuer_guard(struct issuer *issuer, const struct tally_hash *origin_hash)
 {
-    if (!issuer_guarded(issuer, origin_hash) && issuer->guarded_count < TALLY_OWN_LOGS_MAX)
+    if (!issuer_guarded(issuer, origin_hash) && issuer->guarded_count < issuer->options.logs_max)
         issuer->guarded[issuer->guarded_count++] = *origin_hash;
     for (unsigned i = 0; i < issuer->count; i++)
         if (hash_equal(&issuer->logs[i].origin_hash, origin_hash))

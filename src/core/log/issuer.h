@@ -58,6 +58,13 @@ struct issuer_options {
     const struct tally_crypto *crypto;
 };
 
+/* Lent for the issuer's life: logs_max and pending_max of the options, as many guarded as logs. */
+struct issuer_memory {
+    struct issuer_log *logs;
+    struct issuer_pending *pending;
+    struct tally_hash *guarded;
+};
+
 struct issuer {
     struct issuer_options options;
     struct issuer_log *logs; /* options.logs_max of them. */
@@ -68,8 +75,7 @@ struct issuer {
     uint64_t seal_command; /* Host's ticket of a SEAL command, while has_seal. */
     bool has_seal;
     bool writable;
-    struct tally_hash
-        guarded[TALLY_OWN_LOGS_MAX]; /* Origins that peers hold more of, and we none. */
+    struct tally_hash *guarded; /* Origins that peers hold more of, and we none: logs_max. */
     unsigned guarded_count;
 };
 
@@ -87,10 +93,9 @@ struct issuer_news {
 /* Tickets of this module have this in their top byte. */
 #define ISSUER_TICKETS (UINT64_C(1) << 56)
 
-/* `logs` and `pending` are memory for options->logs_max and pending_max items, lent for the
-   issuer's life. Own logs are loaded from the ledger. */
+/* Own logs are loaded from the ledger. */
 void issuer_init(struct issuer *issuer, const struct issuer_options *options,
-                 struct issuer_log *logs, struct issuer_pending *pending, struct tally_now now);
+                 const struct issuer_memory *memory, struct tally_now now);
 
 struct tally_mono issuer_deadline(const struct issuer *issuer);
 void issuer_tick(struct issuer *issuer, struct tally_now now, struct outbox *out);

@@ -144,10 +144,13 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
 static bool logs_new(struct tally_node *node, struct tally_now now)
 {
     const struct tally_node_options *options = &node->options;
-    struct issuer_pending *pending = calloc(options->pending_max, sizeof *pending);
-    struct issuer_log *logs = calloc(options->own_logs_max, sizeof *logs);
-    node->issuer.pending = pending;
-    node->issuer.logs = logs;
+    const struct issuer_memory memory = {
+        .logs = calloc(options->own_logs_max, sizeof *memory.logs),
+        .pending = calloc(options->pending_max, sizeof *memory.pending),
+        .guarded = calloc(options->own_logs_max, sizeof *memory.guarded)};
+    node->issuer.logs = memory.logs;
+    node->issuer.pending = memory.pending;
+    node->issuer.guarded = memory.guarded;
     const struct issuer_options issuer = {.key = options->key,
                                           .logs_max = options->own_logs_max,
                                           .seal_receipts = options->seal_receipts,
@@ -167,9 +170,9 @@ static bool logs_new(struct tally_node *node, struct tally_now now)
                                       .crypto = &options->crypto,
                                       .seed = options->seed + 2,
                                       .scratch = node->scratch->sync};
-    if (pending == NULL || logs == NULL)
+    if (memory.logs == NULL || memory.pending == NULL || memory.guarded == NULL)
         return false;
-    issuer_init(&node->issuer, &issuer, logs, pending, now);
+    issuer_init(&node->issuer, &issuer, &memory, now);
     return sync_new(&node->sync, &sync);
 }
 
@@ -184,12 +187,11 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
         !federating_new(&node->federating, &node->options.key, node->options.parties_max) ||
         !gossip_new(node, now) || !logs_new(node, now) ||
         !connections_new(&node->connections, node, node->options.connections_max) ||
-        !node_discovery_new(node)) {
+        !node_discovery_new(node) || !joining_new(&node->joining, node->options.seed + 9)) {
         tally_node_free(node);
         return NULL;
     }
     mapping_init(&node->mapping, &node->options);
-    joining_init(&node->joining, node->options.seed + 9);
     struct tally_log_view view;
     const struct tally_ledger *ledger = &node->options.ledger;
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
@@ -211,7 +213,10 @@ void tally_node_free(struct tally_node *node)
     federating_free(&node->federating);
     free(node->issuer.pending);
     free(node->issuer.logs);
+    free(node->issuer.guarded);
     free(node->mdns.list);
+    free(node->interfaces);
+    joining_free(&node->joining);
     datagrams_free(&node->datagrams);
     if (node->options.scratch == NULL)
         tally_scratch_free(node->scratch);
@@ -440,6 +445,20 @@ bool tally_node_holds(const struct tally_node *node)
 }
 
 /* ---- Questions. ---- */
+
+static uint64_t sum_of(const uint64_t drops[TALLY_DROP_COUNT])
+{
+    uint64_t sum = 0;
+    for (unsigned drop = 0; drop < TALLY_DROP_COUNT; drop++)
+        sum += drops[drop];
+    return sum;
+}
+
+uint64_t tally_node_dropped(const struct tally_node *node)
+{
+    return sum_of(node->drops) + sum_of(node->sync.drops) + sum_of(node->datagrams.drops) +
+           sum_of(node->datagrams.dht.drops);
+}
 
 void tally_node_status(const struct tally_node *node, struct tally_node_status *status)
 {

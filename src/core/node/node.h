@@ -27,6 +27,7 @@ struct tally_node {
     struct mapping mapping;
     struct mdns mdns;
     struct address_policy policy;
+    struct tally_interface *interfaces; /* Of the policy; interfaces_max of the options. */
     struct finding findings[FINDINGS];
     struct tally_now stepped; /* The time of the last step, for questions. */
     bool stopping;

@@ -156,7 +156,8 @@ void sync_evidence(struct sync *sync, const struct tally_key *peer,
                    struct tally_bytes other, const struct tally_hash *prefix,
                    const struct tally_hash *proof, size_t count, struct outbox *out);
 
-/* A signed checkpoint from wherever: compared with what we hold. FORK and GUARD come as news. */
+/* A signed checkpoint from wherever: compared with what we hold. FORK and GUARD come as news. The
+   task says which log it is of, and the rest of what stands in it unless the verdict is SAME. */
 enum sync_verdict {
     SYNC_VERDICT_BAD, /* Malformed or not signed by the log's key. */
     SYNC_VERDICT_SAME,

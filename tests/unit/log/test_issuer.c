@@ -90,6 +90,7 @@ struct story {
     struct issuer issuer;
     struct issuer_log logs[4];
     struct issuer_pending pending[RECEIPTS];
+    struct tally_hash guarded[4];
     struct tally_action actions[64];
     uint8_t arena[1 << 16];
     struct outbox out;
@@ -106,7 +107,8 @@ static void start(struct story *story)
                                            .ledger = &story->ledger,
                                            .crypto = &story->crypto};
     outbox_init(&story->out, story->actions, 64, story->arena, sizeof story->arena);
-    issuer_init(&story->issuer, &options, story->logs, story->pending, story->now);
+    const struct issuer_memory memory = {story->logs, story->pending, story->guarded};
+    issuer_init(&story->issuer, &options, &memory, story->now);
 }
 
 static struct story *story_new(void)

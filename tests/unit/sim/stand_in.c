@@ -78,6 +78,11 @@ void tally_node_trust(const struct tally_node *node, struct tally_trust_status *
     *trust = (struct tally_trust_status){.parties = 0};
 }
 
+uint64_t tally_node_dropped(const struct tally_node *node)
+{
+    return stand_in.drops[node->slot];
+}
+
 void tally_node_status(const struct tally_node *node, struct tally_node_status *status)
 {
     memset(status, 0, sizeof *status);

@@ -238,8 +238,8 @@ static void every_drawn_story_can_be_read(void **state)
     char text[SWARM_TEXT_MAX], again[SWARM_TEXT_MAX], message[200];
     for (uint64_t seed = 0; seed < 500; seed++) {
         struct scenario scenario;
-        swarm_draw(seed, text);
-        swarm_draw(seed, again);
+        swarm_draw(seed, (struct swarm_sizes){0, 0}, text);
+        swarm_draw(seed, (struct swarm_sizes){0, 0}, again);
         assert_string_equal(text, again);
         if (!scenario_read(&scenario, "drawn", text, message, sizeof message))
             fail_msg("seed %u: %s", (unsigned)seed, message);
