@@ -70,6 +70,8 @@ enum tally_anchor_verdict {
     X(SIGNATURE, "signature", REFUSED, "its signature does not verify")                            \
     X(UNTRUSTED, "untrusted", REFUSED, "no chain of certificates leads to a pinned root")          \
     X(USAGE, "usage", REFUSED, "the signer's certificate is not for time stamps alone")            \
+    X(BINDING, "binding", REFUSED,                                                                 \
+      "nothing that is signed binds the signer's certificate to it")                               \
     X(REVOKED, "revoked", REFUSED, "the signer's certificate is revoked")                          \
     X(EXPIRED, "expired", REFUSED, "the signer has expired and nothing else dates the token")
 /* clang-format on */
