@@ -51,8 +51,6 @@ enum tally_anchor_verdict {
     X(WORK, "work", REFUSED, "the block's header has too little work")                             \
     X(CHAIN, "chain", REFUSED, "is of another chain than it says")                                 \
     X(CONTRACT, "contract", REFUSED, "no event or call of the configured contract")                \
-    X(NO_CONTRACT, "no_contract", REFUSED,                                                         \
-      "no contract is configured, and anyone's event is none")                                     \
     X(REVERTED, "reverted", REFUSED, "the transaction failed")                                     \
     X(PROOF, "proof", REFUSED, "a trie's nodes do not prove it")                                   \
     X(FUTURE, "future", REFUSED, "its time is ahead of the clock")                                 \

@@ -77,6 +77,32 @@ static const struct option note_options[] = {
     NO_MORE,
 };
 
+static const struct option anchor_add_options[] = {
+    {"log", "ORIGIN", "the log that is anchored, as tally log list shows it"},
+    {"size", "N", "of its checkpoint of that size (the newest)"},
+    {"chain", "CHAIN", "where no FILE is: btc:NETWORK or eip155:NUMBER"},
+    {"transaction", "TX", "which transaction there, as explorers show it"},
+    NO_MORE,
+};
+
+static const struct option anchor_request_options[] = {
+    {"log", "ORIGIN", "the log to anchor, as tally log list shows it"},
+    {"size", "N", "its checkpoint of that size (the newest)"},
+    {"form", "FORM", "what is stamped: checkpoint, the signed one; or root (checkpoint)"},
+    NO_MORE,
+};
+
+static const struct option anchor_list_options[] = {
+    {"log", "ORIGIN", "of that log only"},
+    NO_MORE,
+};
+
+static const struct option anchor_verify_options[] = {
+    {"all", NULL, "all there are, or all of --log"},
+    {"log", "ORIGIN", "of that log only"},
+    NO_MORE,
+};
+
 static const struct option show_receipt_options[] = {
     {"body", NULL, "write the body as it is, and nothing else"},
     NO_MORE,
@@ -118,6 +144,11 @@ static const struct option help_options[] = {
     "The running node asks others, and prints each that is found: its id, address, where that "    \
     "was\n"                                                                                        \
     "learnt, how long ago, and whether there is a link."
+
+#define ANCHOR                                                                                     \
+    "Whom to ask, and what must be met, is in anchors.json in the data directory "                 \
+    "(docs/anchors.md); \n"                                                                        \
+    "nothing is trusted without it. What is wrong for good is quarantined, and exit code 5."
 
 #define TRUST                                                                                      \
     "PARTY is a did:key, a peer id, or the beginning of one that tally federation list shows.\n"   \
@@ -213,6 +244,21 @@ static const struct verb verbs[] = {
      verb_federation_list},
     {"federation", "show", NULL, "PARTY", 1, 1, of_options, "federation/1", "4",
      "Show one party, or a stranger: what it may, and if not, why", "", verb_federation_show},
+    {"anchor", "add", NULL, "[FILE]", 0, 1, anchor_add_options, "anchor-add/1", "4 5 10",
+     "Take in evidence from outside that a checkpoint existed, and verify it",
+     "FILE is a time-stamp token, or a proof of a chain as JSON. " ANCHOR, verb_anchor_add},
+    {"anchor", "request", NULL, "AUTHORITY", 1, 1, anchor_request_options, "anchor-request/1",
+     "4 5 9 10", "Have a time-stamp authority stamp a checkpoint",
+     "AUTHORITY is rfc3161:NAME, or NAME, of the policy. " ANCHOR, verb_anchor_request},
+    {"anchor", "list", NULL, "", 0, 0, anchor_list_options, "anchor-list/1", "4 10",
+     "List the anchors that are kept, by log, checkpoint and rank", "", verb_anchor_list},
+    {"anchor", "show", NULL, "ID", 1, 1, none, "anchor/1", "4 10",
+     "Show one anchor: what it evidences, or which check failed", "", verb_anchor_show},
+    {"anchor", "verify", NULL, "[ID]", 0, 1, anchor_verify_options, "anchor-verify/1", "4 5 7 10",
+     "Judge anchors again, quarantined ones too",
+     "Exit code 5 if one is refused or its block is gone, else 7 if one cannot be told "
+     "yet. " ANCHOR,
+     verb_anchor_verify},
     {"node", "init", NULL, "", 0, 0, none, "node-init/1", "8",
      "Make a key and a data directory without running", "", verb_node_init},
     {"node", "show", NULL, "", 0, 0, none, "node/1", "4", "Show who this node is", "",
