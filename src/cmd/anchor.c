@@ -58,14 +58,15 @@ static bool refuse(struct desk *desk, const char *path, const char *what)
 
 /* A token: its name is computed from its bytes, so the reader is asked what it is. */
 static bool name_token(struct desk *desk, struct book_record *record, const char *path,
-                       const struct judge_checkpoint *checkpoint)
+                       const struct judge_checkpoint *checkpoint, enum tally_anchor_reason *judged)
 {
     const struct tally_crypto crypto = keys_verifier();
     record->anchor.kind = TALLY_ANCHOR_RFC3161;
-    struct tally_anchor before = record->anchor;
+    const struct tally_anchor before = record->anchor;
     judge(desk->policy, checkpoint, &crypto, record->received_ms, record);
     if (record->id[0] == '\0')
         return refuse(desk, path, tally_anchor_reason_text(record->anchor.reason));
+    *judged = record->anchor.reason;
     record->anchor.state = before.state;
     record->anchor.reason = TALLY_ANCHOR_IS_UNTRIED;
     return true;
@@ -95,13 +96,14 @@ static bool read_file(struct desk *desk, struct book_record *record,
                       const struct judge_checkpoint *checkpoint)
 {
     const char *path = desk->shelf.call->operands[0];
+    enum tally_anchor_reason judged;
     record->proof = shelf_slurp(desk->shelf.call, path, TALLY_ANCHOR_PROOF_MAX, &record->proof_size,
                                 &desk->shelf.code);
     if (record->proof == NULL)
         return false;
     if (record->proof_size == 0)
         return refuse(desk, path, "it is empty");
-    return record->proof[0] == 0x30 ? name_token(desk, record, path, checkpoint)
+    return record->proof[0] == 0x30 ? name_token(desk, record, path, checkpoint, &judged)
                                     : name_light(desk, record, path);
 }
 
@@ -290,12 +292,28 @@ static const struct policy_authority *find_authority(struct desk *desk)
     return authority;
 }
 
+/* One that we have already answers no question of today, however good it is. */
+static bool is_answer(struct desk *desk, const struct book_record *record,
+                      enum tally_anchor_reason judged)
+{
+    for (size_t i = 0; judged == TALLY_ANCHOR_IS_NONCE && i < desk->list.count; i++)
+        if (strcmp(desk->list.records[i]->id, record->id) == 0) {
+            desk->shelf.code =
+                call_fail_with(desk->shelf.call, EXIT_UNVERIFIED, TALLY_MISMATCH, record->authority,
+                               "the authority %s answers with an earlier time stamp, %.12s",
+                               record->authority, record->id);
+            return false;
+        }
+    return true;
+}
+
 enum exit_code verb_anchor_request(struct call *call)
 {
     struct desk desk;
     struct shelf_log log;
     struct judge_checkpoint checkpoint;
     struct tally_bytes question;
+    enum tally_anchor_reason judged;
     struct book_record *record = calloc(1, sizeof *record);
     const char *name = call_option(call, "log");
     if (name == NULL || record == NULL) {
@@ -311,7 +329,8 @@ enum exit_code verb_anchor_request(struct call *call)
     if (good) {
         (void)snprintf(record->authority, sizeof record->authority, "%s", authority->name);
         record->received_ms = desk_now_ms();
-        good = name_token(&desk, record, authority->name, &checkpoint);
+        good = name_token(&desk, record, authority->name, &checkpoint, &judged) &&
+               is_answer(&desk, record, judged);
     }
     enum exit_code code = good ? keep(&desk, record, "anchor-request/1") : desk.shelf.code;
     book_record_free(record);

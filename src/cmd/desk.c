@@ -52,10 +52,11 @@ bool desk_open(struct desk *desk, struct call *call, const char *log, struct she
         return false;
     enum tally_error error = policy_read(desk->shelf.data, &desk->policy, &call->complaint);
     if (error != TALLY_OK) {
-        desk->shelf.code = error == TALLY_MALFORMED
-                               ? call_fail_with(call, EXIT_CONFIGURATION, error, "anchors.json",
-                                                "%s", call->complaint.text)
-                               : call_fail(call, "anchors.json");
+        const struct complaint why = call->complaint;
+        desk->shelf.code =
+            error == TALLY_MALFORMED
+                ? call_fail_with(call, EXIT_CONFIGURATION, error, "anchors.json", "%s", why.text)
+                : call_fail(call, "anchors.json");
         return false;
     }
     return desk_read(desk, log != NULL ? &found->view.origin_hash : NULL);

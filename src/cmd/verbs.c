@@ -146,9 +146,10 @@ static const struct option help_options[] = {
     "learnt, how long ago, and whether there is a link."
 
 #define ANCHOR                                                                                     \
-    "Whom to ask, and what must be met, is in anchors.json in the data directory "                 \
-    "(docs/anchors.md); \n"                                                                        \
-    "nothing is trusted without it. What is wrong for good is quarantined, and exit code 5."
+    "Whom to ask, and what must be met, is in anchors.json in the data directory (see\n"           \
+    "docs/anchors.md); nothing is trusted without it. What is wrong for good is quarantined, "     \
+    "and\n"                                                                                        \
+    "ends with 5."
 
 #define TRUST                                                                                      \
     "PARTY is a did:key, a peer id, or the beginning of one that tally federation list shows.\n"   \
@@ -180,7 +181,8 @@ static const struct verb verbs[] = {
      "Size under the checkpoint, receipts that are durable but not yet under it, state, root,\n"
      "origin.",
      verb_log_list},
-    {"log", "show", NULL, "ORIGIN", 1, 1, none, "log/1", "4", "Show one log and its checkpoint",
+    {"log", "show", NULL, "ORIGIN", 1, 1, none, "log/1", "4 10",
+     "Show one log, its checkpoint, and the strongest anchor of it",
      "ORIGIN is a log's whole name, or its namespace where no second log has it.", verb_log_show},
     {"log", "export", NULL, "ORIGIN", 1, 1, export_options, "log-export/1", "4 5",
      "Write a log out, receipts as JSON lines or the files as they are", "", verb_log_export},
@@ -246,10 +248,10 @@ static const struct verb verbs[] = {
      "Show one party, or a stranger: what it may, and if not, why", "", verb_federation_show},
     {"anchor", "add", NULL, "[FILE]", 0, 1, anchor_add_options, "anchor-add/1", "4 5 10",
      "Take in evidence from outside that a checkpoint existed, and verify it",
-     "FILE is a time-stamp token, or a proof of a chain as JSON. " ANCHOR, verb_anchor_add},
+     "FILE is a time-stamp token, or a proof of a chain as JSON.\n" ANCHOR, verb_anchor_add},
     {"anchor", "request", NULL, "AUTHORITY", 1, 1, anchor_request_options, "anchor-request/1",
      "4 5 9 10", "Have a time-stamp authority stamp a checkpoint",
-     "AUTHORITY is rfc3161:NAME, or NAME, of the policy. " ANCHOR, verb_anchor_request},
+     "AUTHORITY is rfc3161:NAME, or NAME, of the policy.\n" ANCHOR, verb_anchor_request},
     {"anchor", "list", NULL, "", 0, 0, anchor_list_options, "anchor-list/1", "4 10",
      "List the anchors that are kept, by log, checkpoint and rank", "", verb_anchor_list},
     {"anchor", "show", NULL, "ID", 1, 1, none, "anchor/1", "4 10",
