@@ -135,6 +135,8 @@ void world_wake(struct world *world, uint32_t slot)
         .seed = random_next(&at->chance),
         .verify = options->verify,
         .profile = at->profile,
+        .past = at->restored ? TALLY_PAST_COPY : TALLY_PAST_OWN,
+        .named = again || at->restored,
         /* As tally run does: wherever it is, also after it moved. */
         .listen = at->profile == TALLY_PROFILE_STATIC ? at->own : everywhere,
         /* Whom all are told of has room for all. */

@@ -195,6 +195,10 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
         wire_head(node, now, &view, false);
     federating_start(node);
+    if (!guarding_start(node, now)) {
+        tally_node_free(node);
+        return NULL;
+    }
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_STARTED,
                                      .a = node->options.epoch,
@@ -209,6 +213,7 @@ void tally_node_free(struct tally_node *node)
     connections_free(&node->connections);
     sync_free(&node->sync);
     federating_free(&node->federating);
+    guarding_free(&node->guarding);
     free(node->issuer.pending);
     free(node->issuer.logs);
     free(node->mdns.list);
@@ -255,10 +260,14 @@ static void on_command(struct tally_node *node, struct tally_now now,
     case TALLY_COMMAND_STATE:
         federating_command(node, now, command);
         return;
+    case TALLY_COMMAND_RECOVER:
+        guarding_recover(node, now, command);
+        return;
     case TALLY_COMMAND_SEAL:
         issuer_seal(&node->issuer, now, command->ticket, &node->outbox);
         return;
     case TALLY_COMMAND_PEER:
+        guarding_know(node, &command->peer.key);
         node_answer(
             node, command->ticket,
             peers_configure(&node->datagrams.peers, &command->peer.key, &command->peer.address, now)
@@ -277,6 +286,8 @@ static void on_command(struct tally_node *node, struct tally_now now,
         node_find(node, now, command);
         return;
     case TALLY_COMMAND_BOOTSTRAP:
+        if (command->bootstrap.has_key)
+            guarding_know(node, &command->bootstrap.key);
         node_answer(node, command->ticket, joining_bootstrap(node, now, command));
         return;
     case TALLY_COMMAND_DOMAIN:
@@ -386,6 +397,7 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
     next = least(next, datagrams_deadline(&node->datagrams));
     next = least(next, mdns_deadline(&node->mdns));
     next = least(next, joining_deadline(node));
+    next = least(next, guarding_deadline(&node->guarding));
     next = least(next, sync_deadline(&node->sync));
     next = least(next, mapping_deadline(&node->mapping));
     return least(next, connections_deadline(&node->connections));
@@ -403,6 +415,7 @@ static void tick(struct tally_node *node, struct tally_now now)
     datagrams_tick(&node->datagrams, now, &ended, &node->outbox);
     mdns_tick(&node->mdns, now, &node->outbox);
     joining_tick(node, now);
+    guarding_tick(node, now);
     sync_tick(&node->sync, now, &node->outbox);
     struct lease_news leases[MAPPING_FAMILIES] = {{.lost_count = 0}};
     mapping_tick(&node->mapping, now, leases, &node->outbox);
@@ -421,6 +434,7 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
     wire_reaching(node, now);
     wire_dht(node, now);
     wire_sync(node, now); /* After what holders of the DHT told: it may be of a fork. */
+    guarding_settle(node, now);
     connections_flush(&node->connections, now);
     reaching_settle(&node->datagrams.reaching);
     assert(node->sync.news_count == 0); /* They lie in the scratch. */
@@ -436,7 +450,7 @@ bool tally_node_holds(const struct tally_node *node)
     return issuer_holds(&node->issuer) && datagrams_holds(&node->datagrams) &&
            mdns_holds(&node->mdns) && sync_holds(&node->sync) &&
            connections_holds(&node->connections) && mapping_holds(&node->mapping) &&
-           fold_holds(&node->federating.fold);
+           fold_holds(&node->federating.fold) && guard_holds(&node->guarding.guard);
 }
 
 /* ---- Questions. ---- */
@@ -447,7 +461,6 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
     struct tally_log_view view;
     *status = (struct tally_node_status){.connections = node->connections.count,
                                          .writable = node->issuer.writable,
-                                         .guarded = node->guarded,
                                          .stream_bytes_in = node->connections.bytes_in,
                                          .stream_bytes_out = node->connections.bytes_out,
                                          .syncs = node->syncs,
@@ -462,6 +475,7 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
         status->drops[drop] = node->drops[drop] + node->sync.drops[drop];
     datagrams_status(&node->datagrams, status);
     mapping_status(&node->mapping, status);
+    guarding_status(node, status);
     status->nat = reach_nat(&node->datagrams.reaching.reach, node->stepped);
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++) {
         status->logs++;
