@@ -40,7 +40,7 @@
     X(MALFORMED,     20, "the bytes are not of the expected form")                                 \
     X(MISMATCH,      21, "a signature, hash or proof does not verify")                             \
     X(GUARDED,       22, "a peer holds a larger checkpoint of ours, so this data directory is an " \
-                         "old copy, or one of two: nothing is signed until tally log recover "       \
+                         "old copy, or one of two: nothing is signed until tally log recover " \
                          "--from-peers has fetched what is missing")                               \
     X(STOPPING,      23, "the node is stopping")                                                  \
     X(FORBIDDEN,     24, "that may not follow what was stated before")                             \

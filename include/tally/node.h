@@ -131,9 +131,9 @@ bool tally_node_holds(const struct tally_node *node);
 
 struct tally_node_status {
     unsigned links, connections, logs, peers;
-    unsigned contacts;       /* In the DHT's table. */
-    unsigned health;         /* 0..8: how far it doubts itself (protocols 4.2). */
-    bool writable;           /* False: the disk is full. */
+    unsigned contacts; /* In the DHT's table. */
+    unsigned health;   /* 0..8: how far it doubts itself (protocols 4.2). */
+    bool writable;     /* False: the disk is full. */
     enum tally_guard guard;
     unsigned guard_silent;   /* Peers whose answer it awaits; see tally_node_awaited. */
     uint64_t guard_missing;  /* RECOVERING: receipts of our own that are still to be fetched. */

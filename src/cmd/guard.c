@@ -53,7 +53,8 @@ static enum exit_code print_confirmed(const struct call *call, const struct door
         if (passed)
             (void)printf("nothing to confirm: the guard has passed\n");
         else
-            (void)printf("confirmed, as receipt %" PRIu64 " of federation: this is the latest copy\n",
+            (void)printf("confirmed, as receipt %" PRIu64
+                         " of federation: this is the latest copy\n",
                          answer->index);
         return EXIT_DONE;
     }
@@ -103,9 +104,10 @@ enum exit_code verb_node_confirm(struct call *call)
     if (note != NULL && (strlen(note) > FED_NOTE_MAX || !print_utf8(note)))
         return call_usage(call, "the note is not text of at most %d bytes", FED_NOTE_MAX);
     if (!call_flag(call, "yes"))
-        return call_usage(call, "this says on your word that nobody holds more of this node's logs "
-                                "than %.200s does; if that is wrong, the node contradicts itself "
-                                "for ever, and all see it: add --yes",
+        return call_usage(call,
+                          "this says on your word that nobody holds more of this node's logs "
+                          "than %.200s does; if that is wrong, the node contradicts itself "
+                          "for ever, and all see it: add --yes",
                           data);
     return confirm(call, data, note == NULL ? "" : note);
 }
@@ -132,8 +134,8 @@ static enum exit_code recover(struct call *call, const char *data, unsigned time
     long long missing = missing_now(call, data, &state);
     if (missing < 0)
         return call_fail(call, data);
-    json_t *done = ask_node(data, "recover", "", timeout_s, "fetching our own receipts",
-                            &call->complaint);
+    json_t *done =
+        ask_node(data, "recover", "", timeout_s, "fetching our own receipts", &call->complaint);
     if (done == NULL && call->complaint.error == TALLY_TIMED_OUT)
         return call_fail_with(call, EXIT_TIMED_OUT, TALLY_TIMED_OUT, data,
                               "not all of it is here yet; the node goes on fetching by itself when "

@@ -168,7 +168,8 @@ static const struct verb verbs[] = {
     {"log", "recover", NULL, "", 0, 0, recover_options, "log-recover/1", "3 6 9",
      "Fetch back what others hold of our own logs, and we do not",
      "After a backup was put back, or with the key alone in an empty directory: the node says\n"
-     "\"recovering\" and signs nothing. Each receipt is checked as one that a peer sends, under the\n"
+     "\"recovering\" and signs nothing. Each receipt is checked as one that a peer sends, under "
+     "the\n"
      "largest checkpoint with our signature. When all of it is durable, appends go on. No other\n"
      "node may run with this key.",
      verb_log_recover},

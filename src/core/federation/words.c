@@ -5,11 +5,8 @@
 #include "core/wire/messages.h"
 
 static const char *const types[FED_KINDS] = {
-    [FED_ADMIT] = "fed_admit",
-    [FED_LEVEL] = "fed_level",
-    [FED_WITHDRAW] = "fed_withdraw",
-    [FED_MODE] = "fed_mode",
-    [FED_CONFIRM] = "fed_confirm",
+    [FED_ADMIT] = "fed_admit", [FED_LEVEL] = "fed_level",     [FED_WITHDRAW] = "fed_withdraw",
+    [FED_MODE] = "fed_mode",   [FED_CONFIRM] = "fed_confirm",
 };
 
 /* What synchronisation states by itself (core/sync/statement.h). */

@@ -13,9 +13,9 @@
  *                                       └──contradicts ours──▶ FORKED ◀────────┘
  *
  * Whose word counts: that of peers which knew us, known from before: configured, remembered,
- * admitted. The first that shows a checkpoint of ours that is no larger opens a short grace in which
- * the others are heard; if all of those known have answered, nobody else is waited for. A larger
- * checkpoint counts from anybody, because it bears our own signature.
+ * admitted. The first that shows a checkpoint of ours that is no larger opens a short grace in
+ * which the others are heard; if all of those known have answered, nobody else is waited for. A
+ * larger checkpoint counts from anybody, because it bears our own signature.
  *
  * This module knows states, keys and numbers only; the node asks, and looks at the signatures.
  */
@@ -23,9 +23,9 @@
 #include "tally/node.h"
 
 enum {
-    GUARD_PEERS = 64,       /* As many as a host remembers. */
-    GUARD_WAIT_MS = 60000,  /* Then it is said that nobody answered; they are asked on. */
-    GUARD_GRACE_MS = 2000,  /* After the first answer: who else is there answers by then. */
+    GUARD_PEERS = 64,      /* As many as a host remembers. */
+    GUARD_WAIT_MS = 60000, /* Then it is said that nobody answered; they are asked on. */
+    GUARD_GRACE_MS = 2000, /* After the first answer: who else is there answers by then. */
     GUARD_LOGS = TALLY_OWN_LOGS_MAX,
 };
 

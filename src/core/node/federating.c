@@ -134,9 +134,8 @@ void federating_command(struct tally_node *node, struct tally_now now,
     if (federating->awaited > 0)
         error = TALLY_BUSY;
     else if (fed_read(command->state.type, command->state.body, &statement) == TALLY_DROP_NONE)
-        error = statement.kind == FED_CONFIRM
-                    ? guarding_confirm(node, now, command)
-                    : state(node, now, command, &statement);
+        error = statement.kind == FED_CONFIRM ? guarding_confirm(node, now, command)
+                                              : state(node, now, command, &statement);
     if (error != TALLY_OK) {
         node_answer(node, command->ticket, error);
         return;

@@ -10,8 +10,8 @@
 const char *tally_guard_name(enum tally_guard guard)
 {
     static const char *const names[] = {
-        [TALLY_GUARD_PASSED] = "passed",         [TALLY_GUARD_ASKING] = "asking",
-        [TALLY_GUARD_WAITING] = "waiting",       [TALLY_GUARD_RECOVERING] = "recovering",
+        [TALLY_GUARD_PASSED] = "passed",   [TALLY_GUARD_ASKING] = "asking",
+        [TALLY_GUARD_WAITING] = "waiting", [TALLY_GUARD_RECOVERING] = "recovering",
         [TALLY_GUARD_FORKED] = "forked",
     };
     return guard <= TALLY_GUARD_FORKED ? names[guard] : "unknown";
@@ -74,7 +74,7 @@ static bool may_meet(const struct tally_node *node)
            profile != TALLY_PROFILE_OFFLINE;
 }
 
-bool guarding_start(struct tally_node *node, struct tally_now now)
+bool guarding_new(struct tally_node *node, struct tally_now now)
 {
     struct guarding *guarding = &node->guarding;
     *guarding = (struct guarding){.until = TALLY_NEVER};

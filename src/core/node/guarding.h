@@ -24,7 +24,7 @@ struct guarding {
 };
 
 /* Decides whether to ask; false without memory. After the statements were folded. */
-bool guarding_start(struct tally_node *node, struct tally_now now);
+bool guarding_new(struct tally_node *node, struct tally_now now);
 void guarding_free(struct guarding *guarding);
 
 /* Somebody was named who may know how far our logs had got. */

@@ -195,7 +195,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
         wire_head(node, now, &view, false);
     federating_start(node);
-    if (!guarding_start(node, now)) {
+    if (!guarding_new(node, now)) {
         tally_node_free(node);
         return NULL;
     }

@@ -118,8 +118,7 @@ void wire_datagrams(struct tally_node *node, struct tally_now now,
 {
     /* Whoever is to tell us what is new: at once, because much may be (protocols 4.4). */
     const struct peer *linked = news->links.linked;
-    if (linked != NULL &&
-        (linked->mesh || linked->configured || guarding_asks(node, &linked->key)))
+    if (linked != NULL && (linked->mesh || linked->configured || guarding_asks(node, &linked->key)))
         sync_start(&node->sync, now, &linked->key, 0);
     if (news->overlay.meshed != NULL && news->overlay.meshed != linked)
         sync_start(&node->sync, now, &news->overlay.meshed->key, 0);

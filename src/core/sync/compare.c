@@ -140,9 +140,8 @@ enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
         return SYNC_VERDICT_SAME;
     if (held && task->size <= view.size)
         return compare_within(sync, peer, task, &view, out);
-    struct sync_news *news = key_equal(&task->issuer, &sync->options.key)
-                                 ? news_add(sync, SYNC_NEWS_GUARD, peer)
-                                 : NULL;
+    struct sync_news *news =
+        key_equal(&task->issuer, &sync->options.key) ? news_add(sync, SYNC_NEWS_GUARD, peer) : NULL;
     if (news != NULL) {
         news->origin_hash = task->origin_hash;
         news->size = task->size;

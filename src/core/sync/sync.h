@@ -116,9 +116,9 @@ void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out);
 void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer,
                 uint64_t cause);
 
-/* What is done about our own logs (core/log/guard.h). `guards`: on each new stream the peer is first
-   asked what it holds of them, which comes as ANSWERED. `recovers`: what is larger there is fetched,
-   and who has a stream is asked once more. */
+/* What is done about our own logs (core/log/guard.h). `guards`: on each new stream the peer is
+   first asked what it holds of them, which comes as ANSWERED. `recovers`: what is larger there is
+   fetched, and who has a stream is asked once more. */
 void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recovers);
 
 /* Whether synchronisation with that peer waits for a stream. */

@@ -423,8 +423,8 @@ static int64_t place_of(const struct store *store)
     if (fstatat(store->disk.root, "version", &status, AT_SYMLINK_NOFOLLOW) != 0)
         return 0;
     uint64_t place = (uint64_t)status.st_ino * UINT64_C(0x9e3779b97f4a7c15);
-    place ^= (uint64_t)status.st_ctim.tv_sec * UINT64_C(1000000000) +
-             (uint64_t)status.st_ctim.tv_nsec;
+    place ^=
+        (uint64_t)status.st_ctim.tv_sec * UINT64_C(1000000000) + (uint64_t)status.st_ctim.tv_nsec;
     return (int64_t)(place >> 1 | 1);
 }
 

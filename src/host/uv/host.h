@@ -56,8 +56,8 @@ struct host_options {
 HOST_CHECKED enum tally_error host_open(const struct host_options *options, struct host **host,
                                         struct complaint *complaint);
 
-/* Serves until host_stop was obeyed, the disk failed (IO), or a fork of our own was proved before the
-   guard had passed (FROZEN), with their complaints. */
+/* Serves until host_stop was obeyed, the disk failed (IO), or a fork of our own was proved before
+   the guard had passed (FROZEN), with their complaints. */
 HOST_CHECKED enum tally_error host_run(struct host *host, struct complaint *complaint);
 
 /* Orderly: appends on their way are finished, the rest is sealed, peers told; at most 10 s. */

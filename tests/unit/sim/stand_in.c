@@ -84,6 +84,11 @@ enum tally_guard tally_node_guard(const struct tally_node *node)
     return TALLY_GUARD_PASSED;
 }
 
+const char *tally_guard_name(enum tally_guard guard)
+{
+    return guard == TALLY_GUARD_PASSED ? "passed" : "other";
+}
+
 void tally_node_status(const struct tally_node *node, struct tally_node_status *status)
 {
     memset(status, 0, sizeof *status);
