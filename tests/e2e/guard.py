@@ -64,7 +64,7 @@ def two_copies(a, b, folder):
 
 
 def backup(folder):
-    """Restore: no append succeeds; recover: the same root as before; the next append is consistent"""
+    """Restore: no append succeeds; recover: the same root; the next append is consistent"""
     with Nodes(folder, 'a', 'b') as (a, b):
         origin, before, copy = two_copies(a, b, folder)
         a.stop()
@@ -175,7 +175,7 @@ def went_its_own_way(folder):
 
 
 def killed(folder):
-    """kill -9 while it recovers, again and again: in the end all of it is there, and nothing else"""
+    """kill -9 while it recovers, again and again: in the end all of it is there"""
     with Nodes(folder, 'a', 'b') as (a, b):
         copy = os.path.join(folder, 'copy')
         b.start()
