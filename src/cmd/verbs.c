@@ -130,6 +130,18 @@ static const struct option proof_check_options[] = {
     NO_MORE,
 };
 
+static const struct option recover_options[] = {
+    {"from-peers", NULL, "from those who hold them"},
+    {"timeout", "SECONDS", "wait so long at most (3600); the node goes on by itself"},
+    NO_MORE,
+};
+
+static const struct option confirm_options[] = {
+    {"yes", NULL, "I know that it cannot be taken back"},
+    {"note", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
 static const struct option help_options[] = {
     {"man", NULL, "the manual page tally(1), in roff"},
     NO_MORE,
@@ -186,6 +198,14 @@ static const struct verb verbs[] = {
      "ORIGIN is a log's whole name, or its namespace where no second log has it.", verb_log_show},
     {"log", "export", NULL, "ORIGIN", 1, 1, export_options, "log-export/1", "4 5",
      "Write a log out, receipts as JSON lines or the files as they are", "", verb_log_export},
+    {"log", "recover", NULL, "", 0, 0, recover_options, "log-recover/1", "3 6 9",
+     "Fetch back what others hold of our own logs, and we do not",
+     "After a backup was put back, or with the key alone in an empty directory: the node says\n"
+     "\"recovering\" and signs nothing. Each receipt is checked as one that a peer sends, under "
+     "the\n"
+     "largest checkpoint with our signature. When all of it is durable, appends go on. No other\n"
+     "node may run with this key.",
+     verb_log_recover},
     {"log", "fsck", NULL, "", 0, 0, none, "fsck/1", "4 5", "The same as tally fsck", FSCK,
      verb_fsck},
     {"proof", "export", NULL, "ORIGIN INDEX", 2, 2, proof_export_options, "proof-export/1", "4 5",
@@ -265,6 +285,13 @@ static const struct verb verbs[] = {
      "Make a key and a data directory without running", "", verb_node_init},
     {"node", "show", NULL, "", 0, 0, none, "node/1", "4", "Show who this node is", "",
      verb_node_show},
+    {"node", "confirm-latest", NULL, "", 0, 0, confirm_options, "node-confirm-latest/1", "6 8",
+     "Say, instead of those who knew this node, that this is the latest copy of its data",
+     "Before it signs anything a node asks those who knew it how far its logs had got. If none of\n"
+     "them answers, this is your word for it: a receipt in federation, which all see. If it was\n"
+     "wrong, the node has forked its own logs. Not possible where a peer holds more: then tally\n"
+     "log recover --from-peers.",
+     verb_node_confirm},
     {"fork", "list", NULL, "", 0, 0, none, "fork-list/1", "5",
      "List the evidence against issuers who contradicted themselves", "", verb_fork_list},
     {"fork", "show", NULL, "HASH", 1, 1, none, "fork/1", "4 5", "Show one piece of evidence", "",

@@ -11,6 +11,8 @@ enum exit_code verb_doctor(struct call *call);
 enum exit_code verb_peer_list(struct call *call);
 enum exit_code verb_find_peer(struct call *call);
 enum exit_code verb_find_namespace(struct call *call);
+enum exit_code verb_node_confirm(struct call *call);
+enum exit_code verb_log_recover(struct call *call);
 enum exit_code verb_node_init(struct call *call);
 enum exit_code verb_node_show(struct call *call);
 enum exit_code verb_log_list(struct call *call);

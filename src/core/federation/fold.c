@@ -90,6 +90,7 @@ enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *is
     case FED_KINDS:
         return FOLD_UNKNOWN;
     case FED_SYNC:
+    case FED_CONFIRM:
         return FOLD_OTHER;
     case FED_ADMIT:
     case FED_LEVEL:

@@ -5,10 +5,8 @@
 #include "core/wire/messages.h"
 
 static const char *const types[FED_KINDS] = {
-    [FED_ADMIT] = "fed_admit",
-    [FED_LEVEL] = "fed_level",
-    [FED_WITHDRAW] = "fed_withdraw",
-    [FED_MODE] = "fed_mode",
+    [FED_ADMIT] = "fed_admit", [FED_LEVEL] = "fed_level",     [FED_WITHDRAW] = "fed_withdraw",
+    [FED_MODE] = "fed_mode",   [FED_CONFIRM] = "fed_confirm",
 };
 
 /* What synchronisation states by itself (core/sync/statement.h). */
@@ -68,6 +66,13 @@ static void read_mode(struct wire_reader *r, struct fed_statement *statement)
     statement->note = mode.note;
 }
 
+static void read_confirm(struct wire_reader *r, struct fed_statement *statement)
+{
+    struct tally_fed_confirm confirm;
+    tally_fed_confirm_read(r, &confirm);
+    statement->note = confirm.note;
+}
+
 enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
                          struct fed_statement *statement)
 {
@@ -90,6 +95,9 @@ enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
         break;
     case FED_MODE:
         read_mode(&r, statement);
+        break;
+    case FED_CONFIRM:
+        read_confirm(&r, statement);
         break;
     }
     return wire_reader_done(&r) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
@@ -137,6 +145,9 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
         tally_fed_mode_write(&(struct tally_fed_mode){.mode = statement->mode == TALLY_MODE_OPEN,
                                                       .note = statement->note},
                              &w);
+        break;
+    case FED_CONFIRM:
+        tally_fed_confirm_write(&(struct tally_fed_confirm){.note = statement->note}, &w);
         break;
     }
     struct tally_bytes written = wire_writer_bytes(&w);

@@ -16,6 +16,7 @@ enum fed_kind {
     FED_LEVEL,
     FED_WITHDRAW,
     FED_MODE,
+    FED_CONFIRM, /* The operator's word that no peer holds more of our logs. */
     FED_KINDS
 };
 

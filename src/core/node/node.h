@@ -9,6 +9,7 @@
 #include "core/node/datagrams.h"
 #include "core/node/federating.h"
 #include "core/node/finding.h"
+#include "core/node/guarding.h"
 #include "core/node/joining.h"
 #include "core/node/mapping.h"
 #include "core/node/scratch.h"
@@ -21,6 +22,7 @@ struct tally_node {
     struct datagrams datagrams;
     struct issuer issuer;
     struct federating federating;
+    struct guarding guarding;
     struct sync sync;
     struct connections connections;
     struct joining joining;
@@ -34,7 +36,6 @@ struct tally_node {
     uint64_t drops[TALLY_DROP_COUNT];
     uint64_t refused[TALLY_HYGIENE_COUNT]; /* Addresses not dialled. */
     uint64_t syncs, confirms, forks;
-    bool guarded;
 };
 
 /* Says what happened, if anybody listens. */

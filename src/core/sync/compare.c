@@ -137,14 +137,13 @@ enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
         return SYNC_VERDICT_SAME;
     if (held && task->size <= view.size)
         return compare_within(sync, peer, task, &view, out);
-    if (!key_equal(&task->issuer, &sync->options.key))
-        return SYNC_VERDICT_AHEAD;
-    struct sync_news *news = news_add(sync, SYNC_NEWS_GUARD, peer);
+    struct sync_news *news =
+        key_equal(&task->issuer, &sync->options.key) ? news_add(sync, SYNC_NEWS_GUARD, peer) : NULL;
     if (news != NULL) {
         news->origin_hash = task->origin_hash;
         news->size = task->size;
     }
-    return SYNC_VERDICT_SAME;
+    return SYNC_VERDICT_AHEAD;
 }
 
 /* Two sizes prove nothing by themselves, but our own tree may: the one of both that we hold says
