@@ -2,13 +2,19 @@
 #include "core/federation/words.h"
 
 #include "core/base/bytes.h"
-#include "core/wire/messages.h"
+#include "core/federation/terms.h"
 
 static const char *const types[FED_KINDS] = {
     [FED_ADMIT] = "fed_admit",
     [FED_LEVEL] = "fed_level",
     [FED_WITHDRAW] = "fed_withdraw",
     [FED_MODE] = "fed_mode",
+    [FED_PROPOSE] = "fed_trust_proposal",
+    [FED_ACCEPT] = "fed_trust_accepted",
+    [FED_ESTABLISH] = "fed_trust_established",
+    [FED_REJECT] = "fed_trust_rejected",
+    [FED_RETRACT] = "fed_trust_retracted",
+    [FED_REVOKE] = "fed_trust_revoked",
 };
 
 /* What synchronisation states by itself (core/sync/statement.h). */
@@ -91,6 +97,14 @@ enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
     case FED_MODE:
         read_mode(&r, statement);
         break;
+    case FED_PROPOSE:
+    case FED_ACCEPT:
+    case FED_ESTABLISH:
+    case FED_REJECT:
+    case FED_RETRACT:
+    case FED_REVOKE:
+        terms_read(&r, statement);
+        break;
     }
     return wire_reader_done(&r) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
 }
@@ -137,6 +151,14 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
         tally_fed_mode_write(&(struct tally_fed_mode){.mode = statement->mode == TALLY_MODE_OPEN,
                                                       .note = statement->note},
                              &w);
+        break;
+    case FED_PROPOSE:
+    case FED_ACCEPT:
+    case FED_ESTABLISH:
+    case FED_REJECT:
+    case FED_RETRACT:
+    case FED_REVOKE:
+        terms_write(statement, &w);
         break;
     }
     struct tally_bytes written = wire_writer_bytes(&w);
