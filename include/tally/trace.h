@@ -56,7 +56,9 @@ enum tally_level {
     X(LINKS, DEBUG, "links", "addresses", "")                                                      \
     X(ADMITTED, INFO, "admitted", "level", "roles")                                                \
     X(WITHDRAWN, INFO, "withdrawn", "", "")                                                        \
-    X(MODE, INFO, "mode", "strict", "")
+    X(MODE, INFO, "mode", "strict", "")                                                            \
+    X(PROPOSED, INFO, "proposed", "level", "")                                                     \
+    X(AGREEMENT, INFO, "agreement", "state", "level")
 
 enum tally_trace_kind {
 #define X(kind, level, word, a, b) TALLY_TRACE_##kind,

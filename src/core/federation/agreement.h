@@ -119,8 +119,16 @@ struct stance {
 
 struct agreement_pair {
     struct tally_key key; /* The other party. */
-    bool touched;         /* Since agreements_touched last gave it. */
     struct stance ours, theirs;
+    /* For whoever acts on it, and no part of the state: what it was when it was last looked at. */
+    bool touched;
+    struct agreement_seen {
+        bool any;
+        enum tally_agreement_state state;
+        enum tally_trust level;
+        bool talks;
+        struct tally_hash agreement, offer; /* What held; their offer. */
+    } seen;
 };
 
 struct agreements {
@@ -187,8 +195,13 @@ bool agreement_due(const struct agreements *agreements, const struct agreement_p
    signed with other terms; STALE, an acceptance of none that stands. TAKEN: neither. */
 enum agreement_verdict agreement_lie(const struct agreement_pair *pair);
 
-/* The next pair that changed since it was last given; NULL: none. */
-const struct agreement_pair *agreements_touched(struct agreements *agreements);
+/* The next pair that statements touched since it was last given; NULL: none. */
+struct agreement_pair *agreements_touched(struct agreements *agreements);
+
+/* What is new of a pair since it was last asked: what the two may of each other, and an offer of
+   theirs that waits for an answer. */
+void agreement_look(struct agreement_pair *pair, struct tally_wall clock, struct bond *bond,
+                    bool *changed, bool *offered);
 
 /* When a notice ends next, after the clock; false: none. */
 bool agreements_next_end(const struct agreements *agreements, struct tally_wall *end);

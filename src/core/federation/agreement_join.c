@@ -251,7 +251,7 @@ enum agreement_verdict agreement_lie(const struct agreement_pair *pair)
                : AGREEMENT_STALE;
 }
 
-const struct agreement_pair *agreements_touched(struct agreements *agreements)
+struct agreement_pair *agreements_touched(struct agreements *agreements)
 {
     for (size_t i = 0; i < agreements->count; i++)
         if (agreements->pairs[i].touched) {
@@ -259,6 +259,27 @@ const struct agreement_pair *agreements_touched(struct agreements *agreements)
             return &agreements->pairs[i];
         }
     return NULL;
+}
+
+void agreement_look(struct agreement_pair *pair, struct tally_wall clock, struct bond *bond,
+                    bool *changed, bool *offered)
+{
+    const struct tally_hash *offer = &pair->theirs.offer.place.receipt;
+    struct agreement_seen *seen = &pair->seen;
+    agreement_bond(pair, clock, bond);
+    struct tally_hash agreement = {{0}};
+    if (bond->signature != NULL)
+        agreement = bond->signature->agreement;
+    *changed = bond->state != seen->state || bond->level != seen->level ||
+               bond->talks != seen->talks || !hash_equal(&agreement, &seen->agreement);
+    *offered = !hash_equal(offer, &seen->offer) &&
+               agreement_proposal(pair, false, clock) == TALLY_PROPOSAL_OPEN;
+    *seen = (struct agreement_seen){.any = true,
+                                    .state = bond->state,
+                                    .level = bond->level,
+                                    .talks = bond->talks,
+                                    .agreement = agreement,
+                                    .offer = *offer};
 }
 
 bool agreements_next_end(const struct agreements *agreements, struct tally_wall *end)

@@ -180,8 +180,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
         return NULL;
     node->options = *options;
     defaults(&node->options);
-    if (!scratch_take(node) ||
-        !federating_new(&node->federating, &node->options.key, node->options.parties_max) ||
+    if (!scratch_take(node) || !federating_new(&node->federating, &node->options) ||
         !gossip_new(node, now) || !logs_new(node, now) ||
         !connections_new(&node->connections, node, node->options.connections_max) ||
         !node_discovery_new(node)) {
@@ -192,6 +191,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     joining_init(&node->joining, node->options.seed + 9);
     struct tally_log_view view;
     const struct tally_ledger *ledger = &node->options.ledger;
+    node->stepped = now;
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
         wire_head(node, now, &view, false);
     federating_start(node);
@@ -387,6 +387,7 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
     next = least(next, mdns_deadline(&node->mdns));
     next = least(next, joining_deadline(node));
     next = least(next, sync_deadline(&node->sync));
+    next = least(next, federating_deadline(&node->federating));
     next = least(next, mapping_deadline(&node->mapping));
     return least(next, connections_deadline(&node->connections));
 }
@@ -403,6 +404,7 @@ static void tick(struct tally_node *node, struct tally_now now)
     datagrams_tick(&node->datagrams, now, &ended, &node->outbox);
     mdns_tick(&node->mdns, now, &node->outbox);
     joining_tick(node, now);
+    federating_tick(node, now);
     sync_tick(&node->sync, now, &node->outbox);
     struct lease_news leases[MAPPING_FAMILIES] = {{.lost_count = 0}};
     mapping_tick(&node->mapping, now, leases, &node->outbox);
@@ -414,6 +416,7 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
 {
     outbox_clear(&node->outbox);
     node->stepped = now;
+    federating_clock(node, now);
     if (event->kind != TALLY_EVENT_DATAGRAM && event->kind != TALLY_EVENT_TICK)
         reaching_stir(&node->datagrams.reaching);
     on_event(node, now, event);
