@@ -15,7 +15,7 @@
  * each in its issuer's own stance (agreement.h), which is why it matters only in which order one
  * log is folded, not which log comes first.
  */
-#include "core/federation/agreement.h"
+#include "core/federation/bond.h"
 
 /*    name       text */
 #define FOLD_VERDICTS(X)                                                                           \

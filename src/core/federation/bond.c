@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What two stances come to. Nothing here remembers anything. */
+#include "core/federation/bond.h"
+
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
-#include "core/federation/agreement.h"
 
 static const enum tally_proposal_state joined[OFFER_STATES][ANSWER_COUNT] = {
     [OFFER_NONE] = {TALLY_PROPOSAL_NONE, TALLY_PROPOSAL_NONE, TALLY_PROPOSAL_NONE,
