@@ -58,7 +58,9 @@ enum tally_level {
     X(ADMITTED, INFO, "admitted", "level", "roles")                                                \
     X(WITHDRAWN, INFO, "withdrawn", "", "")                                                        \
     X(MODE, INFO, "mode", "strict", "")                                                            \
-    X(GUARD, INFO, "guard", "state", "silent")
+    X(GUARD, INFO, "guard", "state", "silent")                                                     \
+    X(PROPOSED, INFO, "proposed", "level", "")                                                     \
+    X(AGREEMENT, INFO, "agreement", "state", "level")
 
 enum tally_trace_kind {
 #define X(kind, level, word, a, b) TALLY_TRACE_##kind,

@@ -43,14 +43,20 @@ static bool read_roles(struct call *call, struct fed_statement *said, enum exit_
     return false;
 }
 
-static bool read_note(struct call *call, struct fed_statement *said, enum exit_code *code)
+bool federation_note(struct call *call, const char *option, struct fed_statement *said,
+                     enum exit_code *code)
 {
-    const char *note = call_option(call, "note");
+    const char *note = call_option(call, option);
     said->note = bytes_text(note == NULL ? "" : note);
     if (said->note.size <= FED_NOTE_MAX && print_utf8(note == NULL ? "" : note))
         return true;
-    *code = call_usage(call, "the note is not text of at most %d bytes", FED_NOTE_MAX);
+    *code = call_usage(call, "the %s is not text of at most %d bytes", option, FED_NOTE_MAX);
     return false;
+}
+
+static bool read_note(struct call *call, struct fed_statement *said, enum exit_code *code)
+{
+    return federation_note(call, "note", said, code);
 }
 
 /* ---- Why not ---- */
@@ -151,6 +157,15 @@ static enum exit_code send(struct statement *statement, const char *data)
                               tally_error_text(statement->answer.error));
     if (door_close(door, &call->complaint) != TALLY_OK && code == EXIT_DONE)
         code = call_fail(call, NULL);
+    return code;
+}
+
+enum exit_code federation_state(struct call *call, const char *data,
+                                const struct fed_statement *said, struct door_answer *answer)
+{
+    struct statement statement = {.call = call, .said = *said};
+    enum exit_code code = send(&statement, data);
+    *answer = statement.answer;
     return code;
 }
 

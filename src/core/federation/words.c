@@ -2,11 +2,15 @@
 #include "core/federation/words.h"
 
 #include "core/base/bytes.h"
-#include "core/wire/messages.h"
+#include "core/federation/terms.h"
 
 static const char *const types[FED_KINDS] = {
-    [FED_ADMIT] = "fed_admit", [FED_LEVEL] = "fed_level",     [FED_WITHDRAW] = "fed_withdraw",
-    [FED_MODE] = "fed_mode",   [FED_CONFIRM] = "fed_confirm",
+    [FED_ADMIT] = "fed_admit",           [FED_LEVEL] = "fed_level",
+    [FED_WITHDRAW] = "fed_withdraw",     [FED_MODE] = "fed_mode",
+    [FED_CONFIRM] = "fed_confirm",       [FED_PROPOSE] = "fed_trust_proposal",
+    [FED_ACCEPT] = "fed_trust_accepted", [FED_ESTABLISH] = "fed_trust_established",
+    [FED_REJECT] = "fed_trust_rejected", [FED_RETRACT] = "fed_trust_retracted",
+    [FED_REVOKE] = "fed_trust_revoked",
 };
 
 /* What synchronisation states by itself (core/sync/statement.h). */
@@ -99,6 +103,14 @@ enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
     case FED_CONFIRM:
         read_confirm(&r, statement);
         break;
+    case FED_PROPOSE:
+    case FED_ACCEPT:
+    case FED_ESTABLISH:
+    case FED_REJECT:
+    case FED_RETRACT:
+    case FED_REVOKE:
+        terms_read(&r, statement);
+        break;
     }
     return wire_reader_done(&r) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
 }
@@ -148,6 +160,14 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
         break;
     case FED_CONFIRM:
         tally_fed_confirm_write(&(struct tally_fed_confirm){.note = statement->note}, &w);
+        break;
+    case FED_PROPOSE:
+    case FED_ACCEPT:
+    case FED_ESTABLISH:
+    case FED_REJECT:
+    case FED_RETRACT:
+    case FED_REVOKE:
+        terms_write(statement, &w);
         break;
     }
     struct tally_bytes written = wire_writer_bytes(&w);

@@ -6,6 +6,7 @@
  * (proto/federation.cddl). A receipt's type says which statement its body is; what these types are
  * to us is said here once.
  */
+#include "core/wire/messages.h"
 #include "tally/error.h"
 #include "tally/federation.h"
 
@@ -17,12 +18,18 @@ enum fed_kind {
     FED_WITHDRAW,
     FED_MODE,
     FED_CONFIRM, /* The operator's word that no peer holds more of our logs. */
+    FED_PROPOSE, /* Agreements: core/federation/agreement.h. */
+    FED_ACCEPT,
+    FED_ESTABLISH,
+    FED_REJECT,
+    FED_RETRACT,
+    FED_REVOKE,
     FED_KINDS
 };
 
 enum {
     FED_NOTE_MAX = 120,
-    FED_BODY_MAX = 256, /* Of the statements here: a key, some numbers and a note. */
+    FED_BODY_MAX = 2048, /* The greatest statement: an agreement with all its terms, and a note. */
 };
 
 /* One statement, whatever its kind. What its kind has no word for is zero. */
@@ -33,8 +40,21 @@ struct fed_statement {
     bool has_roles;
     uint8_t roles;
     enum tally_mode mode;
-    struct tally_bytes note; /* A view into what was read. */
+    struct tally_bytes note; /* A view into what was read, as are the texts of terms. */
+    /* ACCEPT and ESTABLISH: whole, and `party` is the other one. PROPOSE: level, replaces and
+       terms; who proposes is the issuer, and the offer is the receipt itself. */
+    struct tally_fed_agreement agreement;
+    bool has_about;          /* PROPOSE: it is a counter. */
+    struct tally_hash about; /* The offer that is answered or taken back; REVOKE: the agreement. */
+    struct tally_wall until; /* PROPOSE: expires. REVOKE: takes effect. */
+    uint16_t notice_days;    /* REVOKE. */
 };
+
+/* Whether a kind is of agreements. */
+static inline bool fed_agrees(enum fed_kind kind)
+{
+    return kind >= FED_PROPOSE && kind <= FED_REVOKE;
+}
 
 /* The type of a receipt that carries such a statement, "fed_admit"; NULL for UNKNOWN and SYNC. */
 const char *fed_type(enum fed_kind kind);

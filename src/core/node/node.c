@@ -181,8 +181,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
         return NULL;
     node->options = *options;
     defaults(&node->options);
-    if (!scratch_take(node) ||
-        !federating_new(&node->federating, &node->options.key, node->options.parties_max) ||
+    if (!scratch_take(node) || !federating_new(&node->federating, &node->options) ||
         !gossip_new(node, now) || !logs_new(node, now) ||
         !connections_new(&node->connections, node, node->options.connections_max) ||
         !node_discovery_new(node) || !joining_new(&node->joining, node->options.seed + 9)) {
@@ -192,6 +191,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     mapping_init(&node->mapping, &node->options);
     struct tally_log_view view;
     const struct tally_ledger *ledger = &node->options.ledger;
+    node->stepped = now;
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
         wire_head(node, now, &view, false);
     federating_start(node);
@@ -401,6 +401,7 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
     next = least(next, joining_deadline(node));
     next = least(next, guarding_deadline(&node->guarding));
     next = least(next, sync_deadline(&node->sync));
+    next = least(next, federating_deadline(&node->federating));
     next = least(next, mapping_deadline(&node->mapping));
     return least(next, connections_deadline(&node->connections));
 }
@@ -418,6 +419,7 @@ static void tick(struct tally_node *node, struct tally_now now)
     mdns_tick(&node->mdns, now, &node->outbox);
     joining_tick(node, now);
     guarding_tick(node, now);
+    federating_tick(node, now);
     sync_tick(&node->sync, now, &node->outbox);
     struct lease_news leases[MAPPING_FAMILIES] = {{.lost_count = 0}};
     mapping_tick(&node->mapping, now, leases, &node->outbox);
@@ -429,6 +431,7 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
 {
     outbox_clear(&node->outbox);
     node->stepped = now;
+    federating_clock(node, now);
     if (event->kind != TALLY_EVENT_DATAGRAM && event->kind != TALLY_EVENT_TICK)
         reaching_stir(&node->datagrams.reaching);
     on_event(node, now, event);

@@ -234,8 +234,7 @@ void asker_wake(struct sync *sync, struct tally_now now, struct sync_asker *aske
 static bool may_take(struct sync *sync, const struct sync_asker *asker,
                      const struct sync_task *task)
 {
-    const struct admission_log log = {&task->issuer,
-                                      strcmp(task->name_space, TALLY_STATEMENTS) == 0};
+    const struct admission_log log = admission_log(&task->issuer, task->name_space);
     enum tally_drop drop = sync->options.by_hand
                                ? admission(sync->options.fold, &task->issuer, ADMISSION_CARRY)
                                : admission_take(sync->options.fold, &asker->peer, &log);

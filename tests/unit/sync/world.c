@@ -51,7 +51,7 @@ void world_start(struct world *world)
                                           .ledger = &side->ledger,
                                           .crypto = &side->crypto,
                                           .seed = i};
-        const struct issuer_memory memory = {side->own_logs, side->pending, side->guarded};
+        const struct issuer_memory memory = {side->own_logs, side->pending};
         issuer_init(&side->issuer, &issuer, &memory, world->now);
         assert_true(sync_new(&side->sync, &sync));
     }
