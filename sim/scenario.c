@@ -189,7 +189,7 @@ static void read_lie(struct words *words, struct line *line)
     if (!adversary_lie(word, &line->lie))
         words_fail(words,
                    "\"%s\" is no lie: ahead, root, fork, gap, silent, forged, rewind, rewrite, "
-                   "flood, replay, spoof, garbled or collude",
+                   "flood, replay, spoof, garbled, collude or perjury",
                    word);
     if (words_left(words))
         line->count = (uint32_t)words_number(words, "how many", 1, 10000);

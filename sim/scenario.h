@@ -52,6 +52,7 @@ enum condition {
     CONDITION_FOLDED,    /* What `who` stated comes to the same in it and wherever all of it is. */
     CONDITION_TRAFFIC,   /* `who` sent at most `count` bytes a second of late. */
     CONDITION_GUARDED,   /* `who` learned that it signed more than it holds, and signs no more. */
+    CONDITION_AGREED,    /* `who` and `other` hold the same agreement to be active. */
     CONDITION_COUNT
 };
 
