@@ -9,8 +9,8 @@
 
 bool federating_new(struct federating *federating, const struct tally_node_options *options)
 {
-    size_t pairs_max =
-        options->parties_max < TALLY_PAIRS_MAX ? options->parties_max : TALLY_PAIRS_MAX;
+    /* As many as TALLY_PAIRS_MAX where there are TALLY_PARTIES_MAX parties. */
+    size_t pairs_max = options->parties_max / (TALLY_PARTIES_MAX / TALLY_PAIRS_MAX);
     struct tally_party *parties = calloc(options->parties_max, sizeof *parties);
     struct agreement_pair *pairs = calloc(pairs_max, sizeof *pairs);
     *federating = (struct federating){.logs_max = options->logs_max, .at = TALLY_NEVER};
