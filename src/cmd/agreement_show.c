@@ -280,6 +280,23 @@ static json_t *agreement_object(const struct trust *trust, const struct agreemen
     return object;
 }
 
+/* What other parties stated about us, by what became of it; and of those who hold to what was never
+   agreed, how many. */
+static json_t *heard_object(const struct agreements *agreements)
+{
+    json_t *object = json_object();
+    json_int_t claims = 0;
+    for (enum agreement_verdict verdict = AGREEMENT_TAKEN; verdict < AGREEMENT_VERDICT_COUNT;
+         verdict++)
+        if (verdict != AGREEMENT_ELSEWHERE && verdict != AGREEMENT_EXPIRED)
+            set(object, agreement_verdict_name(verdict),
+                json_integer((json_int_t)agreements->counts[verdict]));
+    for (size_t i = 0; i < agreements->count; i++)
+        claims += agreement_lie(&agreements->pairs[i]) != AGREEMENT_TAKEN;
+    set(object, "false_claims", json_integer(claims));
+    return object;
+}
+
 static void agreements_json(const struct trust *trust)
 {
     json_t *object = print_object("agreement-list/1"), *items = json_array();
@@ -293,6 +310,7 @@ static void agreements_json(const struct trust *trust)
     set(object, "items", items);
     set(object, "next", json_null());
     set(object, "hash", print_json_hash(&hash));
+    set(object, "heard", heard_object(&trust->fold.agreements));
     print_json(object);
 }
 

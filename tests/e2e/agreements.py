@@ -193,7 +193,9 @@ def answers(folder):
         until(lambda: agreements(a, 'list')['items'][0]['state'] == 'notice', 'notice')
         b.append('drills', ['one'])
         until(lambda: holds(a, b, 'drills') == 1, 'one may read until the end')
-        expect(agreements(a, 'list')['items'][0]['level'] == 'observe', 'more than reading')
+        seen = agreements(a, 'list')
+        expect(seen['items'][0]['level'] == 'observe', 'more than reading')
+        expect(seen['heard']['taken'] >= 4 and seen['heard']['false_claims'] == 0, f'{seen}')
 
 
 def refused(node, noun, code, part, *words):

@@ -306,10 +306,20 @@ void agreements_lost(struct agreements *agreements, const struct tally_key *issu
         pair->theirs.lost = pair->touched = true;
 }
 
+const char *agreement_verdict_name(enum agreement_verdict verdict)
+{
+    static const char *const words[] = {
+#define X(name, word, text) [AGREEMENT_##name] = word,
+        AGREEMENT_VERDICTS(X)
+#undef X
+    };
+    return verdict < AGREEMENT_VERDICT_COUNT ? words[verdict] : "unknown";
+}
+
 const char *agreement_verdict_text(enum agreement_verdict verdict)
 {
     static const char *const texts[] = {
-#define X(name, text) [AGREEMENT_##name] = text,
+#define X(name, word, text) [AGREEMENT_##name] = text,
         AGREEMENT_VERDICTS(X)
 #undef X
     };

@@ -25,26 +25,28 @@
 #include "core/federation/terms.h"
 #include "tally/limits.h"
 
-/*    name       text */
+/*    name, word, text */
 #define AGREEMENT_VERDICTS(X)                                                                      \
-    X(TAKEN, "it counts")                                                                          \
-    X(ELSEWHERE, "about others")                                                                   \
-    X(MALFORMED, "not of the one form that is allowed")                                            \
-    X(SELF, "about its issuer itself")                                                             \
-    X(ROLE, "in a role that is not its issuer's")                                                  \
-    X(FORBIDDEN, "not permitted after what its issuer stated before")                              \
-    X(STALE, "about an offer or agreement that does not stand")                                    \
-    X(ALTERED, "other terms than were offered")                                                    \
-    X(EXPIRED, "about an offer whose time has passed")                                             \
-    X(FULL, "about one party more than a node negotiates with")
+    X(TAKEN, "taken", "it counts")                                                                 \
+    X(ELSEWHERE, "elsewhere", "about others")                                                      \
+    X(MALFORMED, "malformed", "not of the one form that is allowed")                               \
+    X(SELF, "self", "about its issuer itself")                                                     \
+    X(ROLE, "role", "in a role that is not its issuer's")                                          \
+    X(FORBIDDEN, "forbidden", "not permitted after what its issuer stated before")                 \
+    X(STALE, "stale", "about an offer or agreement that does not stand")                           \
+    X(ALTERED, "altered", "other terms than were offered")                                         \
+    X(EXPIRED, "expired", "about an offer whose time has passed")                                  \
+    X(FULL, "full", "about one party more than a node negotiates with")
 
 enum agreement_verdict {
-#define X(name, text) AGREEMENT_##name,
+#define X(name, word, text) AGREEMENT_##name,
     AGREEMENT_VERDICTS(X)
 #undef X
         AGREEMENT_VERDICT_COUNT
 };
 
+/* "stale"; a sentence's end. Never NULL. */
+const char *agreement_verdict_name(enum agreement_verdict verdict);
 const char *agreement_verdict_text(enum agreement_verdict verdict);
 
 /* Where a statement lies. */
