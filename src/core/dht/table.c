@@ -247,6 +247,16 @@ static struct contact *promote(struct table *table, struct table_bucket *bucket,
     return contact;
 }
 
+/* When one that has just answered is asked again. */
+static void rest(struct table *table, const struct table_bucket *bucket, struct contact *contact,
+                 struct tally_now now)
+{
+    bool full = bucket->count >= TABLE_K;
+    contact->due_s =
+        seconds(now) + (full ? (uint32_t)TABLE_REST_FULL_S << contact->patience : TABLE_REST_S);
+    wake_for(table, contact);
+}
+
 enum tally_drop table_answered(struct table *table, struct tally_now now,
                                const struct tally_key *key, const struct tally_address *address,
                                uint32_t rtt_ms)
@@ -276,10 +286,36 @@ enum tally_drop table_answered(struct table *table, struct tally_now now,
     uint32_t rtt = rtt_ms < UINT16_MAX ? rtt_ms : UINT16_MAX;
     contact->rtt_ms = (uint16_t)(contact->rtt_ms == 0 ? rtt : (contact->rtt_ms * 7u + rtt) / 8);
     contact->timeouts = 0;
-    contact->due_s = seconds(now) + (bucket->count < TABLE_K ? TABLE_REST_S : TABLE_REST_FULL_S);
     bucket->active_s = seconds(now);
-    wake_for(table, contact);
+    rest(table, bucket, contact, now);
     return TALLY_DROP_NONE;
+}
+
+/* Contacts of a bucket that rest longer than the others. */
+static unsigned patient(const struct table *table, const struct table_bucket *bucket)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < bucket->count; i++)
+        count += bucket_contact(table, bucket, i)->patience > 0;
+    return count;
+}
+
+void table_crowded(struct table *table, struct tally_now now, const struct tally_key *key,
+                   bool crowded)
+{
+    struct tally_hash point;
+    metric_point(key, &point);
+    struct table_bucket *bucket = &table->buckets[bucket_of(table, &point)];
+    unsigned at;
+    if (!bucket_find(table, bucket, &point, &at))
+        return;
+    struct contact *contact = bucket_contact(table, bucket, at);
+    bool may = contact->patience > 0 || patient(table, bucket) < TABLE_K / 2;
+    if (crowded && may && contact->patience < TABLE_PATIENCE)
+        contact->patience++;
+    else if (!crowded && contact->patience > 0)
+        contact->patience--;
+    rest(table, bucket, contact, now);
 }
 
 void table_silent(struct table *table, struct tally_now now, const struct tally_key *key)
