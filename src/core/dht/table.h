@@ -25,12 +25,15 @@
 #include "tally/types.h"
 
 enum {
-    TABLE_K = 16,          /* Kademlia's k (discv5 has 16, libp2p 20: a fifth more messages). */
+    TABLE_K = 16,          /* Kademlia's k (discv5 has 16, libp2p 20: a fifth more messages); */
+    TABLE_WIDE = 64,       /* the farthest bucket is wider, ... */
+    TABLE_NARROWS = 16,    /* ... and each nearer one by so many less: most lookups begin there. */
+    TABLE_HINTS = 2,       /* Of what a bucket has beyond TABLE_K so many may be unproved. */
     TABLE_SPARES = 8,      /* Replacements a bucket. */
     TABLE_BUCKETS = 24,    /* Good for 2^24 * k nodes. */
     TABLE_NETWORK_K = 2,   /* Contacts of one /24 or /48 in a bucket, spares too, ... */
     TABLE_NETWORK_ALL = 8, /* ... and in the table. */
-    TABLE_CONTACTS_MAX = TABLE_BUCKETS * (TABLE_K + TABLE_SPARES), /* 100 bytes each. */
+    TABLE_CONTACTS_MAX = 96 + TABLE_BUCKETS * (TABLE_K + TABLE_SPARES), /* 100 bytes each. */
 
     TABLE_FRESH_S = 1800,      /* Only who answered in this time is named to others. */
     TABLE_PROBE_MS = 4000,     /* One probe in this time, +- 20 %: 384 contacts in 26 min. */
@@ -58,11 +61,12 @@ struct contact {
     uint8_t patience;    /* How often its rest is doubled. */
 };
 
-/* Proved contacts come before unproved ones, older before newer. The first TABLE_K are the bucket,
-   the rest are spares, of which the one heard last is the first. */
+/* Proved contacts come before unproved ones, older before newer. The first of them are the
+   bucket, TABLE_K or, if more are proved, up to `width`; the rest are spares, of which the one
+   heard last is the first. */
 struct table_bucket {
-    uint16_t list[TABLE_K + TABLE_SPARES]; /* Indices into contacts. */
-    unsigned count, proved;
+    uint16_t *list; /* Indices into contacts. */
+    unsigned width, count, proved;
     uint32_t active_s; /* When one of it answered, or a lookup aimed there. */
 };
 
@@ -75,7 +79,8 @@ struct table_options {
 struct table {
     struct tally_hash point; /* Our own. */
     struct contact *contacts;
-    uint16_t *free; /* A stack of free indices. */
+    uint16_t *free;  /* A stack of free indices. */
+    uint16_t *lists; /* Of all buckets. */
     size_t count, capacity;
     struct table_bucket buckets[TABLE_BUCKETS];
     uint32_t heard_s;       /* When anybody answered last. */
