@@ -12,6 +12,7 @@
 #include "core/base/blocks.h"
 #include "core/base/random.h"
 #include "core/federation/admission.h"
+#include "core/peers/caps.h"
 #include "core/peers/cookie.h"
 #include "core/peers/knock.h"
 #include "core/peers/recent.h"
@@ -30,17 +31,6 @@ enum {
     PEERS_BLIND_REST_MS = 600000, /* After three hellos nobody answered (protocols 5.5). */
     PEERS_FIRST_MAX = 64,         /* A request that rides along with hello: kind and body. */
     PEERS_CROWDED_MS = 600000,    /* A link given up for a newcomer: so long we are crowded. */
-};
-
-/* What a node says of itself in hello and welcome (protocols 5.2); MESH is said of this link,
-   CROWDED as it is now: more nodes ask than it can remember, and each that comes back after another
-   costs both a greeting. */
-enum {
-    PEERS_CAPS_DHT = 1,
-    PEERS_CAPS_STREAMS = 2,
-    PEERS_CAPS_INTRODUCES = 16,
-    PEERS_CAPS_MESH = 32,
-    PEERS_CAPS_CROWDED = 64,
 };
 
 /* Why a peer is greeted: for heartbeats and announces, or to ask it something (a light link). */
