@@ -146,7 +146,7 @@ void world_wake(struct world *world, uint32_t slot)
         .verify = options->verify,
         .profile = at->profile,
         .past = past_of(at),
-        .named = again,
+        .known = again,
         /* As tally run does: wherever it is, also after it moved. */
         .listen = at->profile == TALLY_PROFILE_STATIC ? at->own : everywhere,
         /* Whom all are told of has room for all. */
