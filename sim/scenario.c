@@ -215,6 +215,15 @@ static bool read_simple(struct words *words, struct line *line)
     } else if (words_take(words, "leave")) {
         line->verb = VERB_LEAVE;
         line->who = words_who(words);
+    } else if (words_take(words, "backup")) {
+        line->verb = VERB_BACKUP;
+        line->who = words_who(words);
+    } else if (words_take(words, "restore")) {
+        line->verb = VERB_RESTORE;
+        line->who = words_who(words);
+    } else if (words_take(words, "recover")) {
+        line->verb = VERB_RECOVER;
+        line->who = words_who(words);
     } else if (words_take(words, "suspend")) {
         line->verb = VERB_SUSPEND;
         line->who = words_who(words);

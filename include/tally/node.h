@@ -55,9 +55,10 @@ struct tally_node_options {
     enum tally_verify verify;
     enum tally_profile profile;
     enum tally_past past;
-    /* Peers will be named (COMMAND PEER, BOOTSTRAP, DOMAIN), and keys of those of earlier lives:
-       they are asked before anything is signed. Borrowed until tally_node_new returns. */
-    bool named;
+    /* Somebody may know how far our logs had got: a peer was met in an earlier life, or this is a
+       copy and peers will be named (COMMAND PEER, BOOTSTRAP, DOMAIN). And keys of those who were
+       met. They are asked before anything is signed. Borrowed until tally_node_new returns. */
+    bool known;
     const struct tally_key *remembered;
     size_t remembered_count;
     struct tally_address listen; /* Where we listen, UDP and TCP alike; port 0: nowhere. */

@@ -242,6 +242,17 @@ static bool may_take(struct sync *sync, const struct sync_asker *asker,
     return drop == TALLY_DROP_NONE;
 }
 
+/* Of a checkpoint that is the one we hold nothing but the origin was looked at. */
+static bool is_ours(const struct sync *sync, const struct sync_task *task,
+                    enum sync_verdict verdict)
+{
+    const struct tally_ledger *ledger = sync->options.ledger;
+    struct tally_log_view view;
+    if (verdict == SYNC_VERDICT_AHEAD)
+        return key_equal(&task->issuer, &sync->options.key);
+    return ledger->find(ledger->context, &task->origin_hash, &view) && view.own;
+}
+
 /* What the peer holds of our own logs; the page was compared. */
 static void own_told(struct sync *sync, struct sync_asker *asker)
 {
@@ -271,7 +282,7 @@ enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct s
         enum sync_verdict verdict = sync_compare(sync, &asker->peer, heads->notes[i], task, out);
         if (verdict == SYNC_VERDICT_BAD)
             return TALLY_DROP_FORGED;
-        if (asker->own && !key_equal(&task->issuer, &sync->options.key))
+        if (asker->own && !is_ours(sync, task, verdict))
             return TALLY_DROP_UNASKED;
         asker->own_held += asker->own && verdict != SYNC_VERDICT_AHEAD;
         asker->own_larger |= asker->own && verdict == SYNC_VERDICT_AHEAD;
