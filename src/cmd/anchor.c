@@ -365,6 +365,12 @@ static bool verify_one(struct desk *desk, struct book_record *record)
     return desk_put(desk, record);
 }
 
+static bool is_due(const struct book_record *record)
+{
+    return tally_anchor_due_ms(&record->anchor, record->verified_ms, record->checked_ms) <=
+           desk_now_ms();
+}
+
 static enum exit_code tell_all(struct desk *desk, const char *id)
 {
     struct call *call = desk->shelf.call;
@@ -396,9 +402,9 @@ enum exit_code verb_anchor_verify(struct call *call)
 {
     struct desk desk;
     struct shelf_log log;
-    bool all = call_flag(call, "all");
-    if (all == (call->operand_count > 0))
-        return call_usage(call, "name one ID, or say --all");
+    bool due = call_flag(call, "due"), all = call_flag(call, "all") || due;
+    if (all == (call->operand_count > 0) || (due && call_flag(call, "all")))
+        return call_usage(call, "name one ID, or say --all or --due");
     const char *name = call_option(call, "log");
     bool good = desk_open(&desk, call, name, &log);
     struct book_record *one = good && !all ? desk_find(&desk, call->operands[0]) : NULL;
@@ -407,7 +413,7 @@ enum exit_code verb_anchor_verify(struct call *call)
         (void)snprintf(id, sizeof id, "%s", one->id);
     good = good && (all || one != NULL);
     for (size_t i = 0; good && i < desk.list.count; i++)
-        if (all || desk.list.records[i] == one)
+        if ((all && (!due || is_due(desk.list.records[i]))) || desk.list.records[i] == one)
             good = verify_one(&desk, desk.list.records[i]);
     good = good && desk_read(&desk, name != NULL ? &log.view.origin_hash : NULL);
     enum exit_code code = good ? tell_all(&desk, all ? NULL : id) : desk.shelf.code;

@@ -99,6 +99,7 @@ static const struct option anchor_list_options[] = {
 
 static const struct option anchor_verify_options[] = {
     {"all", NULL, "all there are, or all of --log"},
+    {"due", NULL, "those that it is time for: for a timer"},
     {"log", "ORIGIN", "of that log only"},
     NO_MORE,
 };

@@ -88,6 +88,9 @@ def authority_good(folder):
         is_so(log.verify(made, 7), 'received', 'no_backend')
         log.policy(rfc3161={'test': terms(authority, url=server.url)})
         expect(log.verify(made)['reason'] == 'verified', 'verified again')
+        log.policy()  # Nothing is due: what waits for nothing is not judged.
+        run('anchor', 'verify', '--due', '--data', log.data)
+        expect(log.all()[made['id']]['reason'] == 'verified', 'judged before its time')
         shown, _ = run('anchor', 'show', made['id'][:10], '--data', log.data)
         expect('verified: all rules are met' in shown, shown)
         mine = ask('log', 'show', 'audit', '--data', log.data)
@@ -438,6 +441,7 @@ def mistakes(folder):
             (('add', os.path.join(folder, 'none'), '--log', 'audit'), 4, 'cannot be read'),
             (('show', 'abc'), 4, 'anchor list'),
             (('verify',), 2, '--all'),
+            (('verify', '--all', '--due'), 2, '--due'),
             (('verify', 'abc'), 4, ''),
             (('request', 'x', '--log', 'audit'), 10, 'rfc3161.x'),
             (('list', '--log', 'nobody'), 4, '')):
