@@ -5,11 +5,12 @@ backends that are down, slow, cut short, or lie."""
 import contextlib
 import json
 import os
+import shutil
 import time
 
 from backends import btc, evm
 from backends.chains import FAKETIME, Anvil, Authority, Bcoin, Liar, missing
-from nodes import ask, expect, run, tell
+from nodes import Nodes, ask, expect, run, tell, until
 
 
 class Log:
@@ -41,6 +42,14 @@ class Log:
             return ask('anchor', 'add', self.file, *words, code=code)
         return ask('anchor', 'add', '--chain', chain, '--transaction', transaction, *words,
                    code=code)
+
+    def worse(self, content, reason):
+        """A bad proof of what is verified: refused, and takes no good one's place."""
+        error = self.add(content=content, code=None)
+        if error['schema'] == 'tally/error/1':
+            expect(f'({reason}:' in error['message'], f'{error}')
+        else:
+            is_so(error, 'quarantined', reason)
 
     def verify(self, anchor, code=0):
         return ask('anchor', 'verify', anchor['id'], '--data', self.data, code=code)['items'][0]
@@ -223,7 +232,7 @@ def evm_light(log, chain, transaction):
     with Liar(chain) as asked:
         log.policy(eip155=evm_policy(chain, asked.url, confirmations=12))
         expect(log.add(content=proof)['reason'] == 'verified', 'a good proof')
-        expect(asked.asked == ['eth_chainId', 'eth_blockNumber', 'eth_getBlockByNumber'],
+        expect(set(asked.asked) == {'eth_chainId', 'eth_blockNumber', 'eth_getBlockByNumber'},
                f'{asked.asked}')
         cut = {**proof, 'proof': proof['proof'][:-1]}
         other = chain.light(chain.rpc('eth_getBlockByNumber', '0x1', False)['transactions'][0])
@@ -232,7 +241,7 @@ def evm_light(log, chain, transaction):
                             ({**proof, 'header': proof['header'] + '00'}, 'header'),
                             ({**other, 'transaction': proof['transaction']}, 'transaction'),
                             (other, 'contract')):
-            is_so(log.add(content=bad, code=5), 'quarantined', reason)
+            log.worse(bad, reason)
         expect(log.add(content=proof)['reason'] == 'verified', 'a good proof after bad ones')
 
 
@@ -337,8 +346,10 @@ def bitcoin(folder):
         for bad, reason in (({**proof, 'index': proof['index'] ^ 1}, 'path'),
                             ({**proof, 'path': proof['path'][1:]}, 'path'),
                             ({**proof, 'raw': proof['raw'] + '00'}, 'form'),
-                            ({**proof, 'transaction': decoys[0]}, 'transaction')):
-            is_so(log.add(content=bad, code=5), 'quarantined', reason)
+                            ({**proof, 'raw': '03' + proof['raw'][2:]}, 'transaction')):
+            log.worse(bad, reason)
+        is_so(log.add(content={**proof, 'transaction': decoys[0]}, code=5), 'quarantined',
+              'transaction')
         is_so(log.add(content=proof), 'active', 'verified')
         # A longer branch takes over, and the transaction is mined again in it.
         log.policy(btc=btc_policy(chain.url))
@@ -424,6 +435,54 @@ def ranking(folder):
     return None
 
 
+def learnt(folder):
+    """One node publishes; another learns it by network, and believes only what it verifies itself"""
+    with Nodes(folder, 'a', 'b') as (a, b):
+        log, authority = Log(folder, 'a'), Authority(os.path.join(folder, 'tsa'))
+        log.policy(rfc3161={'test': terms(authority)})
+        good = is_so(log.add(content=authority.stamp(log.root)), 'active', 'verified')
+        bad = log.add(content=authority.stamp(b'x' * 32), code=5)
+        run('anchor', 'publish', bad['id'], '--data', a.data, code=7)
+        a.start()
+        b.start(peers=[a])
+        run('anchor', 'publish', good['id'][:12], '--data', a.data)
+        # A liar's: a stamp of something else, under the good one's name.
+        with open(log.file, 'w', encoding='utf-8') as file:
+            with open(path_of(a, good), encoding='utf-8') as kept:
+                one = json.load(kept)
+            with open(path_of(a, bad), encoding='utf-8') as kept:
+                one['proof'] = json.load(kept)['proof']
+            json.dump(one, file)
+        run('append', '--data', a.data, '--namespace', 'anchors', '--type', 'anchor', log.file)
+        until(lambda: any(origin.endswith('/anchors') and one['size'] == 2
+                          for origin, one in b.logs().items()) and b.has(log.origin, log.size),
+              'b holds what a published')
+        b.stop()
+        there = ask('anchor', 'learn', '--data', b.data)
+        expect((there['new'], there['verified'], there['refused']) == (2, 0, 1), f'{there}')
+        shown = {one['id']: one for one in ask('anchor', 'list', '--data', b.data)['items']}
+        is_so(shown[good['id']], 'received', 'no_backend')
+        path = os.path.join(b.data, 'anchors.json')
+        shutil.copy(os.path.join(a.data, 'anchors.json'), path)
+        done = ask('anchor', 'verify', good['id'], '--data', b.data)['items'][0]
+        is_so(done, 'active', 'verified')
+        expect(done['time'] == good['time'], 'another time')
+        expect(ask('anchor', 'learn', '--data', b.data)['new'] == 0, 'learnt twice')
+        # Rubbish under the good one's name was here first: it shuts nobody out.
+        with open(path_of(b, good), 'r+', encoding='utf-8') as kept:
+            one['state'], one['reason'] = 'quarantined', 'imprint'
+            kept.truncate(0)
+            json.dump(one, kept)
+        there = ask('anchor', 'learn', '--data', b.data)
+        expect((there['new'], there['verified']) == (1, 1), f'{there}')
+
+
+def path_of(node, anchor):
+    where = os.path.join(node.data, 'anchors')
+    return next(os.path.join(where, one, anchor['id'] + '.json') for one in os.listdir(where)
+                if os.path.exists(os.path.join(where, one, anchor['id'] + '.json')))
+
+
 def mistakes(folder):
     """Each mistake of an operator is one sentence with the right exit code"""
     log = Log(folder)
@@ -491,4 +550,4 @@ def damaged(folder):
 if __name__ == '__main__':
     expect(evm.keccak256(b'').hex().startswith('c5d2'), 'the oracle itself')
     tell([authority_good, authority_lies, authority_in_time, evm_chain, evm_backends, bitcoin,
-          ranking, mistakes, damaged])
+          ranking, learnt, mistakes, damaged])
