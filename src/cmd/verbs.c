@@ -99,6 +99,7 @@ static const struct option anchor_list_options[] = {
 
 static const struct option anchor_verify_options[] = {
     {"all", NULL, "all there are, or all of --log"},
+    {"due", NULL, "those that it is time for: for a timer"},
     {"log", "ORIGIN", "of that log only"},
     NO_MORE,
 };
@@ -309,8 +310,16 @@ static const struct verb verbs[] = {
     {"anchor", "verify", NULL, "[ID]", 0, 1, anchor_verify_options, "anchor-verify/1", "4 5 7 10",
      "Judge anchors again, quarantined ones too",
      "Exit code 5 if one is refused or its block is gone, else 7 if one cannot be told "
-     "yet. " ANCHOR,
+     "yet.\n" ANCHOR,
      verb_anchor_verify},
+    {"anchor", "publish", NULL, "ID", 1, 1, none, "anchor-publish/1", "4 7 8 10",
+     "Let others have an anchor: a receipt in our log anchors carries it",
+     "What was found of it does not travel: each node judges by its own policy.",
+     verb_anchor_publish},
+    {"anchor", "learn", NULL, "", 0, 0, none, "anchor-learn/1", "4 10",
+     "Take in the anchors that others published, and verify them here",
+     "Of the logs anchors that are held, those that are of a checkpoint held here.",
+     verb_anchor_learn},
     {NULL, "propose", NULL, "", 0, 0, propose_options, "propose/1", "8",
      "Offer an agreement to another party", AGREE, verb_propose},
     {"proposal", "list", NULL, "", 0, 0, none, "proposal-list/1", "4",

@@ -38,6 +38,8 @@ enum exit_code verb_anchor_request(struct call *call);
 enum exit_code verb_anchor_list(struct call *call);
 enum exit_code verb_anchor_show(struct call *call);
 enum exit_code verb_anchor_verify(struct call *call);
+enum exit_code verb_anchor_publish(struct call *call);
+enum exit_code verb_anchor_learn(struct call *call);
 enum exit_code verb_propose(struct call *call);
 enum exit_code verb_proposal_list(struct call *call);
 enum exit_code verb_proposal_show(struct call *call);
