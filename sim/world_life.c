@@ -111,6 +111,30 @@ bool world_told(const struct world *world, uint32_t a, uint32_t b)
 
 /* ---- Birth. ---- */
 
+/* What each may take of anything. */
+static void limits(struct tally_node_options *node, const struct world_options *options)
+{
+    node->links_max = options->links_max;
+    node->passive_max = options->passive_max;
+    node->addresses_max = options->addresses_max;
+    node->replay_window = options->replay_window;
+    node->dht_values_max = options->dht_values_max;
+    node->dht_records_max = options->dht_records_max;
+    node->dht_placements_max = options->dht_placements_max;
+    node->namespaces_max = options->namespaces_max;
+    node->dht_contacts_max = options->dht_contacts_max;
+    node->dht_requests_max = options->dht_requests_max;
+    node->dht_pending_max = options->dht_pending_max;
+    node->connections_max = options->connections_max;
+    node->logs_max = options->logs_max;
+    node->own_logs_max = options->own_logs_max;
+    node->pending_max = options->pending_max;
+    node->seen_max = options->seen_max;
+    node->records_max = options->records_max;
+    node->senders_max = options->senders_max;
+    node->own_addresses_max = options->own_addresses_max;
+}
+
 static void begin_life(const struct world *world, struct slot *at, uint32_t seconds)
 {
     disk_recover(&at->disk);
@@ -139,7 +163,7 @@ void world_wake(struct world *world, uint32_t slot)
     begin_life(world, at, seconds);
     checker_start(&world->checker, world, slot);
     const struct tally_address everywhere = {.port = at->own.port};
-    const struct tally_node_options node = {
+    struct tally_node_options node = {
         .key = at->signer.key,
         .epoch = at->disk.epoch,
         .seed = random_next(&at->chance),
@@ -153,24 +177,6 @@ void world_wake(struct world *world, uint32_t slot)
         .peers_max = listed(world->bootstraps, world->bootstrap_count, at->shown)
                          ? TALLY_PEERS_MAX
                          : options->known_max,
-        .links_max = options->links_max,
-        .passive_max = options->passive_max,
-        .addresses_max = options->addresses_max,
-        .replay_window = options->replay_window,
-        .dht_values_max = options->dht_values_max,
-        .dht_records_max = options->dht_records_max,
-        .dht_placements_max = options->dht_placements_max,
-        .namespaces_max = options->namespaces_max,
-        .dht_contacts_max = options->dht_contacts_max,
-        .dht_requests_max = options->dht_requests_max,
-        .dht_pending_max = options->dht_pending_max,
-        .connections_max = options->connections_max,
-        .logs_max = options->logs_max,
-        .own_logs_max = options->own_logs_max,
-        .pending_max = options->pending_max,
-        .seen_max = options->seen_max,
-        .records_max = options->records_max,
-        .senders_max = options->senders_max,
         .interfaces_max = 1, /* No node here has more. */
         .parties_max = PARTIES_MAX,
         .seal_receipts = options->seal_receipts,
@@ -182,6 +188,7 @@ void world_wake(struct world *world, uint32_t slot)
         .datagrams_only = options->datagrams_only,
         .scratch = world->scratch,
     };
+    limits(&node, options);
     at->node = tally_node_new(&node, now);
     assert(at->node != NULL);
     world_wake_at(world, slot, tally_node_deadline(at->node));

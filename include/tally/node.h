@@ -82,6 +82,7 @@ struct tally_node_options {
     unsigned records_max;        /* Records kept for those who missed them; 0: 128. */
     unsigned passive_max;        /* Of the overlay; 0: 48. */
     unsigned senders_max;        /* Whose last beacon is remembered; 0: 1,024. */
+    unsigned own_addresses_max;  /* It knows of itself; 0: 24. */
     unsigned interfaces_max;     /* On which mDNS is spoken; 0: 16. */
     unsigned seal_receipts;      /* 0: TALLY_SEAL_RECEIPTS. */
     unsigned seal_ms;            /* 0: TALLY_SEAL_MS. */

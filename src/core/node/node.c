@@ -110,6 +110,7 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
                   .trace = options->trace},
         .reaching = {.policy = &node->policy,
                      .listen = options->listen,
+                     .own_max = options->own_addresses_max,
                      .by_itself = open,
                      .serves = open},
         .dht = {.profile = options->profile,
