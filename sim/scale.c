@@ -321,7 +321,7 @@ static bool announce(struct scale *scale)
 }
 
 /* A node revokes its key: from then on nobody has a link with it. */
-static bool revoke(struct scale *scale)
+static bool end_key(struct scale *scale)
 {
     uint32_t slot = somebody(scale);
     uint8_t body[FED_BODY_MAX];
@@ -380,7 +380,7 @@ static bool announces(struct scale *scale)
 
 static bool revocations(struct scale *scale)
 {
-    return news(scale, "revoke", "stated", scale->options->revocations, revoke);
+    return news(scale, "revoke", "stated", scale->options->revocations, end_key);
 }
 
 /* ---- Lookups. ---- */

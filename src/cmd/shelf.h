@@ -6,12 +6,12 @@
  * functions that return false have said why (call_fail); *code is then the exit code.
  */
 #include "cmd/call.h"
-#include "core/federation/revoked.h"
 #include "host/config/paths.h"
 #include "tally/log.h"
 #include "tally/windows.h"
 
 struct store;
+struct revoked;
 
 struct shelf {
     struct call *call;
@@ -20,7 +20,7 @@ struct shelf {
     struct tally_ledger ledger;
     bool has_key; /* There is an identity whose public half we know. */
     struct tally_key key;
-    struct revoked revoked; /* Read when somebody asks; capacity 0 before. */
+    struct revoked *revoked; /* Read when somebody asks; NULL before. */
     enum exit_code code;
 };
 
