@@ -377,12 +377,13 @@ static void complete_evidence(struct disk *disk, const struct disk_operation *op
 {
     const struct tally_action *action = &operation->action;
     struct disk_log *log = disk_find(disk, &action->evidence.origin_hash);
-    if (log != NULL)
+    if (log != NULL && !action->evidence.revocation)
         log->frozen = true;
     disk->files =
         memory_room(disk->files, &disk->file_capacity, disk->file_count + 1, sizeof *disk->files);
     struct disk_file *file = &disk->files[disk->file_count++];
     file->name = action->evidence.name;
+    file->revocation = action->evidence.revocation;
     file->origin_hash = action->evidence.origin_hash;
     file->size = action->evidence.bytes.size;
     file->bytes = memory_copy(action->evidence.bytes.data, file->size);

@@ -44,6 +44,7 @@ struct disk_log {
 
 struct disk_file {
     struct tally_hash name, origin_hash;
+    bool revocation; /* Of a key; else a fork of the log. */
     uint8_t *bytes;
     size_t size;
 };

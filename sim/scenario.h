@@ -54,6 +54,7 @@ enum condition {
     CONDITION_DETECTED,  /* `who` is gone, and no honest node takes it for linked any more. */
     CONDITION_FOLDED,    /* What `who` stated comes to the same in it and wherever all of it is. */
     CONDITION_TRAFFIC,   /* `who` sent at most `count` bytes a second of late. */
+    CONDITION_REVOKED,   /* Each honest node that runs knows that the key of `who` is revoked. */
     CONDITION_GUARDED,   /* `who` learned that it signed more than it holds, and signs no more. */
     CONDITION_AGREED,    /* `who` and `other` hold the same agreement to be active. */
     CONDITION_COUNT

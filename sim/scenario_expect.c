@@ -28,7 +28,8 @@ static void read_condition(struct words *words, struct line *line)
         if (++line->condition == CONDITION_COUNT) {
             words_fail(words,
                        "\"%s\" is no condition: converged, diverged, fork, holds, drops, "
-                       "confirmed, linked, reached, detected, traffic, guarded, folded or agreed",
+                       "confirmed, linked, reached, detected, traffic, guarded, folded, "
+                       "agreed or revoked",
                        word);
             return;
         }
@@ -48,6 +49,7 @@ void scenario_read_expect(struct words *words, struct line *line)
     case CONDITION_REACHED:
     case CONDITION_DETECTED:
     case CONDITION_GUARDED:
+    case CONDITION_REVOKED:
     case CONDITION_FOLDED:
         line->who = words_who(words);
         break;

@@ -73,6 +73,8 @@ static void add_command(struct transcript *transcript, const struct tally_comman
     } else if (command->kind == TALLY_COMMAND_STATE) {
         add_bytes(transcript, command->state.type);
         add_bytes(transcript, command->state.body);
+    } else if (command->kind == TALLY_COMMAND_REVOKE) {
+        add_bytes(transcript, command->revoke.bytes);
     } else if (command->kind == TALLY_COMMAND_PEER) {
         add(transcript, command->peer.key.bytes, 32);
     }

@@ -20,7 +20,7 @@ enum tally_action_kind {
     TALLY_ACTION_VERIFY,    /* Bytes of a package for the worker pool. */
     TALLY_ACTION_BODY,      /* Bytes of a large body of a verified package. */
     TALLY_ACTION_RELEASE,   /* A package is not wanted any more, whatever its state. */
-    TALLY_ACTION_EVIDENCE,  /* A proved fork: keep the file for ever, mark the log frozen. */
+    TALLY_ACTION_EVIDENCE,  /* A proved fork or revocation: keep the file for ever. */
     TALLY_ACTION_ANSWER,    /* To a COMMAND. */
     TALLY_ACTION_MULTICAST, /* A packet from an interface's mDNS socket (port 5353). */
     TALLY_ACTION_MAP,       /* One request to the gateway; MAPPED answers. */
@@ -110,7 +110,8 @@ struct tally_action {
             uint64_t ticket; /* Of VERIFY. No answer to it follows any more. */
         } release;
         struct {
-            struct tally_hash origin_hash; /* The log to freeze. */
+            bool revocation;               /* Of a key: kept with the others, nothing freezes. */
+            struct tally_hash origin_hash; /* The log to freeze, unless it is one. */
             struct tally_hash name;        /* SHA-256 of the bytes: the file's name. */
             struct tally_bytes bytes;
         } evidence;

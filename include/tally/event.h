@@ -48,6 +48,8 @@ enum tally_command_kind {
     TALLY_COMMAND_RECOVER, /* Fetch what peers hold of our own logs and we do not. ANSWER: OK when
                               all of it is durable, at once if nothing is missing; UNCONFIRMED if
                               nobody has told yet; TIMED_OUT if nothing came for a minute. */
+    TALLY_COMMAND_REVOKE,  /* A revocation that was signed elsewhere, say by a recovery key. ANSWER
+                              at once: MISMATCH, MALFORMED, BUSY, or it is told to everybody. */
 };
 
 struct tally_command {
@@ -60,6 +62,9 @@ struct tally_command {
         struct {
             struct tally_bytes type, body; /* proto/federation.cddl. */
         } state;
+        struct {
+            struct tally_bytes bytes; /* proto/gossip.cddl: revocation. */
+        } revoke;
         struct {
             struct tally_key key;
             struct tally_address address; /* Of its datagrams and its streams alike. */

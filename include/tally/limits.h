@@ -24,6 +24,7 @@ enum {
     TALLY_PARTIES_MAX = 1024,   /* Keys that statements speak of: as many as peers are known. */
     TALLY_PAIRS_MAX = 256,      /* Parties a node negotiates with: 2.5 kB each in the core. */
     TALLY_SUITORS_MAX = 64,     /* Of these, such as it never said a word to. */
+    TALLY_REVOKED_MAX = 512,    /* Revocations kept; 3 kB each, once they are there. */
     TALLY_OWN_LOGS_MAX = 64,    /* Namespaces a node writes in; 3 kB each in the core. */
 
     /* Sealing: what comes first. */

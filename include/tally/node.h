@@ -76,6 +76,7 @@ struct tally_node_options {
     unsigned logs_max;           /* 0: TALLY_LOGS_MAX. */
     unsigned namespaces_max;     /* Advertised in the DHT; 0: TALLY_NAMESPACES_MAX. */
     unsigned own_logs_max;       /* 0: TALLY_OWN_LOGS_MAX. */
+    unsigned revoked_max;        /* 0: half of parties_max, which is TALLY_REVOKED_MAX. */
     unsigned parties_max;        /* 0: TALLY_PARTIES_MAX; fewer only where it cannot matter. */
     unsigned pending_max;        /* 0: TALLY_PENDING_MAX. */
     unsigned seen_max;           /* Record ids a generation; 0: 8,192. */

@@ -60,7 +60,8 @@ enum tally_level {
     X(MODE, INFO, "mode", "strict", "")                                                            \
     X(GUARD, INFO, "guard", "state", "silent")                                                     \
     X(PROPOSED, INFO, "proposed", "level", "")                                                     \
-    X(AGREEMENT, INFO, "agreement", "state", "level")
+    X(AGREEMENT, INFO, "agreement", "state", "level")                                              \
+    X(REVOKED, INFO, "revoked", "reason", "index")
 
 enum tally_trace_kind {
 #define X(kind, level, word, a, b) TALLY_TRACE_##kind,

@@ -53,6 +53,9 @@ struct tally_ledger {
        from offset on, at most capacity of them. False if withheld or not held. */
     bool (*body)(void *context, const struct tally_hash *origin, uint64_t index, size_t offset,
                  uint8_t *bytes, size_t capacity, size_t *size);
+    /* The revocation of that index, as an EVIDENCE brought it, in an order that is fixed at the
+       start; bytes written, 0 past the last. NULL: none is kept. */
+    size_t (*revocation)(void *context, size_t index, uint8_t *bytes, size_t capacity);
 };
 
 /* Draws unpredictable bytes: keys and nonces, never jitter. Must not fail. */

@@ -97,6 +97,9 @@ static enum exit_code check(struct call *call, const struct trust *trust,
         return call_fail_with(call, EXIT_FAILED, TALLY_TOO_LARGE, call->operands[0],
                               "a node speaks of at most %d parties, withdrawn ones among them",
                               TALLY_PARTIES_MAX);
+    case FOLD_ENDED:
+        return call_fail_with(call, EXIT_FAILED, TALLY_REVOKED, NULL,
+                              "the key of this node is revoked: it states nothing any more");
     case FOLD_OTHER:
     case FOLD_UNKNOWN:
     case FOLD_MALFORMED:

@@ -22,7 +22,7 @@ static json_t *references(const struct tally_receipt *receipt)
     return list;
 }
 
-json_t *receipts_object(const struct shelf *shelf, const struct shelf_log *log,
+json_t *receipts_object(struct shelf *shelf, const struct shelf_log *log,
                         const struct shelf_receipt *found, const char *schema)
 {
     const struct tally_receipt *receipt = &found->receipt;
@@ -43,6 +43,8 @@ json_t *receipts_object(const struct shelf *shelf, const struct shelf_log *log,
                           "profile", print_json_text(receipt->profile), "references",
                           references(receipt), "body_hash", print_json_hash(&receipt->body_hash),
                           "body_bytes", (json_int_t)receipt->body_size));
+    (void)json_object_set_new(object, "revoked",
+                              json_boolean(receipt->sequence >= shelf_limit(shelf, log)));
     if (text)
         (void)json_object_set_new(object, "body", print_json_text(bytes));
     else if (body != NULL)
@@ -71,7 +73,7 @@ static void show_body(const struct shelf *shelf, const struct shelf_log *log, ui
     free(body);
 }
 
-static void show(const struct shelf *shelf, const struct shelf_log *log,
+static void show(struct shelf *shelf, const struct shelf_log *log,
                  const struct shelf_receipt *found)
 {
     const struct tally_receipt *receipt = &found->receipt;
@@ -88,6 +90,9 @@ static void show(const struct shelf *shelf, const struct shelf_log *log,
                  time, (int)receipt->type.size, (const char *)receipt->type.data,
                  (int)receipt->profile.size, (const char *)receipt->profile.data, body,
                  receipt->body_size);
+    if (receipt->sequence >= shelf_limit(shelf, log))
+        (void)printf(
+            "revoked    its key is revoked, and this is behind what was good of the log\n");
     for (size_t i = 0; i < receipt->reference_count; i++) {
         hex_write(bytes_of(receipt->references[i].hash.bytes, sizeof(struct tally_hash)), hash);
         (void)printf("reference  kind %u %s\n", receipt->references[i].kind, hash);

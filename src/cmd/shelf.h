@@ -11,6 +11,7 @@
 #include "tally/windows.h"
 
 struct store;
+struct revoked;
 
 struct shelf {
     struct call *call;
@@ -19,6 +20,7 @@ struct shelf {
     struct tally_ledger ledger;
     bool has_key; /* There is an identity whose public half we know. */
     struct tally_key key;
+    struct revoked *revoked; /* Read when somebody asks; NULL before. */
     enum exit_code code;
 };
 
@@ -51,6 +53,9 @@ struct shelf_receipt {
 };
 bool shelf_receipt(struct shelf *shelf, const struct shelf_log *log, uint64_t index,
                    struct shelf_receipt *receipt);
+
+/* How many receipts of a log are good: all, unless its key is revoked. */
+uint64_t shelf_limit(struct shelf *shelf, const struct shelf_log *log);
 
 /* Its body, to be freed; NULL and size 0 if it is withheld or not held (and nothing is said). */
 uint8_t *shelf_body(const struct shelf *shelf, const struct shelf_log *log, uint64_t index,

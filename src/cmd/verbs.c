@@ -122,9 +122,32 @@ static const struct option reject_options[] = {
     NO_MORE,
 };
 
+static const struct option recovery_options[] = {
+    {"out", "FILE", "the file that holds it, made with mode 0600"},
+    {"passphrase-file", "FILE", "its first line is to open it (none)"},
+    NO_MORE,
+};
+
+static const struct option rotate_options[] = {
+    {"recovery", "FILE", "the recovery key, without which none succeeds once one is named"},
+    {"passphrase-file", "FILE", "whose first line opens it"},
+    {"yes", NULL, "do not ask"},
+    NO_MORE,
+};
+
 static const struct option revoke_options[] = {
     {"notice-days", "N", "until it ends (as agreed; 30 where nothing was)"},
     {"reason", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
+static const struct option revoke_key_options[] = {
+    {"reason", "REASON", "compromised, superseded or retired (none)"},
+    {"recovery", "FILE", "revoke the key whose recovery key this is, on any node"},
+    {"passphrase-file", "FILE", "whose first line opens it"},
+    {"size", "NAMESPACE=N", "so far that log is good (as this node holds it); may be repeated"},
+    {"note", "TEXT", "for people, at most 60 bytes"},
+    {"yes", NULL, "do not ask"},
     NO_MORE,
 };
 
@@ -202,6 +225,12 @@ static const struct option help_options[] = {
     "federation, which whom they are addressed to may read. The one it was offered to accepts,\n"  \
     "rejects or counters; the proposer's node then signs too, if that is in time, and only then\n" \
     "does it hold. Goes through the running node, or writes by itself where none runs."
+
+#define KEYS                                                                                       \
+    "The key says so itself, or its recovery key does, from any node. All are told at once, and\n" \
+    "whoever was away when it comes back; it cannot be taken back. Logs of the key are good as\n"  \
+    "far as the statement says, and stay where they are. Goes through the running node, or\n"      \
+    "writes by itself where none runs."
 
 static const struct verb verbs[] = {
     {NULL, "run", NULL, "", 0, 0, run_options, "run/1", "8", "Run a node, in the foreground",
@@ -342,6 +371,24 @@ static const struct verb verbs[] = {
     {"agreement", "revoke", NULL, "ID", 1, 1, revoke_options, "agreement-revoke/1", "4 8",
      "End an agreement after its notice; until then there is only reading", AGREE,
      verb_agreement_revoke},
+    {"key", "show", NULL, "", 0, 0, none, "key/1", "4",
+     "Show the key of this node, its recovery key, whom it succeeds and who succeeds it", "",
+     verb_key_show},
+    {"key", "export", NULL, "FILE", 1, 1, none, "key-export/1", "4",
+     "Write the secret key to a new file, in the form of libp2p", "", verb_key_export},
+    {"key", "import", NULL, "FILE", 1, 1, none, "key-import/1", "4 5",
+     "Begin a data directory with that key: one that has none yet",
+     "Two nodes must never run with one key: each would prove the other a fork.", verb_key_import},
+    {"key", "recovery", NULL, "", 0, 0, recovery_options, "key-recovery/1", "4 8",
+     "Make a recovery key: kept elsewhere, it can replace this key when it was stolen",
+     "A statement names it, once and for all: whoever steals the key cannot name another, and\n"
+     "from then on only the recovery key names a successor.",
+     verb_key_recovery},
+    {"key", "rotate", NULL, "", 0, 0, rotate_options, "key-rotate/1", "4 5 8 9",
+     "Go on under a new key, which others trust as they trusted the old one", KEYS,
+     verb_key_rotate},
+    {"key", "revoke", NULL, "", 0, 0, revoke_key_options, "key-revoke/1", "4 5 8",
+     "End a key: everybody refuses it, and keeps what it signed until then", KEYS, verb_key_revoke},
     {"node", "init", NULL, "", 0, 0, none, "node-init/1", "8",
      "Make a key and a data directory without running", "", verb_node_init},
     {"node", "show", NULL, "", 0, 0, none, "node/1", "4", "Show who this node is", "",

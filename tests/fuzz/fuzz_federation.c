@@ -20,7 +20,8 @@ static const char *const types[] = {"fed_admit",          "fed_level",
                                     "fed_later",          "fed_trust_proposal",
                                     "fed_trust_accepted", "fed_trust_established",
                                     "fed_trust_rejected", "fed_trust_retracted",
-                                    "fed_trust_revoked"};
+                                    "fed_trust_revoked",  "fed_keys",
+                                    "fed_revoke",         "fed_succeed"};
 
 static void again(struct tally_bytes type, struct tally_bytes body)
 {

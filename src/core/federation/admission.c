@@ -26,13 +26,14 @@ const char *admission_act_name(enum admission_act act)
     return act < ADMISSION_ACTS ? acts[act].name : "unknown";
 }
 
-/* By what we say of it ourselves. */
+/* By what we say of it ourselves, whether the key is revoked or not: its logs are good as far as
+   they were good (reliability 9 rule 3). */
 static enum tally_drop by_list(const struct fold *fold, const struct tally_key *key,
                                enum admission_act act)
 {
-    if (fold == NULL || key_equal(key, &fold->self))
+    if (fold == NULL || fold_own(fold, key))
         return TALLY_DROP_NONE;
-    const struct tally_party *party = fold_find(fold, key);
+    const struct tally_party *party = fold_standing(fold, key);
     if (party == NULL)
         return fold_strict(fold) ? TALLY_DROP_UNADMITTED : TALLY_DROP_NONE;
     if (party->state != TALLY_PARTY_ADMITTED)
@@ -45,11 +46,15 @@ static enum tally_drop by_list(const struct fold *fold, const struct tally_key *
 /* What holds between us, unless we put it aside: no agreement outlives that. */
 static bool bound(const struct fold *fold, const struct tally_key *key, struct bond *bond)
 {
-    const struct agreement_pair *pair =
-        fold != NULL ? agreements_find(&fold->agreements, key) : NULL;
+    const struct agreement_pair *pair = NULL;
+    const struct tally_party *party = fold != NULL ? fold_standing(fold, key) : NULL;
+    /* Who took over from a party is bound as that one was. */
+    for (unsigned i = 0; fold != NULL && pair == NULL && key != NULL && i < REVOKED_HEIRS; i++) {
+        pair = agreements_find(&fold->agreements, key);
+        key = revoked_elder(fold->revoked, key);
+    }
     if (pair == NULL)
         return false;
-    const struct tally_party *party = fold_find(fold, key);
     if (party != NULL &&
         (party->state != TALLY_PARTY_ADMITTED || party->level == TALLY_TRUST_ISOLATED))
         return false;
@@ -61,6 +66,10 @@ enum tally_drop admission(const struct fold *fold, const struct tally_key *key,
                           enum admission_act act)
 {
     struct bond bond;
+    /* Files are of what was: the limits of their logs hold for them as well. */
+    if (fold != NULL && act != ADMISSION_CARRY && !key_equal(key, &fold->self) &&
+        revoked_find(fold->revoked, key) != NULL)
+        return TALLY_DROP_REVOKED;
     enum tally_drop drop = by_list(fold, key, act);
     /* Files that an operator brings, and logs of third parties, are no matter of an agreement. */
     if (drop == TALLY_DROP_NONE || act == ADMISSION_CARRY || act == ADMISSION_MIRROR ||

@@ -51,7 +51,8 @@ enum admission_act {
 /* "link", "announce", …: stable words. Never NULL. */
 const char *admission_act_name(enum admission_act act);
 
-/* NONE, or why not: UNADMITTED, WITHDRAWN, LEVEL, ROLE. fold NULL: everybody may everything. */
+/* NONE, or why not: REVOKED, UNADMITTED, WITHDRAWN, LEVEL, ROLE. fold NULL: everybody may
+   everything. A key that took over from another may what that one might. */
 enum tally_drop admission(const struct fold *fold, const struct tally_key *key,
                           enum admission_act act);
 

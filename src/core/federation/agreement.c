@@ -118,6 +118,9 @@ static enum agreement_verdict judge_stance(const struct stance *stance,
     case FED_WITHDRAW:
     case FED_MODE:
     case FED_CONFIRM:
+    case FED_KEYS:
+    case FED_REVOKE_KEY:
+    case FED_SUCCEED_KEY:
     case FED_KINDS:
         break;
     }
@@ -274,6 +277,9 @@ static void apply(struct stance *stance, const struct tally_key *issuer,
     case FED_WITHDRAW:
     case FED_MODE:
     case FED_CONFIRM:
+    case FED_KEYS:
+    case FED_REVOKE_KEY:
+    case FED_SUCCEED_KEY:
     case FED_KINDS:
         assert(false); /* None of them is taken here. */
     }

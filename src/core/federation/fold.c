@@ -56,6 +56,21 @@ const struct tally_party *fold_find(const struct fold *fold, const struct tally_
                                                                             : NULL;
 }
 
+const struct tally_party *fold_standing(const struct fold *fold, const struct tally_key *key)
+{
+    const struct tally_party *party = fold_find(fold, key);
+    for (unsigned i = 0; party == NULL && key != NULL && i < REVOKED_HEIRS; i++) {
+        key = revoked_elder(fold->revoked, key);
+        party = key != NULL ? fold_find(fold, key) : NULL;
+    }
+    return party;
+}
+
+bool fold_own(const struct fold *fold, const struct tally_key *key)
+{
+    return key_equal(key, &fold->self) || revoked_precedes(fold->revoked, key, &fold->self);
+}
+
 void fold_lost(struct fold *fold)
 {
     fold->lost++;
@@ -114,9 +129,43 @@ static enum fold_verdict verdict_of(enum agreement_verdict verdict)
     return FOLD_UNKNOWN;
 }
 
+/* Which keys act beside it, and whether it goes on, a key says of itself alone. */
+static enum fold_verdict judge_keys(const struct fold *fold, const struct fed_statement *statement)
+{
+    const struct tally_key *recovery = &statement->keys[FED_KEY_RECOVERY];
+    if (statement->kind == FED_REVOKE_KEY)
+        return key_equal(&statement->party, &fold->self) ? FOLD_TAKEN : FOLD_FORBIDDEN;
+    for (size_t i = 0; i < FED_KEYS_COUNT; i++) {
+        if (!statement->has_key[i])
+            continue;
+        if (key_equal(&statement->keys[i], &fold->self))
+            return FOLD_SELF;
+        /* A promise of one kind must never pass for another: no key is there for two. */
+        for (size_t j = 0; j < i; j++)
+            if (statement->has_key[j] && key_equal(&statement->keys[i], &statement->keys[j]))
+                return FOLD_FORBIDDEN;
+    }
+    /* Whoever steals the identity key names no other recovery key, nor none. */
+    if (fold->has_key[FED_KEY_RECOVERY] && !(statement->has_key[FED_KEY_RECOVERY] &&
+                                             key_equal(recovery, &fold->keys[FED_KEY_RECOVERY])))
+        return FOLD_FORBIDDEN;
+    return FOLD_TAKEN;
+}
+
+static bool of_keys(enum fed_kind kind)
+{
+    return kind == FED_KEYS || kind == FED_REVOKE_KEY || kind == FED_SUCCEED_KEY;
+}
+
 enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *issuer,
                              const struct fed_statement *statement)
 {
+    bool self = key_equal(issuer, &fold->self), own = self || fold_own(fold, issuer);
+    /* What a key that this node had before said of itself is not about the key of now. */
+    if (own && !self && of_keys(statement->kind))
+        return FOLD_OTHER;
+    if (self && fold->ended && statement->kind >= FED_ADMIT)
+        return FOLD_ENDED;
     switch (statement->kind) {
     case FED_UNKNOWN:
     case FED_KINDS:
@@ -127,9 +176,15 @@ enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *is
     case FED_ADMIT:
     case FED_LEVEL:
     case FED_WITHDRAW:
-        return key_equal(issuer, &fold->self) ? judge_party(fold, statement) : FOLD_FOREIGN;
+        return own ? judge_party(fold, statement) : FOLD_FOREIGN;
+    case FED_KEYS:
+    case FED_REVOKE_KEY:
+        return self ? judge_keys(fold, statement) : FOLD_FOREIGN;
+    case FED_SUCCEED_KEY:
+        /* It says where to read on; that it is so the old key says. */
+        return self ? FOLD_OTHER : FOLD_FOREIGN;
     case FED_MODE:
-        if (!key_equal(issuer, &fold->self))
+        if (!own)
             return FOLD_FOREIGN;
         return (modes[fold->mode] & TO(statement->mode)) != 0 ? FOLD_TAKEN : FOLD_FORBIDDEN;
     case FED_PROPOSE:
@@ -160,10 +215,20 @@ static struct tally_party *party_take(struct fold *fold, const struct tally_key 
 
 static void apply(struct fold *fold, const struct fed_statement *statement, uint64_t index)
 {
-    if (statement->kind == FED_MODE) {
+    fold->last_kind = statement->kind;
+    fold->last = statement->party;
+    if (statement->kind == FED_MODE)
         FSM_MOVE(modes, &fold->mode, statement->mode);
-        return;
+    if (statement->kind == FED_KEYS) {
+        memcpy(fold->has_key, statement->has_key, sizeof fold->has_key);
+        memcpy(fold->keys, statement->keys, sizeof fold->keys);
     }
+    if (statement->kind == FED_REVOKE_KEY) {
+        fold->ended = true;
+        fold->ended_at = index;
+    }
+    if (rules[statement->kind].from == 0)
+        return; /* About no party. */
     struct tally_party *party = party_take(fold, &statement->party);
     bool withdrawn = statement->kind == FED_WITHDRAW;
     party->state = rules[statement->kind].to;
@@ -244,7 +309,7 @@ void fold_status(const struct fold *fold, struct tally_trust_status *status)
                                           .unknown = counts[FOLD_UNKNOWN],
                                           .refused = counts[FOLD_MALFORMED] + counts[FOLD_FOREIGN] +
                                                      counts[FOLD_SELF] + counts[FOLD_FORBIDDEN] +
-                                                     counts[FOLD_FULL],
+                                                     counts[FOLD_FULL] + counts[FOLD_ENDED],
                                           .lost = fold->lost};
     for (size_t i = 0; i < fold->count; i++)
         status->parties += fold->parties[i].state == TALLY_PARTY_ADMITTED;

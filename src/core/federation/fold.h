@@ -13,9 +13,15 @@
  * What a table does not permit changes nothing, and is counted by its verdict. Whom we trust we say
  * ourselves; of other parties' statements those count that are addressed to us and of agreements,
  * each in its issuer's own stance (agreement.h), which is why it matters only in which order one
- * log is folded, not which log comes first.
+ * log is folded, not which log comes first. What others say of their own keys stands beside the
+ * fold (revoked.h), and has no order at all. A key that took over from another has its standing, as
+ * long as nothing else was stated of it; and what the keys stated that this node had before is its
+ * own.
  */
 #include "core/federation/bond.h"
+#include "core/federation/revoked.h"
+#include "core/federation/words.h"
+#include "tally/limits.h"
 
 /*    name       text */
 #define FOLD_VERDICTS(X)                                                                           \
@@ -26,7 +32,8 @@
     X(FOREIGN, "another party's word, which does not count here")                                  \
     X(SELF, "about the node itself")                                                               \
     X(FORBIDDEN, "not permitted after what was stated before")                                     \
-    X(FULL, "about one party more than a node keeps")
+    X(FULL, "about one party more than a node keeps")                                              \
+    X(ENDED, "after the key was revoked")
 
 enum fold_verdict {
 #define X(name, text) FOLD_##name,
@@ -36,7 +43,14 @@ enum fold_verdict {
 };
 
 struct fold {
-    struct tally_key self;       /* Whose statements these are. */
+    struct tally_key self;         /* Whose statements these are. */
+    const struct revoked *revoked; /* Lent; NULL: no key is revoked. Not part of the hash. */
+    bool ended;                    /* It revoked itself: it states nothing more. */
+    uint64_t ended_at;             /* The index of that statement. */
+    bool has_key[FED_KEYS_COUNT];  /* The keys it named beside its own; the recovery key stays. */
+    struct tally_key keys[FED_KEYS_COUNT];
+    enum fed_kind last_kind; /* The last statement that counted, and whom it was about. */
+    struct tally_key last;
     struct tally_party *parties; /* In the order of their keys. */
     size_t capacity, count;
     enum tally_mode mode;
@@ -78,6 +92,13 @@ void fold_lost(struct fold *fold);
 
 /* What was said of a key; NULL: nothing. */
 const struct tally_party *fold_find(const struct fold *fold, const struct tally_key *key);
+
+/* What applies to a key: what was said of it, or of the key from which it took over, or that one's
+   elder. NULL: nothing. */
+const struct tally_party *fold_standing(const struct fold *fold, const struct tally_key *key);
+
+/* Whether a key is this node's own: it is, or a key from which it took over. */
+bool fold_own(const struct fold *fold, const struct tally_key *key);
 
 /* Whether a stranger may nothing. Once there is an allowlist it is strict, also when all of it was
    withdrawn: it never falls open by itself. */

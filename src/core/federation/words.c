@@ -10,7 +10,8 @@ static const char *const types[FED_KINDS] = {
     [FED_CONFIRM] = "fed_confirm",       [FED_PROPOSE] = "fed_trust_proposal",
     [FED_ACCEPT] = "fed_trust_accepted", [FED_ESTABLISH] = "fed_trust_established",
     [FED_REJECT] = "fed_trust_rejected", [FED_RETRACT] = "fed_trust_retracted",
-    [FED_REVOKE] = "fed_trust_revoked",
+    [FED_REVOKE] = "fed_trust_revoked",  [FED_KEYS] = "fed_keys",
+    [FED_REVOKE_KEY] = "fed_revoke",     [FED_SUCCEED_KEY] = "fed_succeed",
 };
 
 /* What synchronisation states by itself (core/sync/statement.h). */
@@ -111,6 +112,12 @@ enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
     case FED_REVOKE:
         terms_read(&r, statement);
         break;
+    case FED_KEYS:
+    case FED_REVOKE_KEY:
+    case FED_SUCCEED_KEY:
+        if (!fed_read_keys(&r, statement))
+            return TALLY_DROP_MALFORMED;
+        break;
     }
     return wire_reader_done(&r) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
 }
@@ -168,6 +175,11 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
     case FED_RETRACT:
     case FED_REVOKE:
         terms_write(statement, &w);
+        break;
+    case FED_KEYS:
+    case FED_REVOKE_KEY:
+    case FED_SUCCEED_KEY:
+        fed_write_keys(statement, &w);
         break;
     }
     struct tally_bytes written = wire_writer_bytes(&w);

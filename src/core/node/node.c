@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/node/node.h"
+#include "core/node/revoking.h"
 #include "core/peers/greet.h"
 
 #include "core/base/bytes.h"
@@ -68,6 +69,8 @@ static void defaults(struct tally_node_options *options)
         options->own_logs_max = TALLY_OWN_LOGS_MAX;
     if (options->parties_max == 0)
         options->parties_max = TALLY_PARTIES_MAX;
+    if (options->revoked_max == 0)
+        options->revoked_max = options->parties_max / 2;
     if (options->pending_max == 0)
         options->pending_max = TALLY_PENDING_MAX;
     if (options->seal_receipts == 0)
@@ -266,6 +269,9 @@ static void on_command(struct tally_node *node, struct tally_now now,
     case TALLY_COMMAND_RECOVER:
         guarding_recover(node, now, command);
         return;
+    case TALLY_COMMAND_REVOKE:
+        revoking_command(node, now, command);
+        return;
     case TALLY_COMMAND_SEAL:
         issuer_seal(&node->issuer, now, command->ticket, &node->outbox);
         return;
@@ -435,6 +441,7 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
     federating_clock(node, now);
     if (event->kind != TALLY_EVENT_DATAGRAM && event->kind != TALLY_EVENT_TICK)
         reaching_stir(&node->datagrams.reaching);
+    revoking_settle(node, now);
     on_event(node, now, event);
     tick(node, now);
     wire_reaching(node, now);
@@ -456,7 +463,8 @@ bool tally_node_holds(const struct tally_node *node)
     return issuer_holds(&node->issuer) && datagrams_holds(&node->datagrams) &&
            mdns_holds(&node->mdns) && sync_holds(&node->sync) &&
            connections_holds(&node->connections) && mapping_holds(&node->mapping) &&
-           fold_holds(&node->federating.fold) && guard_holds(&node->guarding.guard);
+           fold_holds(&node->federating.fold) && revoked_holds(&node->federating.revoked) &&
+           guard_holds(&node->guarding.guard);
 }
 
 /* ---- Questions. ---- */

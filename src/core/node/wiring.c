@@ -3,6 +3,7 @@
 #include "core/node/node.h"
 
 #include "core/base/bytes.h"
+#include "core/node/revoking.h"
 #include "core/wire/derive.h"
 
 void wire_head(struct tally_node *node, struct tally_now now, const struct tally_log_view *view,
@@ -122,6 +123,8 @@ void wire_datagrams(struct tally_node *node, struct tally_now now,
         sync_start(&node->sync, now, &linked->key, 0);
     if (news->overlay.meshed != NULL && news->overlay.meshed != linked)
         sync_start(&node->sync, now, &news->overlay.meshed->key, 0);
+    if (news->has_notice)
+        revoking_heard(node, now, news->from, &news->notice);
     if (news->from == NULL)
         return;
     if (news->has_heartbeat)
@@ -181,6 +184,7 @@ static void head_moved(struct tally_node *node, struct tally_now now, const stru
     wire_head(node, now, &view, false);
     if (view.own)
         guarding_fetched(node, now, &view);
+    revoking_named(node, &view, news->size - news->count);
     node->syncs++;
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_SYNCED,

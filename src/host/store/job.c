@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Jobs: copies of actions on their way through the worker and back to the loop. */
 #include "core/base/bytes.h"
-#include "core/base/hex.h"
 #include "core/crypto/hash.h"
-#include "host/store/inside.h"
+#include "host/store/evidence.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -167,38 +166,16 @@ static void publish(struct store *store, struct job *job)
         job->log != NULL && job->log->size == job->head && hash_equal(&job->log->root, &job->root);
 }
 
-/* The file of a proved fork, and the mark in the log's own folder that names it: neither is ever
-   removed, and both find room on a full disk. */
-static enum tally_error keep_evidence(struct store *store, struct store_log *log,
-                                      const struct tally_action *action)
-{
-    char name[2 * sizeof action->evidence.name + 2], path[DISK_PATH_MAX];
-    hex_write(bytes_of(action->evidence.name.bytes, sizeof action->evidence.name.bytes), name);
-    snprintf(path, sizeof path, "forks/%s", name);
-    enum tally_error error = disk_put(&store->disk, path, &action->evidence.bytes, 1);
-    if (error == TALLY_OK && log != NULL && !log->frozen) {
-        strcat(name, "\n");
-        struct tally_bytes mark = bytes_text(name);
-        folder_path(&log->folder, "frozen", path);
-        error = disk_put(&store->disk, path, &mark, 1);
-    }
-    if (error != TALLY_OK) {
-        disk_forget(&store->disk);
-        return error;
-    }
-    return disk_flush(&store->disk);
-}
-
 static void evidence(struct store *store, struct job *job)
 {
     const struct tally_action *action = &job->action;
     struct tally_hash hash;
     hash_sha256(action->evidence.bytes, &hash);
-    job->log = log_find(store, &action->evidence.origin_hash);
+    job->log = action->evidence.revocation ? NULL : log_find(store, &action->evidence.origin_hash);
     enum tally_error error = TALLY_MISMATCH;
     if (hash_equal(&hash, &action->evidence.name)) {
         do
-            error = keep_evidence(store, job->log, action);
+            error = evidence_keep(store, job->log, action);
         while (error == TALLY_FULL && reserve_spend(store));
     }
     job->public.error = error;

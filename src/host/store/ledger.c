@@ -6,7 +6,7 @@
  * every reader looks in the files first and, if it failed in the database, once more.
  */
 #include "core/base/bytes.h"
-#include "host/store/inside.h"
+#include "host/store/evidence.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -271,5 +271,6 @@ struct tally_ledger store_ledger(struct store *store)
                                  .entries = show_entries,
                                  .entry = show_entry,
                                  .bodies = show_bodies,
-                                 .body = show_body};
+                                 .body = show_body,
+                                 .revocation = evidence_show};
 }

@@ -192,7 +192,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         {"nodes 2\nat 1 crash x\n", "s:2: \"x\" names no nodes: n1, n1..n4 or all"},
         {"nodes 2\nat 1 crash n2..n1\n", "s:2: \"n2..n1\" names no nodes: n1, n1..n4 or all"},
         {"nodes 2\nat 1 explode\n", "s:2: unknown word \"explode\""},
-        {"nodes 2\nat 1 revoke n1 n2\n", "s:2: revoke is not in this version"},
+        {"nodes 2\nat 1 rotate n1\n", "s:2: rotate is not in this version"},
         {"nodes 2\nrole n1 witness\n", "s:2: role is not in this version"},
         {"nodes 2\ncrypto slow\n", "s:2: \"slow\" is no crypto: real, memo or fast"},
         {"nodes 2\ncrash n1\n", "s:2: when? say \"at T crash ...\""},
