@@ -256,5 +256,7 @@ struct tally_ledger disk_ledger(struct disk *disk)
         .entry = ledger_entry,
         .bodies = ledger_bodies,
         .body = ledger_body,
+        .kept = disk_kept,
+        .kept_at = disk_kept_at,
     };
 }

@@ -56,6 +56,7 @@ enum condition {
     CONDITION_TRAFFIC,   /* `who` sent at most `count` bytes a second of late. */
     CONDITION_GUARDED,   /* `who` learned that it signed more than it holds, and signs no more. */
     CONDITION_AGREED,    /* `who` and `other` hold the same agreement to be active. */
+    CONDITION_COSIGNED,  /* `other` cosigned a log of `who`, not of statements, up to `count`. */
     CONDITION_COUNT
 };
 

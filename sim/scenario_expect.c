@@ -28,7 +28,8 @@ static void read_condition(struct words *words, struct line *line)
         if (++line->condition == CONDITION_COUNT) {
             words_fail(words,
                        "\"%s\" is no condition: converged, diverged, fork, holds, drops, "
-                       "confirmed, linked, reached, detected, traffic, guarded, folded or agreed",
+                       "confirmed, linked, reached, detected, traffic, guarded, folded, agreed "
+                       "or cosigned",
                        word);
             return;
         }
@@ -58,6 +59,7 @@ void scenario_read_expect(struct words *words, struct line *line)
         line->other = words_who(words);
         break;
     case CONDITION_HOLDS:
+    case CONDITION_COSIGNED:
         line->who = words_who(words);
         line->other = words_who(words);
         line->count = (uint32_t)words_number(words, "how many receipts", 0, SCENARIO_APPEND_MAX);

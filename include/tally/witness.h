@@ -104,6 +104,32 @@ size_t tally_witness_merge(struct tally_bytes note, struct tally_bytes lines,
                            const struct tally_crypto *crypto, uint8_t *merged, size_t capacity,
                            uint64_t *time_s);
 
+/* ---- Of a node (tally/node.h). ---- */
+
+struct tally_node;
+
+/* A log of somebody who has no node, or none we know: its origin and the key that signs it. */
+struct tally_foreign_log {
+    const char *origin; /* NUL-terminated; need not be the key's name. */
+    struct tally_vkey vkey;
+};
+
+/* One of our logs, and one of those who are asked to cosign it. */
+struct tally_cosigned_view {
+    struct tally_key party;
+    bool has_key; /* It showed us its witness key: that is the vkey. */
+    struct tally_vkey vkey;
+    bool connected;
+    struct tally_hash origin_hash; /* Of our log. */
+    uint64_t head;                 /* Its size. */
+    uint64_t size, time_s;         /* What it cosigned last in this life; 0: nothing. */
+    unsigned status;               /* Its last answer, as HTTP has it; 0: none. */
+    unsigned rounds, refused;      /* Answers in this life: cosigned, others. */
+};
+/* The one of that index; false past the last. */
+bool tally_node_cosigned(const struct tally_node *node, size_t index,
+                         struct tally_cosigned_view *view);
+
 /* Stable words for statuses: "cosigned", "conflict", … and "another" for what is none of these. */
 const char *tally_witness_name(unsigned status);
 

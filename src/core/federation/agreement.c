@@ -117,6 +117,8 @@ static enum agreement_verdict judge_stance(const struct stance *stance,
     case FED_LEVEL:
     case FED_WITHDRAW:
     case FED_MODE:
+    case FED_KEYS:
+    case FED_WITNESS:
     case FED_CONFIRM:
     case FED_KINDS:
         break;
@@ -273,6 +275,8 @@ static void apply(struct stance *stance, const struct tally_key *issuer,
     case FED_LEVEL:
     case FED_WITHDRAW:
     case FED_MODE:
+    case FED_KEYS:
+    case FED_WITNESS:
     case FED_CONFIRM:
     case FED_KINDS:
         assert(false); /* None of them is taken here. */

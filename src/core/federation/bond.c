@@ -227,6 +227,8 @@ enum agreement_verdict agreements_advise(const struct agreements *agreements,
     case FED_LEVEL:
     case FED_WITHDRAW:
     case FED_MODE:
+    case FED_KEYS:
+    case FED_WITNESS:
     case FED_CONFIRM:
     case FED_KINDS:
         break;

@@ -15,6 +15,7 @@ static const struct rule rules[FED_KINDS] = {
     [FED_ADMIT] = {TO(TALLY_PARTY_STRANGER) | TO(TALLY_PARTY_WITHDRAWN), TALLY_PARTY_ADMITTED},
     [FED_LEVEL] = {TO(TALLY_PARTY_ADMITTED), TALLY_PARTY_ADMITTED},
     [FED_WITHDRAW] = {TO(TALLY_PARTY_ADMITTED), TALLY_PARTY_WITHDRAWN},
+    [FED_WITNESS] = {TO(TALLY_PARTY_ADMITTED), TALLY_PARTY_ADMITTED},
 };
 
 static const fsm_moves modes[TALLY_MODES] = {
@@ -114,6 +115,26 @@ static enum fold_verdict verdict_of(enum agreement_verdict verdict)
     return FOLD_UNKNOWN;
 }
 
+/* A promise of one kind must never pass for another: no key is there for two (log chapter 9). And
+   whoever steals the identity key names no other recovery key, nor none. */
+static enum fold_verdict judge_keys(const struct fold *fold, const struct fed_statement *statement)
+{
+    const struct tally_key *recovery = &statement->keys[FED_KEY_RECOVERY];
+    for (size_t i = 0; i < FED_KEYS_COUNT; i++) {
+        if (!statement->has_key[i])
+            continue;
+        if (key_equal(&statement->keys[i], &fold->self))
+            return FOLD_SELF;
+        for (size_t j = 0; j < i; j++)
+            if (statement->has_key[j] && key_equal(&statement->keys[i], &statement->keys[j]))
+                return FOLD_FORBIDDEN;
+    }
+    if (fold->has_key[FED_KEY_RECOVERY] && !(statement->has_key[FED_KEY_RECOVERY] &&
+                                             key_equal(recovery, &fold->keys[FED_KEY_RECOVERY])))
+        return FOLD_FORBIDDEN;
+    return FOLD_TAKEN;
+}
+
 enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *issuer,
                              const struct fed_statement *statement)
 {
@@ -127,6 +148,7 @@ enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *is
     case FED_ADMIT:
     case FED_LEVEL:
     case FED_WITHDRAW:
+    case FED_WITNESS:
         return key_equal(issuer, &fold->self) ? judge_party(fold, statement) : FOLD_FOREIGN;
     case FED_MODE:
         if (!key_equal(issuer, &fold->self))
@@ -141,6 +163,8 @@ enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *is
         if (!key_equal(issuer, &fold->self))
             return FOLD_FOREIGN;
         return verdict_of(agreements_judge(&fold->agreements, issuer, statement));
+    case FED_KEYS:
+        return key_equal(issuer, &fold->self) ? judge_keys(fold, statement) : FOLD_FOREIGN;
     }
     return FOLD_UNKNOWN;
 }
@@ -164,15 +188,26 @@ static void apply(struct fold *fold, const struct fed_statement *statement, uint
         FSM_MOVE(modes, &fold->mode, statement->mode);
         return;
     }
+    if (statement->kind == FED_KEYS) {
+        memcpy(fold->has_key, statement->has_key, sizeof fold->has_key);
+        memcpy(fold->keys, statement->keys, sizeof fold->keys);
+        fold->keys_at = index;
+        return;
+    }
     struct tally_party *party = party_take(fold, &statement->party);
+    party->index = index;
+    if (statement->kind == FED_WITNESS) {
+        party->excused = !statement->asked;
+        return;
+    }
     bool withdrawn = statement->kind == FED_WITHDRAW;
     party->state = rules[statement->kind].to;
     party->level = withdrawn ? TALLY_TRUST_ISOLATED : statement->level;
+    party->excused = party->excused && !withdrawn;
     if (withdrawn)
         party->roles = 0;
     else if (statement->has_roles)
         party->roles = statement->roles;
-    party->index = index;
     fold->listed = fold->listed || party->level > TALLY_TRUST_ISOLATED;
 }
 
@@ -213,6 +248,24 @@ void fold_hear(struct fold *fold, const struct tally_key *issuer, struct tally_b
         fold->agreements.counts[AGREEMENT_MALFORMED]++;
 }
 
+/* Beside the roles in the hash. */
+enum { EXCUSED = 0x80 };
+
+/* The keys beside its own are in the hash once there are any. */
+static void hash_keys(const struct fold *fold, struct tally_hash *hash)
+{
+    for (size_t i = 0; i < FED_KEYS_COUNT; i++) {
+        uint8_t bytes[1 + sizeof fold->keys[i].bytes];
+        struct tally_hash before = *hash;
+        if (!fold->has_key[i])
+            continue;
+        bytes[0] = (uint8_t)i;
+        memcpy(bytes + 1, fold->keys[i].bytes, sizeof fold->keys[i].bytes);
+        hash_sha256_two(bytes_of(before.bytes, sizeof before.bytes), bytes_of(bytes, sizeof bytes),
+                        hash);
+    }
+}
+
 void fold_hash(const struct fold *fold, struct tally_hash *hash)
 {
     static const char domain[] = "tally federation 1\n";
@@ -222,6 +275,7 @@ void fold_hash(const struct fold *fold, struct tally_hash *hash)
     head[sizeof head - 2] = (uint8_t)fold->mode;
     head[sizeof head - 1] = fold->listed;
     hash_sha256(bytes_of(head, sizeof head), hash);
+    hash_keys(fold, hash);
     for (size_t i = 0; i < fold->count; i++) {
         const struct tally_party *party = &fold->parties[i];
         uint8_t one[32 + 3 + 8];
@@ -229,7 +283,7 @@ void fold_hash(const struct fold *fold, struct tally_hash *hash)
         memcpy(one, party->key.bytes, 32);
         one[32] = (uint8_t)party->state;
         one[33] = (uint8_t)party->level;
-        one[34] = party->roles;
+        one[34] = (uint8_t)(party->roles | (party->excused ? EXCUSED : 0));
         be64_write(one + 35, party->index);
         hash_sha256_two(bytes_of(before.bytes, sizeof before.bytes), bytes_of(one, sizeof one),
                         hash);

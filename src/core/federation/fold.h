@@ -40,8 +40,11 @@ struct fold {
     struct tally_party *parties; /* In the order of their keys. */
     size_t capacity, count;
     enum tally_mode mode;
-    bool listed;   /* Somebody was admitted above ISOLATED, ever: there is an allowlist. */
-    uint64_t lost; /* Statements that could not be read. */
+    bool has_key[FED_KEYS_COUNT]; /* The keys it named beside its own; the recovery key stays. */
+    struct tally_key keys[FED_KEYS_COUNT];
+    uint64_t keys_at; /* The index of that statement. */
+    bool listed;      /* Somebody was admitted above ISOLATED, ever: there is an allowlist. */
+    uint64_t lost;    /* Statements that could not be read. */
     uint64_t counts[FOLD_VERDICT_COUNT];
     struct agreements agreements; /* None unless memory was lent for them. */
 };

@@ -10,11 +10,12 @@ static const char *const types[FED_KINDS] = {
     [FED_CONFIRM] = "fed_confirm",       [FED_PROPOSE] = "fed_trust_proposal",
     [FED_ACCEPT] = "fed_trust_accepted", [FED_ESTABLISH] = "fed_trust_established",
     [FED_REJECT] = "fed_trust_rejected", [FED_RETRACT] = "fed_trust_retracted",
-    [FED_REVOKE] = "fed_trust_revoked",
+    [FED_REVOKE] = "fed_trust_revoked",  [FED_KEYS] = "fed_keys",
+    [FED_WITNESS] = "fed_witness",
 };
 
-/* What synchronisation states by itself (core/sync/statement.h). */
-static const char *const sync_types[] = {"SYNC_EVENT", "SYNC_CONFIRMED"};
+/* What synchronisation states by itself (core/sync/statement.h), and witnesses do. */
+static const char *const sync_types[] = {"SYNC_EVENT", "SYNC_CONFIRMED", "fed_witness_event"};
 
 const char *fed_type(enum fed_kind kind)
 {
@@ -77,6 +78,31 @@ static void read_confirm(struct wire_reader *r, struct fed_statement *statement)
     statement->note = confirm.note;
 }
 
+static void read_keys(struct wire_reader *r, struct fed_statement *statement)
+{
+    struct tally_fed_keys keys;
+    tally_fed_keys_read(r, &keys);
+    const bool has[FED_KEYS_COUNT] = {keys.has_recovery, keys.has_witness, keys.has_mirror,
+                                      keys.has_auditor};
+    const struct tally_key list[FED_KEYS_COUNT] = {keys.recovery, keys.witness, keys.mirror,
+                                                   keys.auditor};
+    for (size_t i = 0; i < FED_KEYS_COUNT; i++) {
+        statement->has_key[i] = has[i];
+        if (has[i])
+            statement->keys[i] = list[i];
+    }
+    statement->note = keys.note;
+}
+
+static void read_witness(struct wire_reader *r, struct fed_statement *statement)
+{
+    struct tally_fed_witness witness;
+    tally_fed_witness_read(r, &witness);
+    statement->party = witness.party;
+    statement->asked = witness.asked == 1;
+    statement->note = witness.note;
+}
+
 enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
                          struct fed_statement *statement)
 {
@@ -111,6 +137,12 @@ enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
     case FED_REVOKE:
         terms_read(&r, statement);
         break;
+    case FED_KEYS:
+        read_keys(&r, statement);
+        break;
+    case FED_WITNESS:
+        read_witness(&r, statement);
+        break;
     }
     return wire_reader_done(&r) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
 }
@@ -121,6 +153,22 @@ static bool reads_back(const struct fed_statement *statement, struct tally_bytes
     struct fed_statement again;
     return body.size > 0 &&
            fed_read(bytes_text(fed_type(statement->kind)), body, &again) == TALLY_DROP_NONE;
+}
+
+static void write_keys(const struct fed_statement *statement, struct wire_writer *w)
+{
+    const struct tally_key *keys = statement->keys;
+    tally_fed_keys_write(
+        &(struct tally_fed_keys){.has_recovery = statement->has_key[FED_KEY_RECOVERY],
+                                 .has_witness = statement->has_key[FED_KEY_WITNESS],
+                                 .has_mirror = statement->has_key[FED_KEY_MIRROR],
+                                 .has_auditor = statement->has_key[FED_KEY_AUDITOR],
+                                 .recovery = keys[FED_KEY_RECOVERY],
+                                 .witness = keys[FED_KEY_WITNESS],
+                                 .mirror = keys[FED_KEY_MIRROR],
+                                 .auditor = keys[FED_KEY_AUDITOR],
+                                 .note = statement->note},
+        w);
 }
 
 size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MAX])
@@ -168,6 +216,15 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
     case FED_RETRACT:
     case FED_REVOKE:
         terms_write(statement, &w);
+        break;
+    case FED_KEYS:
+        write_keys(statement, &w);
+        break;
+    case FED_WITNESS:
+        tally_fed_witness_write(&(struct tally_fed_witness){.party = statement->party,
+                                                            .asked = statement->asked,
+                                                            .note = statement->note},
+                                &w);
         break;
     }
     struct tally_bytes written = wire_writer_bytes(&w);

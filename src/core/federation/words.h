@@ -12,7 +12,8 @@
 
 enum fed_kind {
     FED_UNKNOWN, /* Of a later version, or nobody's: kept in the log, and without effect. */
-    FED_SYNC,    /* SYNC_EVENT, SYNC_CONFIRMED: what was transferred, not whom we trust. */
+    FED_SYNC,    /* SYNC_EVENT, SYNC_CONFIRMED, fed_witness_event: what happened, not whom we
+                    trust. */
     FED_ADMIT,
     FED_LEVEL,
     FED_WITHDRAW,
@@ -24,6 +25,8 @@ enum fed_kind {
     FED_REJECT,
     FED_RETRACT,
     FED_REVOKE,
+    FED_KEYS,
+    FED_WITNESS,
     FED_KINDS
 };
 
@@ -31,6 +34,9 @@ enum {
     FED_NOTE_MAX = 120,
     FED_BODY_MAX = 2048, /* The greatest statement: an agreement with all its terms, and a note. */
 };
+
+/* The keys beside an identity, each with one meaning (reliability 9 rule 1). */
+enum fed_key { FED_KEY_RECOVERY, FED_KEY_WITNESS, FED_KEY_MIRROR, FED_KEY_AUDITOR, FED_KEYS_COUNT };
 
 /* One statement, whatever its kind. What its kind has no word for is zero. */
 struct fed_statement {
@@ -40,6 +46,9 @@ struct fed_statement {
     bool has_roles;
     uint8_t roles;
     enum tally_mode mode;
+    bool has_key[FED_KEYS_COUNT]; /* KEYS. */
+    struct tally_key keys[FED_KEYS_COUNT];
+    bool asked;              /* WITNESS: it is asked to cosign. */
     struct tally_bytes note; /* A view into what was read, as are the texts of terms. */
     /* ACCEPT and ESTABLISH: whole, and `party` is the other one. PROPOSE: level, replaces and
        terms; who proposes is the issuer, and the offer is the receipt itself. */

@@ -2,6 +2,7 @@
 /* The data directory: whose it is, who holds it, which layout it has; and its smaller files. */
 #include "core/base/bytes.h"
 #include "host/store/inside.h"
+#include "host/store/kept.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -311,6 +312,8 @@ static enum tally_error open_all(const struct opening *opening)
     if (error == TALLY_OK)
         error = log_load_all(store, opening->message, opening->size);
     if (error == TALLY_OK)
+        error = kept_load(store);
+    if (error == TALLY_OK)
         show_all(store);
     return error;
 }
@@ -361,6 +364,7 @@ void store_close(struct store *store)
     if (store->lock >= 0)
         close(store->lock);
     disk_end(&store->disk);
+    kept_free(store);
     free(store->work);
     free(store->show);
     free(store->dir);
