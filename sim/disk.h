@@ -49,6 +49,16 @@ struct disk_file {
     size_t size;
 };
 
+/* A cosigned checkpoint. */
+struct disk_kept {
+    enum tally_kept kind;
+    struct tally_hash origin_hash;
+    uint64_t size;
+    struct tally_hash root;
+    uint8_t *note;
+    size_t note_size;
+};
+
 /* A package between VERIFY and APPEND or RELEASE. */
 struct disk_package {
     uint64_t ticket;
@@ -105,6 +115,8 @@ struct disk {
     size_t place_count;
     struct disk_file *files;
     size_t file_count, file_capacity;
+    struct disk_kept *kept;
+    size_t kept_count, kept_capacity;
     struct disk_package *packages;
     struct {
         struct disk_operation *first, *last;

@@ -270,5 +270,7 @@ struct tally_ledger disk_ledger(struct disk *disk)
         .bodies = ledger_bodies,
         .body = ledger_body,
         .revocation = ledger_revocation,
+        .kept = disk_kept,
+        .kept_at = disk_kept_at,
     };
 }

@@ -4,6 +4,7 @@
 #include "core/federation/revocation.h"
 #include "story_agree.h"
 #include "story_trust.h"
+#include "tally/witness.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -17,6 +18,7 @@ const char *expect_word(enum condition condition)
         [CONDITION_DETECTED] = "detected",   [CONDITION_TRAFFIC] = "traffic",
         [CONDITION_GUARDED] = "guarded",     [CONDITION_FOLDED] = "folded",
         [CONDITION_AGREED] = "agreed",       [CONDITION_REVOKED] = "revoked",
+        [CONDITION_COSIGNED] = "cosigned",
     };
     return words[condition];
 }
@@ -139,6 +141,36 @@ static bool holds(const struct world *world, const struct line *line, char *why,
             uint64_t count = receipts_of(world, slot, issuer);
             snprintf(why, size, "n%u holds %" PRIu64 " receipts of n%u", slot + 1, count,
                      issuer + 1);
+            if (decided(line, count >= line->count))
+                return count >= line->count;
+        }
+    return !line->negated;
+}
+
+/* How much of a log of the slot's, not of statements, the witness cosigned. */
+static uint64_t cosigned_by(const struct world *world, uint32_t slot, uint32_t witness)
+{
+    const struct slot *at = &world->slots[slot];
+    struct tally_cosigned_view view;
+    uint64_t most = 0;
+    for (size_t i = 0; at->node != NULL && tally_node_cosigned(at->node, i, &view); i++) {
+        const struct disk_log *log = disk_find(&at->disk, &view.origin_hash);
+        if (log != NULL && strcmp(log->name_space, "federation") != 0 && view.size > most &&
+            key_equal(&view.party, &world->slots[witness].signer.key))
+            most = view.size;
+    }
+    return most;
+}
+
+static bool cosigned(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t slot = line->who.from; slot <= line->who.to; slot++)
+        for (uint32_t witness = line->other.from; witness <= line->other.to; witness++) {
+            uint64_t count = cosigned_by(world, slot, witness);
+            if (slot == witness)
+                continue;
+            snprintf(why, size, "n%u cosigned %" PRIu64 " receipts of n%u", witness + 1, count,
+                     slot + 1);
             if (decided(line, count >= line->count))
                 return count >= line->count;
         }
@@ -326,6 +358,8 @@ bool expect_is(const struct world *world, const struct line *line, char *why, si
         return guarded(world, line, why, size);
     case CONDITION_REVOKED:
         return revoked(world, line, why, size);
+    case CONDITION_COSIGNED:
+        return cosigned(world, line, why, size);
     case CONDITION_COUNT:
         break;
     }

@@ -57,6 +57,7 @@ enum condition {
     CONDITION_REVOKED,   /* Each honest node that runs knows that the key of `who` is revoked. */
     CONDITION_GUARDED,   /* `who` learned that it signed more than it holds, and signs no more. */
     CONDITION_AGREED,    /* `who` and `other` hold the same agreement to be active. */
+    CONDITION_COSIGNED,  /* `other` cosigned a log of `who`, not of statements, up to `count`. */
     CONDITION_COUNT
 };
 

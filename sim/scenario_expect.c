@@ -29,7 +29,7 @@ static void read_condition(struct words *words, struct line *line)
             words_fail(words,
                        "\"%s\" is no condition: converged, diverged, fork, holds, drops, "
                        "confirmed, linked, reached, detected, traffic, guarded, folded, "
-                       "agreed or revoked",
+                       "agreed, revoked or cosigned",
                        word);
             return;
         }
@@ -60,6 +60,7 @@ void scenario_read_expect(struct words *words, struct line *line)
         line->other = words_who(words);
         break;
     case CONDITION_HOLDS:
+    case CONDITION_COSIGNED:
         line->who = words_who(words);
         line->other = words_who(words);
         line->count = (uint32_t)words_number(words, "how many receipts", 0, SCENARIO_APPEND_MAX);

@@ -23,7 +23,7 @@
 struct slot {
     struct world *world;
     struct tally_node *node; /* NULL: not running. */
-    struct signer signer;
+    struct signer signer, cosigner;
     struct disk disk;
     struct random chance; /* Network and disk. */
     struct random secret;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Birth and death of a world's nodes. */
 #include "core/base/bytes.h"
+#include "core/crypto/hash.h"
 #include "memory.h"
 #include "world.h"
 #include <assert.h>
 
-enum { PARTIES_MAX = 64 }; /* Stories speak of few, and worlds have many nodes. */
+enum { PARTIES_MAX = 64, WITNESSED_MAX = 64 }; /* Stories speak of few, worlds have many nodes. */
 
 static void say(void *context, struct tally_now now, const struct tally_trace *trace)
 {
@@ -25,6 +26,31 @@ static void draw(void *context, uint8_t *bytes, size_t size)
     struct random *secret = context;
     for (size_t i = 0; i < size; i++)
         bytes[i] = (uint8_t)(random_next(secret) >> 32);
+}
+
+/* A node's witness key follows from its own, and is made when it is needed: most never are. */
+static bool cosigner_key(void *context, bool make, struct tally_key *key)
+{
+    struct slot *at = context;
+    if (at->cosigner.provider == NULL && !make)
+        return false;
+    if (at->cosigner.provider == NULL) {
+        uint8_t seed[32];
+        const struct tally_bytes part = bytes_text("tally-sim cosigner");
+        hash_blake2b(bytes_of(at->signer.seed, sizeof at->signer.seed), &part, 1, seed,
+                     sizeof seed);
+        signer_init(&at->cosigner, at->signer.provider, seed);
+    }
+    *key = at->cosigner.key;
+    return true;
+}
+
+static void cosigner_sign(void *context, struct tally_bytes message,
+                          struct tally_signature *signature)
+{
+    struct slot *at = context;
+    const struct tally_crypto crypto = signer_window(&at->cosigner);
+    crypto.sign(crypto.context, message, signature);
 }
 
 /* ---- Whom an operator tells it of. ---- */
@@ -135,6 +161,19 @@ static void limits(struct tally_node_options *node, const struct world_options *
     node->own_addresses_max = options->own_addresses_max;
 }
 
+/* What a node is told when it begins. */
+static void introduce(struct world *world, uint32_t slot, bool again)
+{
+    const struct slot *at = &world->slots[slot];
+    /* A static node in the wide network has no use for it, and its stories are as they were. */
+    if (at->profile != TALLY_PROFILE_STATIC || at->lan != 0)
+        service_tell_links(world, slot);
+    if (world->bootstrap_count == 0 && world->domain_count == 0)
+        tell_peers(world, slot, again);
+    tell_bootstraps(world, slot);
+    tell_domains(world, slot);
+}
+
 static void begin_life(const struct world *world, struct slot *at, uint32_t seconds)
 {
     disk_recover(&at->disk);
@@ -184,6 +223,8 @@ void world_wake(struct world *world, uint32_t slot)
         .ledger = disk_ledger(&at->disk),
         .secret = {&at->secret, draw},
         .crypto = signer_window(&at->signer),
+        .cosigner = {at, cosigner_key, cosigner_sign},
+        .witnessed_max = WITNESSED_MAX,
         .trace = {at, say},
         .datagrams_only = options->datagrams_only,
         .scratch = world->scratch,
@@ -192,13 +233,7 @@ void world_wake(struct world *world, uint32_t slot)
     at->node = tally_node_new(&node, now);
     assert(at->node != NULL);
     world_wake_at(world, slot, tally_node_deadline(at->node));
-    /* A static node in the wide network has no use for it, and its stories are as they were. */
-    if (at->profile != TALLY_PROFILE_STATIC || at->lan != 0)
-        service_tell_links(world, slot);
-    if (world->bootstrap_count == 0 && world->domain_count == 0)
-        tell_peers(world, slot, again);
-    tell_bootstraps(world, slot);
-    tell_domains(world, slot);
+    introduce(world, slot, again);
 }
 
 void world_start(struct world *world)

@@ -78,6 +78,7 @@ struct tally_party {
     enum tally_party_state state;
     enum tally_trust level;
     uint8_t roles;  /* TALLY_ROLE_*. */
+    bool excused;   /* It is not asked to cosign, although its level is high enough. */
     uint64_t index; /* Of the last statement about it, in the log that was folded. */
 };
 

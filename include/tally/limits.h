@@ -32,6 +32,12 @@ enum {
     TALLY_SEAL_MS = 1000,       /* An announce a log each 2 s at most, so faster is unseen. */
     TALLY_PENDING_MAX = 16384,  /* Own receipts that are durable but not sealed. */
 
+    /* Witnessing (log chapter 5). */
+    TALLY_WITNESSED_MAX = 1024,   /* Logs we cosign for: as many as a node holds. */
+    TALLY_WITNESSES_MAX = 16,     /* Parties asked to cosign: a note is read with 16 signatures. */
+    TALLY_WITNESS_GAP_MS = 10000, /* Rounds of a log: what is sealed in between goes together. */
+    TALLY_WITNESS_CYCLE_MS = 3600000, /* Samples of a witnessed log, and statements of them. */
+
     /* Datagrams. */
     TALLY_DATAGRAM_MAX = 1200,      /* IPv6's least MTU less headers, as QUIC rounds it. */
     TALLY_DATAGRAM_MIN = 43,        /* Version, kind, sender, shortest numbers, tag. */

@@ -21,6 +21,7 @@
 
 struct tally_node;
 struct tally_scratch;
+struct tally_foreign_log; /* tally/witness.h */
 
 /* How receipts of others are verified before they are durable (protocols 10). */
 enum tally_verify {
@@ -90,7 +91,11 @@ struct tally_node_options {
     struct tally_ledger ledger;
     struct tally_secret secret;
     struct tally_crypto crypto;
-    struct tally_trace_window trace; /* say may be NULL. */
+    struct tally_trace_window trace;         /* say may be NULL. */
+    struct tally_cosigner cosigner;          /* All NULL: it cosigns nothing. */
+    const struct tally_foreign_log *foreign; /* Witnessed without being admitted; outlives it. */
+    size_t foreign_count;
+    unsigned witnessed_max, witness_gap_ms, witness_cycle_ms; /* 0: TALLY_WITNESS... */
     /* Streams are neither dialled nor taken, and take no memory. */
     bool datagrams_only;
     /* Lent, see tally_scratch_new; NULL: one of its own. */

@@ -24,8 +24,8 @@ void federation_print(const struct tally_party *party)
     (void)peer_id_print_key(&party->key, id);
     tally_roles_write(party->roles, roles);
     if (party->state == TALLY_PARTY_ADMITTED)
-        (void)printf("%s admitted, level %s, roles %s\n", id, tally_trust_name(party->level),
-                     roles);
+        (void)printf("%s admitted, level %s, roles %s%s\n", id, tally_trust_name(party->level),
+                     roles, party->excused ? ", not asked to cosign" : "");
     else
         (void)printf("%s %s\n", id, tally_party_state_name(party->state));
 }

@@ -25,6 +25,10 @@ static const struct option run_options[] = {
     {"network", "NAME", "another mesh, apart from all others (tally)"},
     {"skip-interface", "PATTERN", "no mDNS there, as docker*; may be repeated"},
     {"verify", "POLICY", "every: each receipt's signature; checkpoint: those of the log (every)"},
+    {"public", "IP:PORT", "HTTP for witnesses' clients outside of the mesh: add-checkpoint (off)"},
+    {"witness-logs", "FILE", "also witness the logs of this list (logs/v0); may be repeated"},
+    {"witness-gap", "SECONDS", "ask witnesses for a log so often at most (10)"},
+    {"witness-cycle", "SECONDS", "sample the receipts of a witnessed log so often at most (3600)"},
     {"min-free", "BYTES", "read-only when less is free on the disk (1073741824)"},
     {"log-level", "LEVEL", "error, warn, info, debug or trace, on standard error (info)"},
     NO_MORE,
@@ -190,6 +194,22 @@ static const struct option confirm_options[] = {
     NO_MORE,
 };
 
+static const struct option fork_options[] = {
+    {"key", "VKEY", "of a log whose origin does not name its key: name+id+base64"},
+    NO_MORE,
+};
+
+static const struct option policy_options[] = {
+    {"policy", "FILE", "who must cosign (C2SP tlog-policy; else DIR/policy, if it is there)"},
+    NO_MORE,
+};
+
+static const struct option history_options[] = {
+    {"mesh", "PARTY", "with this party only: its did:key, peer id, or the beginning of one"},
+    {"last", "DURATION", "no older than this: 30d, 12h, 15m (all)"},
+    NO_MORE,
+};
+
 static const struct option help_options[] = {
     {"man", NULL, "the manual page tally(1), in roff"},
     NO_MORE,
@@ -210,6 +230,12 @@ static const struct option help_options[] = {
     "docs/anchors.md); nothing is trusted without it. What is wrong for good is quarantined, "     \
     "and\n"                                                                                        \
     "ends with 5."
+
+#define WITNESS                                                                                    \
+    "PARTY is admitted: a did:key, a peer id, or the beginning of one that tally federation "      \
+    "list\n"                                                                                       \
+    "shows. Parties at level verify or above cosign each other's checkpoints unless this says\n"   \
+    "otherwise; what they are asked never depends on what they sign."
 
 #define TRUST                                                                                      \
     "PARTY is a did:key, a peer id, or the beginning of one that tally federation list shows.\n"   \
@@ -253,9 +279,11 @@ static const struct verb verbs[] = {
      "Size under the checkpoint, receipts that are durable but not yet under it, state, root,\n"
      "origin.",
      verb_log_list},
-    {"log", "show", NULL, "ORIGIN", 1, 1, none, "log/1", "4 10",
-     "Show one log, its checkpoint, and the strongest anchor of it",
-     "ORIGIN is a log's whole name, or its namespace where no second log has it.", verb_log_show},
+    {"log", "show", NULL, "ORIGIN", 1, 1, policy_options, "log/1", "4 10",
+     "Show one log, its checkpoint, the strongest anchor of it, and whether it is final",
+     "ORIGIN is a log's whole name, or its namespace where no second log has it. Final is what a\n"
+     "policy file says: --policy, else the file policy in the data directory.",
+     verb_log_show},
     {"log", "export", NULL, "ORIGIN", 1, 1, export_options, "log-export/1", "4 5",
      "Write a log out, receipts as JSON lines or the files as they are", "", verb_log_export},
     {"log", "recover", NULL, "", 0, 0, recover_options, "log-recover/1", "3 6 9",
@@ -389,6 +417,29 @@ static const struct verb verbs[] = {
      verb_key_rotate},
     {"key", "revoke", NULL, "", 0, 0, revoke_key_options, "key-revoke/1", "4 5 8",
      "End a key: everybody refuses it, and keeps what it signed until then", KEYS, verb_key_revoke},
+    {"witness", "list", NULL, "", 0, 0, ask_options, "witness-list/1", "3 4 9",
+     "List who cosigns our logs and how far, and whose logs this node cosigns",
+     "Parties admitted at level verify or above cosign each other's checkpoints.",
+     verb_witness_list},
+    {"witness", "add", NULL, "PARTY", 1, 1, note_options, "witness-add/1", "4 8",
+     "Ask a party again to cosign our logs", WITNESS, verb_witness_add},
+    {"witness", "remove", NULL, "PARTY", 1, 1, note_options, "witness-remove/1", "4 8",
+     "Ask a party no longer to cosign our logs, although its level is high enough", WITNESS,
+     verb_witness_remove},
+    {"witness", "request", NULL, "", 0, 0, ask_options, "witness-request/1", "3 4 9",
+     "Ask all witnesses now, also those that refused", "", verb_witness_request},
+    {NULL, "witness-history", NULL, "", 0, 0, history_options, "witness-history/1", "4",
+     "Show what was sampled of whose log: by this node of others, by others of its own",
+     "From statements that are held here; they name the receipts that had to be shown, and the\n"
+     "nonce by which those were chosen.",
+     verb_witness_history},
+    {"policy", "show", NULL, "FILE", 1, 1, none, "policy/1", "10",
+     "Show a policy file (C2SP tlog-policy)", "", verb_policy_show},
+    {"policy", "check", NULL, "FILE [CHECKPOINT]", 1, 2, none, "policy-check/1", "5 7 10",
+     "Check a policy file; or whether it makes a checkpoint final, and why",
+     "CHECKPOINT is a signed note, or a proof that carries one. Exit code 7 if cosignatures are\n"
+     "missing, or the policy does not speak of that log.",
+     verb_policy_check},
     {"node", "init", NULL, "", 0, 0, none, "node-init/1", "8",
      "Make a key and a data directory without running", "", verb_node_init},
     {"node", "show", NULL, "", 0, 0, none, "node/1", "4", "Show who this node is", "",
@@ -404,7 +455,7 @@ static const struct verb verbs[] = {
      "List the evidence against issuers who contradicted themselves", "", verb_fork_list},
     {"fork", "show", NULL, "HASH", 1, 1, none, "fork/1", "4 5", "Show one piece of evidence", "",
      verb_fork_show},
-    {"fork", "check", NULL, "FILE", 1, 1, none, "fork-check/1", "4 5 6",
+    {"fork", "check", NULL, "FILE", 1, 1, fork_options, "fork-check/1", "4 5 6",
      "Verify evidence, without any node or data directory", "Exit code 6 if it proves a fork.",
      verb_fork_check},
     {NULL, "fsck", NULL, "", 0, 0, none, "fsck/1", "4 5", "Verify again everything on disk", FSCK,

@@ -17,6 +17,7 @@ static const struct {
     [ADMISSION_PROPOSE] = {"propose", TALLY_TRUST_OBSERVE, TALLY_ROLE_ANNOUNCE | TALLY_ROLE_SERVE,
                            true},
     [ADMISSION_STATE] = {"state", TALLY_TRUST_VERIFY, 0, false},
+    [ADMISSION_WITNESS] = {"witness", TALLY_TRUST_VERIFY, 0, false},
     [ADMISSION_MIRROR] = {"mirror", TALLY_TRUST_INTEGRATE, 0, false},
     [ADMISSION_CARRY] = {"carry", TALLY_TRUST_ISOLATED, TALLY_ROLE_ANNOUNCE, false},
 };
@@ -34,6 +35,8 @@ static enum tally_drop by_list(const struct fold *fold, const struct tally_key *
     if (fold == NULL || fold_own(fold, key))
         return TALLY_DROP_NONE;
     const struct tally_party *party = fold_standing(fold, key);
+    if (party == NULL && act == ADMISSION_WITNESS)
+        return TALLY_DROP_UNADMITTED; /* What is kept for it would have no bound. */
     if (party == NULL)
         return fold_strict(fold) ? TALLY_DROP_UNADMITTED : TALLY_DROP_NONE;
     if (party->state != TALLY_PARTY_ADMITTED)

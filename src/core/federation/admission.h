@@ -15,6 +15,7 @@
  *                             serve      what it shows us of them may be a proposal
  *     STATE      verify       -          each signs what it got of the other, and shows its
  *                                        statements
+ *     WITNESS    verify       -          each cosigns the other's checkpoints; never a stranger's
  *     MIRROR     integrate    -          logs of issuers that nobody admitted pass between us
  *     CARRY      isolated     announce   its logs are taken off files that an operator brings
  *
@@ -43,6 +44,7 @@ enum admission_act {
     ADMISSION_REQUEST,
     ADMISSION_PROPOSE,
     ADMISSION_STATE,
+    ADMISSION_WITNESS,
     ADMISSION_MIRROR,
     ADMISSION_CARRY,
     ADMISSION_ACTS

@@ -117,8 +117,9 @@ static enum agreement_verdict judge_stance(const struct stance *stance,
     case FED_LEVEL:
     case FED_WITHDRAW:
     case FED_MODE:
-    case FED_CONFIRM:
     case FED_KEYS:
+    case FED_WITNESS:
+    case FED_CONFIRM:
     case FED_REVOKE_KEY:
     case FED_SUCCEED_KEY:
     case FED_KINDS:
@@ -276,8 +277,9 @@ static void apply(struct stance *stance, const struct tally_key *issuer,
     case FED_LEVEL:
     case FED_WITHDRAW:
     case FED_MODE:
-    case FED_CONFIRM:
     case FED_KEYS:
+    case FED_WITNESS:
+    case FED_CONFIRM:
     case FED_REVOKE_KEY:
     case FED_SUCCEED_KEY:
     case FED_KINDS:

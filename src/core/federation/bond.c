@@ -227,8 +227,9 @@ enum agreement_verdict agreements_advise(const struct agreements *agreements,
     case FED_LEVEL:
     case FED_WITHDRAW:
     case FED_MODE:
-    case FED_CONFIRM:
     case FED_KEYS:
+    case FED_WITNESS:
+    case FED_CONFIRM:
     case FED_REVOKE_KEY:
     case FED_SUCCEED_KEY:
     case FED_KINDS:

@@ -15,6 +15,7 @@ static const struct rule rules[FED_KINDS] = {
     [FED_ADMIT] = {TO(TALLY_PARTY_STRANGER) | TO(TALLY_PARTY_WITHDRAWN), TALLY_PARTY_ADMITTED},
     [FED_LEVEL] = {TO(TALLY_PARTY_ADMITTED), TALLY_PARTY_ADMITTED},
     [FED_WITHDRAW] = {TO(TALLY_PARTY_ADMITTED), TALLY_PARTY_WITHDRAWN},
+    [FED_WITNESS] = {TO(TALLY_PARTY_ADMITTED), TALLY_PARTY_ADMITTED},
 };
 
 static const fsm_moves modes[TALLY_MODES] = {
@@ -176,6 +177,7 @@ enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *is
     case FED_ADMIT:
     case FED_LEVEL:
     case FED_WITHDRAW:
+    case FED_WITNESS:
         return own ? judge_party(fold, statement) : FOLD_FOREIGN;
     case FED_KEYS:
     case FED_REVOKE_KEY:
@@ -222,6 +224,7 @@ static void apply(struct fold *fold, const struct fed_statement *statement, uint
     if (statement->kind == FED_KEYS) {
         memcpy(fold->has_key, statement->has_key, sizeof fold->has_key);
         memcpy(fold->keys, statement->keys, sizeof fold->keys);
+        fold->keys_at = index;
     }
     if (statement->kind == FED_REVOKE_KEY) {
         fold->ended = true;
@@ -230,14 +233,19 @@ static void apply(struct fold *fold, const struct fed_statement *statement, uint
     if (rules[statement->kind].from == 0)
         return; /* About no party. */
     struct tally_party *party = party_take(fold, &statement->party);
+    party->index = index;
+    if (statement->kind == FED_WITNESS) {
+        party->excused = !statement->asked;
+        return;
+    }
     bool withdrawn = statement->kind == FED_WITHDRAW;
     party->state = rules[statement->kind].to;
     party->level = withdrawn ? TALLY_TRUST_ISOLATED : statement->level;
+    party->excused = party->excused && !withdrawn;
     if (withdrawn)
         party->roles = 0;
     else if (statement->has_roles)
         party->roles = statement->roles;
-    party->index = index;
     fold->listed = fold->listed || party->level > TALLY_TRUST_ISOLATED;
 }
 
@@ -278,6 +286,24 @@ void fold_hear(struct fold *fold, const struct tally_key *issuer, struct tally_b
         fold->agreements.counts[AGREEMENT_MALFORMED]++;
 }
 
+/* Beside the roles in the hash. */
+enum { EXCUSED = 0x80 };
+
+/* The keys beside its own are in the hash once there are any. */
+static void hash_keys(const struct fold *fold, struct tally_hash *hash)
+{
+    for (size_t i = 0; i < FED_KEYS_COUNT; i++) {
+        uint8_t bytes[1 + sizeof fold->keys[i].bytes];
+        struct tally_hash before = *hash;
+        if (!fold->has_key[i])
+            continue;
+        bytes[0] = (uint8_t)i;
+        memcpy(bytes + 1, fold->keys[i].bytes, sizeof fold->keys[i].bytes);
+        hash_sha256_two(bytes_of(before.bytes, sizeof before.bytes), bytes_of(bytes, sizeof bytes),
+                        hash);
+    }
+}
+
 void fold_hash(const struct fold *fold, struct tally_hash *hash)
 {
     static const char domain[] = "tally federation 1\n";
@@ -287,6 +313,7 @@ void fold_hash(const struct fold *fold, struct tally_hash *hash)
     head[sizeof head - 2] = (uint8_t)fold->mode;
     head[sizeof head - 1] = fold->listed;
     hash_sha256(bytes_of(head, sizeof head), hash);
+    hash_keys(fold, hash);
     for (size_t i = 0; i < fold->count; i++) {
         const struct tally_party *party = &fold->parties[i];
         uint8_t one[32 + 3 + 8];
@@ -294,7 +321,7 @@ void fold_hash(const struct fold *fold, struct tally_hash *hash)
         memcpy(one, party->key.bytes, 32);
         one[32] = (uint8_t)party->state;
         one[33] = (uint8_t)party->level;
-        one[34] = party->roles;
+        one[34] = (uint8_t)(party->roles | (party->excused ? EXCUSED : 0));
         be64_write(one + 35, party->index);
         hash_sha256_two(bytes_of(before.bytes, sizeof before.bytes), bytes_of(one, sizeof one),
                         hash);

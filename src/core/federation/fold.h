@@ -49,6 +49,7 @@ struct fold {
     uint64_t ended_at;             /* The index of that statement. */
     bool has_key[FED_KEYS_COUNT];  /* The keys it named beside its own; the recovery key stays. */
     struct tally_key keys[FED_KEYS_COUNT];
+    uint64_t keys_at;        /* The index of that statement. */
     enum fed_kind last_kind; /* The last statement that counted, and whom it was about. */
     struct tally_key last;
     struct tally_party *parties; /* In the order of their keys. */

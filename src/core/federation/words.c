@@ -12,10 +12,11 @@ static const char *const types[FED_KINDS] = {
     [FED_REJECT] = "fed_trust_rejected", [FED_RETRACT] = "fed_trust_retracted",
     [FED_REVOKE] = "fed_trust_revoked",  [FED_KEYS] = "fed_keys",
     [FED_REVOKE_KEY] = "fed_revoke",     [FED_SUCCEED_KEY] = "fed_succeed",
+    [FED_WITNESS] = "fed_witness",
 };
 
-/* What synchronisation states by itself (core/sync/statement.h). */
-static const char *const sync_types[] = {"SYNC_EVENT", "SYNC_CONFIRMED"};
+/* What synchronisation states by itself (core/sync/statement.h), and witnesses do. */
+static const char *const sync_types[] = {"SYNC_EVENT", "SYNC_CONFIRMED", "fed_witness_event"};
 
 const char *fed_type(enum fed_kind kind)
 {
@@ -78,6 +79,15 @@ static void read_confirm(struct wire_reader *r, struct fed_statement *statement)
     statement->note = confirm.note;
 }
 
+static void read_witness(struct wire_reader *r, struct fed_statement *statement)
+{
+    struct tally_fed_witness witness;
+    tally_fed_witness_read(r, &witness);
+    statement->party = witness.party;
+    statement->asked = witness.asked == 1;
+    statement->note = witness.note;
+}
+
 enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
                          struct fed_statement *statement)
 {
@@ -117,6 +127,9 @@ enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
     case FED_SUCCEED_KEY:
         if (!fed_read_keys(&r, statement))
             return TALLY_DROP_MALFORMED;
+        break;
+    case FED_WITNESS:
+        read_witness(&r, statement);
         break;
     }
     return wire_reader_done(&r) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
@@ -180,6 +193,12 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
     case FED_REVOKE_KEY:
     case FED_SUCCEED_KEY:
         fed_write_keys(statement, &w);
+        break;
+    case FED_WITNESS:
+        tally_fed_witness_write(&(struct tally_fed_witness){.party = statement->party,
+                                                            .asked = statement->asked,
+                                                            .note = statement->note},
+                                &w);
         break;
     }
     struct tally_bytes written = wire_writer_bytes(&w);

@@ -12,7 +12,8 @@
 
 enum fed_kind {
     FED_UNKNOWN, /* Of a later version, or nobody's: kept in the log, and without effect. */
-    FED_SYNC,    /* SYNC_EVENT, SYNC_CONFIRMED: what was transferred, not whom we trust. */
+    FED_SYNC,    /* SYNC_EVENT, SYNC_CONFIRMED, fed_witness_event: what happened, not whom we
+                    trust. */
     FED_ADMIT,
     FED_LEVEL,
     FED_WITHDRAW,
@@ -27,6 +28,7 @@ enum fed_kind {
     FED_KEYS,
     FED_REVOKE_KEY,
     FED_SUCCEED_KEY,
+    FED_WITNESS,
     FED_KINDS
 };
 
@@ -61,6 +63,7 @@ struct fed_statement {
     bool has_roles;
     uint8_t roles;
     enum tally_mode mode;
+    bool asked;              /* WITNESS: it is asked to cosign. */
     struct tally_bytes note; /* A view into what was read, as are the texts of terms. */
     /* ACCEPT and ESTABLISH: whole, and `party` is the other one. PROPOSE: level, replaces and
        terms; who proposes is the issuer, and the offer is the receipt itself. */

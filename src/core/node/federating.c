@@ -58,6 +58,7 @@ void federating_enforce(struct tally_node *node, struct tally_now now,
     if (party != NULL)
         connections_part(&node->connections, now, party);
     connections_admit(&node->connections, now);
+    witness_admit(&node->witness, now);
     datagrams_admit(&node->datagrams, now, &node->outbox);
     if (peer != NULL && peer->wants != 0 && peer->link.state == LINK_IDLE)
         peers_wake(peers, peer, now.mono);

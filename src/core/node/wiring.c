@@ -119,6 +119,8 @@ void wire_datagrams(struct tally_node *node, struct tally_now now,
 {
     /* Whoever is to tell us what is new: at once, because much may be (protocols 4.4). */
     const struct peer *linked = news->links.linked;
+    if (linked != NULL)
+        witness_linked(&node->witness, &linked->key);
     if (linked != NULL && (linked->mesh || linked->configured || guarding_asks(node, &linked->key)))
         sync_start(&node->sync, now, &linked->key, 0);
     if (news->overlay.meshed != NULL && news->overlay.meshed != linked)
@@ -146,6 +148,7 @@ static void sealed(struct tally_node *node, struct tally_now now, const struct i
     if (!view_find(node, &news->log->origin_hash, &view))
         return;
     wire_head(node, now, &view, true);
+    witness_sealed(&node->witness, now, &view);
     node_trace(node, now,
                &(struct tally_trace){
                    .kind = TALLY_TRACE_SEALED, .origin = news->log->origin, .a = view.size});
@@ -198,7 +201,7 @@ static void head_moved(struct tally_node *node, struct tally_now now, const stru
     heartbeat_hurry(&node->datagrams.heartbeat, now);
 }
 
-static void forked(struct tally_node *node, struct tally_now now, const struct sync_news *news)
+void wire_fork(struct tally_node *node, struct tally_now now, const struct sync_news *news)
 {
     struct tally_log_view view;
     node->forks++;
@@ -250,7 +253,7 @@ void wire_sync(struct tally_node *node, struct tally_now now)
             head_moved(node, now, &news);
             break;
         case SYNC_NEWS_FORK:
-            forked(node, now, &news);
+            wire_fork(node, now, &news);
             break;
         case SYNC_NEWS_GUARD:
             guarding_larger(node, now, &news.peer, &news.origin_hash, news.size);

@@ -79,6 +79,8 @@ struct store {
     size_t log_count;
     struct store_view views[TALLY_LOGS_MAX];
     size_t view_count;
+    struct store_kept *kept;
+    size_t kept_count;
     struct scratch *work, *show; /* The worker's, the loop's. */
     struct upload uploads[STORE_UPLOADS];
     char (*revocations)[EVIDENCE_NAME]; /* What lay in revoked/ at the start, by name. */

@@ -3,6 +3,8 @@
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
 #include "host/store/evidence.h"
+#include "host/store/inside.h"
+#include "host/store/kept.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -27,6 +29,8 @@ static struct parts parts_of(struct tally_action *action)
                               &action->append.note};
     case TALLY_ACTION_PUBLISH:
         return (struct parts){.note = &action->publish.note};
+    case TALLY_ACTION_KEEP:
+        return (struct parts){.note = &action->keep.note};
     case TALLY_ACTION_BODY:
         return (struct parts){.views = {&action->body.bytes}};
     case TALLY_ACTION_EVIDENCE:
@@ -59,6 +63,8 @@ static uint64_t ticket_of(const struct tally_action *action)
         return action->seal.ticket;
     case TALLY_ACTION_PUBLISH:
         return action->publish.ticket;
+    case TALLY_ACTION_KEEP:
+        return action->keep.ticket;
     case TALLY_ACTION_BODY:
         return action->body.package;
     case TALLY_ACTION_RELEASE:
@@ -213,6 +219,8 @@ static void perform(struct group *group, struct job *job)
         publish(store, job);
     else if (job->public.kind == TALLY_ACTION_EVIDENCE)
         evidence(store, job);
+    else if (job->public.kind == TALLY_ACTION_KEEP)
+        job->public.error = kept_commit(store, job);
     else
         upload_release(store, job->action.release.ticket);
     if (job->log != NULL)
@@ -259,6 +267,8 @@ static struct store_view *view_of(struct store *store, const struct store_log *l
 void store_settle(struct store *store, struct store_job *public)
 {
     struct job *job = (struct job *)public;
+    if (public->kind == TALLY_ACTION_KEEP)
+        kept_settle(store, job);
     if (job->log == NULL)
         return;
     struct store_view *view = view_of(store, job->log);
@@ -294,6 +304,10 @@ bool store_job_event(const struct store_job *public, struct tally_event *event)
         event->kind = TALLY_EVENT_PUBLISHED;
         event->published.ticket = public->ticket;
         event->published.error = public->error;
+    } else if (public->kind == TALLY_ACTION_KEEP) {
+        event->kind = TALLY_EVENT_KEPT;
+        event->kept.ticket = public->ticket;
+        event->kept.error = public->error;
     } else if (public->kind == TALLY_ACTION_BODY && job->action.body.last) {
         event->kind = TALLY_EVENT_BODY;
         event->body.package = public->ticket;

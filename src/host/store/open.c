@@ -2,6 +2,8 @@
 /* The data directory: whose it is, who holds it, which layout it has; and its smaller files. */
 #include "core/base/bytes.h"
 #include "host/store/evidence.h"
+#include "host/store/inside.h"
+#include "host/store/kept.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -313,6 +315,8 @@ static enum tally_error open_all(const struct opening *opening)
     if (error == TALLY_OK)
         error = evidence_list(store);
     if (error == TALLY_OK)
+        error = kept_load(store);
+    if (error == TALLY_OK)
         show_all(store);
     return error;
 }
@@ -364,6 +368,7 @@ void store_close(struct store *store)
         close(store->lock);
     disk_end(&store->disk);
     free(store->revocations);
+    kept_free(store);
     free(store->work);
     free(store->show);
     free(store->dir);
