@@ -46,9 +46,8 @@ enum tally_command_kind {
     TALLY_COMMAND_CHECK,     /* Find out now whether we are reachable. ANSWER when known. */
     TALLY_COMMAND_STOP,    /* Say goodbye, dial no more. ANSWER at once; the host may then free. */
     TALLY_COMMAND_STATE,   /* A statement about trust. ANSWER when it is durable, and counts. */
-    TALLY_COMMAND_RECOVER, /* Fetch what peers hold of our own logs and we do not. ANSWER: OK when
-                              all of it is durable, at once if nothing is missing; UNCONFIRMED if
-                              nobody has told yet; TIMED_OUT if nothing came for a minute. */
+    TALLY_COMMAND_RECOVER, /* Fetch what peers hold of our own logs and we do not. ANSWER: OK once
+                              it is durable; UNCONFIRMED: nobody told; TIMED_OUT: nothing came. */
     TALLY_COMMAND_REVOKE,  /* A revocation that was signed elsewhere, say by a recovery key. ANSWER
                               at once: MISMATCH, MALFORMED, BUSY, or it is told to everybody. */
     TALLY_COMMAND_WITNESS, /* An add-checkpoint request. ANSWER with a status, once it is true. */

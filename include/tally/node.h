@@ -96,10 +96,8 @@ struct tally_node_options {
     const struct tally_foreign_log *foreign; /* Witnessed without being admitted; outlives it. */
     size_t foreign_count;
     unsigned witnessed_max, witness_gap_ms, witness_cycle_ms; /* 0: TALLY_WITNESS... */
-    /* Streams are neither dialled nor taken, and take no memory. */
-    bool datagrams_only;
-    /* Lent, see tally_scratch_new; NULL: one of its own. */
-    struct tally_scratch *scratch;
+    bool datagrams_only;           /* Streams are neither dialled nor taken, and take no memory. */
+    struct tally_scratch *scratch; /* Lent, see tally_scratch_new; NULL: one of its own. */
 };
 
 /*
@@ -119,11 +117,9 @@ void tally_node_free(struct tally_node *node);
 void tally_node_step(struct tally_node *node, struct tally_now now,
                      const struct tally_event *event);
 
-/*
- * A hint for a host of so many nodes that their memory is not at hand: this one will be stepped
- * soon, with the bytes of a DATAGRAM or, without data, something else. It is to be given twice, the
- * second time closer to the step, `close`. Changes nothing.
- */
+/* A hint for a host of so many nodes that their memory is not at hand: this one will be stepped
+   soon, with the bytes of a DATAGRAM or, without data, something else. It is to be given twice, the
+   second time closer to the step, `close`. Changes nothing. */
 void tally_node_expect(const struct tally_node *node, struct tally_bytes datagram, bool close);
 
 /* The next action of the last step, in order; false when there is none. */
@@ -137,8 +133,7 @@ bool tally_node_holds(const struct tally_node *node);
 
 /* ---- Questions: they change nothing and may be asked between steps. ---- */
 
-/* Mistakes of peers, whatever they were: all `drops` of the status together, for who asks after
-   each step. */
+/* All `drops` of the status together, for who asks after each step. */
 uint64_t tally_node_dropped(const struct tally_node *node);
 
 struct tally_node_status {
