@@ -21,7 +21,6 @@
 
 struct tally_node;
 struct tally_scratch;
-struct tally_foreign_log; /* tally/witness.h */
 
 /* How receipts of others are verified before they are durable (protocols 10). */
 enum tally_verify {
@@ -94,10 +93,8 @@ struct tally_node_options {
     const struct tally_foreign_log *foreign; /* Witnessed without being admitted; outlives it. */
     size_t foreign_count;
     unsigned witnessed_max, witness_gap_ms, witness_cycle_ms; /* 0: TALLY_WITNESS... */
-    /* Streams are neither dialled nor taken, and take no memory. */
-    bool datagrams_only;
-    /* Lent, see tally_scratch_new; NULL: one of its own. */
-    struct tally_scratch *scratch;
+    bool datagrams_only;           /* Streams are neither dialled nor taken, and take no memory. */
+    struct tally_scratch *scratch; /* Lent, see tally_scratch_new; NULL: one of its own. */
 };
 
 /*
