@@ -21,7 +21,6 @@
 
 struct tally_node;
 struct tally_scratch;
-struct tally_foreign_log; /* tally/witness.h */
 
 /* How receipts of others are verified before they are durable (protocols 10). */
 enum tally_verify {
