@@ -143,10 +143,18 @@ class Node:
         return log is not None and log['size'] >= size
 
 
+def signed(note, origin):
+    """A checkpoint with its issuer's line only: who cosigned it differs from node to node."""
+    text, _, lines = note.partition(b'\n\n')
+    own = f'\u2014 {origin} '.encode()
+    return text + b'\n\n' + b''.join(line for line in lines.splitlines(True)
+                                     if line.startswith(own)) if text else b''
+
+
 def same(nodes, origin, size):
     """Waits until all hold the log up to that size at least, with equal bytes as checkpoint."""
     def equal():
-        notes = [node.checkpoint(origin) for node in nodes]
+        notes = [signed(node.checkpoint(origin), origin) for node in nodes]
         return notes[0] and len(set(notes)) == 1 and int(notes[0].split(b'\n')[1]) >= size
     until(equal, f'{origin} with {size} receipts on {len(nodes)} nodes')
     return nodes[0].checkpoint(origin)
