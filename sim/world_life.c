@@ -5,7 +5,8 @@
 #include "world.h"
 #include <assert.h>
 
-enum { PARTIES_MAX = 64 }; /* Stories speak of few, and worlds have many nodes. */
+/* Stories speak of few, and worlds have many nodes. */
+enum { PARTIES_MAX = 64, DISCREPANCIES = 32, SCHEMAS = 4 };
 
 static void say(void *context, struct tally_now now, const struct tally_trace *trace)
 {
@@ -161,6 +162,8 @@ void world_wake(struct world *world, uint32_t slot)
         .senders_max = options->senders_max,
         .interfaces_max = 1, /* No node here has more. */
         .parties_max = PARTIES_MAX,
+        .discrepancies_max = DISCREPANCIES,
+        .schemas_max = SCHEMAS,
         .seal_receipts = options->seal_receipts,
         .seal_ms = options->seal_ms,
         .ledger = disk_ledger(&at->disk),

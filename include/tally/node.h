@@ -51,6 +51,8 @@ struct tally_node_options {
     unsigned namespaces_max;     /* Advertised in the DHT; 0: TALLY_NAMESPACES_MAX. */
     unsigned own_logs_max;       /* 0: TALLY_OWN_LOGS_MAX. */
     unsigned parties_max;        /* 0: TALLY_PARTIES_MAX; fewer only where it cannot matter. */
+    unsigned discrepancies_max;  /* Remembered; 0: DISCREPANCIES_MAX. */
+    unsigned schemas_max;        /* 0: SCHEMAS_MAX. */
     unsigned pending_max;        /* 0: TALLY_PENDING_MAX. */
     unsigned seen_max;           /* Record ids a generation; 0: 8,192. */
     unsigned records_max;        /* Records kept for those who missed them; 0: 128. */

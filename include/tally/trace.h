@@ -56,7 +56,9 @@ enum tally_level {
     X(LINKS, DEBUG, "links", "addresses", "")                                                      \
     X(ADMITTED, INFO, "admitted", "level", "roles")                                                \
     X(WITHDRAWN, INFO, "withdrawn", "", "")                                                        \
-    X(MODE, INFO, "mode", "strict", "")
+    X(MODE, INFO, "mode", "strict", "")                                                            \
+    X(DISPUTED, WARN, "discrepancy", "type", "index")                                              \
+    X(SETTLED, INFO, "discrepancy-moved", "state", "index")
 
 enum tally_trace_kind {
 #define X(kind, level, word, a, b) TALLY_TRACE_##kind,

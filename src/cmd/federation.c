@@ -95,6 +95,7 @@ static enum exit_code check(struct call *call, const struct trust *trust,
     case FOLD_UNKNOWN:
     case FOLD_MALFORMED:
     case FOLD_FOREIGN:
+    case FOLD_NOTED:
     case FOLD_VERDICT_COUNT:
         break;
     }

@@ -30,9 +30,11 @@ bool trust_open(struct trust *trust, struct call *call, bool new)
     struct tally_hash origin_hash;
     *trust = (struct trust){.parties = calloc(TALLY_PARTIES_MAX, sizeof *trust->parties)};
     trust->shelf.call = call;
-    if (trust->parties == NULL)
-        return no_memory(trust, call);
     fold_init(&trust->fold, &nobody, trust->parties, TALLY_PARTIES_MAX);
+    trust->fold.discrepancies = discrepancies_new(&nobody, DISCREPANCIES_MAX);
+    trust->fold.schemas = schemas_new(SCHEMAS_MAX);
+    if (trust->parties == NULL || trust->fold.discrepancies == NULL || trust->fold.schemas == NULL)
+        return no_memory(trust, call);
     if (!shelf_data(call, trust->shelf.data, &trust->shelf.code))
         return false;
     if (new && !paths_is_data(trust->shelf.data))
@@ -44,7 +46,9 @@ bool trust_open(struct trust *trust, struct call *call, bool new)
         return no_memory(trust, call);
     trust->known = true;
     replay_origin(&trust->fold.self, &origin_hash);
+    trust->fold.discrepancies->reporter = trust->fold.self;
     (void)replay_all(&trust->fold, &trust->shelf.ledger, &origin_hash, room);
+    (void)replay_arbiters(&trust->fold, &trust->shelf.ledger, UINT64_MAX);
     free(room);
     return true;
 }
@@ -53,6 +57,8 @@ void trust_close(struct trust *trust)
 {
     shelf_close(&trust->shelf);
     free(trust->parties);
+    free(trust->fold.discrepancies);
+    free(trust->fold.schemas);
 }
 
 /* Parties whose id, in either form, begins with the word; *key is the last. */

@@ -13,6 +13,7 @@ static const struct {
     [ADMISSION_SERVE] = {"serve", TALLY_TRUST_OBSERVE, TALLY_ROLE_SERVE},
     [ADMISSION_REQUEST] = {"request", TALLY_TRUST_OBSERVE, TALLY_ROLE_REQUEST},
     [ADMISSION_STATE] = {"state", TALLY_TRUST_VERIFY, 0},
+    [ADMISSION_CROSS] = {"cross", TALLY_TRUST_ATTEST, 0},
     [ADMISSION_MIRROR] = {"mirror", TALLY_TRUST_INTEGRATE, 0},
     [ADMISSION_CARRY] = {"carry", TALLY_TRUST_ISOLATED, TALLY_ROLE_ANNOUNCE},
 };
@@ -29,7 +30,8 @@ enum tally_drop admission(const struct fold *fold, const struct tally_key *key,
         return TALLY_DROP_NONE;
     const struct tally_party *party = fold_find(fold, key);
     if (party == NULL)
-        return fold_strict(fold) ? TALLY_DROP_UNADMITTED : TALLY_DROP_NONE;
+        return fold_strict(fold) || act == ADMISSION_CROSS ? TALLY_DROP_UNADMITTED
+                                                           : TALLY_DROP_NONE;
     if (party->state != TALLY_PARTY_ADMITTED)
         return TALLY_DROP_WITHDRAWN;
     if (party->level < acts[act].least)
@@ -41,6 +43,8 @@ enum tally_drop admission_take(const struct fold *fold, const struct tally_key *
                                const struct admission_log *log)
 {
     enum tally_drop drop = TALLY_DROP_NONE;
+    if (fold != NULL && discrepancy_suspends(fold->discrepancies, log->issuer, log->origin_hash))
+        return TALLY_DROP_SUSPENDED;
     if (log->statements)
         drop = admission(fold, peer, ADMISSION_STATE);
     if (drop == TALLY_DROP_NONE)

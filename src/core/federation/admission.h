@@ -13,11 +13,13 @@
  *     REQUEST    observe      request    it pulls from us
  *     STATE      verify       -          each signs what it got of the other, and shows its
  *                                        statements
+ *     CROSS      attest       -          each makes the other's checkpoints leaves of its own log,
+ *                                        and takes the other's word as an arbiter
  *     MIRROR     integrate    -          logs of issuers that nobody admitted pass between us
  *     CARRY      isolated     announce   its logs are taken off files that an operator brings
  *
- * A stranger may all of that where the mesh is open, nothing where it is strict. What ATTEST adds
- * comes with cross-anchors.
+ * A stranger may all of that where the mesh is open, but CROSS, and nothing where it is strict. A
+ * log that is suspended (discrepancy.h) is neither taken nor shown, whoever brings it or asks.
  */
 #include "core/federation/fold.h"
 
@@ -27,6 +29,7 @@ enum admission_act {
     ADMISSION_SERVE,
     ADMISSION_REQUEST,
     ADMISSION_STATE,
+    ADMISSION_CROSS,
     ADMISSION_MIRROR,
     ADMISSION_CARRY,
     ADMISSION_ACTS
@@ -35,13 +38,15 @@ enum admission_act {
 /* "link", "announce", …: stable words. Never NULL. */
 const char *admission_act_name(enum admission_act act);
 
-/* NONE, or why not: UNADMITTED, WITHDRAWN, LEVEL, ROLE. fold NULL: everybody may everything. */
+/* NONE, or why not: UNADMITTED, WITHDRAWN, LEVEL, ROLE; of a log also SUSPENDED. fold NULL:
+ * everybody may everything. */
 enum tally_drop admission(const struct fold *fold, const struct tally_key *key,
                           enum admission_act act);
 
 /* A log as admission sees it. */
 struct admission_log {
     const struct tally_key *issuer;
+    const struct tally_hash *origin_hash;
     bool statements; /* Its namespace is `federation`. */
 };
 

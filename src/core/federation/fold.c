@@ -82,9 +82,40 @@ static enum fold_verdict judge_party(const struct fold *fold, const struct fed_s
     return party == NULL && fold->count == fold->capacity ? FOLD_FULL : FOLD_TAKEN;
 }
 
-enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *issuer,
-                             const struct fed_statement *statement)
+bool fold_trusts(const struct fold *fold, const struct tally_key *key, enum tally_trust level)
 {
+    const struct tally_party *party = fold_find(fold, key);
+    return key_equal(key, &fold->self) ||
+           (party != NULL && party->state == TALLY_PARTY_ADMITTED && party->level >= level);
+}
+
+/* An arbiter is one that we admitted so far that its word may count. */
+static enum fold_verdict judge_dispute(const struct fold *fold, const struct tally_key *issuer,
+                                       const struct fed_statement *statement, uint64_t index)
+{
+    if (fold->discrepancies == NULL)
+        return FOLD_OTHER;
+    if (statement->kind == FED_RESOLUTION && statement->resolution.has_arbiter &&
+        !fold_trusts(fold, &statement->resolution.arbiter, TALLY_TRUST_ATTEST))
+        return FOLD_FORBIDDEN;
+    return discrepancy_judge(fold->discrepancies, issuer, statement, index);
+}
+
+/* Of what does not change the state it is only said whether it is ours to say. */
+static enum fold_verdict judge_note(const struct fold *fold, const struct tally_key *issuer,
+                                    const struct tally_key *party, enum tally_trust level)
+{
+    if (!key_equal(issuer, &fold->self))
+        return FOLD_FOREIGN;
+    if (key_equal(party, &fold->self))
+        return FOLD_SELF;
+    return fold_trusts(fold, party, level) ? FOLD_NOTED : FOLD_FORBIDDEN;
+}
+
+static enum fold_verdict judge(const struct fold *fold, const struct tally_key *issuer,
+                               const struct fed_statement *statement, uint64_t index)
+{
+    bool ours = key_equal(issuer, &fold->self);
     switch (statement->kind) {
     case FED_UNKNOWN:
     case FED_KINDS:
@@ -94,13 +125,31 @@ enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *is
     case FED_ADMIT:
     case FED_LEVEL:
     case FED_WITHDRAW:
-        return key_equal(issuer, &fold->self) ? judge_party(fold, statement) : FOLD_FOREIGN;
+        return ours ? judge_party(fold, statement) : FOLD_FOREIGN;
     case FED_MODE:
-        if (!key_equal(issuer, &fold->self))
+        if (!ours)
             return FOLD_FOREIGN;
         return (modes[fold->mode] & TO(statement->mode)) != 0 ? FOLD_TAKEN : FOLD_FORBIDDEN;
+    case FED_DISCREPANCY:
+    case FED_RESOLUTION:
+    case FED_ARBITRATION:
+        return judge_dispute(fold, issuer, statement, index);
+    case FED_SCHEMA:
+        if (!ours || fold->schemas == NULL)
+            return ours ? FOLD_OTHER : FOLD_FOREIGN;
+        return schema_judge(fold->schemas, &statement->schema);
+    case FED_SCHEMA_SYNC:
+        return judge_note(fold, issuer, &statement->schema_sync.party, TALLY_TRUST_VERIFY);
+    case FED_CROSS_ANCHOR:
+        return judge_note(fold, issuer, &statement->cross_anchor.party, TALLY_TRUST_ATTEST);
     }
     return FOLD_UNKNOWN;
+}
+
+enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *issuer,
+                             const struct fed_statement *statement)
+{
+    return judge(fold, issuer, statement, UINT64_MAX);
 }
 
 /* The party of a statement, made if nothing was said of it before. */
@@ -122,6 +171,14 @@ static void apply(struct fold *fold, const struct fed_statement *statement, uint
         FSM_MOVE(modes, &fold->mode, statement->mode);
         return;
     }
+    if (statement->kind == FED_SCHEMA) {
+        schema_apply(fold->schemas, &statement->schema, index);
+        return;
+    }
+    if (statement->kind >= FED_DISCREPANCY) {
+        discrepancy_apply(fold->discrepancies, statement, index);
+        return;
+    }
     struct tally_party *party = party_take(fold, &statement->party);
     bool withdrawn = statement->kind == FED_WITHDRAW;
     party->state = rules[statement->kind].to;
@@ -139,7 +196,7 @@ enum fold_verdict fold_take(struct fold *fold, const struct tally_key *issuer,
 {
     struct fed_statement statement;
     enum fold_verdict verdict = fed_read(type, body, &statement) == TALLY_DROP_NONE
-                                    ? fold_judge(fold, issuer, &statement)
+                                    ? judge(fold, issuer, &statement, index)
                                     : FOLD_MALFORMED;
     fold->counts[verdict]++;
     if (verdict == FOLD_TAKEN)
@@ -168,6 +225,10 @@ void fold_hash(const struct fold *fold, struct tally_hash *hash)
         hash_sha256_two(bytes_of(before.bytes, sizeof before.bytes), bytes_of(one, sizeof one),
                         hash);
     }
+    if (fold->discrepancies != NULL)
+        discrepancy_hash(fold->discrepancies, hash);
+    if (fold->schemas != NULL)
+        schema_hash(fold->schemas, hash);
 }
 
 void fold_status(const struct fold *fold, struct tally_trust_status *status)
@@ -207,5 +268,7 @@ bool fold_holds(const struct fold *fold)
         if (i > 0 && memcmp(party[-1].key.bytes, party->key.bytes, 32) >= 0)
             return false;
     }
+    if (fold->discrepancies != NULL && !discrepancy_holds(fold->discrepancies))
+        return false;
     return fold->count <= fold->capacity;
 }

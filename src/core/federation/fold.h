@@ -11,29 +11,12 @@
  *     UNSAID ──mode──▶ STRICT ◀──mode──▶ OPEN
  *
  * What a table does not permit changes nothing, and is counted by its verdict. Another party's
- * statements are folded too where its own table says that they count; of the kinds there are now,
- * none does: whom we trust we say ourselves.
+ * statements are folded too where its own table says that they count: an arbiter's verdict. Whom we
+ * trust we say ourselves.
  */
-#include "core/federation/words.h"
+#include "core/federation/discrepancy.h"
+#include "core/federation/schemas.h"
 #include "tally/limits.h"
-
-/*    name       text */
-#define FOLD_VERDICTS(X)                                                                           \
-    X(TAKEN, "it counts")                                                                          \
-    X(OTHER, "it is not about trust")                                                              \
-    X(UNKNOWN, "of a kind that this version does not know; kept, without effect")                  \
-    X(MALFORMED, "not of the one form that is allowed")                                            \
-    X(FOREIGN, "another party's word, which does not count here")                                  \
-    X(SELF, "about the node itself")                                                               \
-    X(FORBIDDEN, "not permitted after what was stated before")                                     \
-    X(FULL, "about one party more than a node keeps")
-
-enum fold_verdict {
-#define X(name, text) FOLD_##name,
-    FOLD_VERDICTS(X)
-#undef X
-        FOLD_VERDICT_COUNT
-};
 
 struct fold {
     struct tally_key self;       /* Whose statements these are. */
@@ -42,6 +25,9 @@ struct fold {
     enum tally_mode mode;
     bool listed;   /* Somebody was admitted above ISOLATED, ever: there is an allowlist. */
     uint64_t lost; /* Statements that could not be read. */
+    /* Lent as `parties` are, after fold_init; NULL: such statements are passed over. */
+    struct discrepancies *discrepancies;
+    struct schemas *schemas;
     uint64_t counts[FOLD_VERDICT_COUNT];
 };
 
@@ -62,6 +48,9 @@ enum fold_verdict fold_take(struct fold *fold, const struct tally_key *issuer,
 
 /* One that the disk did not give back. Nobody knows what it said, so strangers may nothing. */
 void fold_lost(struct fold *fold);
+
+/* Whether a party is one of ours at that level or above; we are at all. */
+bool fold_trusts(const struct fold *fold, const struct tally_key *key, enum tally_trust level);
 
 /* What was said of a key; NULL: nothing. */
 const struct tally_party *fold_find(const struct fold *fold, const struct tally_key *key);

@@ -19,4 +19,8 @@ enum fold_verdict replay_one(struct fold *fold, const struct tally_ledger *ledge
 uint64_t replay_all(struct fold *fold, const struct tally_ledger *ledger,
                     const struct tally_hash *origin_hash, uint8_t *room);
 
+/* Hears the arbiters that were named and have not spoken: of each, from where it was left, at most
+   `most` statements of what is held of its log. Returns how many verdicts were new. */
+unsigned replay_arbiters(struct fold *fold, const struct tally_ledger *ledger, uint64_t most);
+
 #endif

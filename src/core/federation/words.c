@@ -9,6 +9,12 @@ static const char *const types[FED_KINDS] = {
     [FED_LEVEL] = "fed_level",
     [FED_WITHDRAW] = "fed_withdraw",
     [FED_MODE] = "fed_mode",
+    [FED_DISCREPANCY] = "fed_discrepancy",
+    [FED_RESOLUTION] = "fed_resolution",
+    [FED_ARBITRATION] = "fed_arbitration",
+    [FED_SCHEMA] = "fed_schema",
+    [FED_SCHEMA_SYNC] = "fed_schema_sync",
+    [FED_CROSS_ANCHOR] = "fed_cross_anchor",
 };
 
 /* What synchronisation states by itself (core/sync/statement.h). */
@@ -91,6 +97,24 @@ enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
     case FED_MODE:
         read_mode(&r, statement);
         break;
+    case FED_DISCREPANCY:
+        tally_fed_discrepancy_read(&r, &statement->discrepancy);
+        break;
+    case FED_RESOLUTION:
+        tally_fed_resolution_read(&r, &statement->resolution);
+        break;
+    case FED_ARBITRATION:
+        tally_fed_arbitration_read(&r, &statement->arbitration);
+        break;
+    case FED_SCHEMA:
+        tally_fed_schema_read(&r, &statement->schema);
+        break;
+    case FED_SCHEMA_SYNC:
+        tally_fed_schema_sync_read(&r, &statement->schema_sync);
+        break;
+    case FED_CROSS_ANCHOR:
+        tally_fed_cross_anchor_read(&r, &statement->cross_anchor);
+        break;
     }
     return wire_reader_done(&r) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
 }
@@ -137,6 +161,24 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
         tally_fed_mode_write(&(struct tally_fed_mode){.mode = statement->mode == TALLY_MODE_OPEN,
                                                       .note = statement->note},
                              &w);
+        break;
+    case FED_DISCREPANCY:
+        tally_fed_discrepancy_write(&statement->discrepancy, &w);
+        break;
+    case FED_RESOLUTION:
+        tally_fed_resolution_write(&statement->resolution, &w);
+        break;
+    case FED_ARBITRATION:
+        tally_fed_arbitration_write(&statement->arbitration, &w);
+        break;
+    case FED_SCHEMA:
+        tally_fed_schema_write(&statement->schema, &w);
+        break;
+    case FED_SCHEMA_SYNC:
+        tally_fed_schema_sync_write(&statement->schema_sync, &w);
+        break;
+    case FED_CROSS_ANCHOR:
+        tally_fed_cross_anchor_write(&statement->cross_anchor, &w);
         break;
     }
     struct tally_bytes written = wire_writer_bytes(&w);

@@ -6,6 +6,7 @@
  * (proto/federation.cddl). A receipt's type says which statement its body is; what these types are
  * to us is said here once.
  */
+#include "core/wire/messages.h"
 #include "tally/error.h"
 #include "tally/federation.h"
 
@@ -16,12 +17,18 @@ enum fed_kind {
     FED_LEVEL,
     FED_WITHDRAW,
     FED_MODE,
+    FED_DISCREPANCY, /* discrepancy.h has what becomes of these three. */
+    FED_RESOLUTION,
+    FED_ARBITRATION,
+    FED_SCHEMA, /* schemas.h */
+    FED_SCHEMA_SYNC,
+    FED_CROSS_ANCHOR, /* cross.h */
     FED_KINDS
 };
 
 enum {
     FED_NOTE_MAX = 120,
-    FED_BODY_MAX = 256, /* Of the statements here: a key, some numbers and a note. */
+    FED_BODY_MAX = 1280, /* Of the statements here: the longest hold a checkpoint. */
 };
 
 /* One statement, whatever its kind. What its kind has no word for is zero. */
@@ -32,7 +39,15 @@ struct fed_statement {
     bool has_roles;
     uint8_t roles;
     enum tally_mode mode;
-    struct tally_bytes note; /* A view into what was read. */
+    struct tally_bytes note; /* A view into what was read, as all in those below. */
+    union {
+        struct tally_fed_discrepancy discrepancy;
+        struct tally_fed_resolution resolution;
+        struct tally_fed_arbitration arbitration;
+        struct tally_fed_schema schema;
+        struct tally_fed_schema_sync schema_sync;
+        struct tally_fed_cross_anchor cross_anchor;
+    };
 };
 
 /* The type of a receipt that carries such a statement, "fed_admit"; NULL for UNKNOWN and SYNC. */

@@ -7,18 +7,23 @@
 
 #include <stdlib.h>
 
-bool federating_new(struct federating *federating, const struct tally_key *key, size_t parties_max)
+bool federating_new(struct federating *federating, const struct tally_node_options *options)
 {
-    struct tally_party *parties = calloc(parties_max, sizeof *parties);
+    struct tally_party *parties = calloc(options->parties_max, sizeof *parties);
+    struct fold *fold = &federating->fold;
     *federating = (struct federating){.folded = 0};
-    fold_init(&federating->fold, key, parties, parties_max);
-    replay_origin(key, &federating->origin_hash);
-    return parties != NULL;
+    fold_init(fold, &options->key, parties, options->parties_max);
+    fold->discrepancies = discrepancies_new(&options->key, options->discrepancies_max);
+    fold->schemas = schemas_new(options->schemas_max);
+    replay_origin(&options->key, &federating->origin_hash);
+    return parties != NULL && fold->discrepancies != NULL && fold->schemas != NULL;
 }
 
 void federating_free(struct federating *federating)
 {
     free(federating->fold.parties);
+    free(federating->fold.discrepancies);
+    free(federating->fold.schemas);
 }
 
 void federating_start(struct tally_node *node)
@@ -80,6 +85,8 @@ void federating_durable(struct tally_node *node, struct tally_now now)
         if (replay_one(&federating->fold, ledger, &federating->origin_hash, index) != FOLD_TAKEN)
             continue;
         const struct tally_party *party = last_party(&federating->fold, index);
+        if (disputing_stated(node, now, index))
+            continue; /* It changes what no party may. */
         say(node, now, party);
         enforce(node, now, party);
     }
@@ -98,6 +105,7 @@ static enum tally_error error_of(enum fold_verdict verdict)
 {
     switch (verdict) {
     case FOLD_TAKEN:
+    case FOLD_NOTED:
         return TALLY_OK;
     case FOLD_OTHER:
     case FOLD_UNKNOWN:

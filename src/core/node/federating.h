@@ -9,6 +9,7 @@
  */
 #include "core/federation/admission.h"
 #include "tally/event.h"
+#include "tally/node.h"
 
 struct tally_node;
 
@@ -19,8 +20,9 @@ struct federating {
     uint64_t awaited;              /* One of ours is under way: `folded` once it counts. 0: none. */
 };
 
-/* Takes memory for the parties; false without. federating_free gives it back. */
-bool federating_new(struct federating *federating, const struct tally_key *key, size_t parties_max);
+/* Takes memory for parties, discrepancies and schemas; false without. federating_free gives it
+   back. */
+bool federating_new(struct federating *federating, const struct tally_node_options *options);
 void federating_free(struct federating *federating);
 
 /* Folds what is durable at the start. */

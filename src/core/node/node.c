@@ -68,6 +68,10 @@ static void defaults(struct tally_node_options *options)
         options->own_logs_max = TALLY_OWN_LOGS_MAX;
     if (options->parties_max == 0)
         options->parties_max = TALLY_PARTIES_MAX;
+    if (options->discrepancies_max == 0)
+        options->discrepancies_max = DISCREPANCIES_MAX;
+    if (options->schemas_max == 0)
+        options->schemas_max = SCHEMAS_MAX;
     if (options->pending_max == 0)
         options->pending_max = TALLY_PENDING_MAX;
     if (options->seal_receipts == 0)
@@ -181,7 +185,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     node->options = *options;
     defaults(&node->options);
     if (!scratch_take(node) ||
-        !federating_new(&node->federating, &node->options.key, node->options.parties_max) ||
+        !federating_new(&node->federating, &node->options) ||
         !gossip_new(node, now) || !logs_new(node, now) ||
         !connections_new(&node->connections, node, node->options.connections_max) ||
         !node_discovery_new(node)) {
@@ -195,6 +199,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
         wire_head(node, now, &view, false);
     federating_start(node);
+    disputing_start(node, now);
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_STARTED,
                                      .a = node->options.epoch,
@@ -387,6 +392,7 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
     next = least(next, mdns_deadline(&node->mdns));
     next = least(next, joining_deadline(node));
     next = least(next, sync_deadline(&node->sync));
+    next = least(next, disputing_deadline(&node->disputing));
     next = least(next, mapping_deadline(&node->mapping));
     return least(next, connections_deadline(&node->connections));
 }
@@ -404,6 +410,7 @@ static void tick(struct tally_node *node, struct tally_now now)
     mdns_tick(&node->mdns, now, &node->outbox);
     joining_tick(node, now);
     sync_tick(&node->sync, now, &node->outbox);
+    disputing_tick(node, now);
     struct lease_news leases[MAPPING_FAMILIES] = {{.lost_count = 0}};
     mapping_tick(&node->mapping, now, leases, &node->outbox);
     wire_mapping(node, now, leases);

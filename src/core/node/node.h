@@ -7,6 +7,7 @@
 #include "core/mdns/mdns.h"
 #include "core/node/connections.h"
 #include "core/node/datagrams.h"
+#include "core/node/disputing.h"
 #include "core/node/federating.h"
 #include "core/node/finding.h"
 #include "core/node/joining.h"
@@ -21,6 +22,7 @@ struct tally_node {
     struct datagrams datagrams;
     struct issuer issuer;
     struct federating federating;
+    struct disputing disputing;
     struct sync sync;
     struct connections connections;
     struct joining joining;

@@ -56,6 +56,8 @@ static void heard_heartbeat(struct tally_node *node, struct tally_now now,
                                              .a = log->size,
                                              .b = log->ours != NULL ? log->ours->size : 0});
         /* A split head or a smaller one than before is worth the signed checkpoint as well. */
+        if (log->ours != NULL)
+            disputing_told(node, now, log->ours, log->size);
         if (log->relation == HEAD_AHEAD || log->relation == HEAD_SPLIT || log->regression)
             cause += be64_read(log->root.bytes) | 1;
     }
@@ -179,6 +181,7 @@ static void head_moved(struct tally_node *node, struct tally_now now, const stru
     if (!view_find(node, &news->origin_hash, &view))
         return;
     wire_head(node, now, &view, false);
+    disputing_head(node, now, &view, news->count);
     node->syncs++;
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_SYNCED,
@@ -194,6 +197,7 @@ static void forked(struct tally_node *node, struct tally_now now, const struct s
 {
     struct tally_log_view view;
     node->forks++;
+    disputing_forked(node, now, news);
     node_trace(node, now,
                &(struct tally_trace){
                    .kind = TALLY_TRACE_FORKED,
@@ -258,6 +262,9 @@ void wire_sync(struct tally_node *node, struct tally_now now)
             break;
         case SYNC_NEWS_FORK:
             forked(node, now, &news);
+            break;
+        case SYNC_NEWS_FAILED:
+            disputing_failed(node, now, &news);
             break;
         case SYNC_NEWS_GUARD:
             guarded(node, now, &news);

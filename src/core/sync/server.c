@@ -49,7 +49,7 @@ enum tally_drop server_refuse(struct sync_server *server, uint32_t request, enum
 static enum tally_drop shown(const struct sync *sync, const struct sync_server *server,
                              const struct tally_log_view *view)
 {
-    const struct admission_log log = {&view->issuer,
+    const struct admission_log log = {&view->issuer, &view->origin_hash,
                                       strcmp(view->name_space, TALLY_STATEMENTS) == 0};
     return admission_show(sync->options.fold, &server->peer, &log);
 }

@@ -167,14 +167,14 @@ static void publish(struct store *store, struct job *job)
         job->log != NULL && job->log->size == job->head && hash_equal(&job->log->root, &job->root);
 }
 
-/* The file of a proved fork, and the mark in the log's own folder that names it: neither is ever
-   removed, and both find room on a full disk. */
+/* The file of a proved fork, and the mark in the log's own folder that names it, or the file of a
+   discrepancy alone: none is ever removed, and all find room on a full disk. */
 static enum tally_error keep_evidence(struct store *store, struct store_log *log,
                                       const struct tally_action *action)
 {
     char name[2 * sizeof action->evidence.name + 2], path[DISK_PATH_MAX];
     hex_write(bytes_of(action->evidence.name.bytes, sizeof action->evidence.name.bytes), name);
-    snprintf(path, sizeof path, "forks/%s", name);
+    snprintf(path, sizeof path, "%s/%s", action->evidence.claim ? "discrepancies" : "forks", name);
     enum tally_error error = disk_put(&store->disk, path, &action->evidence.bytes, 1);
     if (error == TALLY_OK && log != NULL && !log->frozen) {
         strcat(name, "\n");
@@ -194,7 +194,7 @@ static void evidence(struct store *store, struct job *job)
     const struct tally_action *action = &job->action;
     struct tally_hash hash;
     hash_sha256(action->evidence.bytes, &hash);
-    job->log = log_find(store, &action->evidence.origin_hash);
+    job->log = action->evidence.claim ? NULL : log_find(store, &action->evidence.origin_hash);
     enum tally_error error = TALLY_MISMATCH;
     if (hash_equal(&hash, &action->evidence.name)) {
         do

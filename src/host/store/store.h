@@ -5,7 +5,8 @@
  * What is durable: logs as plain tlog-tiles folders (log chapter, section 6), SQLite for what
  * changes (durability: reliability chapter, section 5).
  *
- *     DIR/version lock state.db reserve peers.last forks/<sha256> incoming/ keys/ (not ours)
+ *     DIR/version lock state.db reserve peers.last incoming/ keys/ (not ours)
+ *     DIR/forks/<sha256> discrepancies/<sha256>
  *     DIR/logs/<sha256 of origin>/origin checkpoint signed frozen tile/ bodies/ blob/<sha256>
  *
  * Threads. One *loop* thread reads through the ledger and calls store_settle. One *worker* at a

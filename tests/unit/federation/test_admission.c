@@ -4,19 +4,22 @@
 
 #include "says.h"
 
+/* Of whichever log it is. */
+static const struct tally_hash origin = {{7}};
+
 #define NONE  TALLY_DROP_NONE
 #define LEVEL TALLY_DROP_LEVEL
 #define ROLE  TALLY_DROP_ROLE
 
 static void each_level_may_what_is_below_it(void **state)
 {
-    /* With all roles: LINK, ANNOUNCE, SERVE, REQUEST, STATE, MIRROR, CARRY. */
+    /* With all roles: LINK, ANNOUNCE, SERVE, REQUEST, STATE, CROSS, MIRROR, CARRY. */
     static const enum tally_drop table[TALLY_TRUST_COUNT][ADMISSION_ACTS] = {
-        [TALLY_TRUST_ISOLATED] = {LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, NONE},
-        [TALLY_TRUST_OBSERVE] = {NONE, NONE, NONE, NONE, LEVEL, LEVEL, NONE},
-        [TALLY_TRUST_VERIFY] = {NONE, NONE, NONE, NONE, NONE, LEVEL, NONE},
-        [TALLY_TRUST_ATTEST] = {NONE, NONE, NONE, NONE, NONE, LEVEL, NONE},
-        [TALLY_TRUST_INTEGRATE] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE},
+        [TALLY_TRUST_ISOLATED] = {LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, NONE},
+        [TALLY_TRUST_OBSERVE] = {NONE, NONE, NONE, NONE, LEVEL, LEVEL, LEVEL, NONE},
+        [TALLY_TRUST_VERIFY] = {NONE, NONE, NONE, NONE, NONE, LEVEL, LEVEL, NONE},
+        [TALLY_TRUST_ATTEST] = {NONE, NONE, NONE, NONE, NONE, NONE, LEVEL, NONE},
+        [TALLY_TRUST_INTEGRATE] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE},
     };
     for (enum tally_trust level = TALLY_TRUST_ISOLATED; level < TALLY_TRUST_COUNT; level++)
         for (enum admission_act act = ADMISSION_LINK; act < ADMISSION_ACTS; act++) {
@@ -57,16 +60,18 @@ static void strangers_and_others_without_a_word(void **state)
     struct teller teller;
     const struct tally_key b = key_of('b'), c = key_of('c'), self = key_of('a');
     for (enum admission_act act = ADMISSION_LINK; act < ADMISSION_ACTS; act++) {
+        /* To be each other's anchor, or arbiter, takes more than an open mesh. */
+        enum tally_drop open = act == ADMISSION_CROSS ? TALLY_DROP_UNADMITTED : NONE;
         teller_init(&teller, 'a', 8);
         assert_int_equal(admission(NULL, &c, act), NONE);
-        assert_int_equal(admission(&teller.fold, &c, act), NONE);
+        assert_int_equal(admission(&teller.fold, &c, act), open);
         assert_int_equal(admits(&teller, 'b', TALLY_TRUST_OBSERVE, 7), FOLD_TAKEN);
         assert_int_equal(admission(&teller.fold, &c, act), TALLY_DROP_UNADMITTED);
         assert_int_equal(admission(&teller.fold, &self, act), NONE);
         assert_int_equal(withdraws(&teller, 'b'), FOLD_TAKEN);
         assert_int_equal(admission(&teller.fold, &b, act), TALLY_DROP_WITHDRAWN);
         assert_int_equal(opens(&teller, true), FOLD_TAKEN);
-        assert_int_equal(admission(&teller.fold, &c, act), NONE);
+        assert_int_equal(admission(&teller.fold, &c, act), open);
         assert_int_equal(admission(&teller.fold, &b, act), TALLY_DROP_WITHDRAWN);
     }
 }
@@ -114,7 +119,7 @@ static void whose_logs_pass_between_us_and_a_peer(void **state)
     bring(&teller);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct tally_key peer = key_of(cases[i].peer), issuer = key_of(cases[i].issuer);
-        const struct admission_log log = {&issuer, cases[i].statements};
+        const struct admission_log log = {&issuer, &origin, cases[i].statements};
         assert_int_equal(admission_take(&teller.fold, &peer, &log), cases[i].take);
         assert_int_equal(admission_show(&teller.fold, &peer, &log), cases[i].show);
     }
@@ -127,14 +132,14 @@ static void an_open_mesh_passes_all(void **state)
     const struct tally_key p = key_of('p'), q = key_of('q'), w = key_of('w'), x = key_of('x');
     teller_init(&teller, 'a', 8);
     for (unsigned statements = 0; statements < 2; statements++) {
-        const struct admission_log log = {&q, statements == 1};
+        const struct admission_log log = {&q, &origin, statements == 1};
         assert_int_equal(admission_take(&teller.fold, &p, &log), NONE);
         assert_int_equal(admission_show(&teller.fold, &p, &log), NONE);
     }
     bring(&teller);
     assert_int_equal(opens(&teller, true), FOLD_TAKEN);
-    const struct admission_log stranger = {&q, false}, withdrawn = {&w, false},
-                               isolated = {&x, false};
+    const struct admission_log stranger = {&q, &origin, false}, withdrawn = {&w, &origin, false},
+                               isolated = {&x, &origin, false};
     assert_int_equal(admission_take(&teller.fold, &p, &stranger), NONE);
     assert_int_equal(admission_take(&teller.fold, &p, &withdrawn), TALLY_DROP_WITHDRAWN);
     assert_int_equal(admission_show(&teller.fold, &p, &isolated), LEVEL);
