@@ -6,7 +6,12 @@
 #include <assert.h>
 
 /* Stories speak of few, and worlds have many nodes. */
-enum { PARTIES_MAX = 64, DISCREPANCIES = 32, SCHEMAS = 4 };
+static void spare(struct tally_node_options *options)
+{
+    options->parties_max = 64;
+    options->discrepancies_max = 32;
+    options->schemas_max = 4;
+}
 
 static void say(void *context, struct tally_now now, const struct tally_trace *trace)
 {
@@ -161,9 +166,6 @@ void world_wake(struct world *world, uint32_t slot)
         .records_max = options->records_max,
         .senders_max = options->senders_max,
         .interfaces_max = 1, /* No node here has more. */
-        .parties_max = PARTIES_MAX,
-        .discrepancies_max = DISCREPANCIES,
-        .schemas_max = SCHEMAS,
         .seal_receipts = options->seal_receipts,
         .seal_ms = options->seal_ms,
         .ledger = disk_ledger(&at->disk),
@@ -173,6 +175,7 @@ void world_wake(struct world *world, uint32_t slot)
         .datagrams_only = options->datagrams_only,
         .scratch = world->scratch,
     };
+    spare(&node);
     at->node = tally_node_new(&node, now);
     assert(at->node != NULL);
     world_wake_at(world, slot, tally_node_deadline(at->node));

@@ -77,6 +77,26 @@ static const struct option note_options[] = {
     NO_MORE,
 };
 
+static const struct option case_list_options[] = {
+    {"all", NULL, "resolved ones too"},
+    {"of", "PARTY", "those of that party, as far as its statements are held here"},
+    NO_MORE,
+};
+
+static const struct option resolve_options[] = {
+    {"outcome", "HOW", "manual: it is resolved; automatic, arbitration, suspension: that begins"},
+    {"arbiter", "PARTY", "with arbitration: who is to judge, a third party at level attest"},
+    {"note", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
+static const struct option arbitrate_options[] = {
+    {"of", "PARTY", "whose discrepancy it is"},
+    {"claim", "VERDICT", "holds, or fails: of what was disputed"},
+    {"note", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
 static const struct option show_receipt_options[] = {
     {"body", NULL, "write the body as it is, and nothing else"},
     NO_MORE,
@@ -127,6 +147,13 @@ static const struct option help_options[] = {
     "pull from it; request, it pulls from us. Until somebody is admitted the node is open to\n"    \
     "all, and strict from then on, unless tally federation mode says otherwise. Goes through\n"    \
     "the running node, or writes by itself where none runs."
+
+#define DISCREPANCY                                                                                \
+    "ID is the number that tally discrepancy list shows, or the hash of its receipt. A node\n"     \
+    "resolves by itself what it can fetch again from others (automatic); what is left is an\n"     \
+    "operator's: manual, it was looked at and is over; arbitration, a third party is asked;\n"     \
+    "suspension, the log is neither taken nor shown until it is resolved. Each is a receipt of\n"  \
+    "ours, through the running node, or by the verb where none runs."
 
 static const struct verb verbs[] = {
     {NULL, "run", NULL, "", 0, 0, run_options, "run/1", "8", "Run a node, in the foreground",
@@ -224,6 +251,26 @@ static const struct verb verbs[] = {
     {"fork", "check", NULL, "FILE", 1, 1, none, "fork-check/1", "4 5 6",
      "Verify evidence, without any node or data directory", "Exit code 6 if it proves a fork.",
      verb_fork_check},
+    {"discrepancy", "list", NULL, "", 0, 0, case_list_options, "discrepancy-list/1", "4",
+     "List what was held against others: checks of what they showed that failed", "",
+     verb_discrepancy_list},
+    {"discrepancy", "show", NULL, "ID", 1, 1, of_options, "discrepancy/1", "4",
+     "Show one discrepancy: who, what was claimed, what was found, how far it went", DISCREPANCY,
+     verb_discrepancy_show},
+    {"discrepancy", "resolve", NULL, "ID", 1, 1, resolve_options, "discrepancy-resolve/1", "4 8",
+     "Say how a discrepancy goes on, or that it is resolved", DISCREPANCY,
+     verb_discrepancy_resolve},
+    {"discrepancy", "arbitrate", NULL, "ID", 1, 1, arbitrate_options, "discrepancy-arbitrate/1",
+     "4 8", "Give our verdict on the discrepancy of another, who asked for it",
+     "It is a receipt of ours, and counts for the other if it named us and admitted us at level\n"
+     "attest: if the claim holds, its case is resolved, else it suspends the log.",
+     verb_discrepancy_arbitrate},
+    {"discrepancy", "check", NULL, "FILE", 1, 1, none, "discrepancy-check/1", "4 5",
+     "Verify the evidence of a discrepancy, without any node or data directory",
+     "Evidence lies in the data directory under discrepancies/, that of forks under forks/ (tally\n"
+     "fork check). What is signed in it proves itself; that it came from the party is the word of\n"
+     "who kept it.",
+     verb_discrepancy_check},
     {NULL, "fsck", NULL, "", 0, 0, none, "fsck/1", "4 5", "Verify again everything on disk", FSCK,
      verb_fsck},
     {NULL, "version", NULL, "", 0, 0, none, "version/1", "", "Print the version", "", verb_version},

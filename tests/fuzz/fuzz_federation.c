@@ -9,13 +9,16 @@
 #include "core/federation/admission.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { PARTIES = 6 };
+enum { PARTIES = 6, CASES = 4, SCHEMAS = 3 };
 
-static const char *const types[] = {"fed_admit",  "fed_level",      "fed_withdraw", "fed_mode",
-                                    "SYNC_EVENT", "SYNC_CONFIRMED", "fed_later"};
+static const char *const types[] = {
+    "fed_admit",      "fed_level",       "fed_withdraw",    "fed_mode",       "SYNC_EVENT",
+    "SYNC_CONFIRMED", "fed_later",       "fed_discrepancy", "fed_resolution", "fed_arbitration",
+    "fed_schema",     "fed_schema_sync", "fed_cross_anchor"};
 
 static void again(struct tally_bytes type, struct tally_bytes body)
 {
@@ -44,6 +47,14 @@ static void ask_all(const struct fold *fold)
     }
 }
 
+static void lend(struct fold *fold, const struct tally_key *self, struct tally_party *parties)
+{
+    fold_init(fold, self, parties, PARTIES);
+    fold->discrepancies = discrepancies_new(self, CASES);
+    fold->schemas = schemas_new(SCHEMAS);
+    assert(fold->discrepancies != NULL && fold->schemas != NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct tally_key self = {{1}}, other = {{2}};
@@ -51,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fold folds[3];
     struct tally_hash hashes[3], empty;
     for (unsigned i = 0; i < 3; i++)
-        fold_init(&folds[i], &self, parties[i], PARTIES);
+        lend(&folds[i], &self, parties[i]);
     fold_hash(&folds[2], &empty);
     for (uint64_t index = 0; size >= 2; index++) {
         size_t length = data[1] < size - 2 ? data[1] : size - 2;
@@ -70,5 +81,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fold_hash(&folds[i], &hashes[i]);
     assert(hash_equal(&hashes[0], &hashes[1]) && hash_equal(&hashes[2], &empty));
     ask_all(&folds[0]);
+    for (unsigned i = 0; i < 3; i++) {
+        free(folds[i].discrepancies);
+        free(folds[i].schemas);
+    }
     return 0;
 }

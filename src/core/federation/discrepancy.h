@@ -36,6 +36,7 @@ struct discrepancy {
     enum tally_discrepancy_state state;
     enum tally_outcome outcome; /* RESOLVED: by what. */
     struct tally_key party;
+    bool automatic; /* It may resolve itself. */
     bool has_log, has_claim, has_evidence, has_arbiter;
     struct tally_hash log;
     uint64_t claimed_size;

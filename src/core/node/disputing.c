@@ -73,9 +73,11 @@ static bool say(struct tally_node *node, struct tally_now now,
 {
     uint8_t body[FED_BODY_MAX];
     size_t size = fed_write(statement, body);
-    return size > 0 && outbox_room(&node->outbox, 4, TALLY_ENVELOPE_MAX + FED_BODY_MAX) &&
-           issuer_statement(&node->issuer, now, fed_type(statement->kind), NULL, 0,
-                            bytes_of(body, size), 0, &node->outbox) == TALLY_OK;
+    if (size == 0 || !outbox_room(&node->outbox, 4, 2 * TALLY_ENVELOPE_MAX + FED_BODY_MAX))
+        return false;
+    return issuer_statement(&node->issuer, now, fed_type(statement->kind), NULL, 0,
+                            outbox_copy(&node->outbox, bytes_of(body, size)), 0,
+                            &node->outbox) == TALLY_OK;
 }
 
 /* Evidence first: what a statement names is kept before it. */
@@ -89,7 +91,8 @@ static bool keep(struct tally_node *node, const struct dispute *dispute,
     }
     if (dispute->grounds.size == 0)
         return true;
-    if (!outbox_room(&node->outbox, 5, dispute->grounds.size + TALLY_ENVELOPE_MAX + FED_BODY_MAX))
+    if (!outbox_room(&node->outbox, 5,
+                     dispute->grounds.size + 2 * TALLY_ENVELOPE_MAX + FED_BODY_MAX))
         return false;
     struct tally_action *action = outbox_add(&node->outbox, TALLY_ACTION_EVIDENCE);
     action->evidence.claim = true;
@@ -236,7 +239,7 @@ static bool look(struct tally_node *node, struct tally_now now, struct disputing
     switch (one->state) {
     case TALLY_DISCREPANCY_OPEN:
     case TALLY_DISCREPANCY_RESYNC:
-        if (watched->until.ms <= now.mono.ms)
+        if (watched->until.ms <= now.mono.ms || !one->automatic)
             move(node, now, watched, TALLY_OUTCOME_MANUAL, false);
         else if (one->state == TALLY_DISCREPANCY_OPEN)
             move(node, now, watched, TALLY_OUTCOME_AUTOMATIC, false);

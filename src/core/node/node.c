@@ -184,8 +184,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
         return NULL;
     node->options = *options;
     defaults(&node->options);
-    if (!scratch_take(node) ||
-        !federating_new(&node->federating, &node->options) ||
+    if (!scratch_take(node) || !federating_new(&node->federating, &node->options) ||
         !gossip_new(node, now) || !logs_new(node, now) ||
         !connections_new(&node->connections, node, node->options.connections_max) ||
         !node_discovery_new(node)) {
