@@ -135,7 +135,7 @@ void world_wake(struct world *world, uint32_t slot)
     at->marks[0] = at->marks[1] = (struct slot_mark){world->now_us, at->sent_bytes};
     checker_start(&world->checker, world, slot);
     const struct tally_address everywhere = {.port = at->own.port};
-    const struct tally_node_options node = {
+    struct tally_node_options node = {
         .key = at->signer.key,
         .epoch = at->disk.epoch,
         .seed = random_next(&at->chance),
