@@ -77,6 +77,17 @@ static const struct option note_options[] = {
     NO_MORE,
 };
 
+static const struct option cross_options[] = {
+    {"mesh", "PARTY", "whose checkpoints: a did:key, a peer id, or the beginning of one"},
+    {"namespace", "NAME", "of that log alone"},
+    NO_MORE,
+};
+
+static const struct option proof_cross_options[] = {
+    {"by", "PARTY", "whose log federation anchors it, as far as it is held here (our own)"},
+    NO_MORE,
+};
+
 static const struct option case_list_options[] = {
     {"all", NULL, "resolved ones too"},
     {"of", "PARTY", "those of that party, as far as its statements are held here"},
@@ -192,6 +203,19 @@ static const struct verb verbs[] = {
      "Verifies the receipt's signature, the path from it to the root, and the checkpoint's\n"
      "signature by the key.",
      verb_proof_check},
+    {"proof", "cross", NULL, "ORIGIN INDEX", 2, 2, proof_cross_options, "proof-cross/1", "4 5",
+     "Write two chained proofs: the receipt is in a log whose checkpoint another log holds",
+     "tally verify checks the file, without any node, network or data directory.",
+     verb_proof_cross},
+    {NULL, "verify", NULL, "FILE", 1, 1, proof_check_options, "cross-check/1", "4 5 6",
+     "Check a proof or evidence by what it is, without any node or data directory",
+     "Knows two chained proofs (tally proof cross), proofs (tally proof check, with its --key),\n"
+     "forks and discrepancies. --json is that of whoever checks it.",
+     verb_verify},
+    {"anchor", "cross", NULL, "", 0, 0, cross_options, "anchor-cross/1", "4 8",
+     "Make a party's checkpoints leaves of our log federation",
+     "The party must be admitted at level attest. A running node does so by itself once a day.",
+     verb_anchor_cross},
     {NULL, "status", NULL, "", 0, 0, ask_options, "status/1", "3 4 9",
      "Say how the running node is",
      "Who it is, how others reach it, how it finds them, what it holds; and what must be done.",

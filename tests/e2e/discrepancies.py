@@ -167,5 +167,51 @@ def suspended_log(folder):
         same([a, b, c], origin, 4)
 
 
+def cross_anchored(folder):
+    """Another's checkpoint is a leaf of ours at level attest; a third machine verifies the chain"""
+    with Nodes(folder, 'a', 'b') as (a, b):
+        alone = dict(os.environ, TALLY_DATA_DIR=os.path.join(folder, 'nowhere'), HOME=folder)
+        federation(a, 'admit', key_of(b), '--level', 'attest')
+        federation(b, 'admit', key_of(a), '--level', 'verify')
+        a.start()
+        b.start(peers=[a])
+        origin = a.append('audit', [f'line {number}' for number in range(40)])[0]['origin']
+        same([a, b], origin, 40)
+        words = ['anchor', 'cross', '--data', b.data, '--mesh', key_of(a)]
+        _, said = run(*words, code=1)
+        expect('not admitted at level attest' in said, said)
+        federation(b, 'level', key_of(a), 'attest')
+        run('proof', 'cross', '--data', b.data, origin, '7', code=4)
+        done = ask(*words)['items']
+        expect([one['origin'] for one in done] == [origin] and done[0]['size'] == 40, f'{done}')
+        a.append('audit', ['one more'])
+        same([a, b], origin, 41)
+        until(lambda: run('proof', 'cross', '--data', b.data, origin, '7', code=None)[0],
+              'it is sealed')
+        path = os.path.join(folder, 'chain')
+        chain = run('proof', 'cross', '--data', b.data, origin, '7')[0].encode()
+        with open(path, 'wb') as file:
+            file.write(chain)
+        shown = ask('verify', path, env=alone)
+        expect(shown['origin'] == origin and shown['index'] == 7 and shown['size'] == 40 and
+               shown['anchored_in'] == key_of(b) + '/federation' and
+               shown['anchor_index'] == done[0]['index'], f'{shown}')
+        expect(run('verify', path, env=alone)[0].startswith('good: '), 'for people')
+        # The other way round: its own receipt, by what b states, which a holds.
+        until(lambda: run('proof', 'cross', '--data', a.data, origin, '7', '--by', key_of(b),
+                          code=None)[0].encode() == chain, 'both have the same proof')
+        run('proof', 'cross', '--data', b.data, origin, '40', code=4)  # Not under that checkpoint.
+        # No byte of it can be another one.
+        for at in list(range(0, len(chain), 97)) + [len(chain) - 2]:
+            with open(path, 'wb') as file:
+                file.write(chain[:at] + bytes([chain[at] ^ 1]) + chain[at + 1:])
+            run('verify', path, code=5, env=alone)
+        with open(path, 'wb') as file:
+            file.write(chain[:-1])
+        run('verify', path, code=5, env=alone)
+        run('verify', os.path.join(folder, 'none'), code=4, env=alone)
+        run('anchor', 'cross', '--data', b.data, code=2)
+
+
 if __name__ == '__main__':
-    tell([forged_and_fetched_elsewhere, fork_resolved_by_hand, suspended_log])
+    tell([forged_and_fetched_elsewhere, fork_resolved_by_hand, suspended_log, cross_anchored])

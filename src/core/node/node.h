@@ -7,6 +7,7 @@
 #include "core/mdns/mdns.h"
 #include "core/node/connections.h"
 #include "core/node/datagrams.h"
+#include "core/node/crossing.h"
 #include "core/node/disputing.h"
 #include "core/node/federating.h"
 #include "core/node/finding.h"
@@ -23,6 +24,7 @@ struct tally_node {
     struct issuer issuer;
     struct federating federating;
     struct disputing disputing;
+    struct crossing crossing;
     struct sync sync;
     struct connections connections;
     struct joining joining;
