@@ -65,6 +65,8 @@ void shelf_close(struct shelf *shelf)
     if (shelf->store != NULL)
         store_close(shelf->store);
     shelf->store = NULL;
+    free(shelf->schemas);
+    shelf->schemas = NULL;
 }
 
 static void keep(struct shelf_log *log, const struct tally_log_view *view)

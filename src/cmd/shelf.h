@@ -10,6 +10,7 @@
 #include "tally/log.h"
 #include "tally/windows.h"
 
+struct schemas;
 struct store;
 
 struct shelf {
@@ -20,6 +21,7 @@ struct shelf {
     bool has_key; /* There is an identity whose public half we know. */
     struct tally_key key;
     enum exit_code code;
+    struct schemas *schemas; /* For who shows receipts (meanings.h); NULL: not asked for. */
 };
 
 /* A log, with strings of its own. */

@@ -83,6 +83,19 @@ static const struct option cross_options[] = {
     NO_MORE,
 };
 
+static const struct option register_options[] = {
+    {"name", "TYPE", "the type of the receipts it is about"},
+    {"version", "TEXT", "which of its versions, at most 32 bytes"},
+    {"namespace", "NAME", "in that namespace alone (all)"},
+    {"note", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
+static const struct option schema_sync_options[] = {
+    {"mesh", "PARTY", "with whom: a did:key, a peer id, or the beginning of one"},
+    NO_MORE,
+};
+
 static const struct option proof_cross_options[] = {
     {"by", "PARTY", "whose log federation anchors it, as far as it is held here (our own)"},
     NO_MORE,
@@ -295,6 +308,19 @@ static const struct verb verbs[] = {
      "fork check). What is signed in it proves itself; that it came from the party is the word of\n"
      "who kept it.",
      verb_discrepancy_check},
+    {"schema", "list", NULL, "", 0, 0, of_options, "schema-list/1", "4",
+     "List the schemas of receipts that are registered", "", verb_schema_list},
+    {"schema", "show", NULL, "NAME", 1, 1, of_options, "schema/1", "4",
+     "Show the versions of one schema", "", verb_schema_show},
+    {"schema", "register", NULL, "FILE", 1, 1, register_options, "schema-register/1", "4 8",
+     "Register what receipts of a type mean: the hash of FILE, under a name and version",
+     "It is a receipt of ours. Parties at level verify compare theirs by themselves: one name and\n"
+     "version with two hashes is a discrepancy, schema_incompatible, at both. FILE stays where it\n"
+     "is.",
+     verb_schema_register},
+    {"schema", "sync", NULL, "", 0, 0, schema_sync_options, "schema-sync/1", "4 8",
+     "Compare our schemas with those a party has registered, and state what came of it", "",
+     verb_schema_sync},
     {NULL, "fsck", NULL, "", 0, 0, none, "fsck/1", "4 5", "Verify again everything on disk", FSCK,
      verb_fsck},
     {NULL, "version", NULL, "", 0, 0, none, "version/1", "", "Print the version", "", verb_version},

@@ -213,5 +213,53 @@ def cross_anchored(folder):
         run('anchor', 'cross', '--data', b.data, code=2)
 
 
+def schemas(folder):
+    """One name and version with two hashes is found at both ends; what nobody named is flagged"""
+    with Nodes(folder, 'a', 'b') as (a, b):
+        files = []
+        for text in ('one', 'another'):
+            files.append(os.path.join(folder, text))
+            with open(files[-1], 'w', encoding='utf-8') as file:
+                file.write(text)
+
+        def register(node, file, name, version, *words, code=0):
+            return run('schema', 'register', file, '--data', node.data, '--name', name,
+                       '--version', version, *words, code=code)
+        for node, other in ((a, b), (b, a)):
+            federation(node, 'admit', key_of(other), '--level', 'verify')
+        register(a, files[0], 'drill', '1.0')
+        register(a, files[0], 'record', '1.0', '--namespace', 'audit')
+        _, said = register(a, files[1], 'drill', '1.0', code=1)
+        expect('says one thing for ever' in said, said)
+        register(a, files[1], 'no type', '1.0', code=2)
+        register(a, os.path.join(folder, 'none'), 'drill', '2.0', code=4)
+        a.start()
+        b.start(peers=[a])
+        register(b, files[0], 'record', '1.0', '--namespace', 'audit')  # While it runs.
+        until(lambda: len(ask('schema', 'list', '--data', b.data, '--of', key_of(a))['items']) == 2,
+              'b sees what a registered')
+        expect(not case(a, 'schema_incompatible') and not case(b, 'schema_incompatible'), 'too early')
+        register(b, files[1], 'drill', '1.0')
+        for node, other in ((a, b), (b, a)):
+            found = until(lambda: case(node, 'schema_incompatible'), 'it is found')
+            expect(found['party'] == key_of(other) and found['severity'] == 'warning', f'{found}')
+            ask('verify', os.path.join(node.data, 'discrepancies', found['evidence']))
+        said = ask('schema', 'sync', '--data', b.data, '--mesh', key_of(a))
+        expect((said['same'], said['differ'], said['theirs'], said['ours']) == (1, 1, 0, 0) and
+               not said['backward_compatible'], f'{said}')
+        theirs = until(lambda: ask('schema', 'sync', '--data', a.data, '--mesh', key_of(b)), '')
+        expect(theirs['digest'] == said['digest'], 'what is the same is the same')
+        origin = a.append('audit', ['known'])[0]['origin']
+        run('append', '--data', a.data, '--namespace', 'audit', '--type', 'odd', '--lines', '-',
+            input=b'unknown\n')
+        shown = [ask('receipt', 'show', '--data', a.data, origin, index) for index in (0, 1)]
+        expect(shown[0]['schema_known'] and shown[0]['schema']['version'] == '1.0', f'{shown}')
+        expect(not shown[1]['schema_known'] and shown[1]['schema'] is None, f'{shown}')
+        expect('unknown: it is kept' in run('receipt', 'show', '--data', a.data, origin, '1')[0], '')
+        run('schema', 'show', 'odd', '--data', a.data, code=4)
+        run('schema', 'show', 'drill', '--data', a.data)
+
+
 if __name__ == '__main__':
-    tell([forged_and_fetched_elsewhere, fork_resolved_by_hand, suspended_log, cross_anchored])
+    tell([forged_and_fetched_elsewhere, fork_resolved_by_hand, suspended_log, cross_anchored,
+          schemas])

@@ -316,7 +316,10 @@ bool disputing_stated(struct tally_node *node, struct tally_now now, uint64_t in
         moved(node, now, &fold->discrepancies->list[i]);
         return true;
     }
-    return fold->schemas->count > 0 && fold->schemas->list[fold->schemas->count - 1].index == index;
+    if (fold->schemas->count == 0 || fold->schemas->list[fold->schemas->count - 1].index != index)
+        return false;
+    comparing_start(&node->comparing, now);
+    return true;
 }
 
 bool disputing_holds(const struct disputing *disputing)

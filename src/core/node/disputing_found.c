@@ -171,6 +171,7 @@ void disputing_head(struct tally_node *node, struct tally_now now,
     if (view->own || view->size == 0 || count == 0)
         return;
     check_time(node, now, view);
+    comparing_head(node, now, view, count);
     /* What waits for this log, or for an arbiter's, looks at once. */
     if (node->disputing.count > 0)
         node->disputing.next = now.mono;

@@ -200,6 +200,8 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     federating_start(node);
     disputing_start(node, now);
     crossing_init(&node->crossing, now);
+    if (node->federating.fold.schemas->count > 0)
+        comparing_start(&node->comparing, now);
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_STARTED,
                                      .a = node->options.epoch,
@@ -394,6 +396,7 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
     next = least(next, sync_deadline(&node->sync));
     next = least(next, disputing_deadline(&node->disputing));
     next = least(next, crossing_deadline(&node->crossing));
+    next = least(next, comparing_deadline(&node->comparing));
     next = least(next, mapping_deadline(&node->mapping));
     return least(next, connections_deadline(&node->connections));
 }
@@ -413,6 +416,7 @@ static void tick(struct tally_node *node, struct tally_now now)
     sync_tick(&node->sync, now, &node->outbox);
     disputing_tick(node, now);
     crossing_tick(node, now);
+    comparing_tick(node, now);
     struct lease_news leases[MAPPING_FAMILIES] = {{.lost_count = 0}};
     mapping_tick(&node->mapping, now, leases, &node->outbox);
     wire_mapping(node, now, leases);

@@ -7,6 +7,7 @@
 #include "core/mdns/mdns.h"
 #include "core/node/connections.h"
 #include "core/node/datagrams.h"
+#include "core/node/comparing.h"
 #include "core/node/crossing.h"
 #include "core/node/disputing.h"
 #include "core/node/federating.h"
@@ -25,6 +26,7 @@ struct tally_node {
     struct federating federating;
     struct disputing disputing;
     struct crossing crossing;
+    struct comparing comparing;
     struct sync sync;
     struct connections connections;
     struct joining joining;
