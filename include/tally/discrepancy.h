@@ -47,6 +47,17 @@ enum tally_outcome {
     TALLY_OUTCOMES
 };
 
+/* One case, as a node knows it. */
+struct tally_discrepancy_view {
+    uint64_t index; /* Of its statement in the node's log. */
+    enum tally_discrepancy type;
+    enum tally_discrepancy_state state;
+    enum tally_outcome outcome; /* RESOLVED: by what. */
+    struct tally_key party;
+    bool has_log;
+    struct tally_hash log; /* SHA-256 of the origin. */
+};
+
 /* "root_mismatch", "critical", "open", "automatic": stable words. Never NULL. */
 const char *tally_discrepancy_name(enum tally_discrepancy type);
 const char *tally_severity_name(enum tally_severity severity);
@@ -57,6 +68,8 @@ const char *tally_outcome_name(enum tally_outcome outcome);
 enum tally_severity tally_discrepancy_severity(enum tally_discrepancy type);
 
 /* The other way round; false if it is none of these words. */
+bool tally_discrepancy_read(const char *text, enum tally_discrepancy *type);
+bool tally_discrepancy_state_read(const char *text, enum tally_discrepancy_state *state);
 bool tally_outcome_read(const char *text, enum tally_outcome *outcome);
 
 #endif

@@ -14,6 +14,7 @@
  * sodium_init() before anything else: it chooses libsodium's code for this processor.
  */
 #include "tally/action.h"
+#include "tally/discrepancy.h"
 #include "tally/event.h"
 #include "tally/federation.h"
 #include "tally/network.h"
@@ -133,6 +134,10 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
 
 /* What its statements come to. Costs a hash a party. */
 void tally_node_trust(const struct tally_node *node, struct tally_trust_status *trust);
+
+/* The cases that are remembered, oldest first; false past the last. */
+bool tally_node_discrepancy(const struct tally_node *node, size_t index,
+                            struct tally_discrepancy_view *view);
 
 enum tally_peer_state { TALLY_PEER_IDLE, TALLY_PEER_GREETING, TALLY_PEER_LINKED };
 

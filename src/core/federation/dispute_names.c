@@ -58,6 +58,22 @@ const char *tally_outcome_name(enum tally_outcome outcome)
     return outcome < TALLY_OUTCOMES ? outcomes[outcome] : "unknown";
 }
 
+bool tally_discrepancy_read(const char *text, enum tally_discrepancy *type)
+{
+    for (*type = TALLY_DISCREPANCY_ROOT_MISMATCH; *type < TALLY_DISCREPANCIES; (*type)++)
+        if (strcmp(text, types[*type].name) == 0)
+            return true;
+    return false;
+}
+
+bool tally_discrepancy_state_read(const char *text, enum tally_discrepancy_state *state)
+{
+    for (*state = TALLY_DISCREPANCY_OPEN; *state < TALLY_DISCREPANCY_STATES; (*state)++)
+        if (strcmp(text, states[*state]) == 0)
+            return true;
+    return false;
+}
+
 bool tally_outcome_read(const char *text, enum tally_outcome *outcome)
 {
     for (enum tally_outcome one = TALLY_OUTCOME_AUTOMATIC; one < TALLY_OUTCOMES; one++) {

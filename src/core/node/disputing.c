@@ -322,6 +322,23 @@ bool disputing_stated(struct tally_node *node, struct tally_now now, uint64_t in
     return true;
 }
 
+bool tally_node_discrepancy(const struct tally_node *node, size_t index,
+                            struct tally_discrepancy_view *view)
+{
+    const struct discrepancies *all = node->federating.fold.discrepancies;
+    if (index >= all->count)
+        return false;
+    const struct discrepancy *one = &all->list[index];
+    *view = (struct tally_discrepancy_view){.index = one->index,
+                                            .type = one->type,
+                                            .state = one->state,
+                                            .outcome = one->outcome,
+                                            .party = one->party,
+                                            .has_log = one->has_log,
+                                            .log = one->log};
+    return true;
+}
+
 bool disputing_holds(const struct disputing *disputing)
 {
     for (unsigned i = 0; i < disputing->count; i++)

@@ -449,7 +449,7 @@ bool tally_node_holds(const struct tally_node *node)
     return issuer_holds(&node->issuer) && datagrams_holds(&node->datagrams) &&
            mdns_holds(&node->mdns) && sync_holds(&node->sync) &&
            connections_holds(&node->connections) && mapping_holds(&node->mapping) &&
-           fold_holds(&node->federating.fold);
+           fold_holds(&node->federating.fold) && disputing_holds(&node->disputing);
 }
 
 /* ---- Questions. ---- */
