@@ -7,10 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* In a light run a node's own invariants, which cost more than a step, are asked once in so many
-   checks: still some hundred times a second. */
-enum { LIGHT_STEPS = 2048 };
-
 const char *check_name(enum check check)
 {
     static const char *const names[] = {
@@ -34,6 +30,7 @@ const char *check_text(enum check check)
 void checker_init(struct checker *checker)
 {
     memset(checker, 0, sizeof *checker);
+    checker->every = 1;
 }
 
 void checker_free(struct checker *checker)
@@ -234,23 +231,13 @@ static uint64_t counter_mark(uint32_t slot, const struct head *head)
     return (spread(mark ^ head->counter * 0xda942042e4dd58b5) << 1) | 1;
 }
 
-static uint64_t drops_of(const struct world *world, uint32_t slot)
-{
-    struct tally_node_status status;
-    tally_node_status(world->slots[slot].node, &status);
-    uint64_t sum = 0;
-    for (unsigned drop = 1; drop < TALLY_DROP_COUNT; drop++)
-        sum += status.drops[drop];
-    return sum;
-}
-
 void checker_before(struct checker *checker, const struct world *world, uint32_t slot,
                     const struct tally_event *event)
 {
     if (event->kind != TALLY_EVENT_DATAGRAM)
         return;
     if (!checker->light)
-        checker->drops_before = drops_of(world, slot);
+        checker->drops_before = tally_node_dropped(world->slots[slot].node);
     if (!checker->light || !global(&event->datagram.from))
         account_of(checker, slot, &event->datagram.from)->in += event->datagram.bytes.size;
 }
@@ -262,7 +249,7 @@ static void on_taken(struct checker *checker, const struct world *world, uint32_
     enum { KIND_HELLO = 1, KIND_COOKIE = 2 };
     struct head head;
     if (!head_read(event->datagram.bytes, &head) || (!head.tagged && head.kind != KIND_COOKIE) ||
-        drops_of(world, slot) != checker->drops_before)
+        tally_node_dropped(world->slots[slot].node) != checker->drops_before)
         return;
     account_of(checker, slot, &event->datagram.from)->proved = true;
     if (!head.tagged) /* It brought back the nonce of our hello. */
@@ -277,7 +264,7 @@ void checker_after(struct checker *checker, const struct world *world, uint32_t 
                    const struct tally_event *event, uint64_t allocations)
 {
     checker_expect(checker, world, slot, allocations == 0, CHECK_ALLOCATES);
-    if (!checker->light || checker->checks % LIGHT_STEPS == 0)
+    if (checker->steps++ % checker->every == 0)
         checker_expect(checker, world, slot, tally_node_holds(world->slots[slot].node),
                        CHECK_HOLDS);
     if (event->kind == TALLY_EVENT_DATAGRAM && !checker->light)

@@ -96,8 +96,16 @@ struct checker {
     size_t frozen_count, frozen_capacity;
     uint64_t drops_before; /* Of the node that is stepped. */
     uint64_t checks;       /* Made. */
-    bool light;            /* Many nodes: tally_node_holds is asked now and then only. */
+    uint64_t steps;        /* Of nodes. */
+    uint32_t every;        /* tally_node_holds is asked after each so many-th of them. */
+    bool light;            /* Many nodes: what needs memory for each of them is not looked at. */
 };
+
+/* A node's own invariants cost as much as many a step. They are asked after each one where a story
+   is told; where stories are searched for what breaks, after so many, and at rest: more stories
+   find more than more looks at one. Among very many nodes it is still some hundred times a second.
+ */
+enum { CHECKER_EVERY_SPARING = 16, CHECKER_EVERY_LIGHT = 1024 };
 
 void checker_init(struct checker *checker);
 void checker_free(struct checker *checker);

@@ -4,6 +4,7 @@
 /* The verbs of tally-sim. Each returns the exit status. */
 #include "scale.h"
 #include "story.h"
+#include "swarm.h"
 
 enum { EXIT_FINE = 0, EXIT_BROKEN = 1, EXIT_USAGE = 2 };
 
@@ -14,6 +15,7 @@ struct arguments {
     uint64_t seed, seeds, from, minutes, jobs, seconds; /* 0: not said. */
     uint64_t until_us;                                  /* UINT64_MAX: to the end. */
     double speed;
+    struct swarm_sizes sizes;
     struct scale_options scale;
     bool crypto_given;
     enum provider_kind crypto;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ enum {
     SHRINK_S = 300, /* For one that failed. */
     KINDS_MAX = 8,  /* Of failures that are shrunk, with --all. */
     LOOK_MS = 250,
+    THOROUGH = 16, /* One story in so many is checked after every step; so is each that failed. */
 };
 
 /* What a worker sends: before a story, and after it. */
@@ -69,16 +71,16 @@ static void name_of(uint64_t seed, char name[40])
 
 /* ---- Workers. ---- */
 
-static void work(int out, uint64_t seed, unsigned step, uint64_t end)
+static void work(int out, uint64_t seed, const struct swarm *swarm)
 {
     char name[40], text[SWARM_TEXT_MAX];
-    for (; seed < end; seed += step) {
+    for (; seed < swarm->end; seed += swarm->jobs) {
         struct report_line line = {.seed = seed};
         if (write(out, &line, sizeof line) != sizeof line)
             break;
         name_of(seed, name);
-        swarm_draw(seed, text);
-        trial_here(name, text, &line.result);
+        swarm_draw(seed, swarm->arguments->sizes, text);
+        trial_here(name, text, seed % THOROUGH != 0, &line.result);
         line.done = true;
         if (write(out, &line, sizeof line) != sizeof line)
             break;
@@ -96,7 +98,7 @@ static bool worker_start(struct swarm *swarm, struct worker *worker, uint64_t se
     if (pid == 0) {
         close(ends[0]);
         signal(SIGPIPE, SIG_DFL);
-        work(ends[1], seed, swarm->jobs, swarm->end);
+        work(ends[1], seed, swarm);
     }
     close(ends[1]);
     if (pid < 0) {
@@ -149,7 +151,7 @@ static void lost(struct swarm *swarm, struct worker *worker, bool hung)
     if (!busy)
         return;
     name_of(seed, name);
-    swarm_draw(seed, text);
+    swarm_draw(seed, swarm->arguments->sizes, text);
     trial_run(name, text, STORY_S, &result);
     swarm->stories++;
     if (result.verdict != TRIAL_FINE)
@@ -245,7 +247,7 @@ static void remains(const struct swarm *swarm, const struct failure *failure)
     struct shrink_report report;
     struct sheet sheet = {0};
     name_of(failure->seed, name);
-    swarm_draw(failure->seed, text);
+    swarm_draw(failure->seed, swarm->arguments->sizes, text);
     (void)mkdir(into, 0777); /* If it is not there; if it cannot be, writing says so. */
     snprintf(path, sizeof path, "%s/swarm-%" PRIu64 ".scn", into, failure->seed);
     if (!story_write(path, text, strlen(text)))
@@ -266,7 +268,7 @@ static int print_stories(const struct arguments *arguments)
 {
     char text[SWARM_TEXT_MAX];
     for (uint64_t i = 0; i < arguments->seeds; i++) {
-        swarm_draw(arguments->from + i, text);
+        swarm_draw(arguments->from + i, arguments->sizes, text);
         fputs(text, stdout);
     }
     return EXIT_FINE;
@@ -286,10 +288,27 @@ static void search_on(struct swarm *swarm)
         fprintf(stderr, "\r\033[K");
 }
 
+/* How many, how fast: by the clock, and a second that a core was ours, which says the same on a
+   machine that others use too. */
+static void tell_search(const struct swarm *swarm)
+{
+    struct rusage used = {.ru_utime = {.tv_sec = 0}};
+    double seconds = command_seconds() - swarm->begin, count = (double)swarm->stories;
+    getrusage(RUSAGE_CHILDREN, &used);
+    double core = (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec +
+                  (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+    printf("%" PRIu64 " stories from seed %" PRIu64 ", %" PRIu64 " broken, %.1f s: %.1f a second, "
+           "%.2f a second of a core, %.1f h of virtual time, %" PRIu64 " events\n",
+           swarm->stories, swarm->from, swarm->broken, seconds, count / (seconds > 0 ? seconds : 1),
+           count / (core > 0 ? core : 1), swarm->virtual_s / 3600, swarm->events);
+}
+
 int command_swarm(const struct arguments *arguments)
 {
     if (arguments->seeds == 0 && arguments->minutes == 0)
         return command_misuse("how many, or how long? ", "--seeds N or --minutes M");
+    if (arguments->scale.world.nodes > 0)
+        return command_misuse("from how many to how many? ", "--nodes A..B");
     if (arguments->print)
         return print_stories(arguments);
     struct swarm *swarm = memory_new(1, sizeof *swarm);
@@ -305,12 +324,7 @@ int command_swarm(const struct arguments *arguments)
                                           : swarm->begin + 1e9;
     swarm->terminal = isatty(STDERR_FILENO) != 0;
     search_on(swarm);
-    double seconds = command_seconds() - swarm->begin;
-    printf("%" PRIu64 " stories from seed %" PRIu64 ", %" PRIu64 " broken, %.1f s: %.1f a second, "
-           "%.1f h of virtual time, %" PRIu64 " events\n",
-           swarm->stories, swarm->from, swarm->broken, seconds,
-           (double)swarm->stories / (seconds > 0 ? seconds : 1), swarm->virtual_s / 3600,
-           swarm->events);
+    tell_search(swarm);
     for (size_t i = 0; i < swarm->kind_count; i++)
         remains(swarm, &swarm->kinds[i]);
     bool broken = swarm->broken > 0;

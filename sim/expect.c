@@ -259,12 +259,11 @@ static bool traffic(const struct world *world, const struct line *line, char *wh
 static bool guarded(const struct world *world, const struct line *line, char *why, size_t size)
 {
     for (uint32_t slot = line->who.from; slot <= line->who.to; slot++) {
-        struct tally_node_status status = {0};
-        if (world->slots[slot].node != NULL)
-            tally_node_status(world->slots[slot].node, &status);
-        snprintf(why, size, "n%u is %sguarded", slot + 1, status.guarded ? "" : "not ");
-        if (decided(line, status.guarded))
-            return status.guarded;
+        const struct tally_node *node = world->slots[slot].node;
+        bool guarded = node != NULL && tally_node_guard(node) > TALLY_GUARD_ASKING;
+        snprintf(why, size, "n%u is %sguarded", slot + 1, guarded ? "" : "not ");
+        if (decided(line, guarded))
+            return guarded;
     }
     return !line->negated;
 }

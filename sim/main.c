@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tally-sim: what a mesh does under partitions, liars, crashes and load, before it happens. */
 #include "command.h"
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ static const char usage[] =
     "       tally-sim watch FILE [--speed X] [--seed N]\n"
     "       tally-sim replay FILE [--until S] [--transcript FILE]\n"
     "       tally-sim swarm --minutes M | --seeds N [--from N] [--jobs N] [--all] [--into DIR]\n"
-    "                       [--print]\n"
+    "                       [--nodes A..B] [--print]\n"
     "       tally-sim shrink FILE [--jobs N] [--seconds N] [--into FILE]\n"
     "       tally-sim scale --nodes N [--birth S] [--settle S] [--seconds S] [--seed N] [--crypto "
     "P]\n"
@@ -32,7 +33,8 @@ static const char usage[] =
     "       that stands in the story.\n"
     "swarm  draws stories from seeds and plays them on all cores, until one fails (--all: to the\n"
     "       end). A failure prints its seed; its story and the least one that still fails are\n"
-    "       written. --print shows the stories and plays none.\n"
+    "       written. --nodes A..B: each has so many nodes. --print shows the stories and plays\n"
+    "       none. The last line tells how many stories there were a second.\n"
     "shrink the least story that fails as this one does: fewest lines, nodes and seconds.\n"
     "scale  many nodes: what they cost in memory, time and traffic when they have nothing to do;\n"
     "       how fast --announces get round, what --lookups take, and both once more after\n"
@@ -118,6 +120,15 @@ static bool fraction_read(const char *text, double least, double most, double *n
     return end != text && *end == '\0' && *number >= least && *number <= most;
 }
 
+/* «8..32» nodes of each drawn story. */
+static bool sizes_read(struct swarm_sizes *sizes, const char *value)
+{
+    char end;
+    return sscanf(value, "%" SCNu32 "..%" SCNu32 "%c", &sizes->least, &sizes->most, &end) == 2 &&
+           sizes->least >= SWARM_NODES_LEAST && sizes->least <= sizes->most &&
+           sizes->most <= SWARM_NODES_MOST;
+}
+
 /* Options whose value is a word as it stands; false if it is none of them. */
 static bool word_read(struct arguments *arguments, const char *option, const char *value)
 {
@@ -166,6 +177,8 @@ static bool option_read(struct arguments *arguments, const char *option, const c
     }
     if (strcmp(option, "--seconds") == 0)
         (void)number_read(value, &arguments->seconds);
+    if (strcmp(option, "--nodes") == 0 && strchr(value, '.') != NULL)
+        return sizes_read(&arguments->sizes, value);
     if (strcmp(option, "--crypto") == 0) {
         arguments->crypto_given = true;
         return provider_word(value, &arguments->crypto);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory.h"
-#include <malloc.h>
+#include "slab.h"
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static struct {
     bool on;
@@ -15,9 +15,11 @@ static struct {
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *pointer, size_t size);
+void __real_free(void *pointer);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *pointer, size_t size);
+void __wrap_free(void *pointer);
 
 void *__wrap_malloc(size_t size)
 {
@@ -28,13 +30,23 @@ void *__wrap_malloc(size_t size)
 void *__wrap_calloc(size_t count, size_t size)
 {
     watch.allocations += watch.on;
-    return __real_calloc(count, size);
+    void *block = count <= SIZE_MAX / (size + 1) ? slab_new(count * size) : NULL;
+    return block != NULL ? block : __real_calloc(count, size);
 }
 
 void *__wrap_realloc(void *pointer, size_t size)
 {
     watch.allocations += watch.on;
+    assert(!slab_has(pointer)); /* What nodes have does not grow. */
     return __real_realloc(pointer, size);
+}
+
+void __wrap_free(void *pointer)
+{
+    if (slab_has(pointer))
+        slab_free(pointer);
+    else
+        __real_free(pointer);
 }
 
 void memory_watch_begin(void)
@@ -47,24 +59,6 @@ uint64_t memory_watch_end(void)
 {
     watch.on = false;
     return watch.allocations;
-}
-
-void memory_expect(size_t size)
-{
-    enum { PAGE = 2 << 20, BLOCK = 8 << 20 }; /* glibc maps larger ones apart, whatever is asked. */
-    size_t count = size / BLOCK;
-    uint8_t **blocks = __real_calloc(count + 1, sizeof *blocks);
-    mallopt(M_MMAP_THRESHOLD, 2 * BLOCK);
-    mallopt(M_TRIM_THRESHOLD, -1); /* Given back, it stays in the heap. */
-    for (size_t i = 0; blocks != NULL && i < count; i++)
-        blocks[i] = __real_malloc(BLOCK);
-    if (blocks != NULL && count > 0 && blocks[0] != NULL && blocks[count - 1] > blocks[0]) {
-        uintptr_t first = ((uintptr_t)blocks[0] + PAGE - 1) / PAGE * PAGE;
-        (void)madvise((void *)first, (uintptr_t)blocks[count - 1] - first, MADV_HUGEPAGE);
-    }
-    for (size_t i = 0; blocks != NULL && i < count; i++)
-        free(blocks[i]);
-    free(blocks);
 }
 
 static void *held(void *pointer)

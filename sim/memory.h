@@ -3,9 +3,9 @@
 #define SIM_MEMORY_H
 /*
  * The simulator's heap. It ends the program when memory runs out: a story has no use for half of
- * its world. The program is linked with --wrap for malloc, calloc and realloc, so that it learns
- * whether a step of a node allocated; what the windows of a node take from this heap meanwhile is
- * not counted.
+ * its world. The program is linked with --wrap for malloc, calloc, realloc and free, so that it
+ * learns whether a step of a node allocated; what the windows of a node take from this heap
+ * meanwhile is not counted.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,10 +19,6 @@ void memory_free(void *pointer);
 
 /* An array of items of that size with room for at least count; *capacity follows. */
 void *memory_room(void *array, size_t *capacity, size_t count, size_t size);
-
-/* So much will be asked for in small pieces: they come from one region, of large pages where the
-   system has them, because a large world is bound by how long an address takes to be found. */
-void memory_expect(size_t size);
 
 /* Between these two the core's allocations are counted. */
 void memory_watch_begin(void);

@@ -3,6 +3,7 @@
 #include "core/base/bytes.h"
 #include "memory.h"
 #include "overlay.h"
+#include "slab.h"
 #include "who.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,12 +15,11 @@ enum {
     SECOND_US = 1000000,
     LOOK_EVENTS = 4096, /* Steps between two looks at the real clock. */
     BAR = 32,
-    EXPECTED_BYTES = 80000, /* A node with what lies round it. */
-    ANNOUNCE_S = 10,        /* News is waited for so long; */
-    LOOKUP_S = 20,          /* so long for the lookups; */
-    HEAL_S = 60,            /* and so long the overlay has to heal, looked at */
-    HEAL_LOOKS = 4,         /* so many times. */
-    RECORDS_MAX = 1024,     /* As core/dht/records.h has it. */
+    ANNOUNCE_S = 10,    /* News is waited for so long; */
+    LOOKUP_S = 20,      /* so long for the lookups; */
+    HEAL_S = 60,        /* and so long the overlay has to heal, looked at */
+    HEAL_LOOKS = 4,     /* so many times. */
+    RECORDS_MAX = 1024, /* As core/dht/records.h has it. */
 };
 
 /* Tickets of finds, out of the way of appends'. */
@@ -483,10 +483,11 @@ bool scale_run(const struct scale_options *options)
     scale->whole_us = whole_us(options);
     scale->chance.state = options->world.seed ^ 0x7363616c65;
     world_init(&scale->world, &options->world);
-    /* What nodes share is there now: of that only what is used is to count. */
-    memory_expect((size_t)nodes * EXPECTED_BYTES);
+    /* What nodes share is there now. */
+    slab_begin();
     scale->world.transcript.light = true;
     scale->world.checker.light = true;
+    scale->world.checker.every = CHECKER_EVERY_LIGHT;
     places(scale);
     bool good = births(scale);
     double born = options->core_seconds();

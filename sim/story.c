@@ -450,6 +450,10 @@ static void begin(struct story *story, const struct story_options *options)
 {
     const struct scenario *scenario = story->scenario;
     world_init(&story->world, &scenario->options);
+    if (options->sparing) {
+        story->world.checker.every = CHECKER_EVERY_SPARING;
+        story->world.transcript.light = true;
+    }
     story->world.transcript.on = options->transcript;
     story->world.transcript.level = options->level;
     story->chance.state = scenario->options.seed ^ 0x73746f7279;

@@ -20,6 +20,7 @@ struct story_observer {
 
 struct story_options {
     bool transcript;                       /* Keep the text. */
+    bool sparing;                          /* One of very many: see checker.h; its id says less. */
     enum tally_level level;                /* Of traces in it. */
     const struct story_observer *observer; /* NULL: nobody. */
 };

@@ -233,10 +233,10 @@ static void draw_calm(struct drawing *drawing)
         drawing_line(drawing, "expect fork n%" PRIu32 " within %d\n", drawing->liar, LIVENESS_S);
 }
 
-void swarm_draw(uint64_t seed, char text[SWARM_TEXT_MAX])
+void swarm_draw(uint64_t seed, struct swarm_sizes sizes, char text[SWARM_TEXT_MAX])
 {
     struct drawing drawing = {.chance = {seed ^ 0x737761726d}, .text = text};
-    drawing_world(&drawing, seed);
+    drawing_world(&drawing, seed, sizes);
     /* One who was not there from the start. */
     if (drawing_once_in(&drawing, 3) && drawing.nodes != drawing.liar)
         drawing_line(&drawing, "at %" PRIu32 " join n%" PRIu32 "\n",

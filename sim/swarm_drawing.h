@@ -3,12 +3,13 @@
 #define SIM_SWARM_DRAWING_H
 /* A story while it is drawn: what its text says so far, as far as the next lines must know. */
 #include "core/base/random.h"
+#include "swarm.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-    DRAWN_NODES_MAX = 32,
+    DRAWN_NODES_MAX = SWARM_NODES_MOST,
     SAFETY_S = 40,     /* Faults happen until then, */
     LIVENESS_S = 240,  /* and so long after them all must be well; */
     STRANGERS_S = 720, /* or so long, where all hangs on two who rest ten minutes if in vain. */
@@ -57,6 +58,6 @@ bool drawing_once_in(struct drawing *drawing, uint32_t times);
 bool drawing_room(const struct drawing *drawing, uint32_t home);
 
 /* The world before anything happens in it; its liar too. */
-void drawing_world(struct drawing *drawing, uint64_t seed);
+void drawing_world(struct drawing *drawing, uint64_t seed, struct swarm_sizes sizes);
 
 #endif

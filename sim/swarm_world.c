@@ -5,10 +5,10 @@
 #include <string.h>
 
 enum {
-    NODES_LEAST = 3,
     FEW_MOST = 7,
-    FIXED = 2,          /* Whom strangers and homes have to hold on to. */
-    OFFSET_MOST_S = 200 /* A clock that is wrong by more is told so, not followed. */
+    LIBSODIUM_TIMES = 8, /* Once in so many stories. */
+    FIXED = 2,           /* Whom strangers and homes have to hold on to. */
+    OFFSET_MOST_S = 200  /* A clock that is wrong by more is told so, not followed. */
 };
 
 static void draw_link(struct drawing *drawing)
@@ -171,7 +171,7 @@ static void draw_liar(struct drawing *drawing)
                  drawing_number(drawing, 1, 300));
 }
 
-void drawing_world(struct drawing *drawing, uint64_t seed)
+void drawing_world(struct drawing *drawing, uint64_t seed, struct swarm_sizes sizes)
 {
     static const enum setting settings[] = {
         SETTING_NAMED,     SETTING_NAMED, SETTING_NAMED,     SETTING_HOMES,      SETTING_HOMES,
@@ -181,17 +181,22 @@ void drawing_world(struct drawing *drawing, uint64_t seed)
     drawing->fixed =
         drawing->setting == SETTING_NAMED || drawing->setting == SETTING_NEIGHBOURS ? 0 : FIXED;
     /* Most bugs need few; some need many, which cost as much as a hundred stories of few. */
-    drawing->nodes = drawing_number(drawing, NODES_LEAST, FEW_MOST);
+    drawing->nodes = drawing_number(drawing, SWARM_NODES_LEAST, FEW_MOST);
     if (drawing_once_in(drawing, 8)) {
         uint32_t one = drawing_number(drawing, FEW_MOST + 1, DRAWN_NODES_MAX);
         uint32_t other = drawing_number(drawing, FEW_MOST + 1, DRAWN_NODES_MAX);
         drawing->nodes = one < other ? one : other;
     }
+    if (sizes.least > 0)
+        drawing->nodes = drawing_number(drawing, sizes.least, sizes.most);
     /* Of many homes most know nobody who can be reached. */
     if (drawing->setting == SETTING_HOMES && drawing->nodes > FEW_MOST)
         drawing->setting = SETTING_STRANGERS;
     drawing_line(drawing, "# Drawn from seed %" PRIu64 ".\n", seed);
     drawing_line(drawing, "nodes %" PRIu32 "\nseed %" PRIu64 "\n", drawing->nodes, seed);
+    /* What libsodium says of a signature was seen often enough: mostly a stand-in says it. */
+    if (seed % LIBSODIUM_TIMES != 0)
+        drawing_line(drawing, "crypto fast\n");
     draw_options(drawing);
     draw_link(drawing);
     if (drawing_once_in(drawing, 2)) {

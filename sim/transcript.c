@@ -305,7 +305,9 @@ void transcript_trace(struct transcript *transcript, const struct world *world, 
         put_origin(line, &size, world, trace->origin);
     if (trace->drop != TALLY_DROP_NONE)
         put(line, &size, " %s", tally_drop_name(trace->drop));
-    if (tally_trace_a(trace->kind)[0] != '\0')
+    if (trace->kind == TALLY_TRACE_GUARD)
+        put(line, &size, " %s", tally_guard_name((enum tally_guard)trace->a));
+    else if (tally_trace_a(trace->kind)[0] != '\0')
         put(line, &size, " %s %" PRIu64, tally_trace_a(trace->kind), trace->a);
     if (tally_trace_b(trace->kind)[0] != '\0')
         put(line, &size, " %s %" PRIu64, tally_trace_b(trace->kind), trace->b);

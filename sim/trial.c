@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-void trial_here(const char *name, const char *text, struct trial_result *result)
+void trial_here(const char *name, const char *text, bool sparing, struct trial_result *result)
 {
     struct scenario scenario;
     memset(result, 0, sizeof *result);
@@ -21,7 +21,7 @@ void trial_here(const char *name, const char *text, struct trial_result *result)
         return;
     }
     result->nodes = scenario.options.nodes;
-    story_run(&scenario, name, &(struct story_options){0}, &result->end);
+    story_run(&scenario, name, &(struct story_options){.sparing = sparing}, &result->end);
     memory_free(result->end.text);
     result->end.text = NULL;
     result->verdict = result->end.good ? TRIAL_FINE : TRIAL_BROKEN;
@@ -32,7 +32,7 @@ static void child(int result_end, int words, const char *name, const char *text)
 {
     struct trial_result result;
     dup2(words, STDERR_FILENO);
-    trial_here(name, text, &result);
+    trial_here(name, text, false, &result);
     ssize_t written = write(result_end, &result, sizeof result);
     _exit(written == sizeof result ? 0 : 1);
 }

@@ -38,8 +38,8 @@ void trial_wait(struct trial *trial, struct trial_result *result);
 /* Both. */
 void trial_run(const char *name, const char *text, double seconds, struct trial_result *result);
 
-/* Reads and runs it here, in this process. */
-void trial_here(const char *name, const char *text, struct trial_result *result);
+/* Reads and runs it here, in this process; sparing: see story.h. */
+void trial_here(const char *name, const char *text, bool sparing, struct trial_result *result);
 
 /* Whether two failed in the same way: the same invariant, expectation or assertion. */
 bool trial_same(const struct trial_result *a, const struct trial_result *b);

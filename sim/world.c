@@ -460,6 +460,7 @@ void world_init(struct world *world, const struct world_options *options)
     world->scratch = tally_scratch_new(options->nodes + WORLD_FACES_MAX);
     assert(world->scratch != NULL);
     world->checker.light = options->nodes >= WORLD_LIGHT_MIN;
+    world->checker.every = world->checker.light ? CHECKER_EVERY_LIGHT : 1;
     world->count = options->nodes;
     world->capacity = options->nodes + WORLD_FACES_MAX;
     world->slots = memory_new(world->capacity, sizeof *world->slots);

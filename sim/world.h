@@ -46,6 +46,7 @@ struct slot {
     enum tally_profile profile;
     bool told_full; /* Its disk is. */
     bool late;      /* Not born at the start: a story has it join. */
+    bool restored;  /* Its disk came back from a copy, and it has not been let go on since. */
     /* Its place, see lan.h. */
     struct tally_address own; /* Where it listens. */
     uint32_t lan, segment;    /* LAN + 1; segment of multicast; 0: none. */

@@ -117,14 +117,8 @@ bool world_told(const struct world *world, uint32_t a, uint32_t b)
 
 /* ---- Birth. ---- */
 
-void world_wake(struct world *world, uint32_t slot)
+static void begin_life(const struct world *world, struct slot *at, uint32_t seconds)
 {
-    struct slot *at = &world->slots[slot];
-    const struct world_options *options = &world->options;
-    assert(at->node == NULL);
-    struct tally_now now = world_clock(world, slot);
-    uint32_t seconds = (uint32_t)(now.wall.us / 1000000);
-    bool again = at->disk.epoch > 0;
     disk_recover(&at->disk);
     at->told_full = false;
     at->disk.epoch = at->disk.epoch >= seconds ? at->disk.epoch + 1 : seconds;
@@ -133,6 +127,22 @@ void world_wake(struct world *world, uint32_t slot)
     at->next_stream = 1;
     at->reached = false;
     at->marks[0] = at->marks[1] = (struct slot_mark){world->now_us, at->sent_bytes};
+}
+
+static enum tally_past past_of(const struct slot *at)
+{
+    return at->restored ? TALLY_PAST_COPY : TALLY_PAST_OWN;
+}
+
+void world_wake(struct world *world, uint32_t slot)
+{
+    struct slot *at = &world->slots[slot];
+    const struct world_options *options = &world->options;
+    assert(at->node == NULL);
+    struct tally_now now = world_clock(world, slot);
+    uint32_t seconds = (uint32_t)(now.wall.us / 1000000);
+    bool again = at->disk.epoch > 0;
+    begin_life(world, at, seconds);
     checker_start(&world->checker, world, slot);
     const struct tally_address everywhere = {.port = at->own.port};
     struct tally_node_options node = {
@@ -141,6 +151,8 @@ void world_wake(struct world *world, uint32_t slot)
         .seed = random_next(&at->chance),
         .verify = options->verify,
         .profile = at->profile,
+        .past = past_of(at),
+        .named = again,
         /* As tally run does: wherever it is, also after it moved. */
         .listen = at->profile == TALLY_PROFILE_STATIC ? at->own : everywhere,
         /* Whom all are told of has room for all. */

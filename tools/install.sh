@@ -37,6 +37,7 @@ test  conntrack         command conntrack
 test  procps            command sysctl
 test  python3-zeroconf  file /usr/lib/python3/dist-packages/zeroconf/__init__.py
 test  miniupnpd-nftables  command miniupnpd
+test  openssl           command openssl
 test  libfaketime       file /usr/lib/*/faketime/libfaketime.so.1
 analyze clang-tidy      command clang-tidy
 '

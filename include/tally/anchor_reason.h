@@ -51,8 +51,6 @@ enum tally_anchor_verdict {
     X(WORK, "work", REFUSED, "the block's header has too little work")                             \
     X(CHAIN, "chain", REFUSED, "is of another chain than it says")                                 \
     X(CONTRACT, "contract", REFUSED, "no event or call of the configured contract")                \
-    X(NO_CONTRACT, "no_contract", REFUSED,                                                         \
-      "no contract is configured, and anyone's event is none")                                     \
     X(REVERTED, "reverted", REFUSED, "the transaction failed")                                     \
     X(PROOF, "proof", REFUSED, "a trie's nodes do not prove it")                                   \
     X(FUTURE, "future", REFUSED, "its time is ahead of the clock")                                 \
@@ -70,6 +68,8 @@ enum tally_anchor_verdict {
     X(SIGNATURE, "signature", REFUSED, "its signature does not verify")                            \
     X(UNTRUSTED, "untrusted", REFUSED, "no chain of certificates leads to a pinned root")          \
     X(USAGE, "usage", REFUSED, "the signer's certificate is not for time stamps alone")            \
+    X(BINDING, "binding", REFUSED,                                                                 \
+      "nothing that is signed binds the signer's certificate to it")                               \
     X(REVOKED, "revoked", REFUSED, "the signer's certificate is revoked")                          \
     X(EXPIRED, "expired", REFUSED, "the signer has expired and nothing else dates the token")
 /* clang-format on */

@@ -40,9 +40,13 @@
     X(MALFORMED,     20, "the bytes are not of the expected form")                                 \
     X(MISMATCH,      21, "a signature, hash or proof does not verify")                             \
     X(GUARDED,       22, "a peer holds a larger checkpoint of ours, so this data directory is an " \
-                         "old copy, or one of two: nothing is signed; go on with the newest")      \
+                         "old copy, or one of two: nothing is signed until tally log recover " \
+                         "--from-peers has fetched what is missing")                               \
     X(STOPPING,      23, "the node is stopping")                                                  \
-    X(FORBIDDEN,     24, "that may not follow what was stated before")
+    X(FORBIDDEN,     24, "that may not follow what was stated before")                             \
+    X(UNCONFIRMED,   25, "nobody who knew this node has said yet how far its logs had got: "       \
+                         "nothing is signed until a peer answers (tally status names them), or "   \
+                         "tally node confirm-latest --yes says that this is the latest copy")
 
 enum tally_error {
 #define X(name, number, text) TALLY_##name = number,

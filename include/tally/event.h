@@ -43,8 +43,11 @@ enum tally_command_kind {
     TALLY_COMMAND_DOMAIN,    /* A domain whose records name such ones. ANSWER at once. */
     TALLY_COMMAND_FIND,      /* FOUND for each result, then ANSWER; NOT_FOUND without any. */
     TALLY_COMMAND_CHECK,     /* Find out now whether we are reachable. ANSWER when known. */
-    TALLY_COMMAND_STOP,  /* Say goodbye, dial no more. ANSWER at once; the host may then free. */
-    TALLY_COMMAND_STATE, /* A statement about trust. ANSWER when it is durable, and counts. */
+    TALLY_COMMAND_STOP,    /* Say goodbye, dial no more. ANSWER at once; the host may then free. */
+    TALLY_COMMAND_STATE,   /* A statement about trust. ANSWER when it is durable, and counts. */
+    TALLY_COMMAND_RECOVER, /* Fetch what peers hold of our own logs and we do not. ANSWER: OK when
+                              all of it is durable, at once if nothing is missing; UNCONFIRMED if
+                              nobody has told yet; TIMED_OUT if nothing came for a minute. */
 };
 
 struct tally_command {

@@ -29,6 +29,25 @@ enum tally_verify {
     TALLY_VERIFY_CHECKPOINT, /* The signed root covers them; chain and tree are checked. */
 };
 
+/* Whether a node may sign (reliability 7): its data directory may be an old copy. */
+enum tally_guard {
+    TALLY_GUARD_PASSED,
+    TALLY_GUARD_ASKING,     /* Those who knew the node are asked how far its logs had got. */
+    TALLY_GUARD_WAITING,    /* None of them answered in time: read-only until one does. */
+    TALLY_GUARD_RECOVERING, /* Somebody holds more of our own logs than we do. */
+    TALLY_GUARD_FORKED,     /* What they hold contradicts ours. */
+};
+
+/* Stable words, lower case. Never NULL. */
+const char *tally_guard_name(enum tally_guard guard);
+
+/* What a host can tell of the data directory by itself. */
+enum tally_past {
+    TALLY_PAST_OWN,     /* It is the one that signed last, where it was then. */
+    TALLY_PAST_COPY,    /* It was copied, moved or restored since. */
+    TALLY_PAST_UNKNOWN, /* The key was there before the directory. */
+};
+
 struct tally_node_options {
     struct tally_key key; /* Our identity. */
     const char *network;  /* Name of the mesh; NULL is "tally". */
@@ -36,6 +55,12 @@ struct tally_node_options {
     uint64_t seed;        /* For jitter only. */
     enum tally_verify verify;
     enum tally_profile profile;
+    enum tally_past past;
+    /* Peers will be named (COMMAND PEER, BOOTSTRAP, DOMAIN), and keys of those of earlier lives:
+       they are asked before anything is signed. Borrowed until tally_node_new returns. */
+    bool named;
+    const struct tally_key *remembered;
+    size_t remembered_count;
     struct tally_address listen; /* Where we listen, UDP and TCP alike; port 0: nowhere. */
     unsigned peers_max;          /* 0: TALLY_PEERS_MAX. The simulator asks for few. */
     unsigned links_max;          /* 0: TALLY_LINKS_MAX. */
@@ -107,12 +132,18 @@ bool tally_node_holds(const struct tally_node *node);
 
 /* ---- Questions: they change nothing and may be asked between steps. ---- */
 
+/* Mistakes of peers, whatever they were: all `drops` of the status together, for who asks after
+   each step. */
+uint64_t tally_node_dropped(const struct tally_node *node);
+
 struct tally_node_status {
     unsigned links, connections, logs, peers;
-    unsigned contacts;       /* In the DHT's table. */
-    unsigned health;         /* 0..8: how far it doubts itself (protocols 4.2). */
-    bool writable;           /* False: the disk is full. */
-    bool guarded;            /* A peer holds more of our own log than we do. */
+    unsigned contacts; /* In the DHT's table. */
+    unsigned health;   /* 0..8: how far it doubts itself (protocols 4.2). */
+    bool writable;     /* False: the disk is full. */
+    enum tally_guard guard;
+    unsigned guard_silent;   /* Peers whose answer it awaits; see tally_node_awaited. */
+    uint64_t guard_missing;  /* RECOVERING: receipts of our own that are still to be fetched. */
     unsigned frozen;         /* Logs frozen at a fork. */
     int64_t clock_offset_us; /* Median over linked peers, theirs less ours. */
     uint64_t drops[TALLY_DROP_COUNT];
@@ -131,6 +162,11 @@ struct tally_node_status {
     struct tally_address gateway, outer; /* All zero: unknown. */
 };
 void tally_node_status(const struct tally_node *node, struct tally_node_status *status);
+
+enum tally_guard tally_node_guard(const struct tally_node *node);
+
+/* The peer of that index that knew us and has not answered yet; false past the last. */
+bool tally_node_awaited(const struct tally_node *node, size_t index, struct tally_key *key);
 
 /* What its statements come to. Costs a hash a party. */
 void tally_node_trust(const struct tally_node *node, struct tally_trust_status *trust);

@@ -4,7 +4,8 @@
 /*
  * What a node does, told as it happens. One list feeds the daemon's log, the metrics and the golden
  * transcripts of the simulator. A trace has a kind and at most one peer, address, origin, drop
- * reason, and two numbers, whose meaning the list below names; "error" is an enum tally_error.
+ * reason, and two numbers, whose meaning the list below names; "error" is an enum tally_error,
+ * "state" an enum tally_guard.
  */
 #include "tally/error.h"
 #include "tally/types.h"
@@ -58,7 +59,8 @@ enum tally_level {
     X(WITHDRAWN, INFO, "withdrawn", "", "")                                                        \
     X(MODE, INFO, "mode", "strict", "")                                                            \
     X(DISPUTED, WARN, "discrepancy", "type", "index")                                              \
-    X(SETTLED, INFO, "discrepancy-moved", "state", "index")
+    X(SETTLED, INFO, "discrepancy-moved", "state", "index")                                        \
+    X(GUARD, INFO, "guard", "state", "silent")
 
 enum tally_trace_kind {
 #define X(kind, level, word, a, b) TALLY_TRACE_##kind,

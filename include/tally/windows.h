@@ -18,6 +18,8 @@ struct tally_log_view {
     uint64_t size;                 /* Of the stored checkpoint; 0 without one. */
     struct tally_hash root;        /* Of that checkpoint. */
     uint64_t durable;              /* Receipts on disk, sealed or not, >= size. */
+    uint64_t fetched;              /* Own: so many were fetched back from others, >= size; those
+                                      beyond size count when the checkpoint over them comes. */
     bool own;                      /* The issuer is this node. */
     bool frozen;                   /* A fork of its issuer is proved. */
 };

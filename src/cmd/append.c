@@ -195,6 +195,7 @@ static void pump(struct append *append)
             state = give_all(append, next);
         if (state == SOURCE_BAD && append->code == EXIT_DONE)
             append->code = call_fail(append->call, append->source.path);
+        drain(append, &next); /* What was refused at once is answered already. */
         bool more = state != SOURCE_END && append->code == EXIT_DONE && !append->closed;
         if (!more && next == append->given)
             return;

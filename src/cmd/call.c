@@ -89,6 +89,7 @@ enum exit_code exit_of_error(enum tally_error error)
     case TALLY_GUARDED:
     case TALLY_STOPPING:
     case TALLY_FORBIDDEN:
+    case TALLY_UNCONFIRMED:
         return EXIT_FAILED;
     }
     return EXIT_FAILED;
@@ -137,6 +138,7 @@ static const char *remedy_of(enum tally_error error)
     case TALLY_BUSY:
     case TALLY_NO_DAEMON:
     case TALLY_GUARDED:
+    case TALLY_UNCONFIRMED:
         break; /* Their text says it. */
     }
     return tally_error_text(error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tally log list, show, export. */
+#include "cmd/anchor.h"
 #include "cmd/copy.h"
 #include "cmd/meanings.h"
 #include "cmd/print.h"
@@ -71,7 +72,8 @@ enum exit_code verb_log_list(struct call *call)
     return EXIT_DONE;
 }
 
-static void show(const struct shelf *shelf, const struct shelf_log *log, const char *note)
+static void show(const struct shelf *shelf, const struct shelf_log *log, const char *note,
+                 const struct book_record *anchor)
 {
     char folder[PATHS_MAX + 128] = "", root[PRINT_HASH] = "-", did[TALLY_DID_SIZE + 1];
     const struct tally_log_view *view = &log->view;
@@ -84,6 +86,8 @@ static void show(const struct shelf *shelf, const struct shelf_log *log, const c
         json_t *object = log_object(log, "log/1");
         (void)json_object_set_new(object, "path", json_string(folder));
         (void)json_object_set_new(object, "vkey", json_string(key));
+        (void)json_object_set_new(object, "anchor",
+                                  anchor != NULL ? anchor_object(anchor, NULL) : json_null());
         (void)json_object_set_new(object, "checkpoint",
                                   note[0] != '\0' ? json_string(note) : json_null());
         print_json(object);
@@ -96,24 +100,29 @@ static void show(const struct shelf *shelf, const struct shelf_log *log, const c
                  "pending    %llu\nroot       %s\nvkey       %s\npath       %s\n",
                  log->origin, did, log->name_space, state_of(view), (unsigned long long)view->size,
                  (unsigned long long)(view->durable - view->size), root, key, folder);
+    if (anchor != NULL)
+        (void)printf("anchor     %.12s %s\n", anchor->id, anchor->anchor.chain);
     if (note[0] != '\0')
         (void)printf("checkpoint\n\n%s", note);
 }
 
 enum exit_code verb_log_show(struct call *call)
 {
-    struct shelf shelf;
+    struct desk desk;
     struct shelf_log log;
     static char note[TALLY_NOTE_MAX + 1];
-    bool good = shelf_open(&shelf, call) && shelf_find(&shelf, call->operands[0], &log);
+    bool good = desk_open(&desk, call, call->operands[0], &log);
     if (good) {
-        size_t size = shelf.ledger.checkpoint(shelf.ledger.context, &log.view.origin_hash,
-                                              (uint8_t *)note, TALLY_NOTE_MAX);
+        const struct tally_ledger *ledger = &desk.shelf.ledger;
+        const struct tally_log_view *view = &log.view;
+        size_t size = ledger->checkpoint(ledger->context, &view->origin_hash, (uint8_t *)note,
+                                         TALLY_NOTE_MAX);
         note[size] = '\0';
-        show(&shelf, &log, note);
+        show(&desk.shelf, &log, note,
+             book_of(&desk.list, &view->origin_hash, view->size, &view->root).best);
     }
-    shelf_close(&shelf);
-    return good ? EXIT_DONE : shelf.code;
+    desk_close(&desk);
+    return good ? EXIT_DONE : desk.shelf.code;
 }
 
 /* ---- Export ---- */

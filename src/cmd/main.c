@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/call.h"
+#include "host/anchors/token.h"
 #include "host/config/keys.h"
 
 #include <fcntl.h>
@@ -19,6 +20,8 @@ static void fill_descriptors(void)
 
 int main(int count, char **arguments)
 {
+    if (token_child_wanted(count, arguments))
+        return token_child();
     fill_descriptors();
     keys_harden();
     /* A reader of ours who went away is an error of that write, not the end. */

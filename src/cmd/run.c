@@ -298,6 +298,7 @@ enum exit_code verb_run(struct call *call)
         return code;
     options.bootstraps = bootstraps.list;
     options.bootstrap_count = bootstraps.count;
+    options.named = peers.count > 0;
     (void)umask(077);
     /* Large buffers go back to the system when they are freed, and those of connections that were
        never used are not cleared: an idle node is small, and small again. */

@@ -5,6 +5,8 @@
 #include "cmd/reach.h"
 #include "cmd/verbs.h"
 
+#include <string.h>
+
 static void show_network(const json_t *status)
 {
     const json_t *dht = json_object_get(status, "dht"), *mdns = json_object_get(status, "mdns");
@@ -28,6 +30,22 @@ static void show_network(const json_t *status)
                (long long)json_integer_value(count), reason);
 }
 
+/* Only while it holds the node back: what is to be done stands among the warnings. */
+static void show_guard(const json_t *guard)
+{
+    const char *state = text_of(guard, "state");
+    if (strcmp(state, "passed") == 0)
+        return;
+    (void)printf("guard    %s", state);
+    if (strcmp(state, "recovering") == 0)
+        (void)printf(", %lld receipts of our own are missing", number_of(guard, "missing"));
+    (void)fputc('\n', stdout);
+    size_t index;
+    const json_t *peer;
+    json_array_foreach(json_object_get(guard, "waits_for"), index, peer)
+        print_member(index == 0 ? "waits for" : "", json_string_value(peer));
+}
+
 static void show_status(const json_t *status)
 {
     print_member("node", text_of(status, "node"));
@@ -46,6 +64,7 @@ static void show_status(const json_t *status)
                  number_of(status, "pending"));
     (void)printf("syncs    %lld done, %lld confirmed\n", number_of(status, "syncs"),
                  number_of(status, "confirms"));
+    show_guard(json_object_get(status, "guard"));
     size_t index;
     const json_t *warning;
     json_array_foreach(json_object_get(status, "warnings"), index, warning)

@@ -121,6 +121,32 @@ static const struct option arbitrate_options[] = {
     NO_MORE,
 };
 
+static const struct option anchor_add_options[] = {
+    {"log", "ORIGIN", "the log that is anchored, as tally log list shows it"},
+    {"size", "N", "of its checkpoint of that size (the newest)"},
+    {"chain", "CHAIN", "where no FILE is: btc:NETWORK or eip155:NUMBER"},
+    {"transaction", "TX", "which transaction there, as explorers show it"},
+    NO_MORE,
+};
+
+static const struct option anchor_request_options[] = {
+    {"log", "ORIGIN", "the log to anchor, as tally log list shows it"},
+    {"size", "N", "its checkpoint of that size (the newest)"},
+    {"form", "FORM", "what is stamped: checkpoint, the signed one; or root (checkpoint)"},
+    NO_MORE,
+};
+
+static const struct option anchor_list_options[] = {
+    {"log", "ORIGIN", "of that log only"},
+    NO_MORE,
+};
+
+static const struct option anchor_verify_options[] = {
+    {"all", NULL, "all there are, or all of --log"},
+    {"log", "ORIGIN", "of that log only"},
+    NO_MORE,
+};
+
 static const struct option show_receipt_options[] = {
     {"body", NULL, "write the body as it is, and nothing else"},
     NO_MORE,
@@ -148,6 +174,18 @@ static const struct option proof_check_options[] = {
     NO_MORE,
 };
 
+static const struct option recover_options[] = {
+    {"from-peers", NULL, "from those who hold them"},
+    {"timeout", "SECONDS", "wait so long at most (3600); the node goes on by itself"},
+    NO_MORE,
+};
+
+static const struct option confirm_options[] = {
+    {"yes", NULL, "I know that it cannot be taken back"},
+    {"note", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
 static const struct option help_options[] = {
     {"man", NULL, "the manual page tally(1), in roff"},
     NO_MORE,
@@ -162,6 +200,12 @@ static const struct option help_options[] = {
     "The running node asks others, and prints each that is found: its id, address, where that "    \
     "was\n"                                                                                        \
     "learnt, how long ago, and whether there is a link."
+
+#define ANCHOR                                                                                     \
+    "Whom to ask, and what must be met, is in anchors.json in the data directory (see\n"           \
+    "docs/anchors.md); nothing is trusted without it. What is wrong for good is quarantined, "     \
+    "and\n"                                                                                        \
+    "ends with 5."
 
 #define TRUST                                                                                      \
     "PARTY is a did:key, a peer id, or the beginning of one that tally federation list shows.\n"   \
@@ -200,10 +244,19 @@ static const struct verb verbs[] = {
      "Size under the checkpoint, receipts that are durable but not yet under it, state, root,\n"
      "origin.",
      verb_log_list},
-    {"log", "show", NULL, "ORIGIN", 1, 1, none, "log/1", "4", "Show one log and its checkpoint",
+    {"log", "show", NULL, "ORIGIN", 1, 1, none, "log/1", "4 10",
+     "Show one log, its checkpoint, and the strongest anchor of it",
      "ORIGIN is a log's whole name, or its namespace where no second log has it.", verb_log_show},
     {"log", "export", NULL, "ORIGIN", 1, 1, export_options, "log-export/1", "4 5",
      "Write a log out, receipts as JSON lines or the files as they are", "", verb_log_export},
+    {"log", "recover", NULL, "", 0, 0, recover_options, "log-recover/1", "3 6 9",
+     "Fetch back what others hold of our own logs, and we do not",
+     "After a backup was put back, or with the key alone in an empty directory: the node says\n"
+     "\"recovering\" and signs nothing. Each receipt is checked as one that a peer sends, under "
+     "the\n"
+     "largest checkpoint with our signature. When all of it is durable, appends go on. No other\n"
+     "node may run with this key.",
+     verb_log_recover},
     {"log", "fsck", NULL, "", 0, 0, none, "fsck/1", "4 5", "The same as tally fsck", FSCK,
      verb_fsck},
     {"proof", "export", NULL, "ORIGIN INDEX", 2, 2, proof_export_options, "proof-export/1", "4 5",
@@ -277,10 +330,32 @@ static const struct verb verbs[] = {
      verb_federation_list},
     {"federation", "show", NULL, "PARTY", 1, 1, of_options, "federation/1", "4",
      "Show one party, or a stranger: what it may, and if not, why", "", verb_federation_show},
+    {"anchor", "add", NULL, "[FILE]", 0, 1, anchor_add_options, "anchor-add/1", "4 5 10",
+     "Take in evidence from outside that a checkpoint existed, and verify it",
+     "FILE is a time-stamp token, or a proof of a chain as JSON.\n" ANCHOR, verb_anchor_add},
+    {"anchor", "request", NULL, "AUTHORITY", 1, 1, anchor_request_options, "anchor-request/1",
+     "4 5 9 10", "Have a time-stamp authority stamp a checkpoint",
+     "AUTHORITY is rfc3161:NAME, or NAME, of the policy.\n" ANCHOR, verb_anchor_request},
+    {"anchor", "list", NULL, "", 0, 0, anchor_list_options, "anchor-list/1", "4 10",
+     "List the anchors that are kept, by log, checkpoint and rank", "", verb_anchor_list},
+    {"anchor", "show", NULL, "ID", 1, 1, none, "anchor/1", "4 10",
+     "Show one anchor: what it evidences, or which check failed", "", verb_anchor_show},
+    {"anchor", "verify", NULL, "[ID]", 0, 1, anchor_verify_options, "anchor-verify/1", "4 5 7 10",
+     "Judge anchors again, quarantined ones too",
+     "Exit code 5 if one is refused or its block is gone, else 7 if one cannot be told "
+     "yet. " ANCHOR,
+     verb_anchor_verify},
     {"node", "init", NULL, "", 0, 0, none, "node-init/1", "8",
      "Make a key and a data directory without running", "", verb_node_init},
     {"node", "show", NULL, "", 0, 0, none, "node/1", "4", "Show who this node is", "",
      verb_node_show},
+    {"node", "confirm-latest", NULL, "", 0, 0, confirm_options, "node-confirm-latest/1", "6 8",
+     "Say, instead of those who knew this node, that this is the latest copy of its data",
+     "Before it signs anything a node asks those who knew it how far its logs had got. If none of\n"
+     "them answers, this is your word for it: a receipt in federation, which all see. If it was\n"
+     "wrong, the node has forked its own logs. Not possible where a peer holds more: then tally\n"
+     "log recover --from-peers.",
+     verb_node_confirm},
     {"fork", "list", NULL, "", 0, 0, none, "fork-list/1", "5",
      "List the evidence against issuers who contradicted themselves", "", verb_fork_list},
     {"fork", "show", NULL, "HASH", 1, 1, none, "fork/1", "4 5", "Show one piece of evidence", "",

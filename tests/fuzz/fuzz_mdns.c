@@ -94,7 +94,7 @@ static void live(struct tally_bytes input)
     static struct tally_action actions[64];
     static uint8_t arena[64 * TALLY_MDNS_PACKET_MAX];
     struct mdns *mdns = malloc(sizeof *mdns);
-    struct mdns_interface *interfaces = malloc(MDNS_INTERFACES * sizeof *interfaces);
+    struct mdns_interface *interfaces = calloc(MDNS_INTERFACES, sizeof *interfaces);
     struct address_policy policy = {.profile = TALLY_PROFILE_LAN};
     const struct mdns_options options = {.key = {{1}}, .listen = {.port = 4001}, .seed = 1};
     struct tally_now now = {{1000}, {1000000}};

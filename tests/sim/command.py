@@ -111,6 +111,10 @@ def what_is_wrong_is_said(folder):
         assert 'which story?' in run(verb, status=2)[1]
     assert 'how many, or how long?' in run('swarm', status=2)[1]
     assert 'not understood: --until' in run('replay', path, '--until', 'x', status=2)[1]
+    for sizes in '9..8', '2..8', '8..33', '8..', '8..9x':
+        said = run('swarm', '--seeds', '1', '--nodes', sizes, status=2)[1]
+        assert 'not understood: --nodes' in said
+    assert 'from how many to how many?' in run('swarm', '--seeds', '1', '--nodes', '8', status=2)[1]
 
 
 def a_swarm_uses_all_cores_and_the_same_seeds(folder):
@@ -119,6 +123,12 @@ def a_swarm_uses_all_cores_and_the_same_seeds(folder):
     events = [re.search(r'6 stories from seed 40, 0 broken.* (\d+) events', text).group(1)
               for text in (alone, both)]
     assert events[0] == events[1], 'the same stories are the same runs, wherever they run'
+    assert re.search(r', \d+\.\d+ a second of a core, ', alone)
+
+
+def a_swarm_has_as_many_nodes_as_asked(folder):
+    told, _ = run('swarm', '--seeds', '40', '--nodes', '8..9', '--print')
+    assert set(re.findall(r'^nodes (\d+)$', told, re.M)) == {'8', '9'}
 
 
 def watched(words, act, environment):
@@ -190,6 +200,7 @@ def a_run_is_watched(_folder):
 for number, test in enumerate([figures_do_not_change_the_run, the_page_stands_alone,
                                a_story_that_fails_is_made_smaller, replay_goes_as_far_as_it_is_told,
                                what_is_wrong_is_said, a_swarm_uses_all_cores_and_the_same_seeds,
+                               a_swarm_has_as_many_nodes_as_asked,
                                a_run_is_watched], 1):
     with tempfile.TemporaryDirectory() as directory:
         test(directory)

@@ -54,6 +54,7 @@ static void take(const json_t *root, const json_t *packet, size_t addresses)
     own.address.ip[15] = 2;
     outbox_init(&out, actions, 16, arena, sizeof arena);
     address_policy_links(&policy, &own, 1);
+    memset(interfaces, 0, sizeof interfaces);
     mdns_init(&mdns, &options, interfaces, 2);
     mdns_links(&mdns, now, &own, 1, &out);
     event.multicast.interface = 3;

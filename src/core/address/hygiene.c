@@ -10,11 +10,8 @@ enum { PORT_PRIVILEGED = 1024, PORT_HTTPS = 443 };
 void address_policy_links(struct address_policy *policy, const struct tally_interface *list,
                           size_t count)
 {
-    if (count > TALLY_INTERFACES_MAX)
-        count = TALLY_INTERFACES_MAX;
-    if (count > 0)
-        memcpy(policy->interfaces, list, count * sizeof *list);
-    policy->interface_count = count;
+    policy->interfaces = list;
+    policy->interface_count = count < TALLY_INTERFACES_MAX ? count : TALLY_INTERFACES_MAX;
 }
 
 bool address_attached(const struct address_policy *policy, const struct tally_address *address,

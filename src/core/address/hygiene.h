@@ -10,11 +10,12 @@
 /* What the rules depend on: the profile, and the subnets this machine is on. */
 struct address_policy {
     enum tally_profile profile;
-    struct tally_interface interfaces[TALLY_INTERFACES_MAX];
+    const struct tally_interface *interfaces; /* Kept by who made the policy. */
     size_t interface_count;
 };
 
-/* Takes over what the host says; more than TALLY_INTERFACES_MAX are cut off. */
+/* These are the subnets from now on; the list outlives the policy, or the next call. More than
+   TALLY_INTERFACES_MAX are cut off. */
 void address_policy_links(struct address_policy *policy, const struct tally_interface *list,
                           size_t count);
 

@@ -90,7 +90,8 @@ static const struct bitcoin_header *before_by(const struct bitcoin_headers *head
     return from;
 }
 
-/* The median of the eleven up to here, or of as many as the run has. */
+/* The median of the eleven up to here; of fewer at the beginning of the chain. Where the run alone
+   begins it cannot be told: 0. */
 static uint32_t median(const struct bitcoin_headers *headers, const struct bitcoin_header *from)
 {
     uint32_t times[MEDIAN_OF];
@@ -102,7 +103,7 @@ static uint32_t median(const struct bitcoin_headers *headers, const struct bitco
             times[place] = times[place - 1];
         times[place] = at->time_s;
     }
-    return times[count / 2];
+    return count == MEDIAN_OF || headers->list[0].height == 0 ? times[count / 2] : 0;
 }
 
 /* The target after a period: as much easier as it took longer, by a factor of four at most. */

@@ -45,7 +45,8 @@ enum tally_anchor_reason bitcoin_headers_init(struct bitcoin_headers *headers,
 
 /*
  * One more: UNKNOWN_BLOCK (builds on none of these), WORK (target out of bounds, hash above it, or
- * not the target that the rule wants), HEADER (time not above the median of eleven), FUTURE (more
+ * not the target that the rule wants), HEADER (time not above the median of eleven, where the run
+ * reaches back so far), FUTURE (more
  * than two hours ahead of now_s), SIZE (full), VERIFIED; also one that is there already. The rule
  * for targets is held as far as the run reaches back; where it does not, a step of at most four
  * times is allowed at the end of a period, none within.

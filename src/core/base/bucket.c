@@ -33,3 +33,19 @@ bool bucket_take(struct bucket *bucket, struct tally_mono now)
     bucket->milli -= 1000;
     return true;
 }
+
+bool bucket_word_has(const struct bucket_word *word, struct bucket_rate rate, struct tally_mono now)
+{
+    uint64_t at = now.ms * rate.rate;
+    uint64_t missing = word->until > at ? word->until - at : 0;
+    return missing + 1000 <= (uint64_t)rate.burst * 1000;
+}
+
+bool bucket_word_take(struct bucket_word *word, struct bucket_rate rate, struct tally_mono now)
+{
+    uint64_t at = now.ms * rate.rate;
+    if (!bucket_word_has(word, rate, now))
+        return false;
+    word->until = (word->until > at ? word->until : at) + 1000;
+    return true;
+}

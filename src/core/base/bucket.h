@@ -19,4 +19,20 @@ bool bucket_take(struct bucket *bucket, struct tally_mono now);
 /* Whether bucket_take would succeed, changing nothing. */
 bool bucket_has(const struct bucket *bucket, struct tally_mono now);
 
+/*
+ * The same in one word, where many have one rate. All zero is full, so that a table of them needs
+ * no beginning, and costs nothing until it is used. The time given must not go back.
+ */
+struct bucket_word {
+    uint64_t until; /* When it is full again, in thousandths of what one token takes. */
+};
+
+struct bucket_rate {
+    uint32_t rate, burst;
+};
+
+bool bucket_word_take(struct bucket_word *word, struct bucket_rate rate, struct tally_mono now);
+bool bucket_word_has(const struct bucket_word *word, struct bucket_rate rate,
+                     struct tally_mono now);
+
 #endif

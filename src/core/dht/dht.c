@@ -57,8 +57,6 @@ bool dht_new(struct dht *dht, const struct dht_options *options, struct tally_no
     if (!dht->on)
         return true;
     metric_point(&options->key, &dht->point);
-    for (size_t i = 0; i < DHT_SHARES; i++)
-        bucket_init(&dht->shares[i], DHT_RATE, 4 * DHT_RATE, now.mono);
     bucket_init(&dht->all, DHT_RATE_ALL, DHT_RATE_ALL, now.mono);
     options->secret.draw(options->secret.context, dht->share_key, sizeof dht->share_key);
     dht->requests_max = options->requests_max == 0 ? DHT_REQUESTS : options->requests_max;

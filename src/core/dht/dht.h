@@ -100,7 +100,8 @@ struct dht {
     struct tally_mono due;       /* Something came, and there is more to ask: now. */
     struct tally_mono join, refresh;
     struct backoff joins;
-    struct bucket shares[DHT_SHARES], all; /* What others may ask of us. */
+    struct bucket_word shares[DHT_SHARES]; /* What others may ask of us: one, */
+    struct bucket all;                     /* and all. */
     uint8_t share_key[16];
     int standing; /* By how much that of the sender of the last message changes (protocols 4.4). */
     uint64_t lookups, lookups_failed, served;

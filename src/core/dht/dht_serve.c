@@ -231,7 +231,8 @@ static enum tally_drop on_topic_query(struct dht *dht, const struct dht_step *st
 static bool pays(struct dht *dht, const struct dht_step *step, const struct peer *from)
 {
     uint64_t hash = hash_siphash(dht->share_key, bytes_of(from->key.bytes, sizeof from->key.bytes));
-    return bucket_take(&dht->shares[hash % DHT_SHARES], step->now.mono) &&
+    const struct bucket_rate rate = {DHT_RATE, 4 * DHT_RATE};
+    return bucket_word_take(&dht->shares[hash % DHT_SHARES], rate, step->now.mono) &&
            bucket_take(&dht->all, step->now.mono);
 }
 

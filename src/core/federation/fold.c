@@ -121,6 +121,7 @@ static enum fold_verdict judge(const struct fold *fold, const struct tally_key *
     case FED_KINDS:
         return FOLD_UNKNOWN;
     case FED_SYNC:
+    case FED_CONFIRM:
         return FOLD_OTHER;
     case FED_ADMIT:
     case FED_LEVEL:
@@ -175,7 +176,8 @@ static void apply(struct fold *fold, const struct fed_statement *statement, uint
         schema_apply(fold->schemas, &statement->schema, index);
         return;
     }
-    if (statement->kind >= FED_DISCREPANCY) {
+    if (statement->kind == FED_DISCREPANCY || statement->kind == FED_RESOLUTION ||
+        statement->kind == FED_ARBITRATION) {
         discrepancy_apply(fold->discrepancies, statement, index);
         return;
     }

@@ -15,6 +15,7 @@ static const char *const types[FED_KINDS] = {
     [FED_SCHEMA] = "fed_schema",
     [FED_SCHEMA_SYNC] = "fed_schema_sync",
     [FED_CROSS_ANCHOR] = "fed_cross_anchor",
+    [FED_CONFIRM] = "fed_confirm",
 };
 
 /* What synchronisation states by itself (core/sync/statement.h). */
@@ -74,6 +75,13 @@ static void read_mode(struct wire_reader *r, struct fed_statement *statement)
     statement->note = mode.note;
 }
 
+static void read_confirm(struct wire_reader *r, struct fed_statement *statement)
+{
+    struct tally_fed_confirm confirm;
+    tally_fed_confirm_read(r, &confirm);
+    statement->note = confirm.note;
+}
+
 enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
                          struct fed_statement *statement)
 {
@@ -114,6 +122,9 @@ enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
         break;
     case FED_CROSS_ANCHOR:
         tally_fed_cross_anchor_read(&r, &statement->cross_anchor);
+        break;
+    case FED_CONFIRM:
+        read_confirm(&r, statement);
         break;
     }
     return wire_reader_done(&r) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
@@ -179,6 +190,9 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
         break;
     case FED_CROSS_ANCHOR:
         tally_fed_cross_anchor_write(&statement->cross_anchor, &w);
+        break;
+    case FED_CONFIRM:
+        tally_fed_confirm_write(&(struct tally_fed_confirm){.note = statement->note}, &w);
         break;
     }
     struct tally_bytes written = wire_writer_bytes(&w);

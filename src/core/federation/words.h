@@ -17,6 +17,7 @@ enum fed_kind {
     FED_LEVEL,
     FED_WITHDRAW,
     FED_MODE,
+    FED_CONFIRM,     /* The operator's word that no peer holds more of our logs. */
     FED_DISCREPANCY, /* discrepancy.h has what becomes of these three. */
     FED_RESOLUTION,
     FED_ARBITRATION,

@@ -7,14 +7,10 @@
 #include "core/peers/claim.h"
 
 void announce_init(struct announce *announce, const struct tally_ledger *ledger,
-                   const uint8_t hash_key[16], struct tally_now now)
+                   const uint8_t hash_key[16])
 {
     *announce = (struct announce){.ledger = *ledger, .next = TALLY_NEVER};
     memcpy(announce->hash_key, hash_key, sizeof announce->hash_key);
-    /* A token is half an announce, because buckets count whole tokens a second. */
-    for (size_t i = 0; i < ANNOUNCE_ORIGINS; i++)
-        bucket_init(&announce->origins[i], ANNOUNCE_PER_MIN * 2 / 60, ANNOUNCE_PER_MIN * 2,
-                    now.mono);
 }
 
 /* ---- Sending. ---- */
@@ -96,7 +92,10 @@ void announce_tick(struct announce *announce, struct tally_now now, struct heads
 
 /* ---- Receiving. ---- */
 
-static struct bucket *origin_bucket(struct announce *announce, const struct tally_key *sender)
+/* A token is half an announce, because buckets count whole tokens a second. */
+static const struct bucket_rate origin_rate = {ANNOUNCE_PER_MIN * 2 / 60, ANNOUNCE_PER_MIN * 2};
+
+static struct bucket_word *origin_bucket(struct announce *announce, const struct tally_key *sender)
 {
     uint64_t hash = hash_siphash(announce->hash_key, bytes_of(sender->bytes, 32));
     return &announce->origins[hash % ANNOUNCE_ORIGINS];
@@ -116,10 +115,10 @@ enum tally_drop announce_receive(struct announce *announce, struct heads *heads,
         return drop;
     const struct head *ours = heads_find(heads, &claim.origin);
     enum head_relation relation = head_compare(ours, claim.checkpoint.size, &claim.checkpoint.root);
-    struct bucket *bucket = origin_bucket(announce, &datagram->sender);
+    struct bucket_word *bucket = origin_bucket(announce, &datagram->sender);
     if (relation == HEAD_BEHIND)
         return TALLY_DROP_STALE;
-    if (!bucket_has(bucket, now.mono))
+    if (!bucket_word_has(bucket, origin_rate, now.mono))
         return TALLY_DROP_BUSY;
     drop = verifier_time(now, claim.message.wall_ms);
     if (drop == TALLY_DROP_NONE)
@@ -127,8 +126,8 @@ enum tally_drop announce_receive(struct announce *announce, struct heads *heads,
     if (drop != TALLY_DROP_NONE)
         return drop;
     /* Only now does it cost its issuer anything: whoever brings a record may have made it up. */
-    (void)bucket_take(bucket, now.mono);
-    (void)bucket_take(bucket, now.mono);
+    (void)bucket_word_take(bucket, origin_rate, now.mono);
+    (void)bucket_word_take(bucket, origin_rate, now.mono);
     if (ours != NULL)
         heads_claim(heads, ours, claim.checkpoint.size);
     *news = (struct announce_news){

@@ -99,20 +99,17 @@ static struct issuer_log *log_new(struct issuer *issuer, const char *name_space,
     size_t size = tally_origin_write(&issuer->options.key, bytes_text(name_space), log->origin);
     tally_origin_hash(bytes_of(log->origin, size), &log->origin_hash);
     reload(issuer, log, now);
-    for (unsigned i = 0; i < issuer->guarded_count; i++)
-        if (hash_equal(&issuer->guarded[i], &log->origin_hash))
-            stop(log, TALLY_GUARDED);
     return log;
 }
 
 void issuer_init(struct issuer *issuer, const struct issuer_options *options,
-                 struct issuer_log *logs, struct issuer_pending *pending, struct tally_now now)
+                 const struct issuer_memory *memory, struct tally_now now)
 {
     struct tally_log_view view;
     memset(issuer, 0, sizeof *issuer);
     issuer->options = *options;
-    issuer->logs = logs;
-    issuer->pending = pending;
+    issuer->logs = memory->logs;
+    issuer->pending = memory->pending;
     issuer->tickets = ISSUER_TICKETS;
     issuer->writable = true;
     const struct tally_ledger *ledger = options->ledger;
@@ -149,6 +146,8 @@ static enum tally_error log_for(struct issuer *issuer, struct tally_bytes name_s
 {
     if (!tally_namespace_valid(name_space))
         return TALLY_BAD_NAME;
+    if (issuer->held != TALLY_OK)
+        return issuer->held;
     struct issuer_log *log = NULL;
     for (unsigned i = 0; i < issuer->count && log == NULL; i++)
         if (bytes_equal(bytes_text(issuer->logs[i].name_space), name_space))
@@ -283,6 +282,11 @@ enum tally_error issuer_state(struct issuer *issuer, struct tally_now now,
     return append(issuer, now, &draft, out);
 }
 
+static bool may_sign(const struct issuer *issuer)
+{
+    return issuer->writable && issuer->held == TALLY_OK;
+}
+
 static bool seal_due(const struct issuer *issuer, const struct issuer_log *log,
                      struct tally_now now)
 {
@@ -317,10 +321,10 @@ static void seal_answer(struct issuer *issuer, struct outbox *out)
         const struct issuer_log *log = &issuer->logs[i];
         if (log->state == ISSUER_STOPPED || log->state == ISSUER_BROKEN)
             error = log->stopped;
-        else if (log->next > log->sealed && issuer->writable)
+        else if (log->next > log->sealed && may_sign(issuer))
             return;
         else if (log->next > log->sealed)
-            error = TALLY_READ_ONLY;
+            error = issuer->held != TALLY_OK ? issuer->held : TALLY_READ_ONLY;
     }
     issuer->has_seal = false;
     answer(out, issuer->seal_command, error, NULL, NULL);
@@ -328,7 +332,7 @@ static void seal_answer(struct issuer *issuer, struct outbox *out)
 
 void issuer_tick(struct issuer *issuer, struct tally_now now, struct outbox *out)
 {
-    if (issuer->writable)
+    if (may_sign(issuer))
         for (unsigned i = 0; i < issuer->count; i++)
             if (seal_due(issuer, &issuer->logs[i], now))
                 seal_start(issuer, &issuer->logs[i], out);
@@ -349,7 +353,7 @@ void issuer_seal(struct issuer *issuer, struct tally_now now, uint64_t command, 
 struct tally_mono issuer_deadline(const struct issuer *issuer)
 {
     struct tally_mono next = TALLY_NEVER;
-    for (unsigned i = 0; i < issuer->count && issuer->writable; i++)
+    for (unsigned i = 0; i < issuer->count && may_sign(issuer); i++)
         if (issuer->logs[i].state == ISSUER_OPEN && issuer->logs[i].seal_at.ms < next.ms)
             next = issuer->logs[i].seal_at;
     return next;
@@ -402,9 +406,11 @@ void issuer_on_sealed(struct issuer *issuer, struct tally_now now, const struct 
     *news = (struct issuer_news){.kind = ISSUER_NOTHING};
     if (log == NULL || log->state != ISSUER_SEALING)
         return; /* It broke or was stopped meanwhile. */
-    if (event->sealed.error != TALLY_OK) {
+    if (event->sealed.error != TALLY_OK || issuer->held != TALLY_OK) {
         FSM_MOVE(moves, &log->state, ISSUER_OPEN);
         log->seal_at.ms = now.mono.ms + issuer->options.seal_ms;
+        if (event->sealed.error == TALLY_OK)
+            return; /* Held meanwhile: it is not signed. */
         *news =
             (struct issuer_news){.kind = ISSUER_FAILED, .log = log, .error = event->sealed.error};
         return;
@@ -465,21 +471,34 @@ void issuer_on_space(struct issuer *issuer, bool writable)
     issuer->writable = writable;
 }
 
-bool issuer_guarded(const struct issuer *issuer, const struct tally_hash *origin_hash)
+void issuer_hold(struct issuer *issuer, struct tally_now now, enum tally_error why)
 {
-    for (unsigned i = 0; i < issuer->guarded_count; i++)
-        if (hash_equal(&issuer->guarded[i], origin_hash))
-            return true;
-    return false;
+    issuer->held = why;
+    for (unsigned i = 0; i < issuer->count && why == TALLY_OK; i++)
+        if (issuer->logs[i].state == ISSUER_OPEN && issuer->logs[i].next > issuer->logs[i].sealed)
+            issuer->logs[i].seal_at = now.mono;
 }
 
-void issuer_guard(struct issuer *issuer, const struct tally_hash *origin_hash)
+void issuer_stop(struct issuer *issuer, const struct tally_hash *origin_hash, enum tally_error why)
 {
-    if (!issuer_guarded(issuer, origin_hash) && issuer->guarded_count < TALLY_OWN_LOGS_MAX)
-        issuer->guarded[issuer->guarded_count++] = *origin_hash;
     for (unsigned i = 0; i < issuer->count; i++)
         if (hash_equal(&issuer->logs[i].origin_hash, origin_hash))
-            stop(&issuer->logs[i], TALLY_GUARDED);
+            stop(&issuer->logs[i], why);
+}
+
+void issuer_recovered(struct issuer *issuer, struct tally_now now,
+                      const struct tally_log_view *view)
+{
+    for (unsigned i = 0; i < issuer->count; i++) {
+        struct issuer_log *log = &issuer->logs[i];
+        if (!hash_equal(&log->origin_hash, &view->origin_hash))
+            continue;
+        assert(log->in_flight == 0); /* Held, and the host answers in order. */
+        if (log->state == ISSUER_OPEN)
+            reload(issuer, log, now);
+        return;
+    }
+    (void)log_new(issuer, view->name_space, now);
 }
 
 bool issuer_holds(const struct issuer *issuer)

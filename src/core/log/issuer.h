@@ -21,7 +21,7 @@ enum issuer_log_state {
     ISSUER_SEALING, /* SEAL is out; receipts are taken, for the next seal. */
     ISSUER_SIGNING, /* PUBLISH is out. */
     ISSUER_BROKEN,  /* An append failed: refuses until all answers are in, then reloads. */
-    ISSUER_STOPPED, /* Guarded or damaged: signs nothing any more in this life. */
+    ISSUER_STOPPED, /* Frozen or damaged: signs nothing any more in this life. */
 };
 
 struct issuer_log {
@@ -58,6 +58,12 @@ struct issuer_options {
     const struct tally_crypto *crypto;
 };
 
+/* Lent for the issuer's life: logs_max and pending_max of the options. */
+struct issuer_memory {
+    struct issuer_log *logs;
+    struct issuer_pending *pending;
+};
+
 struct issuer {
     struct issuer_options options;
     struct issuer_log *logs; /* options.logs_max of them. */
@@ -68,9 +74,7 @@ struct issuer {
     uint64_t seal_command; /* Host's ticket of a SEAL command, while has_seal. */
     bool has_seal;
     bool writable;
-    struct tally_hash
-        guarded[TALLY_OWN_LOGS_MAX]; /* Origins that peers hold more of, and we none. */
-    unsigned guarded_count;
+    enum tally_error held; /* Why nothing is signed (core/log/guard.h); OK. */
 };
 
 /* What became of our receipts, for others to know. */
@@ -87,10 +91,9 @@ struct issuer_news {
 /* Tickets of this module have this in their top byte. */
 #define ISSUER_TICKETS (UINT64_C(1) << 56)
 
-/* `logs` and `pending` are memory for options->logs_max and pending_max items, lent for the
-   issuer's life. Own logs are loaded from the ledger. */
+/* Own logs are loaded from the ledger. */
 void issuer_init(struct issuer *issuer, const struct issuer_options *options,
-                 struct issuer_log *logs, struct issuer_pending *pending, struct tally_now now);
+                 const struct issuer_memory *memory, struct tally_now now);
 
 struct tally_mono issuer_deadline(const struct issuer *issuer);
 void issuer_tick(struct issuer *issuer, struct tally_now now, struct outbox *out);
@@ -121,10 +124,16 @@ void issuer_on_published(struct issuer *issuer, struct tally_now now,
                          struct outbox *out);
 void issuer_on_space(struct issuer *issuer, bool writable);
 
-/* Somebody holds a checkpoint of ours that is larger than our log: nothing is signed any more. */
-void issuer_guard(struct issuer *issuer, const struct tally_hash *origin_hash);
+/* Until it is OK again nothing is appended and nothing sealed, in no log, for that reason. What is
+   on its way to the disk arrives. */
+void issuer_hold(struct issuer *issuer, struct tally_now now, enum tally_error why);
 
-bool issuer_guarded(const struct issuer *issuer, const struct tally_hash *origin_hash);
+/* That log signs nothing any more in this life, because it is frozen or damaged. */
+void issuer_stop(struct issuer *issuer, const struct tally_hash *origin_hash, enum tally_error why);
+
+/* A log of ours was brought forward from what others hold of it. Nothing of it is under way. */
+void issuer_recovered(struct issuer *issuer, struct tally_now now,
+                      const struct tally_log_view *view);
 
 /* The own log of that origin hash; NULL if there is none. */
 const struct issuer_log *issuer_find(const struct issuer *issuer,

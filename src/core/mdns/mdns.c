@@ -10,8 +10,6 @@ enum { MINUTE_MS = 60000 };
 void mdns_init(struct mdns *mdns, const struct mdns_options *options, struct mdns_interface *list,
                size_t capacity)
 {
-    if (capacity > 0)
-        memset(list, 0, capacity * sizeof *list);
     *mdns = (struct mdns){.options = *options,
                           .random = {options->seed},
                           .list = list,

@@ -111,7 +111,7 @@ struct mdns_news {
 };
 
 /* Silent until there are interfaces, of which it speaks on `capacity` at the most: their memory is
-   lent for its life, 4 kB each. */
+   lent for its life, 4 kB each, all zero. */
 void mdns_init(struct mdns *mdns, const struct mdns_options *options, struct mdns_interface *list,
                size_t capacity);
 

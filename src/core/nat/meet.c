@@ -4,9 +4,18 @@
 #include "core/address/scope.h"
 #include "core/base/bytes.h"
 
-void meet_init(struct meet *meet, const struct meet_options *options)
+#include <stdlib.h>
+
+bool meet_new(struct meet *meet, const struct meet_options *options)
 {
-    *meet = (struct meet){.options = *options};
+    *meet = (struct meet){.options = *options, .tables = calloc(1, sizeof *meet->tables)};
+    return meet->tables != NULL;
+}
+
+void meet_free(struct meet *meet)
+{
+    free(meet->tables);
+    meet->tables = NULL;
 }
 
 /* ---- News. ---- */
@@ -15,14 +24,14 @@ static void say(struct meet *meet, const struct meet_news *news)
 {
     /* One for each meeting at a time, and the node takes them after each call. */
     if (meet->news_count < MEET_NEWS)
-        meet->news[(meet->news_first + meet->news_count++) % MEET_NEWS] = *news;
+        meet->tables->news[(meet->news_first + meet->news_count++) % MEET_NEWS] = *news;
 }
 
 bool meet_next_news(struct meet *meet, struct meet_news *news)
 {
     if (meet->news_count == 0)
         return false;
-    *news = meet->news[meet->news_first];
+    *news = meet->tables->news[meet->news_first];
     meet->news_first = (meet->news_first + 1) % MEET_NEWS;
     meet->news_count--;
     return true;
@@ -33,15 +42,15 @@ bool meet_next_news(struct meet *meet, struct meet_news *news)
 static struct meeting *meeting_of(const struct meet *meet, const struct tally_key *key)
 {
     for (size_t i = 0; i < MEET_MAX; i++)
-        if (meet->list[i].used && key_equal(&meet->list[i].key, key))
-            return (struct meeting *)&meet->list[i];
+        if (meet->tables->list[i].used && key_equal(&meet->tables->list[i].key, key))
+            return (struct meeting *)&meet->tables->list[i];
     return NULL;
 }
 
 static struct meeting *meeting_new(struct meet *meet, const struct tally_key *key)
 {
     for (size_t i = 0; i < MEET_MAX; i++) {
-        struct meeting *meeting = &meet->list[i];
+        struct meeting *meeting = &meet->tables->list[i];
         if (meeting->used)
             continue;
         *meeting = (struct meeting){.used = true, .key = *key};
@@ -59,7 +68,7 @@ const struct tally_key *meet_initiates(const struct meet *meet, const struct pee
                                        const struct tally_address *from)
 {
     for (size_t i = 0; i < MEET_MAX; i++) {
-        const struct meeting *meeting = &meet->list[i];
+        const struct meeting *meeting = &meet->tables->list[i];
         const struct peer *peer =
             meeting->used && meeting->ours && meeting->together && meeting->agreed
                 ? peers_find(peers, &meeting->key)
@@ -190,7 +199,7 @@ enum tally_drop meet_receive(struct meet *meet, struct tally_now now, struct pee
         known != NULL && known->ours && memcmp(peers->options.key.bytes, from->key.bytes, 32) < 0;
     if (same || mine || (known != NULL && known->agreed))
         return TALLY_DROP_SEEN;
-    if (!quota_take(&meet->askers, &from->key, MEET_RATE, now.mono))
+    if (!quota_take(&meet->tables->askers, &from->key, MEET_RATE, now.mono))
         return TALLY_DROP_BUSY;
     enum tally_drop drop = take_endpoints(meet, from, message, &next);
     if (drop != TALLY_DROP_NONE)
@@ -248,8 +257,8 @@ struct tally_mono meet_deadline(const struct meet *meet)
 {
     struct tally_mono next = TALLY_NEVER;
     for (size_t i = 0; i < MEET_MAX; i++)
-        if (due(&meet->list[i]).ms < next.ms)
-            next = due(&meet->list[i]);
+        if (due(&meet->tables->list[i]).ms < next.ms)
+            next = due(&meet->tables->list[i]);
     return next;
 }
 
@@ -271,7 +280,7 @@ static void dial(struct meet *meet, struct meeting *meeting)
 void meet_tick(struct meet *meet, struct tally_now now, struct peers *peers, struct outbox *out)
 {
     for (size_t i = 0; i < MEET_MAX; i++) {
-        struct meeting *meeting = &meet->list[i];
+        struct meeting *meeting = &meet->tables->list[i];
         if (due(meeting).ms > now.mono.ms || meet->news_count == MEET_NEWS)
             continue;
         const struct peer *peer = peers_find(peers, &meeting->key);
@@ -289,7 +298,7 @@ void meet_tick(struct meet *meet, struct tally_now now, struct peers *peers, str
 bool meet_holds(const struct meet *meet)
 {
     for (size_t i = 0; i < MEET_MAX; i++) {
-        const struct meeting *meeting = &meet->list[i];
+        const struct meeting *meeting = &meet->tables->list[i];
         if (meeting->used &&
             (meeting_of(meet, &meeting->key) != meeting || meeting->to_count > MEET_ENDPOINTS ||
              (meeting->dialling && !meeting->agreed)))

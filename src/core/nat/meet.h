@@ -64,15 +64,22 @@ struct meet_options {
     struct tally_secret secret;
 };
 
-struct meet {
-    struct meet_options options;
+/* All zero until somebody is met, which most nodes never do. */
+struct meet_tables {
     struct meeting list[MEET_MAX];
     struct quota askers;
     struct meet_news news[MEET_NEWS];
+};
+
+struct meet {
+    struct meet_options options;
+    struct meet_tables *tables;
     size_t news_first, news_count;
 };
 
-void meet_init(struct meet *meet, const struct meet_options *options);
+/* False without memory. */
+bool meet_new(struct meet *meet, const struct meet_options *options);
+void meet_free(struct meet *meet);
 
 /* Asks a linked peer for a stream: to be dialled at these addresses, or to dial at once, where
    they are guesses. False without room, or if it is asked already. */

@@ -6,6 +6,8 @@
 #include "core/crypto/hash.h"
 #include "core/peers/hello.h"
 
+#include <stdlib.h>
+
 enum { ROLE_INTRODUCE, ROLE_GREET, ROLE_SYMMETRIC };
 
 /* When the hellos go, after the first. */
@@ -23,11 +25,19 @@ static void move(struct punch_attempt *attempt, enum punch_state state)
     FSM_MOVE(moves, &attempt->state, state);
 }
 
-void punch_init(struct punch *punch, const struct punch_options *options,
-                const uint8_t spent_key[16])
+bool punch_new(struct punch *punch, const struct punch_options *options,
+               const uint8_t spent_key[16])
 {
     *punch = (struct punch){.options = *options, .random = {options->seed}};
     memcpy(punch->spent_key, spent_key, sizeof punch->spent_key);
+    punch->tables = calloc(1, sizeof *punch->tables);
+    return punch->tables != NULL;
+}
+
+void punch_free(struct punch *punch)
+{
+    free(punch->tables);
+    punch->tables = NULL;
 }
 
 /* ---- What is under way. ---- */
@@ -35,8 +45,9 @@ void punch_init(struct punch *punch, const struct punch_options *options,
 static struct punch_attempt *attempt_of(const struct punch *punch, const struct tally_key *key)
 {
     for (size_t i = 0; i < PUNCH_MAX; i++)
-        if (punch->attempts[i].state != PUNCH_FREE && key_equal(&punch->attempts[i].key, key))
-            return (struct punch_attempt *)&punch->attempts[i];
+        if (punch->tables->attempts[i].state != PUNCH_FREE &&
+            key_equal(&punch->tables->attempts[i].key, key))
+            return (struct punch_attempt *)&punch->tables->attempts[i];
     return NULL;
 }
 
@@ -47,7 +58,7 @@ static struct punch_attempt *attempt_new(struct punch *punch, const struct tally
     struct punch_attempt *place = NULL;
     size_t same = 0;
     for (size_t i = 0; i < PUNCH_MAX; i++) {
-        struct punch_attempt *attempt = &punch->attempts[i];
+        struct punch_attempt *attempt = &punch->tables->attempts[i];
         if (attempt->state == PUNCH_FREE)
             place = attempt;
         else
@@ -76,7 +87,7 @@ static bool address_take(struct punch *punch, const struct tally_address *addres
     uint64_t hash = hash_of(punch, address);
     struct punch_spent *place = NULL;
     for (size_t i = 0; i < PUNCH_ADDRESSES; i++) {
-        struct punch_spent *spent = &punch->spent[i];
+        struct punch_spent *spent = &punch->tables->spent[i];
         if (spent->until_ms <= now.mono.ms)
             place = spent;
         else if (spent->hash == hash)
@@ -93,8 +104,8 @@ static void address_clear(struct punch *punch, const struct tally_address *addre
 {
     uint64_t hash = hash_of(punch, address);
     for (size_t i = 0; i < PUNCH_ADDRESSES; i++)
-        if (punch->spent[i].hash == hash)
-            punch->spent[i].until_ms = 0;
+        if (punch->tables->spent[i].hash == hash)
+            punch->tables->spent[i].until_ms = 0;
 }
 
 /* ---- The end of an attempt. ---- */
@@ -253,10 +264,11 @@ static enum tally_drop on_introduce(struct punch *punch, struct tally_now now, s
     if (address_may_announce(&from->link.address) != TALLY_HYGIENE_ALLOWED ||
         address_may_announce(&target->link.address) != TALLY_HYGIENE_ALLOWED)
         return TALLY_DROP_SCOPE;
-    if (!quota_take(&punch->askers, &from->key, PUNCH_ASKER_RATE, now.mono) ||
-        !quota_take(&punch->targets, &target->key, PUNCH_TARGET_RATE, now.mono))
+    if (!quota_take(&punch->tables->askers, &from->key, PUNCH_ASKER_RATE, now.mono) ||
+        !quota_take(&punch->tables->targets, &target->key, PUNCH_TARGET_RATE, now.mono))
         return TALLY_DROP_BUSY;
-    struct punch_pair *pair = &punch->introduced[punch->introduced_turn++ % PUNCH_INTRODUCED];
+    struct punch_pair *pair =
+        &punch->tables->introduced[punch->introduced_turn++ % PUNCH_INTRODUCED];
     *pair = (struct punch_pair){
         .asker = from->key, .target = target->key, .until = {now.mono.ms + PUNCH_INTRODUCED_MS}};
     memcpy(pair->token, message->token, sizeof pair->token);
@@ -342,7 +354,7 @@ static enum tally_drop on_greet(struct punch *punch, struct tally_now now, struc
     /* What nobody asked for is bounded: what one says, and what all say. */
     bool asked = attempt != NULL && attempt->ours && was_asked(attempt, &from->key) &&
                  memcmp(attempt->token, message->token, PUNCH_TOKEN) == 0;
-    if (!asked && (!quota_take(&punch->tellers, &from->key, PUNCH_TELLER_RATE, now.mono) ||
+    if (!asked && (!quota_take(&punch->tables->tellers, &from->key, PUNCH_TELLER_RATE, now.mono) ||
                    !pace_take(&punch->told, PUNCH_TOLD_RATE, now.mono)))
         return TALLY_DROP_BUSY;
     if (!asked && punch->nat == TALLY_NAT_SYMMETRIC)
@@ -372,7 +384,7 @@ static enum tally_drop on_symmetric(struct punch *punch, struct tally_now now, s
         return TALLY_DROP_NONE;
     }
     for (size_t i = 0; i < PUNCH_INTRODUCED; i++) {
-        struct punch_pair *pair = &punch->introduced[i];
+        struct punch_pair *pair = &punch->tables->introduced[i];
         const struct peer *asker = peers_find(peers, &pair->asker);
         if (pair->until.ms <= now.mono.ms || asker == NULL ||
             memcmp(pair->token, message->token, PUNCH_TOKEN) != 0 ||
@@ -405,8 +417,9 @@ struct tally_mono punch_deadline(const struct punch *punch)
 {
     struct tally_mono next = TALLY_NEVER;
     for (size_t i = 0; i < PUNCH_MAX; i++)
-        if (punch->attempts[i].state != PUNCH_FREE && punch->attempts[i].next.ms < next.ms)
-            next = punch->attempts[i].next;
+        if (punch->tables->attempts[i].state != PUNCH_FREE &&
+            punch->tables->attempts[i].next.ms < next.ms)
+            next = punch->tables->attempts[i].next;
     return next;
 }
 
@@ -467,7 +480,7 @@ static void greet_on(struct punch *punch, struct punch_attempt *attempt, struct 
 void punch_tick(struct punch *punch, struct tally_now now, struct peers *peers, struct outbox *out)
 {
     for (size_t i = 0; i < PUNCH_MAX; i++) {
-        struct punch_attempt *attempt = &punch->attempts[i];
+        struct punch_attempt *attempt = &punch->tables->attempts[i];
         if (attempt->state == PUNCH_FREE || attempt->next.ms > now.mono.ms)
             continue;
         if (attempt->state == PUNCH_ASKING) {
@@ -486,7 +499,7 @@ bool punch_holds(const struct punch *punch)
 {
     size_t ours = 0, theirs = 0;
     for (size_t i = 0; i < PUNCH_MAX; i++) {
-        const struct punch_attempt *attempt = &punch->attempts[i];
+        const struct punch_attempt *attempt = &punch->tables->attempts[i];
         if (attempt->state == PUNCH_FREE)
             continue;
         ours += attempt->ours;

@@ -70,28 +70,35 @@ struct punch_options {
     struct tally_trace_window trace;
 };
 
-struct punch {
-    struct punch_options options;
+/* All zero until there is something to punch, which most nodes never have. */
+struct punch_tables {
     struct punch_attempt attempts[PUNCH_MAX];
     struct punch_spent { /* Addresses greeted in vain, until they rest no more. */
         uint64_t hash;
         uint64_t until_ms;
     } spent[PUNCH_ADDRESSES];
-    uint8_t spent_key[16];
     struct punch_pair {
         struct tally_key asker, target;
         uint8_t token[PUNCH_TOKEN];
         struct tally_mono until;
     } introduced[PUNCH_INTRODUCED];
-    size_t introduced_turn;
     struct quota askers, targets, tellers;
+};
+
+struct punch {
+    struct punch_options options;
+    struct punch_tables *tables;
+    uint8_t spent_key[16];
+    size_t introduced_turn;
     struct pace told;
     struct random random;
     enum tally_nat_kind nat; /* Ours, as the node tells. */
 };
 
-void punch_init(struct punch *punch, const struct punch_options *options,
-                const uint8_t spent_key[16]);
+/* False without memory. */
+bool punch_new(struct punch *punch, const struct punch_options *options,
+               const uint8_t spent_key[16]);
+void punch_free(struct punch *punch);
 
 /* We want that peer, for PEER_WANTS_*, and have greeted it in vain. If it is in vain again,
    peer->why says why, and it rests. */

@@ -53,14 +53,20 @@ bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *
                                             .seed = options->peers.seed ^ UINT64_MAX};
     if (!overlay_new(&datagrams->overlay, &overlay, now))
         goto no_overlay;
-    announce_init(&datagrams->announce, &options->ledger, keys[1], now);
+    if (!reaching_new(&datagrams->reaching, &options->reaching, &datagrams->peers, now))
+        goto no_reaching;
+    if (!suspect_new(&datagrams->suspect, now))
+        goto no_suspect;
+    announce_init(&datagrams->announce, &options->ledger, keys[1]);
     heartbeat_init(&datagrams->heartbeat, &options->ledger, options->peers.seed ^ UINT32_MAX);
-    reaching_init(&datagrams->reaching, &options->reaching, &datagrams->peers, now);
-    suspect_init(&datagrams->suspect, now);
     verifier_init(&datagrams->verifier, &options->peers.crypto, now);
     bucket_init(&datagrams->tags, TALLY_TAG_RATE, TALLY_TAG_RATE, now.mono);
     return true;
 
+no_suspect:
+    reaching_free(&datagrams->reaching);
+no_reaching:
+    overlay_free(&datagrams->overlay);
 no_overlay:
     dht_free(&datagrams->dht);
 no_dht:
@@ -76,6 +82,8 @@ no_heads:
 
 void datagrams_free(struct datagrams *datagrams)
 {
+    suspect_free(&datagrams->suspect);
+    reaching_free(&datagrams->reaching);
     overlay_free(&datagrams->overlay);
     dht_free(&datagrams->dht);
     beacon_free(&datagrams->beacon);

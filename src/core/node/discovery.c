@@ -13,6 +13,13 @@ static bool speaks_mdns(const struct tally_node *node)
            (profile == TALLY_PROFILE_AUTO || profile == TALLY_PROFILE_LAN);
 }
 
+/* Each interface has an address of each family, or more. */
+static size_t policy_max(const struct tally_node *node)
+{
+    size_t wanted = 2 * (size_t)node->options.interfaces_max;
+    return wanted > 0 && wanted < TALLY_INTERFACES_MAX ? wanted : TALLY_INTERFACES_MAX;
+}
+
 bool node_discovery_new(struct tally_node *node)
 {
     const struct mdns_options mdns = {
@@ -20,8 +27,11 @@ bool node_discovery_new(struct tally_node *node)
     size_t wanted = node->options.interfaces_max;
     size_t count = !speaks_mdns(node) ? 0 : wanted > 0 ? wanted : MDNS_INTERFACES;
     struct mdns_interface *interfaces = calloc(count, sizeof *interfaces);
-    if (interfaces == NULL)
+    node->interfaces = calloc(policy_max(node), sizeof *node->interfaces);
+    if (interfaces == NULL || node->interfaces == NULL) {
+        free(interfaces);
         return false;
+    }
     node->policy.profile = node->options.profile;
     mdns_init(&node->mdns, &mdns, interfaces, count);
     return true;
@@ -29,7 +39,10 @@ bool node_discovery_new(struct tally_node *node)
 
 void node_links(struct tally_node *node, struct tally_now now, const struct tally_event *event)
 {
-    address_policy_links(&node->policy, event->links.list, event->links.count);
+    size_t count = event->links.count < policy_max(node) ? event->links.count : policy_max(node);
+    if (count > 0)
+        memcpy(node->interfaces, event->links.list, count * sizeof *node->interfaces);
+    address_policy_links(&node->policy, node->interfaces, count);
     reach_links(&node->datagrams.reaching.reach, now);
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_LINKS, .a = node->policy.interface_count});

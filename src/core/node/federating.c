@@ -123,6 +123,15 @@ static enum tally_error error_of(enum fold_verdict verdict)
     return TALLY_MALFORMED;
 }
 
+static enum tally_error state(struct tally_node *node, struct tally_now now,
+                              const struct tally_command *command,
+                              const struct fed_statement *statement)
+{
+    enum tally_error error =
+        error_of(fold_judge(&node->federating.fold, &node->options.key, statement));
+    return error == TALLY_OK ? issuer_state(&node->issuer, now, command, &node->outbox) : error;
+}
+
 void federating_command(struct tally_node *node, struct tally_now now,
                         const struct tally_command *command)
 {
@@ -133,9 +142,8 @@ void federating_command(struct tally_node *node, struct tally_now now,
     if (federating->awaited > 0)
         error = TALLY_BUSY;
     else if (fed_read(command->state.type, command->state.body, &statement) == TALLY_DROP_NONE)
-        error = error_of(fold_judge(&federating->fold, &node->options.key, &statement));
-    if (error == TALLY_OK)
-        error = issuer_state(&node->issuer, now, command, &node->outbox);
+        error = statement.kind == FED_CONFIRM ? guarding_confirm(node, now, command)
+                                              : state(node, now, command, &statement);
     if (error != TALLY_OK) {
         node_answer(node, command->ticket, error);
         return;

@@ -4,10 +4,20 @@
 #include "core/base/bytes.h"
 #include "core/node/node.h"
 
-void joining_init(struct joining *joining, uint64_t seed)
+#include <stdlib.h>
+
+bool joining_new(struct joining *joining, uint64_t seed)
 {
     *joining = (struct joining){.backoff = {.first_ms = JOINING_AGAIN_MS, .cap_ms = JOINING_CAP_MS},
                                 .random = {seed}};
+    joining->domains = calloc(JOINING_DOMAINS, sizeof *joining->domains);
+    return joining->domains != NULL;
+}
+
+void joining_free(struct joining *joining)
+{
+    free(joining->domains);
+    joining->domains = NULL;
 }
 
 static bool poor(const struct tally_node *node)

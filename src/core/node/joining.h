@@ -22,7 +22,7 @@ struct joining {
     struct joining_domain {
         char name[TALLY_DOMAIN_MAX + 1];
         uint64_t ticket; /* Of the question that is out; 0: none. */
-    } domains[JOINING_DOMAINS];
+    } * domains;         /* JOINING_DOMAINS of them. */
     size_t domain_count;
     uint64_t tickets;
     struct backoff backoff;
@@ -31,7 +31,9 @@ struct joining {
     struct random random;
 };
 
-void joining_init(struct joining *joining, uint64_t seed);
+/* False without memory. */
+bool joining_new(struct joining *joining, uint64_t seed);
+void joining_free(struct joining *joining);
 
 /* Commands: what to answer. */
 enum tally_error joining_bootstrap(struct tally_node *node, struct tally_now now,

@@ -148,10 +148,11 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
 static bool logs_new(struct tally_node *node, struct tally_now now)
 {
     const struct tally_node_options *options = &node->options;
-    struct issuer_pending *pending = calloc(options->pending_max, sizeof *pending);
-    struct issuer_log *logs = calloc(options->own_logs_max, sizeof *logs);
-    node->issuer.pending = pending;
-    node->issuer.logs = logs;
+    const struct issuer_memory memory = {.logs = calloc(options->own_logs_max, sizeof *memory.logs),
+                                         .pending =
+                                             calloc(options->pending_max, sizeof *memory.pending)};
+    node->issuer.logs = memory.logs;
+    node->issuer.pending = memory.pending;
     const struct issuer_options issuer = {.key = options->key,
                                           .logs_max = options->own_logs_max,
                                           .seal_receipts = options->seal_receipts,
@@ -171,9 +172,9 @@ static bool logs_new(struct tally_node *node, struct tally_now now)
                                       .crypto = &options->crypto,
                                       .seed = options->seed + 2,
                                       .scratch = node->scratch->sync};
-    if (pending == NULL || logs == NULL)
+    if (memory.logs == NULL || memory.pending == NULL)
         return false;
-    issuer_init(&node->issuer, &issuer, logs, pending, now);
+    issuer_init(&node->issuer, &issuer, &memory, now);
     return sync_new(&node->sync, &sync);
 }
 
@@ -187,17 +188,20 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     if (!scratch_take(node) || !federating_new(&node->federating, &node->options) ||
         !gossip_new(node, now) || !logs_new(node, now) ||
         !connections_new(&node->connections, node, node->options.connections_max) ||
-        !node_discovery_new(node)) {
+        !node_discovery_new(node) || !joining_new(&node->joining, node->options.seed + 9)) {
         tally_node_free(node);
         return NULL;
     }
     mapping_init(&node->mapping, &node->options);
-    joining_init(&node->joining, node->options.seed + 9);
     struct tally_log_view view;
     const struct tally_ledger *ledger = &node->options.ledger;
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
         wire_head(node, now, &view, false);
     federating_start(node);
+    if (!guarding_new(node, now)) {
+        tally_node_free(node);
+        return NULL;
+    }
     disputing_start(node, now);
     crossing_init(&node->crossing, now);
     if (node->federating.fold.schemas->count > 0)
@@ -216,9 +220,12 @@ void tally_node_free(struct tally_node *node)
     connections_free(&node->connections);
     sync_free(&node->sync);
     federating_free(&node->federating);
+    guarding_free(&node->guarding);
     free(node->issuer.pending);
     free(node->issuer.logs);
     free(node->mdns.list);
+    free(node->interfaces);
+    joining_free(&node->joining);
     datagrams_free(&node->datagrams);
     if (node->options.scratch == NULL)
         tally_scratch_free(node->scratch);
@@ -262,10 +269,14 @@ static void on_command(struct tally_node *node, struct tally_now now,
     case TALLY_COMMAND_STATE:
         federating_command(node, now, command);
         return;
+    case TALLY_COMMAND_RECOVER:
+        guarding_recover(node, now, command);
+        return;
     case TALLY_COMMAND_SEAL:
         issuer_seal(&node->issuer, now, command->ticket, &node->outbox);
         return;
     case TALLY_COMMAND_PEER:
+        guarding_know(node, &command->peer.key);
         node_answer(
             node, command->ticket,
             peers_configure(&node->datagrams.peers, &command->peer.key, &command->peer.address, now)
@@ -284,6 +295,8 @@ static void on_command(struct tally_node *node, struct tally_now now,
         node_find(node, now, command);
         return;
     case TALLY_COMMAND_BOOTSTRAP:
+        if (command->bootstrap.has_key)
+            guarding_know(node, &command->bootstrap.key);
         node_answer(node, command->ticket, joining_bootstrap(node, now, command));
         return;
     case TALLY_COMMAND_DOMAIN:
@@ -393,6 +406,7 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
     next = least(next, datagrams_deadline(&node->datagrams));
     next = least(next, mdns_deadline(&node->mdns));
     next = least(next, joining_deadline(node));
+    next = least(next, guarding_deadline(&node->guarding));
     next = least(next, sync_deadline(&node->sync));
     next = least(next, disputing_deadline(&node->disputing));
     next = least(next, crossing_deadline(&node->crossing));
@@ -413,6 +427,7 @@ static void tick(struct tally_node *node, struct tally_now now)
     datagrams_tick(&node->datagrams, now, &ended, &node->outbox);
     mdns_tick(&node->mdns, now, &node->outbox);
     joining_tick(node, now);
+    guarding_tick(node, now);
     sync_tick(&node->sync, now, &node->outbox);
     disputing_tick(node, now);
     crossing_tick(node, now);
@@ -434,6 +449,7 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
     wire_reaching(node, now);
     wire_dht(node, now);
     wire_sync(node, now); /* After what holders of the DHT told: it may be of a fork. */
+    guarding_settle(node, now);
     connections_flush(&node->connections, now);
     reaching_settle(&node->datagrams.reaching);
     assert(node->sync.news_count == 0); /* They lie in the scratch. */
@@ -449,10 +465,25 @@ bool tally_node_holds(const struct tally_node *node)
     return issuer_holds(&node->issuer) && datagrams_holds(&node->datagrams) &&
            mdns_holds(&node->mdns) && sync_holds(&node->sync) &&
            connections_holds(&node->connections) && mapping_holds(&node->mapping) &&
-           fold_holds(&node->federating.fold) && disputing_holds(&node->disputing);
+           fold_holds(&node->federating.fold) && guard_holds(&node->guarding.guard) &&
+           disputing_holds(&node->disputing);
 }
 
 /* ---- Questions. ---- */
+
+static uint64_t sum_of(const uint64_t drops[TALLY_DROP_COUNT])
+{
+    uint64_t sum = 0;
+    for (unsigned drop = 0; drop < TALLY_DROP_COUNT; drop++)
+        sum += drops[drop];
+    return sum;
+}
+
+uint64_t tally_node_dropped(const struct tally_node *node)
+{
+    return sum_of(node->drops) + sum_of(node->sync.drops) + sum_of(node->datagrams.drops) +
+           sum_of(node->datagrams.dht.drops);
+}
 
 void tally_node_status(const struct tally_node *node, struct tally_node_status *status)
 {
@@ -460,7 +491,6 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
     struct tally_log_view view;
     *status = (struct tally_node_status){.connections = node->connections.count,
                                          .writable = node->issuer.writable,
-                                         .guarded = node->guarded,
                                          .stream_bytes_in = node->connections.bytes_in,
                                          .stream_bytes_out = node->connections.bytes_out,
                                          .syncs = node->syncs,
@@ -475,6 +505,7 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
         status->drops[drop] = node->drops[drop] + node->sync.drops[drop];
     datagrams_status(&node->datagrams, status);
     mapping_status(&node->mapping, status);
+    guarding_status(node, status);
     status->nat = reach_nat(&node->datagrams.reaching.reach, node->stepped);
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++) {
         status->logs++;

@@ -12,6 +12,7 @@
 #include "core/node/disputing.h"
 #include "core/node/federating.h"
 #include "core/node/finding.h"
+#include "core/node/guarding.h"
 #include "core/node/joining.h"
 #include "core/node/mapping.h"
 #include "core/node/scratch.h"
@@ -27,19 +28,20 @@ struct tally_node {
     struct disputing disputing;
     struct crossing crossing;
     struct comparing comparing;
+    struct guarding guarding;
     struct sync sync;
     struct connections connections;
     struct joining joining;
     struct mapping mapping;
     struct mdns mdns;
     struct address_policy policy;
+    struct tally_interface *interfaces; /* Of the policy; interfaces_max of the options. */
     struct finding findings[FINDINGS];
     struct tally_now stepped; /* The time of the last step, for questions. */
     bool stopping;
     uint64_t drops[TALLY_DROP_COUNT];
     uint64_t refused[TALLY_HYGIENE_COUNT]; /* Addresses not dialled. */
     uint64_t syncs, confirms, forks;
-    bool guarded;
 };
 
 /* Says what happened, if anybody listens. */

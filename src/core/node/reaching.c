@@ -10,8 +10,8 @@ enum { STANDING_ADDRESS = -20, GUESSES = 2 };
 /* For a host that tells nothing of its network. */
 static const struct address_policy nowhere;
 
-void reaching_init(struct reaching *reaching, const struct reaching_options *options,
-                   const struct peers *peers, struct tally_now now)
+bool reaching_new(struct reaching *reaching, const struct reaching_options *options,
+                  const struct peers *peers, struct tally_now now)
 {
     const struct peers_options *own = &peers->options;
     const struct address_policy *policy = options->policy != NULL ? options->policy : &nowhere;
@@ -32,8 +32,16 @@ void reaching_init(struct reaching *reaching, const struct reaching_options *opt
     *reaching = (struct reaching){.policy = policy, .port = options->listen.port, .stirred = true};
     reach_init(&reaching->reach, &reach, peers->hash_key, now);
     dialback_init(&reaching->dialback, &dialback);
-    punch_init(&reaching->punch, &punch, peers->hash_key);
-    meet_init(&reaching->meet, &meet);
+    if (punch_new(&reaching->punch, &punch, peers->hash_key) && meet_new(&reaching->meet, &meet))
+        return true;
+    reaching_free(reaching);
+    return false;
+}
+
+void reaching_free(struct reaching *reaching)
+{
+    punch_free(&reaching->punch);
+    meet_free(&reaching->meet);
 }
 
 /* ---- Messages. ---- */

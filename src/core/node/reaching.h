@@ -39,8 +39,10 @@ struct reaching_word {
     bool uninvited; /* ... from where we had not written to. */
 };
 
-void reaching_init(struct reaching *reaching, const struct reaching_options *options,
-                   const struct peers *peers, struct tally_now now);
+/* False without memory. */
+bool reaching_new(struct reaching *reaching, const struct reaching_options *options,
+                  const struct peers *peers, struct tally_now now);
+void reaching_free(struct reaching *reaching);
 
 /* MALFORMED, or as the modules say. A lie about addresses costs standing (protocols 4.4). */
 enum tally_drop reaching_receive(struct reaching *reaching, struct tally_now now,

@@ -120,7 +120,7 @@ void wire_datagrams(struct tally_node *node, struct tally_now now,
 {
     /* Whoever is to tell us what is new: at once, because much may be (protocols 4.4). */
     const struct peer *linked = news->links.linked;
-    if (linked != NULL && (linked->mesh || linked->configured))
+    if (linked != NULL && (linked->mesh || linked->configured || guarding_asks(node, &linked->key)))
         sync_start(&node->sync, now, &linked->key, 0);
     if (news->overlay.meshed != NULL && news->overlay.meshed != linked)
         sync_start(&node->sync, now, &news->overlay.meshed->key, 0);
@@ -182,6 +182,8 @@ static void head_moved(struct tally_node *node, struct tally_now now, const stru
         return;
     wire_head(node, now, &view, false);
     disputing_head(node, now, &view, news->count);
+    if (view.own)
+        guarding_fetched(node, now, &view);
     node->syncs++;
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_SYNCED,
@@ -205,7 +207,7 @@ static void forked(struct tally_node *node, struct tally_now now, const struct s
                    .origin = view_find(node, &news->origin_hash, &view) ? view.origin : NULL,
                    .a = news->size});
     if (issuer_find(&node->issuer, &news->origin_hash) != NULL)
-        issuer_guard(&node->issuer, &news->origin_hash);
+        guarding_forked(node, &news->origin_hash);
     /* Whoever finds it tells everybody; who was told passes that on. */
     if (news->one.size == 0 || news->other.size == 0)
         return;
@@ -216,21 +218,6 @@ static void forked(struct tally_node *node, struct tally_now now, const struct s
         alarm.count = (size_t)news->count;
     }
     alarm_send(&node->datagrams.peers, &node->datagrams.spread, now, &alarm, &node->outbox);
-}
-
-static void guarded(struct tally_node *node, struct tally_now now, const struct sync_news *news)
-{
-    const struct issuer_log *log = issuer_find(&node->issuer, &news->origin_hash);
-    if (issuer_guarded(&node->issuer, &news->origin_hash))
-        return;
-    node->guarded = true;
-    node_trace(node, now,
-               &(struct tally_trace){.kind = TALLY_TRACE_GUARDED,
-                                     .peer = &news->peer,
-                                     .origin = log != NULL ? log->origin : NULL,
-                                     .a = news->size,
-                                     .b = log != NULL ? log->sealed : 0});
-    issuer_guard(&node->issuer, &news->origin_hash);
 }
 
 static void state(struct tally_node *node, struct tally_now now, const struct sync_news *news)
@@ -267,7 +254,10 @@ void wire_sync(struct tally_node *node, struct tally_now now)
             disputing_failed(node, now, &news);
             break;
         case SYNC_NEWS_GUARD:
-            guarded(node, now, &news);
+            guarding_larger(node, now, &news.peer, &news.origin_hash, news.size);
+            break;
+        case SYNC_NEWS_ANSWERED:
+            guarding_answered(node, now, &news.peer, news.count);
             break;
         case SYNC_NEWS_CONFIRMED:
             node->confirms++;

@@ -11,8 +11,6 @@ void cookie_init(struct cookie_jar *jar, const struct tally_secret *secret, stru
     secret->draw(secret->context, &jar->keys[0][0], sizeof jar->keys);
     secret->draw(secret->context, jar->prefix_key, sizeof jar->prefix_key);
     bucket_init(&jar->all, TALLY_HELLO_RATE, TALLY_HELLO_RATE, now.mono);
-    for (size_t i = 0; i < COOKIE_PREFIXES; i++)
-        bucket_init(&jar->prefixes[i], TALLY_HELLO_PREFIX_RATE, TALLY_HELLO_PREFIX_RATE, now.mono);
 }
 
 void cookie_turn(struct cookie_jar *jar, const struct tally_secret *secret, struct tally_now now)
@@ -49,7 +47,7 @@ bool cookie_good(const struct cookie_jar *jar, const struct tally_address *from,
     return false;
 }
 
-static struct bucket *prefix_bucket(struct cookie_jar *jar, const struct tally_address *from)
+static struct bucket_word *prefix_bucket(struct cookie_jar *jar, const struct tally_address *from)
 {
     uint64_t hash = hash_siphash(jar->prefix_key, bytes_of(from->ip, address_prefix(from)));
     return &jar->prefixes[hash % COOKIE_PREFIXES];
@@ -57,7 +55,8 @@ static struct bucket *prefix_bucket(struct cookie_jar *jar, const struct tally_a
 
 bool cookie_pay(struct cookie_jar *jar, const struct tally_address *from, struct tally_now now)
 {
-    struct bucket *prefix = prefix_bucket(jar, from);
+    const struct bucket_rate rate = {TALLY_HELLO_PREFIX_RATE, TALLY_HELLO_PREFIX_RATE};
     /* A prefix that is over its own rate must not eat into the budget of all. */
-    return bucket_take(prefix, now.mono) && bucket_take(&jar->all, now.mono);
+    return bucket_word_take(prefix_bucket(jar, from), rate, now.mono) &&
+           bucket_take(&jar->all, now.mono);
 }

@@ -20,7 +20,7 @@ struct cookie_jar {
     struct tally_mono drawn;
     uint8_t prefix_key[16];
     struct bucket all;
-    struct bucket prefixes[COOKIE_PREFIXES];
+    struct bucket_word prefixes[COOKIE_PREFIXES];
 };
 
 void cookie_init(struct cookie_jar *jar, const struct tally_secret *secret, struct tally_now now);

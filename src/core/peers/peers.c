@@ -19,13 +19,16 @@ static bool parts_new(struct peers *peers)
     assert(options->addresses_max <= TALLY_ADDRESSES_MAX);
     peers->addresses = calloc(peers->capacity * options->addresses_max, sizeof *peers->addresses);
     peers->windows = calloc(peers->capacity * words, sizeof *peers->windows);
+    peers->blind = calloc(PEERS_BLIND_MAX, sizeof *peers->blind);
+    peers->knocks = calloc(PEERS_KNOCKS, sizeof *peers->knocks);
     peers->nexts = options->nexts;
     if (peers->nexts == NULL) {
         peers->nexts = &peers->own_nexts;
         if (!blocks_new(peers->nexts, peers->capacity, sizeof(struct link_next)))
             return false;
     }
-    return peers->addresses != NULL && peers->windows != NULL;
+    return peers->addresses != NULL && peers->windows != NULL && peers->blind != NULL &&
+           peers->knocks != NULL;
 }
 
 bool peers_new(struct peers *peers, const struct peers_options *options, struct tally_now now)
@@ -64,6 +67,8 @@ void peers_free(struct peers *peers)
     free(peers->slots);
     free(peers->addresses);
     free(peers->windows);
+    free(peers->blind);
+    free(peers->knocks);
     blocks_free(&peers->own_nexts);
     hash_wipe(peers, sizeof *peers);
 }

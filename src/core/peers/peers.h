@@ -127,9 +127,9 @@ struct peers {
     uint16_t *slots;                 /* Open addressing by key: index + 1, 0 is free. */
     size_t slot_mask;
     uint8_t hash_key[16];
-    struct peers_blind blind[PEERS_BLIND_MAX];
-    struct peers_knock knocks[PEERS_KNOCKS];
-    struct recent written; /* To where; answers to greetings are not counted. */
+    struct peers_blind *blind;  /* PEERS_BLIND_MAX of them. */
+    struct peers_knock *knocks; /* PEERS_KNOCKS. */
+    struct recent written;      /* To where; answers to greetings are not counted. */
     struct cookie_jar jar;
     uint64_t counter;       /* Of our next datagram. */
     struct tally_mono wake; /* The least of all peers, or earlier. */

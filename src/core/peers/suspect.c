@@ -3,9 +3,19 @@
 
 #include "core/base/bytes.h"
 
-void suspect_init(struct suspect *suspect, struct tally_now now)
+#include <stdlib.h>
+
+bool suspect_new(struct suspect *suspect, struct tally_now now)
 {
     *suspect = (struct suspect){.wake = TALLY_NEVER, .last = now};
+    suspect->favours = calloc(SUSPECT_FAVOURS, sizeof *suspect->favours);
+    return suspect->favours != NULL;
+}
+
+void suspect_free(struct suspect *suspect)
+{
+    free(suspect->favours);
+    suspect->favours = NULL;
 }
 
 void suspect_watch(struct suspect *suspect, struct tally_now now)

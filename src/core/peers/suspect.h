@@ -45,13 +45,15 @@ struct suspect {
     struct tally_mono awake;   /* When we woke up last; 0 never. */
     struct tally_mono dropped; /* When a link ended last. */
     struct tally_mono wake;
-    struct tally_now last; /* The last tick. */
-    struct favour favours[SUSPECT_FAVOURS];
+    struct tally_now last;  /* The last tick. */
+    struct favour *favours; /* SUSPECT_FAVOURS of them. */
     unsigned favour_count;
     uint64_t suspected, revived, ended; /* Links that became suspect; of them alive, gone. */
 };
 
-void suspect_init(struct suspect *suspect, struct tally_now now);
+/* False without memory. */
+bool suspect_new(struct suspect *suspect, struct tally_now now);
+void suspect_free(struct suspect *suspect);
 
 /* A link became one of the mesh: its silence counts. */
 void suspect_watch(struct suspect *suspect, struct tally_now now);

@@ -110,6 +110,27 @@ static bool task_free(const struct sync *sync, const struct sync_asker *asker)
     return sync->writable && !fetched_elsewhere(sync, asker, origin_hash);
 }
 
+/* Of our own logs that are larger elsewhere it is found out whether they continue ours; they are
+   fetched when the operator says so. */
+static bool only_proved(const struct sync *sync, const struct sync_asker *asker)
+{
+    return !sync->recovers && key_equal(&asker->tasks[0].issuer, &sync->options.key);
+}
+
+/* Whether there is something to do about the current task. Another asker may have been faster while
+   this one fetched the log before. And what is durable beyond a head, from a transfer that broke
+   off, waits for a larger one: a note goes in with the last package, and here nothing would be left
+   to append. */
+static bool is_wanted(const struct sync *sync, const struct sync_asker *asker)
+{
+    struct tally_log_view view;
+    const struct sync_task *task = &asker->tasks[0];
+    if (!asker_view(sync, asker, &view))
+        return !only_proved(sync, asker);
+    return view.size < task->size && held_of(&view, task) < task->size &&
+           (view.size > 0 || !only_proved(sync, asker));
+}
+
 /* Begins the current task: a proof that its head extends ours, or the transfer at once. */
 static void task_start(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                        struct outbox *out)
@@ -181,12 +202,7 @@ void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker 
                      struct outbox *out)
 {
     while (asker->task_count > 0) {
-        struct tally_log_view view;
-        /* Another asker may have been faster while this one fetched the log before. And what is
-           durable beyond a head, from a transfer that broke off, waits for a larger one: a note
-           goes in with the last package, and here nothing would be left to append. */
-        bool wanted = !asker_view(sync, asker, &view) ||
-                      (view.size < asker->tasks[0].size && view.durable < asker->tasks[0].size);
+        bool wanted = is_wanted(sync, asker);
         bool shunned = is_shunned(asker, now);
         if (wanted && !shunned && task_free(sync, asker)) {
             task_start(sync, now, asker, out);
@@ -195,12 +211,22 @@ void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker 
         asker->later |= wanted && !shunned && sync->writable;
         task_drop(asker);
     }
+    if (asker->own_due && !asker->more) {
+        asker->own_due = asker->own_larger = asker->after_known = false;
+        asker->own = true;
+        asker->own_held = 0;
+        asker_move(asker, SYNC_ASKING);
+        asker->heard = now.mono;
+        asker->due = true;
+        return;
+    }
     if (asker->more || asker->dirty) {
         asker->after_known = asker->more && asker->after_known;
         asker->dirty = asker->dirty && asker->more;
         asker_move(asker, SYNC_ASKING);
         asker->heard = now.mono;
-        asker->due = asker->looked = true;
+        asker->due = true;
+        asker->looked = asker->looked || !asker->own;
         return;
     }
     round_count(asker, now);
@@ -237,6 +263,18 @@ static bool may_take(struct sync *sync, const struct sync_asker *asker,
     return drop == TALLY_DROP_NONE;
 }
 
+/* What the peer holds of our own logs; the page was compared. */
+static void own_told(struct sync *sync, struct sync_asker *asker)
+{
+    if (!asker->own || asker->more)
+        return;
+    asker->own = asker->after_known = false;
+    struct sync_news *news =
+        asker->own_larger ? NULL : news_add(sync, SYNC_NEWS_ANSWERED, &asker->peer);
+    if (news != NULL)
+        news->count = asker->own_held;
+}
+
 enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                                const struct tally_sync_frame *frame, struct outbox *out)
 {
@@ -254,6 +292,10 @@ enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct s
         enum sync_verdict verdict = sync_compare(sync, &asker->peer, heads->notes[i], task, out);
         if (verdict == SYNC_VERDICT_BAD)
             return TALLY_DROP_FORGED;
+        if (asker->own && !key_equal(&task->issuer, &sync->options.key))
+            return TALLY_DROP_UNASKED;
+        asker->own_held += asker->own && verdict != SYNC_VERDICT_AHEAD;
+        asker->own_larger |= asker->own && verdict == SYNC_VERDICT_AHEAD;
         asker->after = task->origin_hash;
         asker->after_known = true;
         if (verdict == SYNC_VERDICT_AHEAD && !may_take(sync, asker, task))
@@ -262,6 +304,7 @@ enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct s
         if (verdict == SYNC_VERDICT_AHEAD)
             asker->task_count++;
     }
+    own_told(sync, asker);
     asker_next_task(sync, now, asker, out);
     return TALLY_DROP_NONE;
 }
@@ -302,7 +345,10 @@ enum tally_drop asker_on_proof(struct sync *sync, struct tally_now now, struct s
         asker_task_done(sync, now, asker, out);
         return TALLY_DROP_NONE;
     }
-    fetch_start(sync, now, asker);
+    if (only_proved(sync, asker))
+        asker_task_done(sync, now, asker, out);
+    else
+        fetch_start(sync, now, asker);
     return TALLY_DROP_NONE;
 }
 
@@ -352,7 +398,9 @@ enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct 
     else if (asker->state == SYNC_TELLING)
         asker->told_count = 0;
     asker->task_count = 0;
-    asker->more = asker->dirty = asker->looked = false;
+    /* Who does not know the question will not answer it later either. */
+    asker->own_due |= asker->own && refuse->reason != TALLY_DROP_UNKNOWN;
+    asker->more = asker->dirty = asker->looked = asker->own = false;
     rest(asker, now, wait);
     return TALLY_DROP_NONE;
 }
@@ -361,6 +409,12 @@ enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct 
 
 static void heads_want(struct sync_asker *asker, struct tally_sync_frame *message)
 {
+    if (asker->own) {
+        message->kind = TALLY_SYNC_YOURS_WANT;
+        message->yours_want.has_after = asker->after_known;
+        message->yours_want.after = asker->after;
+        return;
+    }
     message->kind = TALLY_SYNC_HEADS_WANT;
     message->heads_want.has_after = asker->after_known;
     message->heads_want.after = asker->after;

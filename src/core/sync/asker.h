@@ -62,6 +62,19 @@ static inline struct sync_package *package_find(struct sync_asker *asker, uint64
     return NULL;
 }
 
+/* Receipts that need not be fetched. Of our own logs those that are durable and not sealed do need
+   it, since others may have been sealed in their place: the last package, at least, since the
+   checkpoint goes in with it. Whole packages from there on. */
+static inline uint64_t held_of(const struct tally_log_view *view, const struct sync_task *task)
+{
+    if (!view->own)
+        return view->durable;
+    uint64_t most = task->size > 0 ? task->size - 1 : 0;
+    uint64_t held = view->fetched < most ? view->fetched : most;
+    held -= held % TALLY_TILE_WIDTH;
+    return held > view->size ? held : view->size;
+}
+
 /* ---- fetch.c ---- */
 
 /* Begins with the ranges that are not durable. */

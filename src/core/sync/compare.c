@@ -107,21 +107,18 @@ static enum sync_verdict compare_within(struct sync *sync, const struct tally_ke
 }
 
 /* Byte for byte the checkpoint we hold, which was verified: most are, and a signature costs a
-   hundred times as much as looking. */
-static bool is_held(const struct sync *sync, struct tally_bytes bytes, struct sync_task *task)
+   hundred times as much as looking. What stands in the first line of a note is its origin
+   (tlog-checkpoint): nothing else has to be read to find ours. */
+static bool is_held(const struct sync *sync, struct tally_bytes note, struct tally_hash *origin)
 {
     const struct tally_ledger *ledger = sync->options.ledger;
+    const uint8_t *end = note.size > 0 ? memchr(note.data, '\n', note.size) : NULL;
     uint8_t ours[SYNC_NOTE_MAX];
-    struct tally_note note;
-    struct tally_checkpoint checkpoint;
-    if (tally_note_read(bytes, &note) != TALLY_DROP_NONE ||
-        tally_checkpoint_read(note.text, &checkpoint) != TALLY_DROP_NONE)
+    if (end == NULL || end - note.data > TALLY_ORIGIN_MAX)
         return false;
-    struct tally_hash origin_hash;
-    tally_origin_hash(checkpoint.origin, &origin_hash);
-    size_t size = ledger->checkpoint(ledger->context, &origin_hash, ours, sizeof ours);
-    return size > 0 && bytes_equal(bytes, bytes_of(ours, size)) &&
-           task_fill(task, &checkpoint, bytes);
+    tally_origin_hash(bytes_of(note.data, (size_t)(end - note.data)), origin);
+    size_t size = ledger->checkpoint(ledger->context, origin, ours, sizeof ours);
+    return size > 0 && bytes_equal(note, bytes_of(ours, size));
 }
 
 enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
@@ -130,7 +127,7 @@ enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
     const struct tally_ledger *ledger = sync->options.ledger;
     struct tally_checkpoint checkpoint;
     struct tally_log_view view;
-    if (note.size <= SYNC_NOTE_MAX && is_held(sync, note, task))
+    if (note.size <= SYNC_NOTE_MAX && is_held(sync, note, &task->origin_hash))
         return SYNC_VERDICT_SAME;
     if (note.size > SYNC_NOTE_MAX ||
         tally_checkpoint_open(note, NULL, sync->options.crypto, &checkpoint) != TALLY_DROP_NONE ||
@@ -141,14 +138,13 @@ enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
         return SYNC_VERDICT_SAME;
     if (held && task->size <= view.size)
         return compare_within(sync, peer, task, &view, out);
-    if (!key_equal(&task->issuer, &sync->options.key))
-        return SYNC_VERDICT_AHEAD;
-    struct sync_news *news = news_add(sync, SYNC_NEWS_GUARD, peer);
+    struct sync_news *news =
+        key_equal(&task->issuer, &sync->options.key) ? news_add(sync, SYNC_NEWS_GUARD, peer) : NULL;
     if (news != NULL) {
         news->origin_hash = task->origin_hash;
         news->size = task->size;
     }
-    return SYNC_VERDICT_SAME;
+    return SYNC_VERDICT_AHEAD;
 }
 
 /* Two sizes prove nothing by themselves, but our own tree may: the one of both that we hold says

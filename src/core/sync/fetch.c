@@ -21,7 +21,9 @@ static void last_load(struct sync *sync, struct sync_asker *asker)
     const struct tally_ledger *ledger = sync->options.ledger;
     uint8_t envelope[TALLY_ENVELOPE_MAX];
     asker->last_known = false;
-    if (asker->from == 0)
+    /* What of our own was fetched back and is not sealed nobody shows: the tree says enough. */
+    bool own = key_equal(&asker->tasks[0].issuer, &sync->options.key);
+    if (asker->from == 0 || (own && asker->from > asker->held))
         return;
     size_t size = ledger->entry(ledger->context, &asker->tasks[0].origin_hash, asker->from - 1,
                                 envelope, sizeof envelope);
@@ -34,7 +36,7 @@ static void last_load(struct sync *sync, struct sync_asker *asker)
 void fetch_start(struct sync *sync, struct tally_now now, struct sync_asker *asker)
 {
     struct tally_log_view view;
-    uint64_t durable = asker_view(sync, asker, &view) ? view.durable : 0;
+    uint64_t durable = asker_view(sync, asker, &view) ? held_of(&view, &asker->tasks[0]) : 0;
     uint64_t size = asker->tasks[0].size;
     assert(durable < size); /* Else it is no task: see asker_next_task. */
     asker->from = asker->asked = asker->next = asker->appended = durable;

@@ -29,6 +29,11 @@ static bool chained(struct sync_asker *asker, unsigned index)
     return last == NULL || package->first == 0 || hash_equal(last, &package->previous);
 }
 
+static bool is_own(const struct sync *sync, const struct sync_task *task)
+{
+    return key_equal(&task->issuer, &sync->options.key);
+}
+
 static void append(struct sync *sync, struct sync_asker *asker, struct sync_package *package,
                    struct outbox *out)
 {
@@ -38,7 +43,8 @@ static void append(struct sync *sync, struct sync_asker *asker, struct sync_pack
     action->append.log = (struct tally_log_id){.origin_hash = task->origin_hash,
                                                .issuer = task->issuer,
                                                .origin = task->origin,
-                                               .name_space = task->name_space};
+                                               .name_space = task->name_space,
+                                               .own = is_own(sync, task)};
     action->append.first = package->first;
     action->append.package = package->ticket;
     if (final)
@@ -146,7 +152,7 @@ static void fetched(struct sync *sync, struct tally_now now, struct sync_asker *
     const struct sync_task *task = &asker->tasks[0];
     backoff_reset(&asker->backoff);
     bool statements = bytes_equal(bytes_text(task->name_space), bytes_text(TALLY_STATEMENTS));
-    if (!statements && asker->told_count < SYNC_TELL)
+    if (!statements && !is_own(sync, task) && asker->told_count < SYNC_TELL)
         asker->told[asker->told_count++] = (struct sync_range){.origin_hash = task->origin_hash,
                                                                .from = asker->held,
                                                                .to = task->size,

@@ -139,6 +139,9 @@ static enum tally_drop on_request(struct sync_server *server, const struct tally
     if (frame->kind == TALLY_SYNC_HEADS_WANT) {
         request.named = frame->heads_want.has_after;
         request.origin_hash = frame->heads_want.after;
+    } else if (frame->kind == TALLY_SYNC_YOURS_WANT) {
+        request.named = frame->yours_want.has_after;
+        request.origin_hash = frame->yours_want.after;
     } else if (frame->kind == TALLY_SYNC_WANT) {
         request.origin_hash = frame->want.origin;
         request.from = frame->want.from;
@@ -183,6 +186,7 @@ enum tally_drop server_receive(struct sync *sync, struct tally_now now, struct s
     }
     switch (frame->kind) {
     case TALLY_SYNC_HEADS_WANT:
+    case TALLY_SYNC_YOURS_WANT:
     case TALLY_SYNC_WANT:
     case TALLY_SYNC_PROOF_WANT:
     case TALLY_SYNC_CHECKPOINT_WANT:
@@ -243,10 +247,12 @@ static size_t heads_compose(struct sync *sync, struct sync_server *server, uint8
     struct tally_sync_frame message = {.kind = TALLY_SYNC_HEADS, .request = request->request};
     struct tally_log_view view;
     uint8_t *notes = sync->scratch->entries;
+    bool yours = request->kind == TALLY_SYNC_YOURS_WANT;
     size_t used = 0, index = cursor(sync, request);
     for (; ledger->log(ledger->context, index, &view); index++) {
         /* A frozen log is told too: so the other branch, and the proof, get round. */
-        if (view.size == 0 || shown(sync, server, &view) != TALLY_DROP_NONE)
+        if (view.size == 0 || shown(sync, server, &view) != TALLY_DROP_NONE ||
+            (yours && !key_equal(&view.issuer, &server->peer)))
             continue;
         if (message.heads.notes_count == TALLY_SYNC_HEADS_NOTES_MAX ||
             used + SYNC_NOTE_MAX > TALLY_FRAME_MAX - CONTROL_MAX) {
@@ -440,7 +446,7 @@ size_t server_wants(const struct sync_server *server)
         return 0;
     const struct sync_request *request = &server->requests[server->request_first];
     bool large = server->sending || request->kind == TALLY_SYNC_HEADS_WANT ||
-                 request->kind == TALLY_SYNC_BODY_WANT;
+                 request->kind == TALLY_SYNC_YOURS_WANT || request->kind == TALLY_SYNC_BODY_WANT;
     return large ? TALLY_FRAME_MAX + SYNC_LENGTH_MAX : CONTROL_MAX;
 }
 
@@ -459,7 +465,7 @@ size_t server_compose(struct sync *sync, struct sync_server *server, uint8_t *fr
     const struct sync_request *request = request_at(server, 0);
     if (request->kind == TALLY_SYNC_REFUSE)
         return refuse(server, (enum tally_drop)request->reason, SYNC_TELL_MS, frame, capacity);
-    if (request->kind == TALLY_SYNC_HEADS_WANT)
+    if (request->kind == TALLY_SYNC_HEADS_WANT || request->kind == TALLY_SYNC_YOURS_WANT)
         return heads_compose(sync, server, frame, capacity);
     if (request->kind == TALLY_SYNC_PROOF_WANT)
         return proof_compose(sync, server, frame, capacity);

@@ -90,7 +90,10 @@ struct sync_asker {
     unsigned known_turn;
     struct sync_shunned shunned[SYNC_SHUNNED];
     unsigned shunned_turn;
-    uint16_t pages; /* Of heads in this round. */
+    uint16_t pages;    /* Of heads in this round. */
+    bool own_due, own; /* Our own logs are to be asked for; the page under way is of them. */
+    unsigned own_held; /* How many of them the peer holds, none larger than ours. */
+    bool own_larger;   /* Or some are. */
 
     struct sync_task tasks[SYNC_TASKS]; /* tasks[0] is the current one. */
     unsigned task_count;

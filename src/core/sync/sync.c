@@ -176,8 +176,25 @@ bool sync_opened(struct sync *sync, struct tally_now now, const struct tally_key
     sync_inbox_clear(&asker->inbox);
     asker_move(asker, SYNC_RESTING);
     asker->dirty = true;
+    asker->own_due = sync->guards;
     asker->again = now.mono;
     return true;
+}
+
+void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recovers)
+{
+    bool again = recovers && !sync->recovers;
+    sync->guards = guards;
+    sync->recovers = recovers;
+    for (unsigned i = 0; again && i < sync->options.askers; i++) {
+        struct sync_asker *asker = &sync->askers[i];
+        if (asker->state <= SYNC_WAITING)
+            continue;
+        asker->own_due = asker->dirty = true;
+        memset(asker->shunned, 0, sizeof asker->shunned);
+        if (asker->state == SYNC_RESTING)
+            asker->again = now.mono;
+    }
 }
 
 bool sync_accepted(struct sync *sync, const struct tally_key *peer, uint32_t stream)
@@ -204,7 +221,7 @@ void sync_closed(struct sync *sync, struct tally_now now, const struct tally_key
     fetch_abandon(asker, out);
     asker->task_count = 0;
     asker->confirming = asker->due = asker->more = asker->after_known = false;
-    asker->looked = asker->found = false;
+    asker->looked = asker->found = asker->own_due = asker->own = false;
     asker->stream = 0;
     if (asker->state != SYNC_WAITING)
         asker_move(asker, SYNC_WAITING);
@@ -288,6 +305,7 @@ static enum tally_drop asker_receive(struct sync *sync, struct tally_now now,
     case TALLY_SYNC_REFUSE:
         return asker_on_refuse(sync, now, asker, frame, out);
     case TALLY_SYNC_HEADS_WANT:
+    case TALLY_SYNC_YOURS_WANT:
     case TALLY_SYNC_WANT:
     case TALLY_SYNC_PROOF_WANT:
     case TALLY_SYNC_CHECKPOINT_WANT:
@@ -376,6 +394,9 @@ void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t
         server->tag = 0;
         server->event_index = index;
         server->stated = error == TALLY_OK;
+        /* We may not sign now, or cannot: it tells us again, later. */
+        if (error != TALLY_OK)
+            (void)server_refuse(server, server->event_request, TALLY_DROP_BUSY);
     }
     (void)now;
 }

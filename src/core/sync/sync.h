@@ -27,6 +27,7 @@ enum sync_news_kind {
     SYNC_NEWS_FORK,      /* Evidence was written to the outbox: the log is frozen. */
     SYNC_NEWS_FAILED,    /* What the peer gave of a log does not verify: drop says how. */
     SYNC_NEWS_GUARD,     /* The peer holds a larger checkpoint of our own log. */
+    SYNC_NEWS_ANSWERED,  /* The peer told all it holds of our logs: count of them. */
     SYNC_NEWS_CONFIRMED, /* The peer confirmed what it fetched. */
     SYNC_NEWS_STATE,     /* The node is to append a statement: type, body, reference. */
 };
@@ -100,6 +101,8 @@ struct sync {
     uint64_t tickets, uses;
     uint64_t drops[TALLY_DROP_COUNT]; /* What admission refused, either way. */
     bool writable;
+    bool guards;   /* Each peer is first asked what it holds of our own logs. */
+    bool recovers; /* And what we lack of them is fetched. */
 };
 
 /* Tickets of this module have this in their top byte. */
@@ -118,6 +121,11 @@ void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out);
    heartbeat. 0: ask anyway. */
 void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer,
                 uint64_t cause);
+
+/* What is done about our own logs (core/log/guard.h). `guards`: on each new stream the peer is
+   first asked what it holds of them, which comes as ANSWERED. `recovers`: what is larger there is
+   fetched, and who has a stream is asked once more. */
+void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recovers);
 
 /* Whether synchronisation with that peer waits for a stream. */
 bool sync_waiting(const struct sync *sync, const struct tally_key *peer);
@@ -162,7 +170,8 @@ void sync_evidence(struct sync *sync, const struct tally_key *peer,
                    struct tally_bytes other, const struct tally_hash *prefix,
                    const struct tally_hash *proof, size_t count, struct outbox *out);
 
-/* A signed checkpoint from wherever: compared with what we hold. FORK and GUARD come as news. */
+/* A signed checkpoint from wherever: compared with what we hold. FORK and GUARD come as news. The
+   task says which log it is of, and the rest of what stands in it unless the verdict is SAME. */
 enum sync_verdict {
     SYNC_VERDICT_BAD, /* Malformed or not signed by the log's key. */
     SYNC_VERDICT_SAME,

@@ -7,7 +7,7 @@
 #include "core/base/hex.h"
 #include "core/crypto/hash.h"
 #include "core/log/merkle.h"
-#include "host/store/inside.h"
+#include "host/store/check.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #include "core/base/bytes.h"
 #include "core/base/hex.h"
 #include "core/log/merkle.h"
-#include "host/store/inside.h"
+#include "host/store/check.h"
 
 #include <fcntl.h>
 #include <stdarg.h>

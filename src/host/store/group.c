@@ -48,8 +48,9 @@ static enum tally_error add_package(struct store *store, struct store_log *log, 
 {
     const struct tally_package *package = job->package;
     uint64_t first = job->action.append.first, end = first + package->count;
-    if (log->own || !tally_package_range(first, end))
+    if (!tally_package_range(first, end))
         return TALLY_MISMATCH;
+    job->end = end;
     if (job->note_size > 0) {
         struct tally_checkpoint checkpoint;
         if (!log_checkpoint(log, note_of(job), &checkpoint) || checkpoint.size != end)
@@ -66,9 +67,10 @@ static enum tally_error add_package(struct store *store, struct store_log *log, 
                             .bodies = bytes_of(package->bodies, package->bodies_size),
                             .leaves = package->leaves};
     if (error == TALLY_OK)
-        error = run_put(store, log, &run);
-    if (error == TALLY_OK)
+        error = log->own ? fetched_add(store, log, &run) : run_put(store, log, &run);
+    if (error == TALLY_OK && !log->own)
         log->ahead = end;
+    job->fetched = log->fetched;
     return error;
 }
 
@@ -94,7 +96,8 @@ void group_add(struct group *group, struct job *job)
     enum tally_error error = log_of(group, job);
     if (error == TALLY_OK && job->log->frozen)
         error = TALLY_FROZEN;
-    if (error == TALLY_OK && job->action.append.first != job->log->ahead)
+    bool back = error == TALLY_OK && job->package != NULL && job->log->own;
+    if (error == TALLY_OK && !back && job->action.append.first != job->log->ahead)
         error = TALLY_MISMATCH;
     if (error == TALLY_OK)
         error = job->package != NULL ? add_package(group->store, job->log, job)
@@ -140,8 +143,10 @@ static enum tally_error write_state(struct group *group)
         struct job *job = group->jobs[i];
         if (job->package == NULL)
             error = write_row(state, job);
-        else if (job->durable == job->log->ahead) /* The last of its log tells for all. */
-            error = write_staged(state, job->log, job->log->ahead);
+        else if (job->log->own && job->end == job->log->fetched)
+            error = write_staged(state, job->log, job->log->fetched);
+        else if (!job->log->own && job->durable == job->log->ahead)
+            error = write_staged(state, job->log, job->log->ahead); /* The last tells for all. */
     }
     if (error == TALLY_OK)
         error = state_do(state, STATE_COMMIT);
@@ -160,10 +165,13 @@ static void finish(struct group *group, enum tally_error error)
             log->durable = log->ahead;
         else
             log->ahead = log->durable;
+        if (error != TALLY_OK && group->jobs[i]->package != NULL && log->own)
+            log->fetched = log->size; /* From there on it comes again. */
     }
     for (size_t i = 0; i < group->count && error != TALLY_OK; i++) {
         group->jobs[i]->public.error = error;
         group->jobs[i]->durable = group->jobs[i]->log->durable;
+        group->jobs[i]->fetched = group->jobs[i]->log->fetched;
     }
 }
 
@@ -171,7 +179,9 @@ static void finish(struct group *group, enum tally_error error)
 static enum tally_error set_back(struct store *store, struct store_log *log)
 {
     enum tally_error error = write_staged(&store->state, log, log->size);
-    log->durable = log->ahead = log->size;
+    log->fetched = log->size;
+    if (!log->own)
+        log->durable = log->ahead = log->size;
     return error == TALLY_OK ? TALLY_MISMATCH : error;
 }
 
@@ -187,13 +197,20 @@ static void fail_heads(struct group *group, enum tally_error error)
             group->jobs[i]->public.error = error;
 }
 
+static enum tally_error head_put(struct store *store, struct job *job)
+{
+    if (job->log->own)
+        return fetched_head(store, job->log, job->end, &job->root, note_of(job));
+    return note_put(store, job->log, "checkpoint", note_of(job));
+}
+
 static void move_heads(struct group *group)
 {
     struct store *store = group->store;
     for (size_t i = 0; i < group->count; i++) {
         struct job *job = group->jobs[i];
         if (brings_head(job))
-            job->public.error = tree_raise(store, job->log, job->log->size, job->durable);
+            job->public.error = tree_raise(store, job->log, job->log->size, job->end);
     }
     fail_heads(group, disk_flush(&store->disk));
     for (size_t i = 0; i < group->count; i++) {
@@ -201,22 +218,22 @@ static void move_heads(struct group *group)
         struct tally_hash root;
         if (!brings_head(job))
             continue;
-        job->public.error = tree_fold(job->log, job->durable, &root);
+        job->public.error = tree_fold(job->log, job->end, &root);
         if (job->public.error == TALLY_OK)
-            job->public.error = hash_equal(&root, &job->root)
-                                    ? note_put(store, job->log, "checkpoint", note_of(job))
-                                    : set_back(store, job->log);
-        if (job->public.error == TALLY_MISMATCH)
+            job->public.error =
+                hash_equal(&root, &job->root) ? head_put(store, job) : set_back(store, job->log);
+        if (job->public.error == TALLY_MISMATCH || job->log->own)
             job->durable = job->log->durable;
+        job->fetched = job->log->fetched;
     }
     fail_heads(group, disk_flush(&store->disk));
     for (size_t i = 0; i < group->count; i++) {
         struct job *job = group->jobs[i];
         if (!brings_head(job))
             continue;
-        tree_tidy(job->log, job->log->size, job->durable);
+        tree_tidy(job->log, job->log->size, job->end);
         job->moved = true;
-        job->log->size = job->head = job->durable;
+        job->log->size = job->head = job->end;
         job->log->root = job->root;
     }
 }

@@ -27,6 +27,7 @@ struct store_log {
     struct tally_hash root;
     uint64_t durable; /* Receipts that are acknowledged. */
     uint64_t ahead;   /* The same with those of the open group. */
+    uint64_t fetched; /* Own: so many were fetched back from others (fetched.c), >= size. */
     uint64_t indexed; /* Of them in the receipt index. */
     uint64_t sealed;  /* Size and root of the last seal; 0 before. */
     struct tally_hash sealed_root;
@@ -40,7 +41,7 @@ struct store_log {
 struct store_view {
     const struct store_log *log; /* Only what never changes. */
     bool frozen;
-    uint64_t size, durable;
+    uint64_t size, durable, fetched;
     struct tally_hash root;
     uint8_t *note;
     size_t note_size;
@@ -89,8 +90,9 @@ struct job {
     struct store_log *log;
     uint8_t *note; /* The action's, allocated apart: the view takes it over. */
     size_t note_size;
+    uint64_t end; /* APPEND of a package: behind its last receipt. */
     /* For settle: receipts durable after the job; and if it moved the head, to where. */
-    uint64_t durable, head;
+    uint64_t durable, fetched, head;
     struct tally_hash root;
     bool moved, froze;
     uint8_t bytes[];
@@ -149,6 +151,16 @@ STORE_CHECKED enum tally_error own_publish(struct store *store, struct store_log
 STORE_CHECKED enum tally_error note_put(struct store *store, const struct store_log *log,
                                         const char *name, struct tally_bytes note);
 
+/* ---- fetched.c: own receipts that come back from others ---- */
+
+/* Puts a run of them; it counts for log->fetched when the disk is flushed. */
+STORE_CHECKED enum tally_error fetched_add(struct store *store, struct store_log *log,
+                                           const struct run *run);
+/* Makes the checkpoint over them that of the log, durable. The tiles are there, with that root. */
+STORE_CHECKED enum tally_error fetched_head(struct store *store, struct store_log *log,
+                                            uint64_t size, const struct tally_hash *root,
+                                            struct tally_bytes note);
+
 /* ---- group.c: appends that share what waits for the disk ---- */
 
 struct group {
@@ -160,24 +172,6 @@ struct group {
 void group_add(struct group *group, struct job *job);
 /* Makes the group durable: errors and sizes are in its jobs. */
 void group_close(struct group *group);
-
-/* ---- fsck.c and fsck_receipts.c ---- */
-
-struct check {
-    struct store *store;
-    struct store_fsck *fsck;
-    struct store_log log; /* As found on disk, whatever the store thinks of it. */
-    struct scratch *room;
-    uint64_t done, total;
-    struct tally_hash previous; /* Hash of the envelope before ... */
-    bool chained;               /* ... if it could be read. */
-};
-/* Reports something wrong with a file; name is below the log's folder. */
-__attribute__((format(printf, 3, 4))) void check_report(struct check *check, const char *name,
-                                                        const char *format, ...);
-/* Receipts [0, size) with bundles and tiles of level 0; then those that are pending. */
-void check_receipts(struct check *check, uint64_t size);
-void check_pending(struct check *check);
 
 /* ---- upload.c: large bodies ---- */
 

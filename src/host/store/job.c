@@ -286,6 +286,8 @@ void store_settle(struct store *store, struct store_job *public)
         return;
     struct store_view *view = view_of(store, job->log);
     view->durable = job->durable;
+    if (job->package != NULL && job->log->own)
+        view->fetched = job->fetched;
     view->frozen = view->frozen || job->froze;
     if (!job->moved)
         return;

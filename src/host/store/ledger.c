@@ -33,6 +33,7 @@ static void describe(const struct store_view *view, struct tally_log_view *out)
                                    .size = view->size,
                                    .root = view->root,
                                    .durable = view->durable,
+                                   .fetched = view->fetched,
                                    .own = view->log->own,
                                    .frozen = view->frozen};
 }

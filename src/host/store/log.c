@@ -214,12 +214,23 @@ static enum tally_error load_signed(struct store *store, struct store_log *log, 
 {
     struct tally_bytes bytes =
         bytes_of(note, folder_file(&log->folder, "signed", note, TALLY_NOTE_MAX));
-    struct tally_checkpoint last;
+    struct tally_checkpoint last = {.size = 0};
     if (bytes.size == 0 && log->size == 0)
         return TALLY_OK;
-    if (!log_checkpoint(log, bytes, &last))
+    bool there = bytes.size > 0 || log->fetched != log->size;
+    if (there && !log_checkpoint(log, bytes, &last))
         return damaged(log, "signed is damaged or missing: it holds the last signed checkpoint",
                        message, size);
+    /* A crash fell between the checkpoint over what came back from others and this. */
+    if (last.size < log->size && log->fetched == log->size && !store->read_only) {
+        last = (struct tally_checkpoint){.size = log->size, .root = log->root};
+        enum tally_error error =
+            note_put(store, log, "signed", bytes_of(log->note, log->note_size));
+        if (error == TALLY_OK)
+            error = disk_flush(&store->disk);
+        if (error != TALLY_OK)
+            return error;
+    }
     log->signed_size = last.size;
     log->signed_root = last.root;
     if (last.size == log->size) {
@@ -238,9 +249,11 @@ static enum tally_error load_signed(struct store *store, struct store_log *log, 
     return damaged(log, sentence, message, size);
 }
 
-/* Staged receipts of a replica count only while the last of them can be read. */
+/* Staged receipts of a replica, or of our own that come back, count only while the last of them can
+   be read. */
 static void load_staged(struct store_log *log, struct scratch *work, uint64_t staged)
 {
+    log->fetched = log->size;
     if (staged <= log->size)
         return;
     struct tile tile = {.index = (staged - 1) / TALLY_TILE_WIDTH};
@@ -251,7 +264,7 @@ static void load_staged(struct store_log *log, struct scratch *work, uint64_t st
     if (folder_hashes(&log->folder, &tile, work->hashes) &&
         folder_bundle(&log->folder, &entries, work->entries, sizeof work->entries) > 0 &&
         folder_bundle(&log->folder, &bodies, work->bodies, sizeof work->bodies) > 0)
-        log->durable = staged;
+        *(log->own ? &log->fetched : &log->durable) = staged;
 }
 
 /* The log's row in state.db. Beside a running node one may lack; then only files are seen. */
@@ -283,10 +296,10 @@ static enum tally_error load_one(struct store *store, struct store_log *log, uin
     if (error != TALLY_OK)
         return error;
     log->indexed = row.indexed;
-    if (!log->own)
-        load_staged(log, store->work, row.staged);
-    else
+    log->fetched = row.staged;
+    if (log->own)
         error = load_signed(store, log, note, message, size);
+    load_staged(log, store->work, row.staged);
     log->ahead = log->durable;
     if (log->indexed > log->durable)
         log->indexed = 0; /* The log was set back: its index is made anew. */

@@ -288,6 +288,7 @@ static void show_all(struct store *store)
                                                                 .frozen = log->frozen,
                                                                 .size = log->size,
                                                                 .durable = log->durable,
+                                                                .fetched = log->fetched,
                                                                 .root = log->root,
                                                                 .note = log->note,
                                                                 .note_size = log->note_size};
@@ -366,32 +367,81 @@ void store_close(struct store *store)
     free(store);
 }
 
-enum tally_error store_epoch(struct store *store, int64_t now_s, uint32_t *epoch)
+/* A number of state.db; false without one, or on an error, which *error tells. */
+static bool meta_read(struct state *state, const char *name, int64_t *value,
+                      enum tally_error *error)
 {
-    struct state *state = &store->state;
-    if (store->read_only)
-        return TALLY_READ_ONLY;
     sqlite3_stmt *read = state_use(state, STATE_META_READ);
+    *error = read == NULL ? state_error(state) : TALLY_OK;
     if (read == NULL)
-        return state_error(state);
-    sqlite3_bind_text(read, 1, "epoch", -1, SQLITE_STATIC);
+        return false;
+    sqlite3_bind_text(read, 1, name, -1, SQLITE_STATIC);
     int code = sqlite3_step(read);
-    int64_t next = code == SQLITE_ROW ? sqlite3_column_int64(read, 0) + 1 : 1;
+    if (code == SQLITE_ROW)
+        *value = sqlite3_column_int64(read, 0);
     sqlite3_reset(read);
     if (code != SQLITE_ROW && code != SQLITE_DONE)
+        *error = state_error(state);
+    return code == SQLITE_ROW;
+}
+
+static enum tally_error meta_write(struct state *state, const char *name, int64_t value)
+{
+    sqlite3_stmt *write = state_use(state, STATE_META_WRITE);
+    if (write == NULL)
         return state_error(state);
+    sqlite3_bind_text(write, 1, name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(write, 2, value);
+    return state_run(state, write);
+}
+
+enum tally_error store_epoch(struct store *store, int64_t now_s, uint32_t *epoch)
+{
+    enum tally_error error;
+    int64_t next = 0;
+    if (store->read_only)
+        return TALLY_READ_ONLY;
+    next = meta_read(&store->state, "epoch", &next, &error) ? next + 1 : 1;
+    if (error != TALLY_OK)
+        return error;
     /* Our own clock may be wrong; 32 bits must not run out because of it. */
     if (now_s > next && now_s <= UINT32_MAX)
         next = now_s;
     if (next > UINT32_MAX)
         return TALLY_TOO_LARGE;
-    sqlite3_stmt *write = state_use(state, STATE_META_WRITE);
-    if (write == NULL)
-        return state_error(state);
-    sqlite3_bind_text(write, 1, "epoch", -1, SQLITE_STATIC);
-    sqlite3_bind_int64(write, 2, next);
     *epoch = (uint32_t)next;
-    return state_run(state, write);
+    return meta_write(&store->state, "epoch", next);
+}
+
+/* ---- Where it signed last. ---- */
+
+/* The file `version` is written when the directory is made, and by no release since. Its time of
+   change is the kernel's: no copy has it. Never 0. */
+static int64_t place_of(const struct store *store)
+{
+    struct stat status;
+    if (fstatat(store->disk.root, "version", &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return 0;
+    uint64_t place = (uint64_t)status.st_ino * UINT64_C(0x9e3779b97f4a7c15);
+    place ^=
+        (uint64_t)status.st_ctim.tv_sec * UINT64_C(1000000000) + (uint64_t)status.st_ctim.tv_nsec;
+    return (int64_t)(place >> 1 | 1);
+}
+
+enum tally_past store_past(struct store *store)
+{
+    enum tally_error error;
+    int64_t place = 0;
+    if (!meta_read(&store->state, "place", &place, &error))
+        return error == TALLY_OK ? TALLY_PAST_UNKNOWN : TALLY_PAST_COPY;
+    return place != 0 && place == place_of(store) ? TALLY_PAST_OWN : TALLY_PAST_COPY;
+}
+
+enum tally_error store_vouch(struct store *store, bool last)
+{
+    if (store->read_only)
+        return TALLY_READ_ONLY;
+    return meta_write(&store->state, "place", last ? place_of(store) : 0);
 }
 
 bool store_folder(const struct store *store, const struct tally_hash *origin, char *path,

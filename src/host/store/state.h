@@ -5,7 +5,7 @@
  * state.db: what changes. SQLite, WAL, synchronous=FULL. Two connections: the worker's, which
  * writes, and the loop's, which reads pending receipts and never waits for the other one.
  *
- *     meta     name, value: epoch
+ *     meta     name, value: epoch; place, where it signed last (store_past)
  *     log      id, origin hash, staged: receipts of a replica that are durable, sealed or not,
  *              indexed: receipts of it that are in the receipt index
  *     pending  own receipts that are acknowledged and not yet in a published checkpoint

@@ -24,6 +24,7 @@
 #include "tally/action.h"
 #include "tally/event.h"
 #include "tally/limits.h"
+#include "tally/node.h"
 #include "tally/windows.h"
 
 #define STORE_CHECKED __attribute__((warn_unused_result))
@@ -100,6 +101,16 @@ bool store_writable(struct store *store, uint64_t *missing_bytes);
 
 /* The boot epoch: above all earlier ones and not below the wall clock's seconds; durable. */
 STORE_CHECKED enum tally_error store_epoch(struct store *store, int64_t now_s, uint32_t *epoch);
+
+/*
+ * Whether this is the directory that signed last, where it was then (reliability 7). Files that
+ * were copied, moved to another disk or put back from a backup are told by the time of change of
+ * one that is never written again, which nobody can set; an image of a whole disk is not. UNKNOWN:
+ * nobody ever said.
+ */
+enum tally_past store_past(struct store *store);
+/* Says so, or with false that it is not; durable. Worker thread. */
+STORE_CHECKED enum tally_error store_vouch(struct store *store, bool last);
 
 /* ---- Asking. ---- */
 

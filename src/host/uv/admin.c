@@ -2,6 +2,7 @@
 #include "host/uv/admin.h"
 
 #include "core/base/bytes.h"
+#include "core/federation/words.h"
 #include "host/uv/admin_frame.h"
 #include "host/uv/admin_path.h"
 #include "host/uv/errands.h"
@@ -156,6 +157,14 @@ static void on_appended(void *context, const struct tally_action *action)
 
 /* ---- Requests ---- */
 
+/* As long as the guard asks, nobody knows whether the node may sign; it soon will. The operator's
+   word does not wait for that. */
+static bool must_wait(const struct client *client, const struct tally_admin_frame *frame)
+{
+    return tally_node_guard(client->admin->host->node) == TALLY_GUARD_ASKING &&
+           (frame->kind == TALLY_ADMIN_APPEND || fed_kind_of(frame->state.type) != FED_CONFIRM);
+}
+
 /* False if the node takes no more for now: the request is then read again later. */
 static bool append(struct client *client, const struct tally_admin_frame *frame)
 {
@@ -260,7 +269,7 @@ static void obey(struct client *client)
             return;
         bool ours = frame.kind == TALLY_ADMIN_APPEND || frame.kind == TALLY_ADMIN_STATE;
         if (state == ADMIN_READ && ours) {
-            client->stalled = !append(client, &frame);
+            client->stalled = must_wait(client, &frame) || !append(client, &frame);
             if (client->stalled)
                 return;
         } else if (state == ADMIN_READ && frame.kind == TALLY_ADMIN_QUERY) {

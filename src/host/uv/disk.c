@@ -69,6 +69,17 @@ static void write_peers(struct disk *disk)
     (void)uv_async_send(&disk->ready);
 }
 
+/* Whether this directory is the one that signed last. The mutex is held. */
+static void vouch(struct disk *disk)
+{
+    bool last = disk->vouch == DISK_SAYS_LAST;
+    disk->vouch = DISK_SAYS_NOTHING;
+    uv_mutex_unlock(&disk->mutex);
+    enum tally_error ignored = store_vouch(disk->store, last);
+    (void)ignored;
+    uv_mutex_lock(&disk->mutex);
+}
+
 static void work(void *argument)
 {
     struct disk *disk = argument;
@@ -79,6 +90,10 @@ static void work(void *argument)
         size_t count;
         gather(disk);
         struct disk_job *jobs = take_batch(disk, batch, &count);
+        if (jobs == NULL && disk->vouch != DISK_SAYS_NOTHING) {
+            vouch(disk);
+            continue;
+        }
         if (jobs == NULL && disk->peers != NULL) {
             write_peers(disk);
             continue;
@@ -117,6 +132,7 @@ static void settle(struct disk *disk, struct disk_job *job)
     if (store_job_event(job->job, &event))
         host_step(disk->host, &event);
     destroy(disk, job);
+    host_look_at_guard(disk->host);
     if (error == TALLY_FULL || error == TALLY_READ_ONLY)
         host_no_space(disk->host);
     else if (error == TALLY_IO)
@@ -178,6 +194,14 @@ void disk_remember(struct disk *disk, const struct store_peer *peers, size_t cou
     disk->peers = copy;
     disk->peer_count = count;
     disk->remembered = false;
+    uv_cond_signal(&disk->wake);
+    uv_mutex_unlock(&disk->mutex);
+}
+
+void disk_vouch(struct disk *disk, bool last)
+{
+    uv_mutex_lock(&disk->mutex);
+    disk->vouch = last ? DISK_SAYS_LAST : DISK_SAYS_OLD;
     uv_cond_signal(&disk->wake);
     uv_mutex_unlock(&disk->mutex);
 }

@@ -40,6 +40,7 @@ struct disk {
     struct store_peer *peers; /* For peers.last; NULL: nothing to do. */
     size_t peer_count;
     bool remembered;
+    enum { DISK_SAYS_NOTHING, DISK_SAYS_LAST, DISK_SAYS_OLD } vouch; /* For store_vouch. */
 };
 
 enum tally_error disk_open(struct disk *disk, struct host *host, struct store *store,
@@ -54,6 +55,9 @@ void disk_perform(struct disk *disk, const struct tally_action *action,
 
 /* Writes peers.last, after what waits now. The list is copied; a failure is no matter. */
 void disk_remember(struct disk *disk, const struct store_peer *peers, size_t count);
+
+/* store_vouch, after what waits now. A failure means that the next start asks. */
+void disk_vouch(struct disk *disk, bool last);
 
 /* Whether all that was asked is done and settled. */
 bool disk_idle(const struct disk *disk);

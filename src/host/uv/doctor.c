@@ -52,12 +52,56 @@ static void look_at_machine(const struct doctor_facts *facts, struct findings *f
 
 /* ---- The node itself ---- */
 
+/* "from A, B and 3 more", of those who may know how far our logs had got. */
+static void write_awaited(const struct doctor_facts *facts, char *text, size_t size)
+{
+    size_t used = 0, more = facts->status->guard_silent - facts->awaited_count;
+    text[0] = '\0';
+    for (size_t i = 0; i < facts->awaited_count && used < size; i++) {
+        char id[PEER_ID_TEXT_MAX] = "";
+        (void)peer_id_print_key(&facts->awaited[i], id);
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i == 0 ? "" : ", ", id);
+    }
+    if (facts->awaited_count == 0)
+        (void)snprintf(text, size, "whoever knew this node");
+    else if (more > 0 && used < size)
+        (void)snprintf(text + used, size - used, " and %zu more", more);
+}
+
+static void look_at_guard(const struct doctor_facts *facts, struct findings *findings)
+{
+    const struct tally_node_status *status = facts->status;
+    char whom[FINDING_TEXT_MAX / 2];
+    write_awaited(facts, whom, sizeof whom);
+    switch (status->guard) {
+    case TALLY_GUARD_PASSED:
+    case TALLY_GUARD_FORKED: /* The log is frozen, and told as such. */
+        return;
+    case TALLY_GUARD_ASKING:
+        (void)findings_add(findings, FINDING_UNCONFIRMED, false,
+                           "asking how far our logs had got before anything is signed: no answer "
+                           "yet from %s",
+                           whom);
+        return;
+    case TALLY_GUARD_WAITING:
+        (void)findings_add(findings, FINDING_UNCONFIRMED, true,
+                           "read-only: nobody has said how far our logs had got; waits for %s",
+                           whom);
+        return;
+    case TALLY_GUARD_RECOVERING:
+        (void)findings_add(findings, FINDING_OLD_COPY, true,
+                           "read-only: others hold %" PRIu64 " receipt%s of our own that are not "
+                           "here, so this data directory is an old copy, or one of two",
+                           status->guard_missing, status->guard_missing == 1 ? "" : "s");
+        return;
+    }
+}
+
 static void look_at_node(const struct doctor_facts *facts, struct findings *findings)
 {
     const struct tally_node_status *status = facts->status;
     int64_t offset = status->clock_offset_us, away = offset < 0 ? -offset : offset;
-    if (status->guarded)
-        (void)findings_add(findings, FINDING_OLD_COPY, true, "%s", tally_error_text(TALLY_GUARDED));
+    look_at_guard(facts, findings);
     if (status->frozen > 0)
         (void)findings_add(findings, FINDING_FORK, true, "%u log%s frozen at a fork of the issuer",
                            status->frozen, status->frozen == 1 ? " is" : "s are");

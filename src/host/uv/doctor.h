@@ -43,6 +43,8 @@ struct doctor_facts {
     size_t peer_count;
     const struct doctor_bootstrap *bootstraps;
     size_t bootstrap_count;
+    const struct tally_key *awaited; /* Whose answer the guard waits for; some of them. */
+    size_t awaited_count;
 };
 
 /* Adds what is wrong. */

@@ -54,6 +54,10 @@ static bool command_of(struct tally_bytes verb, struct tally_bytes argument,
         command->kind = TALLY_COMMAND_CHECK;
         return true;
     }
+    if (bytes_equal(verb, bytes_text("recover"))) {
+        command->kind = TALLY_COMMAND_RECOVER;
+        return true;
+    }
     command->kind = TALLY_COMMAND_FIND;
     if (bytes_equal(verb, bytes_text("find-peer"))) {
         command->find.peer = true;

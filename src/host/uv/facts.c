@@ -34,6 +34,7 @@ struct facts *facts_new(struct host *host)
                                          .status = &facts->status,
                                          .uptime_ms = host_uptime_ms(host),
                                          .own = facts->own,
+                                         .awaited = facts->awaited,
                                          .peers = facts->peers,
                                          .bootstraps = facts->bootstraps,
                                          .bootstrap_count = host->bootstrap.count};
@@ -41,6 +42,10 @@ struct facts *facts_new(struct host *host)
     while (count < FACTS_OWN_MAX && tally_node_own_address(host->node, count, &facts->own[count]))
         count++;
     facts->facts.own_count = count;
+    for (count = 0; count < FACTS_AWAITED_MAX &&
+                    tally_node_awaited(host->node, count, &facts->awaited[count]);)
+        count++;
+    facts->facts.awaited_count = count;
     for (count = 0; count < room && tally_node_peer(host->node, count, &facts->peers[count]);)
         count++;
     facts->facts.peer_count = count;

@@ -5,7 +5,7 @@
 #include "host/uv/doctor.h"
 #include "host/uv/host.h"
 
-enum { FACTS_OWN_MAX = 64 };
+enum { FACTS_OWN_MAX = 64, FACTS_AWAITED_MAX = 4 };
 
 struct host;
 
@@ -15,6 +15,7 @@ struct facts {
     struct machine machine;
     struct tally_node_status status;
     struct tally_own_address own[FACTS_OWN_MAX];
+    struct tally_key awaited[FACTS_AWAITED_MAX];
     struct doctor_bootstrap bootstraps[HOST_BOOTSTRAPS_MAX];
     struct findings findings;
     struct tally_peer_view peers[]; /* As many as fit, and are known. */

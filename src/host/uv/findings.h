@@ -31,7 +31,15 @@
       "this data directory is an old copy, or one of two",                                         \
       "A peer holds a larger checkpoint of our own log than we do. To sign anything now would be " \
       "a fork of our own log.",                                                                    \
-      "go on with the newest copy of the data directory")                                          \
+      "tally log recover --from-peers fetches what is missing, if no other node runs with this "   \
+      "key; else go on with the newest copy of the data directory")                                \
+    X(UNCONFIRMED,                                                                                 \
+      "nobody has said how far our logs had got",                                                  \
+      "A data directory that was put back from a backup looks like any other. So before anything " \
+      "is signed, those who knew this node are asked for the largest checkpoint of ours they "     \
+      "hold. Reading, serving and replication go on meanwhile.",                                   \
+      "start one of them, or see why it is not reached; if they are gone for good, tally node "    \
+      "confirm-latest --yes says that this is the latest copy")                                    \
     X(FORK,                                                                                        \
       "a log is frozen at a fork",                                                                 \
       "The issuer of a log signed two checkpoints that contradict each other. Both are kept as "   \

@@ -156,7 +156,38 @@ void host_step(struct host *host, const struct tally_event *event)
     while (tally_node_next(host->node, &action))
         perform(host, &action);
     host->stepping = false;
+    host_look_at_guard(host);
     wake_at(host, tally_node_deadline(host->node));
+}
+
+/* ---- The guard ---- */
+
+static void guard_moved(struct host *host, enum tally_guard guard)
+{
+    host->guard = guard;
+    if (guard == TALLY_GUARD_PASSED && host->past != TALLY_PAST_OWN) {
+        host->past = TALLY_PAST_OWN;
+        disk_vouch(&host->disk, true);
+    } else if (guard == TALLY_GUARD_RECOVERING && host->past == TALLY_PAST_OWN) {
+        host->past = TALLY_PAST_COPY;
+        disk_vouch(&host->disk, false);
+    }
+    if (host->options.admin && host->admin.open)
+        host_later(host); /* Appends waited in their sockets. */
+}
+
+void host_look_at_guard(struct host *host)
+{
+    enum tally_guard guard = tally_node_guard(host->node);
+    if (guard != host->guard)
+        guard_moved(host, guard);
+    if (guard != TALLY_GUARD_FORKED || host->disk.count > 0 || host->failure.error != TALLY_OK)
+        return;
+    (void)complain(&host->failure, TALLY_FROZEN,
+                   "%s is not the newest copy, and went its own way: two checkpoints that are "
+                   "signed with this node's key contradict each other; the evidence is in %s/forks",
+                   host->data, host->data);
+    uv_stop(&host->loop);
 }
 
 /* ---- Commands ---- */
@@ -178,7 +209,8 @@ bool host_command(struct host *host, const struct tally_command *command, host_o
     struct host_waiter *slot = &host->waiters[ticket % HOST_COMMANDS];
     if (slot->on_answer != NULL)
         return false;
-    bool patient = command->kind == TALLY_COMMAND_FIND || command->kind == TALLY_COMMAND_CHECK;
+    bool patient = command->kind == TALLY_COMMAND_FIND || command->kind == TALLY_COMMAND_CHECK ||
+                   command->kind == TALLY_COMMAND_RECOVER;
     *slot = (struct host_waiter){on_answer, context, patient};
     host->tickets = ticket;
     host->waiting++;

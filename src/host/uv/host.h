@@ -45,6 +45,7 @@ struct host_options {
     const char *mesh;                   /* Name of the network; NULL: tally. Must too, and */
     const struct host_bootstrap *bootstraps; /* their texts. */
     size_t bootstrap_count;
+    bool named; /* Peers will be named by commands before host_run. */
     enum tally_verify verify;
     enum tally_level level;  /* What is told on stderr. */
     uint64_t min_free_bytes; /* Below it the node is read-only. */
@@ -55,7 +56,8 @@ struct host_options {
 HOST_CHECKED enum tally_error host_open(const struct host_options *options, struct host **host,
                                         struct complaint *complaint);
 
-/* Serves until host_stop was obeyed, or the disk failed (IO, with its complaint). */
+/* Serves until host_stop was obeyed, the disk failed (IO), or a fork of our own was proved before
+   the guard had passed (FROZEN), with their complaints. */
 HOST_CHECKED enum tally_error host_run(struct host *host, struct complaint *complaint);
 
 /* Orderly: appends on their way are finished, the rest is sealed, peers told; at most 10 s. */

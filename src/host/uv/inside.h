@@ -65,6 +65,8 @@ struct host {
     bool stepping, writable, looped;
     enum host_phase phase;
     struct complaint failure;
+    enum tally_past past;
+    enum tally_guard guard; /* As it was last looked at. */
 
     struct udp udp;
     struct tcp tcp;
@@ -93,6 +95,10 @@ void host_later(struct host *host);
 
 /* A job of the store failed for want of space: the node is told, and told again when it is back. */
 void host_no_space(struct host *host);
+
+/* The guard may have moved: who waited for it goes on, the directory is vouched for; and once the
+   evidence of a fork of our own is durable, the node stops (host_run returns FROZEN). */
+void host_look_at_guard(struct host *host);
 
 /* The disk cannot be trusted any more: the node stops, host_run returns IO. */
 void host_disk_failed(struct host *host);

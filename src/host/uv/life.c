@@ -51,6 +51,8 @@ static enum tally_error open_data(struct host *host, struct complaint *complaint
     /* A directory that was in use has its key: a lost one is not replaced in silence. */
     (void)snprintf(version, sizeof version, "%s/version", data);
     bool used = stat(version, &status) == 0;
+    (void)snprintf(version, sizeof version, "%s/keys/identity.key", data);
+    bool drawn = !used && stat(version, &status) != 0;
     error = keys_open(data, !used, &host->keys, complaint);
     if (error != TALLY_OK)
         return error;
@@ -60,6 +62,10 @@ static enum tally_error open_data(struct host *host, struct complaint *complaint
     error = store_open(&options, &host->store, sentence, sizeof sentence);
     if (error != TALLY_OK)
         return complain(complaint, error, "%s", sentence);
+    /* Who has drawn the key just now knows that nothing was ever signed with it. */
+    if (drawn && store_vouch(host->store, true) != TALLY_OK)
+        return complain(complaint, TALLY_IO, "%s: %s", data, tally_error_text(TALLY_IO));
+    host->past = store_past(host->store);
     return TALLY_OK;
 }
 
@@ -142,12 +148,19 @@ static void on_look(uv_timer_t *timer)
 static enum tally_error open_node(struct host *host, struct complaint *complaint)
 {
     struct tally_now now = host_now();
+    struct tally_key remembered[REMEMBER_MAX];
+    for (size_t i = 0; i < host->remember.count; i++)
+        remembered[i] = host->remember.list[i].key;
     struct tally_node_options options = {
         .key = host->identity,
         .network = host->options.mesh,
         .verify = host->options.verify,
         .profile = host->options.network ? host->options.profile : TALLY_PROFILE_OFFLINE,
         .listen = host->address,
+        .past = host->past,
+        .named = host->options.named || host->options.bootstrap_count > 0,
+        .remembered = remembered,
+        .remembered_count = host->remember.count,
         .ledger = store_ledger(host->store),
         .secret = keys_secret(),
         .crypto = keys_crypto(host->keys),
@@ -166,6 +179,9 @@ static enum tally_error open_node(struct host *host, struct complaint *complaint
     if (host->node == NULL)
         return complain(complaint, TALLY_NO_MEMORY, "%s", tally_error_text(TALLY_NO_MEMORY));
     host->writable = true;
+    host->guard = tally_node_guard(host->node);
+    if (host->guard == TALLY_GUARD_PASSED && host->past != TALLY_PAST_OWN)
+        disk_vouch(&host->disk, true);
     const struct tally_event tick = {.kind = TALLY_EVENT_TICK};
     host_step(host, &tick);
     uint64_t missing;

@@ -80,11 +80,12 @@ static json_t *answer_status(struct host *host)
                   (int)status.peers, "links", (int)status.links, "connections",
                   (int)status.connections, "logs", (int)status.logs, "receipts",
                   (json_int_t)receipts, "pending", (json_int_t)pending, "writable", status.writable,
-                  "guarded", status.guarded, "clock_offset_ms",
+                  "guarded", status.guard > TALLY_GUARD_ASKING, "clock_offset_ms",
                   (json_int_t)(status.clock_offset_us / 1000), "syncs", (json_int_t)status.syncs,
                   "confirms", (json_int_t)status.confirms, "forks", (json_int_t)status.forks));
     (void)json_object_set_new(
         object, "network", json_string(host->options.mesh == NULL ? "tally" : host->options.mesh));
+    (void)json_object_set_new(object, "guard", report_guard(host->node, &status));
     (void)json_object_set_new(object, "trust", trust_object(host));
     (void)json_object_set_new(object, "frozen", frozen);
     (void)json_object_set_new(object, "rejected", drops(&status));

@@ -198,6 +198,19 @@ json_t *report_warnings(const struct findings *findings)
     return list;
 }
 
+json_t *report_guard(const struct tally_node *node, const struct tally_node_status *status)
+{
+    json_t *waits = json_array();
+    struct tally_key key;
+    for (size_t i = 0; i < REPORT_GUARD_SHOWN && tally_node_awaited(node, i, &key); i++) {
+        char id[PEER_ID_TEXT_MAX] = "";
+        (void)peer_id_print_key(&key, id);
+        (void)json_array_append_new(waits, json_string(id));
+    }
+    return json_pack("{s:s, s:o, s:I}", "state", tally_guard_name(status->guard), "waits_for",
+                     waits, "missing", (json_int_t)status->guard_missing);
+}
+
 static json_t *findings_array(const struct findings *findings)
 {
     json_t *list = json_array();

@@ -5,12 +5,17 @@
 #include "host/uv/facts.h"
 #include <jansson.h>
 
+enum { REPORT_GUARD_SHOWN = 64 };
+
 /* tally/doctor/1: of a running node, or, with facts->status NULL, of the machine alone. */
 json_t *report_doctor(const struct doctor_facts *facts, const struct findings *findings,
                       struct tally_mono now);
 
 /* {"nat": ..., "addresses": ..., "reachable": ...}. */
 json_t *report_reach(const struct doctor_facts *facts, struct tally_mono now);
+
+/* What the rollback guard waits for: at most REPORT_GUARD_SHOWN peers are named. */
+json_t *report_guard(const struct tally_node *node, const struct tally_node_status *status);
 
 json_t *report_dht(const struct tally_node_status *status);
 json_t *report_mdns(const struct tally_node_status *status);

@@ -4,6 +4,7 @@
 #include "core/address/scope.h"
 #include "host/uv/address.h"
 #include "host/uv/findings.h"
+#include "tally/node.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,6 +83,8 @@ static void add_number(char line[LINE], size_t *size, const char *name, uint64_t
 {
     if (strcmp(name, "error") == 0)
         add(line, size, " error=%s", tally_error_name((enum tally_error)number));
+    else if (strcmp(name, "state") == 0)
+        add(line, size, " state=%s", tally_guard_name((enum tally_guard)number));
     else if (name[0] != '\0')
         add(line, size, " %s=%llu", name, (unsigned long long)number);
 }

@@ -77,6 +77,24 @@ static void bucket_fills_with_time(void **state)
         assert_int_equal(bucket_take(&bucket, (struct tally_mono){story[i].ms}), story[i].given);
 }
 
+static void a_bucket_of_one_word_gives_the_same(void **state)
+{
+    const struct bucket_rate rates[] = {{2, 120}, {10, 40}, {1000, 1000}, {10, 2}, {1, 1}};
+    struct random random = {7};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        struct tally_mono now = {random_below(&random, 1000000)};
+        struct bucket bucket;
+        struct bucket_word word = {0};
+        bucket_init(&bucket, rates[i].rate, rates[i].burst, now);
+        for (unsigned turn = 0; turn < 20000; turn++) {
+            bool longer = random_below(&random, 100) == 0;
+            now.ms += random_below(&random, longer ? 100000 : 3000 / rates[i].rate + 2);
+            assert_int_equal(bucket_word_has(&word, rates[i], now), bucket_has(&bucket, now));
+            assert_int_equal(bucket_word_take(&word, rates[i], now), bucket_take(&bucket, now));
+        }
+    }
+}
+
 static void replay_window_has_exact_edges(void **state)
 {
     uint64_t bits[TALLY_REPLAY_WINDOW / 64 + 1] = {0};
@@ -179,6 +197,7 @@ int main(void)
         cmocka_unit_test(base64_has_one_form),
         cmocka_unit_test(base58_keeps_leading_zeros),
         cmocka_unit_test(bucket_fills_with_time),
+        cmocka_unit_test(a_bucket_of_one_word_gives_the_same),
         cmocka_unit_test(replay_window_has_exact_edges),
         cmocka_unit_test(a_small_replay_window_is_used_again),
         cmocka_unit_test(backoff_doubles_to_its_cap),

@@ -371,9 +371,10 @@ static void neighbours_on_a_cable_link_though_they_have_one_prefix(void **state)
     for (uint32_t i = 0; i < 20; i++) {
         const uint8_t ip4[4] = {192, 168, 7, (uint8_t)(10 + i)};
         crowd_place(crowd, i, ip4, 4001);
-        struct tally_interface interface = {.index = 1, .prefix_bits = 120};
-        interface.address = crowd->nodes[i].address;
-        address_policy_links(&crowd->nodes[i].policy, &interface, 1);
+        static struct tally_interface interfaces[20];
+        interfaces[i] = (struct tally_interface){
+            .index = 1, .address = crowd->nodes[i].address, .prefix_bits = 120};
+        address_policy_links(&crowd->nodes[i].policy, &interfaces[i], 1);
         crowd_boot(crowd, i, i);
     }
     for (uint32_t i = 0; i < 20; i++)

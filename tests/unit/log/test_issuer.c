@@ -106,7 +106,8 @@ static void start(struct story *story)
                                            .ledger = &story->ledger,
                                            .crypto = &story->crypto};
     outbox_init(&story->out, story->actions, 64, story->arena, sizeof story->arena);
-    issuer_init(&story->issuer, &options, story->logs, story->pending, story->now);
+    const struct issuer_memory memory = {story->logs, story->pending};
+    issuer_init(&story->issuer, &options, &memory, story->now);
 }
 
 static struct story *story_new(void)
@@ -322,12 +323,17 @@ static void names_that_are_not_allowed_are_refused_at_once(void **state)
     }
 }
 
-static void a_guarded_log_signs_nothing_any_more(void **state)
+static void an_issuer_that_is_held_signs_nothing_and_goes_on_when_it_is_released(void **state)
 {
     struct story *story = story_new();
-    issuer_guard(&story->issuer, &story->disk.origin_hash); /* Known before the log is. */
+    issuer_hold(&story->issuer, story->now, TALLY_UNCONFIRMED);
     append(story, 1, "audit", "x");
-    assert_int_equal(action(story, TALLY_ACTION_ANSWER)->answer.error, TALLY_GUARDED);
+    assert_int_equal(action(story, TALLY_ACTION_ANSWER)->answer.error, TALLY_UNCONFIRMED);
+    issuer_hold(&story->issuer, story->now, TALLY_OK);
+    append(story, 2, "audit", "x");
+    assert_non_null(action(story, TALLY_ACTION_APPEND));
+    issuer_hold(&story->issuer, story->now, TALLY_GUARDED);
+    assert_int_equal(issuer_deadline(&story->issuer).ms, TALLY_NEVER.ms);
 }
 
 int main(void)
@@ -339,7 +345,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_loses_nothing_and_the_log_goes_on),
         cmocka_unit_test(a_restart_goes_on_where_the_disk_is),
         cmocka_unit_test(names_that_are_not_allowed_are_refused_at_once),
-        cmocka_unit_test(a_guarded_log_signs_nothing_any_more),
+        cmocka_unit_test(an_issuer_that_is_held_signs_nothing_and_goes_on_when_it_is_released),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,7 +116,10 @@ void segment_links(struct segment *segment, unsigned number, const struct tally_
                    size_t count)
 {
     struct segment_node *node = &segment->nodes[number];
-    address_policy_links(&node->policy, list, count);
+    assert_true(count <= sizeof node->links / sizeof *node->links);
+    if (count > 0)
+        memcpy(node->links, list, count * sizeof *list);
+    address_policy_links(&node->policy, node->links, count);
     mdns_links(&node->mdns, segment_now(segment), list, count, &node->outbox);
     perform(segment, number);
 }

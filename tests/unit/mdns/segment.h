@@ -31,6 +31,7 @@ struct segment_node {
     struct mdns mdns;
     struct mdns_interface interfaces[MDNS_INTERFACES];
     struct address_policy policy;
+    struct tally_interface links[2 * SEGMENTS_MAX]; /* Of the policy. */
     struct outbox outbox;
     struct tally_action actions[64];
     uint8_t arena[64 * TALLY_MDNS_PACKET_MAX];

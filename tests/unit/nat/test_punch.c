@@ -309,7 +309,7 @@ static bool aim_at_victim(struct town *town, size_t from, struct town_packet *pa
     static uint8_t arena[4 * TALLY_DATAGRAM_MAX];
     struct parcel parcel;
     const struct punch_attempt *attempt =
-        &town->nodes[A].datagrams.reaching.punch.attempts[PUNCH_MAX - 1];
+        &town->nodes[A].datagrams.reaching.punch.tables->attempts[PUNCH_MAX - 1];
     outbox_init(&mine, actions, 4, arena, sizeof arena);
     parcel_make(&node->datagrams.peers, TALLY_KIND_PUNCH,
                 word(1, &town->nodes[D].key, &victim, be64_read(attempt->token), body), true,

@@ -181,10 +181,10 @@ static void other_links_are_other_addresses(void **state)
     assert_int_equal(state_of(town, TALLY_TRANSPORT_UDP, TALLY_OWN_INTERFACE),
                      TALLY_REACH_REACHABLE);
     /* The address goes away: what peers saw is all that is left, for as long as it counts. */
-    address_policy_links(policy, NULL, 0);
-    policy->interfaces[0].address.ip[12] = 192;
-    policy->interfaces[0].address.ip[13] = 168;
-    policy->interface_count = 1;
+    struct tally_interface other = policy->interfaces[0];
+    other.address.ip[12] = 192;
+    other.address.ip[13] = 168;
+    address_policy_links(policy, &other, 1);
     reach_links(reach_of(town, A), town->now);
     assert_true(town_own(town, A, TALLY_TRANSPORT_UDP, TALLY_OWN_INTERFACE, &view));
     assert_int_equal(view.address.ip[12], 192);

@@ -142,8 +142,9 @@ static void the_kind_of_nat_shows_in_ports(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct votes votes = {0};
-        struct address_policy policy = {.interface_count = rows[i].own ? 1 : 0};
-        policy.interfaces[0].address = ip4(31, 0, 0, 1, 0);
+        const struct tally_interface interface = {.address = ip4(31, 0, 0, 1, 0)};
+        struct address_policy policy = {.profile = TALLY_PROFILE_STATIC};
+        address_policy_links(&policy, &interface, rows[i].own ? 1 : 0);
         for (unsigned j = 0; j < 5; j++) {
             struct tally_address observer = ip4(11, j, 0, 1, 4001);
             struct tally_address own = ip4(31, 0, 0, 1, rows[i].ports[j]);

@@ -56,9 +56,10 @@ static size_t no_checkpoint(void *context, const struct tally_hash *origin, uint
 static void boot(struct town *town, struct town_node *node)
 {
     node->policy = (struct address_policy){.profile = TALLY_PROFILE_AUTO};
-    struct tally_interface interface = {.index = 1, .prefix_bits = 120, .address = node->address};
-    interface.address.port = 0;
-    address_policy_links(&node->policy, &interface, 1);
+    node->interface =
+        (struct tally_interface){.index = 1, .prefix_bits = 120, .address = node->address};
+    node->interface.address.port = 0;
+    address_policy_links(&node->policy, &node->interface, 1);
     struct datagrams_options options = {
         .peers = {.key = node->key,
                   .epoch = 1000,

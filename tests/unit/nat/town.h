@@ -58,6 +58,7 @@ struct nat {
 struct town_node {
     struct datagrams datagrams;
     struct address_policy policy;
+    struct tally_interface interface;
     struct tally_key key;
     struct tally_address address; /* Inside. */
     int nat;                      /* TOWN_NONE: it is on the wide network itself. */

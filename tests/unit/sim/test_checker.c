@@ -51,6 +51,19 @@ static void a_core_that_does_not_hold(void **state)
     assert_broken(CHECK_HOLDS);
 }
 
+/* One of very many stories: what breaks is seen somewhat later. */
+static void a_core_that_does_not_hold_is_found_sparingly(void **state)
+{
+    world.checker.every = 3;
+    stand_in_poke(&world, A);
+    stand_in.holds = false;
+    stand_in_poke(&world, A);
+    stand_in_poke(&world, A);
+    assert_content();
+    stand_in_poke(&world, A);
+    assert_broken(CHECK_HOLDS);
+}
+
 static void a_step_that_allocates(void **state)
 {
     stand_in_poke(&world, A);
@@ -468,6 +481,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORY(a_core_that_does_not_hold),
+        STORY(a_core_that_does_not_hold_is_found_sparingly),
         STORY(a_step_that_allocates),
         STORY(a_datagram_too_large),
         STORY(more_bytes_to_an_unproved_address_than_came),

@@ -222,7 +222,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
          "s:2: \"boredom\" is no reason of a drop (tally/error.h lists them)"},
         {"nodes 2\nexpect wonders\n",
          "s:2: \"wonders\" is no condition: converged, diverged, fork, holds, drops, confirmed, "
-         "linked, reached, detected, traffic, guarded or folded"},
+         "linked, reached, detected, traffic, guarded, folded or disputed"},
         {"nodes 2\nat 1 admit n1 n2 trusted\n",
          "s:2: \"trusted\" is no level: isolated, observe, verify, attest or integrate"},
         {"nodes 2\nat 1 level n1 n2 verify roles all\n",
@@ -238,8 +238,8 @@ static void every_drawn_story_can_be_read(void **state)
     char text[SWARM_TEXT_MAX], again[SWARM_TEXT_MAX], message[200];
     for (uint64_t seed = 0; seed < 500; seed++) {
         struct scenario scenario;
-        swarm_draw(seed, text);
-        swarm_draw(seed, again);
+        swarm_draw(seed, (struct swarm_sizes){0, 0}, text);
+        swarm_draw(seed, (struct swarm_sizes){0, 0}, again);
         assert_string_equal(text, again);
         if (!scenario_read(&scenario, "drawn", text, message, sizeof message))
             fail_msg("seed %u: %s", (unsigned)seed, message);

@@ -51,7 +51,8 @@ void world_start(struct world *world)
                                           .ledger = &side->ledger,
                                           .crypto = &side->crypto,
                                           .seed = i};
-        issuer_init(&side->issuer, &issuer, side->own_logs, side->pending, world->now);
+        const struct issuer_memory memory = {side->own_logs, side->pending};
+        issuer_init(&side->issuer, &issuer, &memory, world->now);
         assert_true(sync_new(&side->sync, &sync));
     }
 }

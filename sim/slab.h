@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIM_SLAB_H
+#define SIM_SLAB_H
+/*
+ * Zeroed memory for very many of a few sizes, as 100,000 nodes have: what is of one size lies side
+ * by side. Most tables of a node are empty most of the time, those of all nodes alike; so whole
+ * pages of them are never written to, and cost nothing.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+/* From now on slab_new has room. */
+void slab_begin(void);
+
+/* NULL: there is none, or not of that size; then it is to be had elsewhere. */
+void *slab_new(size_t size);
+
+/* Whether that is memory of slab_new. */
+bool slab_has(const void *pointer);
+void slab_free(void *pointer);
+
+#endif
