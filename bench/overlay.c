@@ -132,11 +132,12 @@ static bool member_fill(struct overlay *overlay, struct member *member, struct t
     for (unsigned b = 0; b < TABLE_BUCKETS; b++) {
         unsigned from, to;
         subtree(overlay, &member->point, b, &from, &to);
-        unsigned count = to - from, tries = count < 4 * TABLE_K ? count : 4 * TABLE_K;
+        unsigned width = member->table.buckets[b].width, count = to - from;
+        unsigned tries = count < 4 * width ? count : 4 * width;
         unsigned offset = count > 0 ? random_below(&overlay->random, count) : 0;
-        for (unsigned i = 0, taken = 0; i < tries && taken < TABLE_K; i++) {
+        for (unsigned i = 0, taken = 0; i < tries && taken < width; i++) {
             unsigned at =
-                count <= 4 * TABLE_K ? (offset + i) % count : random_below(&overlay->random, count);
+                count <= 4 * width ? (offset + i) % count : random_below(&overlay->random, count);
             const struct member *other = &overlay->members[from + at];
             taken += table_answered(&member->table, now, &other->key, &other->address, 80) ==
                      TALLY_DROP_NONE;

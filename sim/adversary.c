@@ -11,11 +11,11 @@ static const char lie_name_space[] = "audit";
 bool adversary_lie(const char *word, enum lie *lie)
 {
     static const char *const words[] = {
-        [LIE_AHEAD] = "ahead",    [LIE_ROOT] = "root",       [LIE_FORK] = "fork",
-        [LIE_GAP] = "gap",        [LIE_SILENT] = "silent",   [LIE_FORGED] = "forged",
-        [LIE_REWIND] = "rewind",  [LIE_REWRITE] = "rewrite", [LIE_FLOOD] = "flood",
-        [LIE_REPLAY] = "replay",  [LIE_SPOOF] = "spoof",     [LIE_GARBLED] = "garbled",
-        [LIE_COLLUDE] = "collude"};
+        [LIE_AHEAD] = "ahead",     [LIE_ROOT] = "root",       [LIE_FORK] = "fork",
+        [LIE_GAP] = "gap",         [LIE_SILENT] = "silent",   [LIE_FORGED] = "forged",
+        [LIE_REWIND] = "rewind",   [LIE_REWRITE] = "rewrite", [LIE_FLOOD] = "flood",
+        [LIE_REPLAY] = "replay",   [LIE_SPOOF] = "spoof",     [LIE_GARBLED] = "garbled",
+        [LIE_COLLUDE] = "collude", [LIE_PERJURY] = "perjury"};
     for (size_t i = LIE_AHEAD; i < sizeof words / sizeof *words; i++)
         if (strcmp(word, words[i]) == 0) {
             *lie = (enum lie)i;
@@ -24,36 +24,37 @@ bool adversary_lie(const char *word, enum lie *lie)
     return false;
 }
 
-/* The liar's log of the namespace that stories use when they name none; made if it has none. */
-static struct disk_log *own_log(struct disk *disk)
+struct disk_log *adversary_log(struct disk *disk, const char *name_space)
 {
     char origin[TALLY_ORIGIN_MAX + 1];
     struct tally_log_id id = {
-        .issuer = disk->key, .origin = origin, .name_space = lie_name_space, .own = true};
-    tally_origin_write(&disk->key, bytes_text(lie_name_space), origin);
+        .issuer = disk->key, .origin = origin, .name_space = name_space, .own = true};
+    tally_origin_write(&disk->key, bytes_text(name_space), origin);
     tally_origin_hash(bytes_text(origin), &id.origin_hash);
     struct disk_log *log = disk_find(disk, &id.origin_hash);
     return log != NULL ? log : disk_log_new(disk, &id);
 }
 
-/* One more receipt as its issuer would write it. */
-static void forge_receipt(struct world *world, struct slot *at, struct disk_log *log,
-                          const char *word)
+/* The liar's log of the namespace that stories use when they name none. */
+static struct disk_log *own_log(struct disk *disk)
+{
+    return adversary_log(disk, lie_name_space);
+}
+
+void adversary_receipt(struct world *world, struct slot *at, struct disk_log *log, const char *type,
+                       struct tally_bytes body)
 {
     uint64_t index = simtree_size(&log->tree);
-    char body[64];
-    int size =
-        snprintf(body, sizeof body, "n%u %s %llu", at->shown + 1, word, (unsigned long long)index);
     struct tally_receipt receipt = {
         .issuer = at->signer.key,
         .name_space = bytes_text(log->name_space),
-        .type = bytes_text("sim"),
+        .type = bytes_text(type),
         .profile = bytes_text(""),
         .sequence = index,
         .time = world_clock(world, at->index).wall,
-        .body_size = (uint32_t)size,
+        .body_size = (uint32_t)body.size,
     };
-    hash_sha256(bytes_of(body, (size_t)size), &receipt.body_hash);
+    hash_sha256(body, &receipt.body_hash);
     if (index > 0)
         tally_receipt_hash(
             bytes_of(log->entries[index - 1].envelope, log->entries[index - 1].envelope_size),
@@ -61,11 +62,20 @@ static void forge_receipt(struct world *world, struct slot *at, struct disk_log 
     const struct tally_crypto crypto = signer_window(&at->signer);
     uint8_t envelope[TALLY_ENVELOPE_MAX];
     size_t envelope_size = tally_receipt_write(&receipt, &crypto, envelope);
-    disk_log_append(log, bytes_of(envelope, envelope_size), bytes_of(body, (size_t)size), true);
+    disk_log_append(log, bytes_of(envelope, envelope_size), body, true);
 }
 
-/* A checkpoint over all that the log has now. */
-static void forge_note(struct slot *at, struct disk_log *log)
+/* One more as stories write them. */
+static void forge_receipt(struct world *world, struct slot *at, struct disk_log *log,
+                          const char *word)
+{
+    char body[64];
+    int size = snprintf(body, sizeof body, "n%u %s %llu", at->shown + 1, word,
+                        (unsigned long long)simtree_size(&log->tree));
+    adversary_receipt(world, at, log, "sim", bytes_of(body, (size_t)size));
+}
+
+void adversary_note(struct slot *at, struct disk_log *log)
 {
     const struct tally_crypto crypto = signer_window(&at->signer);
     struct tally_checkpoint checkpoint = {.origin = bytes_text(log->origin),
@@ -92,7 +102,7 @@ static void forge_hidden(struct world *world, struct slot *at, uint32_t count,
         forge_receipt(world, at, log, "claim");
         log->entries[before + i].withheld = first_hidden <= i && i <= last_hidden;
     }
-    forge_note(at, log);
+    adversary_note(at, log);
 }
 
 /* The last receipt gets a wrong signature, and the tree is over it all the same. */
@@ -111,7 +121,7 @@ static void forge_signature(struct world *world, struct slot *at, uint32_t count
                     bytes_of(entry.body, entry.body_size), true);
     memory_free(entry.envelope);
     memory_free(entry.body);
-    forge_note(at, log);
+    adversary_note(at, log);
 }
 
 /* The last leaf becomes another one: the tree, and so the root, is not that of the receipts. */
@@ -130,7 +140,7 @@ static void forge_root(struct world *world, struct slot *at, uint32_t count)
     }
     simtree_free(&log->tree);
     log->tree = tree;
-    forge_note(at, log);
+    adversary_note(at, log);
 }
 
 /* The last receipts are gone; `others` come in their place, or nothing does. */
@@ -142,7 +152,7 @@ static void forge_past(struct world *world, struct slot *at, uint32_t count, boo
     disk_log_cut(log, size - lost);
     for (uint64_t i = 0; others && i < lost; i++)
         forge_receipt(world, at, log, "never");
-    forge_note(at, log);
+    adversary_note(at, log);
 }
 
 static bool fork_faces(struct world *world, uint32_t slot, uint32_t count)
@@ -162,8 +172,8 @@ static bool fork_faces(struct world *world, uint32_t slot, uint32_t count)
         forge_receipt(world, one, own_log(&one->disk), "left");
     for (uint32_t i = 0; i < count + count % 2; i++)
         forge_receipt(world, two, own_log(&two->disk), "right");
-    forge_note(one, own_log(&one->disk));
-    forge_note(two, own_log(&two->disk));
+    adversary_note(one, own_log(&one->disk));
+    adversary_note(two, own_log(&two->disk));
     world_wake(world, second);
     return true;
 }
@@ -195,6 +205,9 @@ bool adversary_begin(struct world *world, uint32_t slot, enum lie lie, uint32_t 
     case LIE_REWIND:
     case LIE_REWRITE:
         forge_past(world, at, some, lie == LIE_REWRITE);
+        break;
+    case LIE_PERJURY:
+        adversary_perjure(world, slot);
         break;
     case LIE_SILENT:
     case LIE_COLLUDE:

@@ -27,6 +27,8 @@ bool adversary_lie(const char *word, enum lie *lie);
  *              name to those who ask are others that collude
  *   rewind N   its disk comes back from a copy that lacks the last N of its receipts
  *   rewrite N  the last N of its receipts become others, and the checkpoint is signed anew
+ *   perjury    its log `federation` holds statements that are not true: agreements nobody made, and
+ *              others than were offered
  *   flood N    beside each datagram it sends N of one byte changed, cut short, or grown
  *   replay N   beside each datagram it sends N that it sent before, half of them to others
  *   spoof N    beside each datagram it sends N that it sent before, from other nodes' addresses
@@ -35,6 +37,14 @@ bool adversary_lie(const char *word, enum lie *lie);
  * False if the world has no room for another face.
  */
 bool adversary_begin(struct world *world, uint32_t slot, enum lie lie, uint32_t count);
+
+/* What its lies are made of: a log of its own, which is made if it has none; one more receipt; a
+   checkpoint over all that the log has. */
+struct disk_log *adversary_log(struct disk *disk, const char *name_space);
+void adversary_receipt(struct world *world, struct slot *at, struct disk_log *log, const char *type,
+                       struct tally_bytes body);
+void adversary_note(struct slot *at, struct disk_log *log);
+void adversary_perjure(struct world *world, uint32_t slot);
 
 /* Whether one that colludes does not hear this datagram. */
 bool adversary_deaf(const struct world *world, uint32_t slot, const struct datagram *datagram);

@@ -185,9 +185,17 @@ void checker_answer(struct checker *checker, const struct world *world, uint32_t
     checker->promises[checker->promise_count++] = promise;
 }
 
+/* From a copy that was put back something is missing until all of it was fetched back: that is what
+   the guard is for, and when it lets the node go on nothing may be. */
+static bool is_behind(const struct world *world, uint32_t slot)
+{
+    const struct slot *at = &world->slots[slot];
+    return at->restored && (at->node == NULL || tally_node_guard(at->node) != TALLY_GUARD_PASSED);
+}
+
 static void check_promises(struct checker *checker, const struct world *world, uint32_t slot)
 {
-    for (size_t i = 0; i < checker->promise_count; i++)
+    for (size_t i = 0; i < checker->promise_count && !is_behind(world, slot); i++)
         if (checker->promises[i].slot == slot)
             checker_expect(checker, world, slot, kept(world, &checker->promises[i]),
                            CHECK_ACKNOWLEDGED);
@@ -212,7 +220,7 @@ static void check_frozen(struct checker *checker, const struct world *world, uin
 /* Own checkpoints: the largest ever signed is still stored. */
 static void check_signed(struct checker *checker, const struct world *world, uint32_t slot)
 {
-    for (size_t i = 0; i < checker->log_count; i++) {
+    for (size_t i = 0; i < checker->log_count && !is_behind(world, slot); i++) {
         const struct checker_log *book = &checker->logs[i];
         if (book->slot != slot || book->signed_size == 0)
             continue;

@@ -234,9 +234,24 @@ static bool complete_body(struct disk *disk, const struct disk_operation *operat
     return true;
 }
 
+/* Own receipts that come back may be pending here: then they must be the same. */
+static bool fits(const struct disk_log *log, const struct disk_package *package)
+{
+    uint64_t size = simtree_size(&log->tree), first = package->job.first;
+    if (!log->own)
+        return first == size;
+    for (uint64_t index = first; index < size && index < package->job.end; index++) {
+        const struct disk_entry *entry = &log->entries[index];
+        if (!bytes_equal(disk_package_envelope(package, index),
+                         bytes_of(entry->envelope, entry->envelope_size)))
+            return false;
+    }
+    return first >= log->size && first <= size;
+}
+
 static enum tally_error append_package(struct disk_log *log, const struct disk_package *package)
 {
-    if (simtree_size(&log->tree) != package->job.first)
+    if (!fits(log, package))
         return TALLY_MISMATCH;
     const uint8_t *body = package->opened.bodies;
     for (uint64_t index = package->job.first; index < package->job.end; index++) {
@@ -254,7 +269,8 @@ static enum tally_error append_package(struct disk_log *log, const struct disk_p
                     held = true;
                 }
         }
-        disk_log_append(log, disk_package_envelope(package, index), inside, held);
+        if (index == simtree_size(&log->tree))
+            disk_log_append(log, disk_package_envelope(package, index), inside, held);
     }
     log->tiled = simtree_size(&log->tree);
     return TALLY_OK;
@@ -299,7 +315,7 @@ static enum tally_error complete_append(struct disk *disk, const struct disk_ope
     if (log->frozen && !log->own)
         return TALLY_FROZEN;
     uint64_t first = simtree_size(&log->tree);
-    if (first != action->append.first)
+    if (first != action->append.first && operation->package == NULL)
         return TALLY_MISMATCH;
     struct tally_note read;
     struct tally_checkpoint checkpoint;

@@ -129,6 +129,7 @@ static void view_of(const struct disk_log *log, struct tally_log_view *view)
         .size = log->size,
         .root = log->root,
         .durable = simtree_size(&log->tree),
+        .fetched = log->own ? simtree_size(&log->tree) : 0,
         .own = log->own,
         .frozen = log->frozen,
     };

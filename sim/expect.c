@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "expect.h"
 #include "core/base/bytes.h"
+#include "story_agree.h"
 #include "story_trust.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@ const char *expect_word(enum condition condition)
         [CONDITION_LINKED] = "linked",       [CONDITION_REACHED] = "reached",
         [CONDITION_DETECTED] = "detected",   [CONDITION_TRAFFIC] = "traffic",
         [CONDITION_GUARDED] = "guarded",     [CONDITION_FOLDED] = "folded",
-        [CONDITION_DISPUTED] = "disputed",
+        [CONDITION_DISPUTED] = "disputed",   [CONDITION_AGREED] = "agreed",
     };
     return words[condition];
 }
@@ -245,6 +246,19 @@ static bool disputed(const struct world *world, const struct line *line, char *w
     return !line->negated;
 }
 
+static bool agreed(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t slot = line->who.from; slot <= line->who.to; slot++)
+        for (uint32_t other = line->other.from; other <= line->other.to; other++) {
+            if (slot == other)
+                continue;
+            bool one = agree_agreed(world, slot, other, why, size);
+            if (decided(line, one))
+                return one;
+        }
+    return !line->negated;
+}
+
 static bool traffic(const struct world *world, const struct line *line, char *why, size_t size)
 {
     for (uint32_t slot = line->who.from; slot <= line->who.to; slot++) {
@@ -297,6 +311,8 @@ bool expect_is(const struct world *world, const struct line *line, char *why, si
         return folded(world, line, why, size);
     case CONDITION_DISPUTED:
         return disputed(world, line, why, size);
+    case CONDITION_AGREED:
+        return agreed(world, line, why, size);
     case CONDITION_TRAFFIC:
         return traffic(world, line, why, size);
     case CONDITION_GUARDED:

@@ -175,6 +175,9 @@ static enum figure_mark_kind mark_kind(const struct line *line)
     case VERB_SUSPEND:
     case VERB_STEP:
     case VERB_LEAVE:
+    case VERB_BACKUP:
+    case VERB_RESTORE:
+    case VERB_RECOVER:
     case VERB_GATEWAY:
     case VERB_FLAP:
     case VERB_EXPECT:

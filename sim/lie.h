@@ -18,6 +18,7 @@ enum lie {
     LIE_FLOOD,   /* Sends bogus datagrams beside each good one. */
     LIE_REPLAY,  /* Sends what it sent before, to those it was for and to others. */
     LIE_SPOOF,   /* Sends from other nodes' addresses, so that answers go there. */
+    LIE_PERJURY, /* States what is not true, in its own log. */
     LIE_GARBLED, /* Writes other bytes to streams than the protocol's. */
 };
 

@@ -189,7 +189,7 @@ static void read_lie(struct words *words, struct line *line)
     if (!adversary_lie(word, &line->lie))
         words_fail(words,
                    "\"%s\" is no lie: ahead, root, fork, gap, silent, forged, rewind, rewrite, "
-                   "flood, replay, spoof, garbled or collude",
+                   "flood, replay, spoof, garbled, collude or perjury",
                    word);
     if (words_left(words))
         line->count = (uint32_t)words_number(words, "how many", 1, 10000);
@@ -214,6 +214,15 @@ static bool read_simple(struct words *words, struct line *line)
         line->who = words_who(words);
     } else if (words_take(words, "leave")) {
         line->verb = VERB_LEAVE;
+        line->who = words_who(words);
+    } else if (words_take(words, "backup")) {
+        line->verb = VERB_BACKUP;
+        line->who = words_who(words);
+    } else if (words_take(words, "restore")) {
+        line->verb = VERB_RESTORE;
+        line->who = words_who(words);
+    } else if (words_take(words, "recover")) {
+        line->verb = VERB_RECOVER;
         line->who = words_who(words);
     } else if (words_take(words, "suspend")) {
         line->verb = VERB_SUSPEND;

@@ -7,6 +7,7 @@
  */
 #include "adversary.h"
 #include "core/federation/words.h"
+#include "tally/discrepancy.h"
 
 enum { SCENARIO_NODES_MAX = 1000000, SCENARIO_APPEND_MAX = 1000000 };
 
@@ -26,6 +27,9 @@ enum verb {
     VERB_LIE,
     VERB_JOIN,
     VERB_LEAVE,
+    VERB_BACKUP,
+    VERB_RESTORE,
+    VERB_RECOVER,
     VERB_NAT,
     VERB_LAN,
     VERB_MOVE,
@@ -54,6 +58,7 @@ enum condition {
                           */
     CONDITION_TRAFFIC,   /* `who` sent at most `count` bytes a second of late. */
     CONDITION_GUARDED,   /* `who` learned that it signed more than it holds, and signs no more. */
+    CONDITION_AGREED,    /* `who` and `other` hold the same agreement to be active. */
     CONDITION_COUNT
 };
 

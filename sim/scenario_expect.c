@@ -40,7 +40,7 @@ static void read_condition(struct words *words, struct line *line)
         if (++line->condition == CONDITION_COUNT) {
             words_fail(words,
                        "\"%s\" is no condition: converged, diverged, fork, holds, drops, "
-                       "confirmed, linked, reached, detected, traffic, guarded, folded or "
+                       "confirmed, linked, reached, detected, traffic, guarded, folded, agreed or "
                        "disputed",
                        word);
             return;
@@ -66,6 +66,7 @@ void scenario_read_expect(struct words *words, struct line *line)
         break;
     case CONDITION_CONFIRMED:
     case CONDITION_LINKED:
+    case CONDITION_AGREED:
         line->who = words_who(words);
         line->other = words_who(words);
         break;

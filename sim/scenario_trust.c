@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/federation/terms.h"
 #include "scenario_read.h"
+#include <stdio.h>
 #include <string.h>
 
 /* Which statement a line begins with; UNKNOWN: none. */
@@ -8,8 +10,10 @@ static enum fed_kind read_kind(struct words *words)
     static const struct {
         const char *word;
         enum fed_kind kind;
-    } kinds[] = {
-        {"admit", FED_ADMIT}, {"level", FED_LEVEL}, {"withdraw", FED_WITHDRAW}, {"mode", FED_MODE}};
+    } kinds[] = {{"admit", FED_ADMIT},   {"level", FED_LEVEL},     {"withdraw", FED_WITHDRAW},
+                 {"mode", FED_MODE},     {"propose", FED_PROPOSE}, {"counter", FED_PROPOSE},
+                 {"accept", FED_ACCEPT}, {"reject", FED_REJECT},   {"retract", FED_RETRACT},
+                 {"end", FED_REVOKE}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (words_take(words, kinds[i].word))
             return kinds[i].kind;
@@ -39,9 +43,37 @@ static void read_rights(struct words *words, struct fed_statement *state)
         words_fail(words, "\"%s\" are no roles: some of announce,serve,request, or none", roles);
 }
 
+/* propose WHO WHO LEVEL NAMESPACE, counter WHO WHO NAMESPACE; both may say when they expire. */
+static void read_offer(struct words *words, struct line *line, bool counter)
+{
+    struct fed_statement *state = &line->state;
+    const char *level = counter ? "observe" : words_next(words);
+    enum tally_trust named = TALLY_TRUST_ISOLATED;
+    if (!tally_trust_read(level, &named) || named == TALLY_TRUST_ISOLATED)
+        words_fail(words, "\"%s\" is no level: observe, verify, attest or integrate", level);
+    state->has_about = counter;
+    state->agreement.level = (uint8_t)named;
+    state->agreement.terms = (struct tally_fed_terms){
+        .scrolls_count = 1, .verify_s = 3600, .notice_days = TERMS_NOTICE_DAYS};
+    (void)snprintf(line->name, sizeof line->name, "%s", words_next(words));
+    state->until.us = INT64_C(7) * 86400 * 1000000;
+    if (words_take(words, "expires"))
+        state->until.us = words_seconds(words, "a time");
+}
+
+static void read_agreement(struct words *words, struct line *line, bool counter)
+{
+    struct fed_statement *state = &line->state;
+    if (state->kind == FED_PROPOSE)
+        read_offer(words, line, counter);
+    else if (state->kind == FED_REVOKE)
+        state->until.us = words_seconds(words, "a notice");
+}
+
 bool scenario_read_trust(struct words *words, struct line *line)
 {
     struct fed_statement *state = &line->state;
+    bool counter = strcmp(words_peek(words), "counter") == 0;
     state->kind = read_kind(words);
     if (state->kind == FED_UNKNOWN)
         return false;
@@ -52,6 +84,10 @@ bool scenario_read_trust(struct words *words, struct line *line)
         return true;
     }
     line->other = words_who(words);
+    if (fed_agrees(state->kind)) {
+        read_agreement(words, line, counter);
+        return true;
+    }
     if (state->kind != FED_WITHDRAW)
         read_rights(words, state);
     return true;

@@ -229,6 +229,16 @@ static void on_node(struct story *story, const struct line *line, uint32_t slot)
     } else if (line->verb == VERB_LEAVE) {
         say(story, "n%u leaves", slot + 1);
         world_leave(world, slot);
+    } else if (line->verb == VERB_BACKUP) {
+        say(story, "n%u is copied", slot + 1);
+        world_backup(world, slot);
+    } else if (line->verb == VERB_RESTORE) {
+        say(story, "n%u comes back from the copy", slot + 1);
+        if (!world_restore(world, slot))
+            fail(story, STORY_IMPOSSIBLE, "line %" PRIu32 ": there is no backup of n%u",
+                 line->number, slot + 1);
+    } else if (line->verb == VERB_RECOVER) {
+        world_recover(world, slot);
     } else if (line->verb == VERB_LIE) {
         say(story, "n%u begins to lie", slot + 1);
         if (!adversary_begin(world, slot, line->lie, line->count))
@@ -298,6 +308,9 @@ void story_act(struct story *story, const struct line *line)
         break;
     case VERB_JOIN:
     case VERB_LEAVE:
+    case VERB_BACKUP:
+    case VERB_RESTORE:
+    case VERB_RECOVER:
     case VERB_CLOCK:
     case VERB_STEP:
     case VERB_DISK:

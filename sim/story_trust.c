@@ -3,16 +3,21 @@
 #include "core/base/bytes.h"
 #include "core/federation/replay.h"
 #include "memory.h"
+#include "story_agree.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 void trust_state(struct world *world, uint32_t slot, const struct line *line)
 {
     struct fed_statement statement = line->state;
-    uint8_t body[FED_BODY_MAX];
+    uint8_t body[FED_BODY_MAX], about[FED_BODY_MAX];
     if (world->slots[slot].node == NULL)
         return;
-    if (statement.kind != FED_MODE)
+    if (fed_agrees(statement.kind)) {
+        statement.agreement.terms.scrolls[0] = bytes_text(line->name);
+        if (!agree_complete(world, slot, line->other.from, &statement, about))
+            return; /* It knows of nothing that it could say that about. */
+    } else if (statement.kind != FED_MODE)
         statement.party = world->slots[line->other.from].signer.key;
     size_t size = fed_write(&statement, body);
     const struct tally_command command = {

@@ -494,6 +494,7 @@ void world_free(struct world *world)
     }
     for (uint32_t slot = 0; slot < world->count; slot++) {
         disk_free(&world->slots[slot].disk);
+        world_forget_backup(&world->slots[slot]);
         memory_free(world->slots[slot].pipes);
         memory_free(world->slots[slot].kept);
     }

@@ -44,9 +44,10 @@ struct slot {
     uint32_t lie_count; /* How much of it. */
     struct adversary_memory *kept;
     enum tally_profile profile;
-    bool told_full; /* Its disk is. */
-    bool late;      /* Not born at the start: a story has it join. */
-    bool restored;  /* Its disk came back from a copy, and it has not been let go on since. */
+    bool told_full;      /* Its disk is. */
+    bool late;           /* Not born at the start: a story has it join. */
+    struct disk *backup; /* A copy of its disk, or NULL; */
+    bool restored;       /* it came back from that. */
     /* Its place, see lan.h. */
     struct tally_address own; /* Where it listens. */
     uint32_t lan, segment;    /* LAN + 1; segment of multicast; 0: none. */
@@ -175,14 +176,16 @@ uint64_t world_traffic(const struct world *world, uint32_t slot);
 
 void world_crash(struct world *world, uint32_t slot);
 void world_restart(struct world *world, uint32_t slot);
+void world_backup(struct world *world, uint32_t slot);
+bool world_restore(struct world *world, uint32_t slot);
+void world_forget_backup(struct slot *at);
+void world_recover(struct world *world, uint32_t slot);
 void world_suspend(struct world *world, uint32_t slot, uint64_t us);
 
-/* A new life of a node over what its disk holds, with a greater epoch and all the peers it knows.
-   It must not run. */
+/* A new life over what its disk holds, with a greater epoch and its peers. It must not run. */
 void world_wake(struct world *world, uint32_t slot);
 
-/* After its disk did something or was changed: the node is told that there is room, or none; and
-   its process ends where a write failed, until it is restarted. */
+/* After its disk did something: the node is told of room, or ends where a write failed. */
 void world_look_at_disk(struct world *world, uint32_t slot);
 
 /* The slot of a key; false if it is nobody's. */

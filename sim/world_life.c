@@ -152,7 +152,7 @@ void world_wake(struct world *world, uint32_t slot)
         .verify = options->verify,
         .profile = at->profile,
         .past = past_of(at),
-        .named = again,
+        .known = again,
         /* As tally run does: wherever it is, also after it moved. */
         .listen = at->profile == TALLY_PROFILE_STATIC ? at->own : everywhere,
         /* Whom all are told of has room for all. */
@@ -271,6 +271,41 @@ void world_restart(struct world *world, uint32_t slot)
 {
     world_crash(world, slot);
     world_wake(world, slot);
+}
+
+void world_forget_backup(struct slot *at)
+{
+    if (at->backup != NULL)
+        disk_free(at->backup);
+    memory_free(at->backup);
+    at->backup = NULL;
+}
+
+void world_backup(struct world *world, uint32_t slot)
+{
+    struct slot *at = &world->slots[slot];
+    world_forget_backup(at);
+    at->backup = memory_new(1, sizeof *at->backup);
+    disk_copy(at->backup, &at->disk, &at->signer);
+}
+
+bool world_restore(struct world *world, uint32_t slot)
+{
+    struct slot *at = &world->slots[slot];
+    if (at->backup == NULL)
+        return false;
+    world_crash(world, slot);
+    disk_free(&at->disk);
+    disk_copy(&at->disk, at->backup, &at->signer);
+    at->restored = true;
+    world_wake(world, slot);
+    return true;
+}
+
+void world_recover(struct world *world, uint32_t slot)
+{
+    if (world->slots[slot].node != NULL)
+        tell(world, slot, &(struct tally_command){.kind = TALLY_COMMAND_RECOVER});
 }
 
 void world_suspend(struct world *world, uint32_t slot, uint64_t us)

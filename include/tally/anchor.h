@@ -90,6 +90,12 @@ enum tally_anchor_reason tally_anchor_time_check(enum tally_anchor_kind kind, in
    quarantined is received again. */
 void tally_anchor_again(struct tally_anchor *anchor);
 
+/* When it is to be judged again (12.2), on the wall clock: one of a chain that was verified at
+   verified_ms 1, 6 and 24 hours later and then weekly; one that waits for a verdict, or was lost,
+   at once (0); a time stamp that is verified, and what is quarantined, never (INT64_MAX). */
+int64_t tally_anchor_due_ms(const struct tally_anchor *anchor, int64_t verified_ms,
+                            int64_t checked_ms);
+
 /* What the anchors of one checkpoint come to. */
 struct tally_anchors {
     const struct tally_anchor *best;     /* NULL: none is verified. */

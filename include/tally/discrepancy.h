@@ -58,6 +58,12 @@ struct tally_discrepancy_view {
     struct tally_hash log; /* SHA-256 of the origin. */
 };
 
+struct tally_node;
+
+/* The cases that a node remembers, oldest first; false past the last. */
+bool tally_node_discrepancy(const struct tally_node *node, size_t index,
+                            struct tally_discrepancy_view *view);
+
 /* "root_mismatch", "critical", "open", "automatic": stable words. Never NULL. */
 const char *tally_discrepancy_name(enum tally_discrepancy type);
 const char *tally_severity_name(enum tally_severity severity);

@@ -41,6 +41,29 @@ enum tally_mode {
     TALLY_MODES
 };
 
+/* What became of an offer: what its proposer and the other party said of it, and the clock. */
+enum tally_proposal_state {
+    TALLY_PROPOSAL_NONE,      /* There is none. */
+    TALLY_PROPOSAL_OPEN,      /* Unanswered. */
+    TALLY_PROPOSAL_ACCEPTED,  /* Signed by the other; the proposer's signature is awaited. */
+    TALLY_PROPOSAL_AGREED,    /* Signed by both. */
+    TALLY_PROPOSAL_SIGNED,    /* Signed by its proposer alone: of no effect. */
+    TALLY_PROPOSAL_COUNTERED, /* Answered by another offer. */
+    TALLY_PROPOSAL_REJECTED,
+    TALLY_PROPOSAL_WITHDRAWN, /* Taken back by its proposer. */
+    TALLY_PROPOSAL_EXPIRED,   /* Its time passed before both had signed. */
+    TALLY_PROPOSAL_STATES
+};
+
+/* What holds between two parties. */
+enum tally_agreement_state {
+    TALLY_AGREEMENT_NONE,
+    TALLY_AGREEMENT_ACTIVE, /* Signed by both. */
+    TALLY_AGREEMENT_NOTICE, /* Revoked, and not over: read-only. */
+    TALLY_AGREEMENT_ENDED,
+    TALLY_AGREEMENT_STATES
+};
+
 struct tally_party {
     struct tally_key key;
     enum tally_party_state state;
@@ -65,6 +88,8 @@ struct tally_trust_status {
 const char *tally_trust_name(enum tally_trust level);
 const char *tally_party_state_name(enum tally_party_state state);
 const char *tally_mode_name(enum tally_mode mode);
+const char *tally_proposal_state_name(enum tally_proposal_state state);
+const char *tally_agreement_state_name(enum tally_agreement_state state);
 
 /* "announce,serve", "none": into room for TALLY_ROLES_TEXT bytes. */
 enum { TALLY_ROLES_TEXT = 32 };

@@ -22,6 +22,8 @@ enum {
     TALLY_TILE_WIDTH = 256,     /* C2SP tlog-tiles. */
     TALLY_LOGS_MAX = 1024,      /* Logs held by one node; 1 kB each in the core. */
     TALLY_PARTIES_MAX = 1024,   /* Keys that statements speak of: as many as peers are known. */
+    TALLY_PAIRS_MAX = 256,      /* Parties a node negotiates with: 2.5 kB each in the core. */
+    TALLY_SUITORS_MAX = 64,     /* Of these, such as it never said a word to. */
     TALLY_OWN_LOGS_MAX = 64,    /* Namespaces a node writes in; 3 kB each in the core. */
 
     /* Sealing: what comes first. */

@@ -14,7 +14,6 @@
  * sodium_init() before anything else: it chooses libsodium's code for this processor.
  */
 #include "tally/action.h"
-#include "tally/discrepancy.h"
 #include "tally/event.h"
 #include "tally/federation.h"
 #include "tally/network.h"
@@ -56,9 +55,10 @@ struct tally_node_options {
     enum tally_verify verify;
     enum tally_profile profile;
     enum tally_past past;
-    /* Peers will be named (COMMAND PEER, BOOTSTRAP, DOMAIN), and keys of those of earlier lives:
-       they are asked before anything is signed. Borrowed until tally_node_new returns. */
-    bool named;
+    /* Somebody may know how far our logs had got: a peer was met in an earlier life, or this is a
+       copy and peers will be named (COMMAND PEER, BOOTSTRAP, DOMAIN). And keys of those who were
+       met. They are asked before anything is signed. Borrowed until tally_node_new returns. */
+    bool known;
     const struct tally_key *remembered;
     size_t remembered_count;
     struct tally_address listen; /* Where we listen, UDP and TCP alike; port 0: nowhere. */
@@ -170,10 +170,6 @@ bool tally_node_awaited(const struct tally_node *node, size_t index, struct tall
 
 /* What its statements come to. Costs a hash a party. */
 void tally_node_trust(const struct tally_node *node, struct tally_trust_status *trust);
-
-/* The cases that are remembered, oldest first; false past the last. */
-bool tally_node_discrepancy(const struct tally_node *node, size_t index,
-                            struct tally_discrepancy_view *view);
 
 enum tally_peer_state { TALLY_PEER_IDLE, TALLY_PEER_GREETING, TALLY_PEER_LINKED };
 

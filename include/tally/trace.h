@@ -60,7 +60,9 @@ enum tally_level {
     X(MODE, INFO, "mode", "strict", "")                                                            \
     X(DISPUTED, WARN, "discrepancy", "type", "index")                                              \
     X(SETTLED, INFO, "discrepancy-moved", "state", "index")                                        \
-    X(GUARD, INFO, "guard", "state", "silent")
+    X(GUARD, INFO, "guard", "state", "silent")                                                     \
+    X(PROPOSED, INFO, "proposed", "level", "")                                                     \
+    X(AGREEMENT, INFO, "agreement", "state", "level")
 
 enum tally_trace_kind {
 #define X(kind, level, word, a, b) TALLY_TRACE_##kind,

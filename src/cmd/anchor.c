@@ -135,29 +135,40 @@ static bool read_name(struct desk *desk, struct book_record *record)
 /* ---- Keeping, judging, telling ---- */
 
 /* One that is here already stays what it is; a proof where there was none is taken. */
-static void take_known(const struct desk *desk, struct book_record *record)
+static void take_known(const struct book_record *known, struct book_record *record)
 {
-    for (size_t i = 0; i < desk->list.count; i++) {
-        const struct book_record *known = desk->list.records[i];
-        if (strcmp(known->id, record->id) != 0)
-            continue;
-        uint8_t *proof = record->proof;
-        size_t size = record->proof_size;
-        char *note = record->note;
-        *record = *known;
-        record->anchor.winner = NULL;
-        record->proof = proof;
-        record->proof_size = size;
-        record->note = note;
-        if (size == 0 && known->proof_size > 0 && (record->proof = malloc(known->proof_size))) {
-            memcpy(record->proof, known->proof, known->proof_size);
-            record->proof_size = known->proof_size;
-        }
-        if (note == NULL && known->note != NULL)
-            record->note = strdup(known->note);
-        tally_anchor_again(&record->anchor);
-        return;
+    uint8_t *proof = record->proof;
+    size_t size = record->proof_size;
+    char *note = record->note;
+    *record = *known;
+    record->anchor.winner = NULL;
+    record->proof = proof;
+    record->proof_size = size;
+    record->note = note;
+    if (size == 0 && known->proof_size > 0 && (record->proof = malloc(known->proof_size)) != NULL) {
+        memcpy(record->proof, known->proof, known->proof_size);
+        record->proof_size = known->proof_size;
     }
+    if (note == NULL && known->note != NULL)
+        record->note = strdup(known->note);
+    tally_anchor_again(&record->anchor);
+}
+
+/* Another proof of what is verified: a bad one must not take its place. */
+static bool is_no_worse(struct desk *desk, struct book_record *record)
+{
+    enum tally_anchor_reason *reason = &record->anchor.reason;
+    const struct tally_anchor before = record->anchor;
+    desk_judge(desk, record);
+    if (record->anchor.state == TALLY_ANCHOR_QUARANTINED) {
+        desk->shelf.code = call_fail_with(
+            desk->shelf.call, EXIT_UNVERIFIED, TALLY_MISMATCH, record->id,
+            "this proof of %.12s is refused (%s: %s): the anchor stays as it was", record->id,
+            tally_anchor_reason_name(*reason), tally_anchor_reason_text(*reason));
+        return false;
+    }
+    record->anchor = before;
+    return true;
 }
 
 /* As it stands among all of its checkpoint. */
@@ -177,7 +188,12 @@ static enum exit_code tell(struct desk *desk, const char *id, const char *schema
 /* Durable before anybody is asked: a backend that hangs loses nothing. */
 static enum exit_code keep(struct desk *desk, struct book_record *record, const char *schema)
 {
-    take_known(desk, record);
+    const struct book_record *known = desk_known(desk, record->id);
+    if (known != NULL && desk_is_verified(known) && record->proof_size > 0 &&
+        !is_no_worse(desk, record))
+        return desk->shelf.code;
+    if (known != NULL)
+        take_known(known, record);
     if (!desk_put(desk, record))
         return desk->shelf.code;
     desk_judge(desk, record);
@@ -296,15 +312,13 @@ static const struct policy_authority *find_authority(struct desk *desk)
 static bool is_answer(struct desk *desk, const struct book_record *record,
                       enum tally_anchor_reason judged)
 {
-    for (size_t i = 0; judged == TALLY_ANCHOR_IS_NONCE && i < desk->list.count; i++)
-        if (strcmp(desk->list.records[i]->id, record->id) == 0) {
-            desk->shelf.code =
-                call_fail_with(desk->shelf.call, EXIT_UNVERIFIED, TALLY_MISMATCH, record->authority,
-                               "the authority %s answers with an earlier time stamp, %.12s",
-                               record->authority, record->id);
-            return false;
-        }
-    return true;
+    if (judged != TALLY_ANCHOR_IS_NONCE || desk_known(desk, record->id) == NULL)
+        return true;
+    desk->shelf.code =
+        call_fail_with(desk->shelf.call, EXIT_UNVERIFIED, TALLY_MISMATCH, record->authority,
+                       "the authority %s answers with an earlier time stamp, %.12s",
+                       record->authority, record->id);
+    return false;
 }
 
 enum exit_code verb_anchor_request(struct call *call)
@@ -365,6 +379,12 @@ static bool verify_one(struct desk *desk, struct book_record *record)
     return desk_put(desk, record);
 }
 
+static bool is_due(const struct book_record *record)
+{
+    return tally_anchor_due_ms(&record->anchor, record->verified_ms, record->checked_ms) <=
+           desk_now_ms();
+}
+
 static enum exit_code tell_all(struct desk *desk, const char *id)
 {
     struct call *call = desk->shelf.call;
@@ -396,9 +416,9 @@ enum exit_code verb_anchor_verify(struct call *call)
 {
     struct desk desk;
     struct shelf_log log;
-    bool all = call_flag(call, "all");
-    if (all == (call->operand_count > 0))
-        return call_usage(call, "name one ID, or say --all");
+    bool due = call_flag(call, "due"), all = call_flag(call, "all") || due;
+    if (all == (call->operand_count > 0) || (due && call_flag(call, "all")))
+        return call_usage(call, "name one ID, or say --all or --due");
     const char *name = call_option(call, "log");
     bool good = desk_open(&desk, call, name, &log);
     struct book_record *one = good && !all ? desk_find(&desk, call->operands[0]) : NULL;
@@ -407,7 +427,7 @@ enum exit_code verb_anchor_verify(struct call *call)
         (void)snprintf(id, sizeof id, "%s", one->id);
     good = good && (all || one != NULL);
     for (size_t i = 0; good && i < desk.list.count; i++)
-        if (all || desk.list.records[i] == one)
+        if ((all && (!due || is_due(desk.list.records[i]))) || desk.list.records[i] == one)
             good = verify_one(&desk, desk.list.records[i]);
     good = good && desk_read(&desk, name != NULL ? &log.view.origin_hash : NULL);
     enum exit_code code = good ? tell_all(&desk, all ? NULL : id) : desk.shelf.code;

@@ -24,6 +24,10 @@ bool desk_read(struct desk *desk, const struct tally_hash *origin);
 /* The one whose id begins so. */
 struct book_record *desk_find(struct desk *desk, const char *id);
 
+/* The one of exactly that id; NULL, and nothing is said. And whether one is verified. */
+const struct book_record *desk_known(const struct desk *desk, const char *id);
+bool desk_is_verified(const struct book_record *record);
+
 /* Keeps a record: durable, or the reason was said. */
 bool desk_put(struct desk *desk, const struct book_record *record);
 

@@ -91,6 +91,21 @@ struct book_record *desk_find(struct desk *desk, const char *id)
     return found;
 }
 
+const struct book_record *desk_known(const struct desk *desk, const char *id)
+{
+    for (size_t i = 0; i < desk->list.count; i++)
+        if (strcmp(desk->list.records[i]->id, id) == 0)
+            return desk->list.records[i];
+    return NULL;
+}
+
+bool desk_is_verified(const struct book_record *record)
+{
+    return record->anchor.state == TALLY_ANCHOR_VERIFIED ||
+           record->anchor.state == TALLY_ANCHOR_ACTIVE ||
+           record->anchor.state == TALLY_ANCHOR_SUPERSEDED;
+}
+
 bool desk_put(struct desk *desk, const struct book_record *record)
 {
     struct call *call = desk->shelf.call;

@@ -42,9 +42,15 @@ static bool read_roles(struct call *call, struct fed_statement *said, enum exit_
     return false;
 }
 
-static bool read_note(struct call *call, struct fed_statement *said, enum exit_code *code)
+bool federation_note(struct call *call, const char *option, struct fed_statement *said,
+                     enum exit_code *code)
 {
     return say_note(call, &said->note, code);
+}
+
+static bool read_note(struct call *call, struct fed_statement *said, enum exit_code *code)
+{
+    return federation_note(call, "note", said, code);
 }
 
 /* ---- Why not ---- */
@@ -97,6 +103,12 @@ static enum exit_code check(struct call *call, const struct trust *trust,
 }
 
 /* ---- Saying it ---- */
+
+enum exit_code federation_state(struct call *call, const char *data,
+                                const struct fed_statement *said, struct door_answer *answer)
+{
+    return say(call, said, data, answer);
+}
 
 static void print_done(const struct statement *statement, const struct trust *trust)
 {

@@ -2,6 +2,8 @@
 #ifndef CMD_FEDERATION_H
 #define CMD_FEDERATION_H
 /* How parties are shown. */
+#include "cmd/call.h"
+#include "cmd/door.h"
 #include "core/federation/fold.h"
 #include <jansson.h>
 
@@ -13,5 +15,14 @@ json_t *federation_object(const struct tally_party *party);
 
 /* mode, strict, hash: of all. */
 json_t *federation_mode(const struct fold *fold);
+
+/* Makes a statement, by the running node or where none runs by ourselves. Other than DONE: it was
+   said why not. */
+enum exit_code federation_state(struct call *call, const char *data,
+                                const struct fed_statement *said, struct door_answer *answer);
+
+/* --note into the statement; false: it was said what is wrong. */
+bool federation_note(struct call *call, const char *option, struct fed_statement *said,
+                     enum exit_code *code);
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/federation/replay.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* How much of an id is enough: what all begin with, "did:key:z6Mk" and "12D3KooW", and some. */
 enum { LEAST_DID = 16, LEAST_ID = 12 };
@@ -24,16 +25,27 @@ static bool choose(struct trust *trust, struct call *call)
     return of == NULL || trust_party(trust, call, of, &trust->fold.self, &trust->shelf.code);
 }
 
+/* Whose agreements they are is known by now; what of them holds is a question of the time. */
+static void agree(struct trust *trust)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    fold_lend(&trust->fold, trust->pairs, TALLY_PAIRS_MAX);
+    trust->fold.agreements.clock.us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 bool trust_open(struct trust *trust, struct call *call, bool new)
 {
     const struct tally_key nobody = {{0}};
     struct tally_hash origin_hash;
-    *trust = (struct trust){.parties = calloc(TALLY_PARTIES_MAX, sizeof *trust->parties)};
+    *trust = (struct trust){.parties = calloc(TALLY_PARTIES_MAX, sizeof *trust->parties),
+                            .pairs = calloc(TALLY_PAIRS_MAX, sizeof *trust->pairs)};
     trust->shelf.call = call;
     fold_init(&trust->fold, &nobody, trust->parties, TALLY_PARTIES_MAX);
     trust->fold.discrepancies = discrepancies_new(&nobody, DISCREPANCIES_MAX);
     trust->fold.schemas = schemas_new(SCHEMAS_MAX);
-    if (trust->parties == NULL || trust->fold.discrepancies == NULL || trust->fold.schemas == NULL)
+    if (trust->parties == NULL || trust->pairs == NULL || trust->fold.discrepancies == NULL ||
+        trust->fold.schemas == NULL)
         return no_memory(trust, call);
     if (!shelf_data(call, trust->shelf.data, &trust->shelf.code))
         return false;
@@ -45,10 +57,12 @@ bool trust_open(struct trust *trust, struct call *call, bool new)
     if (room == NULL)
         return no_memory(trust, call);
     trust->known = true;
+    agree(trust);
     replay_origin(&trust->fold.self, &origin_hash);
     trust->fold.discrepancies->reporter = trust->fold.self;
     (void)replay_all(&trust->fold, &trust->shelf.ledger, &origin_hash, room);
     (void)replay_arbiters(&trust->fold, &trust->shelf.ledger, UINT64_MAX);
+    replay_others(&trust->fold, &trust->shelf.ledger, room);
     free(room);
     return true;
 }
@@ -59,6 +73,7 @@ void trust_close(struct trust *trust)
     free(trust->parties);
     free(trust->fold.discrepancies);
     free(trust->fold.schemas);
+    free(trust->pairs);
 }
 
 /* Parties whose id, in either form, begins with the word; *key is the last. */

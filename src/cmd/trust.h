@@ -9,6 +9,7 @@
 struct trust {
     struct fold fold;
     struct tally_party *parties;
+    struct agreement_pair *pairs;
     struct shelf shelf;
     bool known; /* There is a data directory; else nothing was ever stated. */
 };

@@ -143,7 +143,32 @@ static const struct option anchor_list_options[] = {
 
 static const struct option anchor_verify_options[] = {
     {"all", NULL, "all there are, or all of --log"},
+    {"due", NULL, "those that it is time for: for a timer"},
     {"log", "ORIGIN", "of that log only"},
+    NO_MORE,
+};
+
+#define OFFER                                                                                      \
+    {"trust-level", "N", "1 observe, 2 verify, 3 attest, 4 integrate"},                            \
+        {"scrolls", "A,B", "namespaces that each lets the other read"},                            \
+        {"terms", "FILE", "terms as a JSON object; members that it leaves out stay"},              \
+        {"expires", "TIME", "how long it stands: 12h, 7d (7d)"},                                   \
+    {                                                                                              \
+        "note", "TEXT", "for people, at most 120 bytes"                                            \
+    }
+
+static const struct option propose_options[] = {{"target", "PARTY", "to whom"}, OFFER, NO_MORE};
+
+static const struct option counter_options[] = {OFFER, NO_MORE};
+
+static const struct option reject_options[] = {
+    {"reason", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
+static const struct option revoke_options[] = {
+    {"notice-days", "N", "until it ends (as agreed; 30 where nothing was)"},
+    {"reason", "TEXT", "for people, at most 120 bytes"},
     NO_MORE,
 };
 
@@ -222,6 +247,11 @@ static const struct option help_options[] = {
     "operator's: manual, it was looked at and is over; arbitration, a third party is asked;\n"     \
     "suspension, the log is neither taken nor shown until it is resolved. Each is a receipt of\n"  \
     "ours, through the running node, or by the verb where none runs."
+#define AGREE                                                                                      \
+    "ID is a hash, or its beginning. Proposals and answers are receipts in each party's own log\n" \
+    "federation, which whom they are addressed to may read. The one it was offered to accepts,\n"  \
+    "rejects or counters; the proposer's node then signs too, if that is in time, and only then\n" \
+    "does it hold. Goes through the running node, or writes by itself where none runs."
 
 static const struct verb verbs[] = {
     {NULL, "run", NULL, "", 0, 0, run_options, "run/1", "8", "Run a node, in the foreground",
@@ -343,8 +373,38 @@ static const struct verb verbs[] = {
     {"anchor", "verify", NULL, "[ID]", 0, 1, anchor_verify_options, "anchor-verify/1", "4 5 7 10",
      "Judge anchors again, quarantined ones too",
      "Exit code 5 if one is refused or its block is gone, else 7 if one cannot be told "
-     "yet. " ANCHOR,
+     "yet.\n" ANCHOR,
      verb_anchor_verify},
+    {"anchor", "publish", NULL, "ID", 1, 1, none, "anchor-publish/1", "4 7 8 10",
+     "Let others have an anchor: a receipt in our log anchors carries it",
+     "What was found of it does not travel: each node judges by its own policy.",
+     verb_anchor_publish},
+    {"anchor", "learn", NULL, "", 0, 0, none, "anchor-learn/1", "4 10",
+     "Take in the anchors that others published, and verify them here",
+     "Of the logs anchors that are held, those that are of a checkpoint held here.",
+     verb_anchor_learn},
+    {NULL, "propose", NULL, "", 0, 0, propose_options, "propose/1", "8",
+     "Offer an agreement to another party", AGREE, verb_propose},
+    {"proposal", "list", NULL, "", 0, 0, none, "proposal-list/1", "4",
+     "List the last proposal each way, between us and each party", "", verb_proposal_list},
+    {"proposal", "show", NULL, "ID", 1, 1, none, "proposal/1", "4", "Show a proposal and its terms",
+     "", verb_proposal_show},
+    {"proposal", "accept", NULL, "ID", 1, 1, note_options, "proposal-accept/1", "4 8",
+     "Accept a proposal as it stands: signs the agreement", AGREE, verb_proposal_accept},
+    {"proposal", "reject", NULL, "ID", 1, 1, reject_options, "proposal-reject/1", "4 8",
+     "Reject a proposal", AGREE, verb_proposal_reject},
+    {"proposal", "counter", NULL, "ID", 1, 1, counter_options, "proposal-counter/1", "4 8",
+     "Answer a proposal with other terms; what is left out stays as it was", AGREE,
+     verb_proposal_counter},
+    {"proposal", "withdraw", NULL, "ID", 1, 1, note_options, "proposal-withdraw/1", "4 8",
+     "Take back a proposal of ours that was not agreed", AGREE, verb_proposal_withdraw},
+    {"agreement", "list", NULL, "", 0, 0, none, "agreement-list/1", "4",
+     "List what holds between us and other parties", "", verb_agreement_list},
+    {"agreement", "show", NULL, "ID", 1, 1, none, "agreement/1", "4",
+     "Show an agreement: its terms and both signatures", "", verb_agreement_show},
+    {"agreement", "revoke", NULL, "ID", 1, 1, revoke_options, "agreement-revoke/1", "4 8",
+     "End an agreement after its notice; until then there is only reading", AGREE,
+     verb_agreement_revoke},
     {"node", "init", NULL, "", 0, 0, none, "node-init/1", "8",
      "Make a key and a data directory without running", "", verb_node_init},
     {"node", "show", NULL, "", 0, 0, none, "node/1", "4", "Show who this node is", "",

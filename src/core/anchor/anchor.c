@@ -97,6 +97,23 @@ enum tally_anchor_reason tally_anchor_time_check(enum tally_anchor_kind kind, in
     return TALLY_ANCHOR_IS_VERIFIED;
 }
 
+int64_t tally_anchor_due_ms(const struct tally_anchor *anchor, int64_t verified_ms,
+                            int64_t checked_ms)
+{
+    const int64_t hour_ms = 3600 * 1000, week_ms = 7 * 24 * hour_ms;
+    static const int64_t hours[] = {1, 6, 24};
+    if (anchor->state == TALLY_ANCHOR_QUARANTINED)
+        return INT64_MAX;
+    if (!is_verified(anchor->state))
+        return 0;
+    if (anchor->kind == TALLY_ANCHOR_RFC3161) /* Nothing reorganises it. */
+        return INT64_MAX;
+    for (size_t i = 0; i < sizeof hours / sizeof *hours; i++)
+        if (checked_ms < verified_ms + hours[i] * hour_ms)
+            return verified_ms + hours[i] * hour_ms;
+    return checked_ms + week_ms;
+}
+
 /* ---- The order ---- */
 
 int tally_anchor_order(const struct tally_anchor *a, const struct tally_anchor *b)

@@ -85,9 +85,10 @@ bool request_send(struct dht *dht, const struct dht_step *step, struct dht_reque
         request_sent(request, step->now);
         return true;
     case PEERS_RIDES:
-        request->sent = true;
+        request->sent = request->greeted = true;
         return true;
     case PEERS_WAITS:
+        request->greeted = true;
         if (request_keep(dht, request, body))
             return true;
         break;
@@ -155,6 +156,11 @@ void request_done(struct dht *dht, const struct dht_step *step, struct dht_reque
                        took < DHT_TIMEOUT_MS ? (uint32_t)took + 1 : DHT_TIMEOUT_MS);
     if (drop != TALLY_DROP_NONE && drop != TALLY_DROP_SEEN)
         dht->drops[drop]++;
+    if (drop == TALLY_DROP_NONE && request->greeted)
+        table_crowded(&dht->table, step->now, &from->key, (from->caps & PEERS_CAPS_CROWDED) != 0);
+    struct peer *peer = peers_find(step->peers, &from->key);
+    if (drop == TALLY_DROP_NONE && peer != NULL)
+        peer->kept.ms = step->now.mono.ms + LINK_LIGHT_MS;
     request_close(dht, request);
 }
 

@@ -10,7 +10,8 @@ static size_t registrars_find(void *context, const struct tally_hash *topic, uns
     size_t count = 0;
     for (size_t b = 0; b < TABLE_BUCKETS; b++) {
         const struct table_bucket *known = &dht->table.buckets[b];
-        for (unsigned i = 0; i < known->count && i < TABLE_K && count < REGISTRARS_OFFERED; i++) {
+        for (unsigned i = 0; i < known->count && i < known->width && count < REGISTRARS_OFFERED;
+             i++) {
             const struct contact *contact = &dht->table.contacts[known->list[i]];
             unsigned shared = metric_shared(&contact->point, topic);
             if ((shared < REGISTRARS_BUCKETS ? shared : REGISTRARS_BUCKETS - 1) != bucket)

@@ -34,6 +34,7 @@ struct dht_request {
     uint8_t owner;   /* Index of the task or search, */
     uint8_t serial;  /* of this use of it. */
     bool sent, told; /* Sent over a link; its owner was told that it is late. */
+    bool greeted;    /* There was no link: what the other says of itself is new. */
     uint8_t number[8];
     struct tally_key key;
     struct tally_address address;

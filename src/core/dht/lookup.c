@@ -233,19 +233,29 @@ static enum tally_drop path_take(struct lookup *lookup, struct lookup_path *path
 
 /* ---- Beginning, and beginning again. ---- */
 
+/* One more contact of its bucket. Of a wide one no more are dealt than of the others: if all of one
+   bucket collude, later paths have to begin elsewhere. */
+static bool bucket_spent(const struct lookup *lookup, const struct contact *contact,
+                         uint8_t dealt[METRIC_BITS + 1])
+{
+    return ++dealt[metric_shared(&lookup->options.self, &contact->point)] > TABLE_K;
+}
+
 /* Deals the closest contacts that were not asked yet to the last `fresh` paths in turn. */
 static void paths_begin(struct lookup *lookup, const struct table *table, struct tally_now now,
                         unsigned fresh)
 {
-    const struct contact *list[LOOKUP_PATHS_MAX * LOOKUP_SEEDS];
-    size_t count = table_closest(table, now, &lookup->options.target, false, list,
-                                 LOOKUP_PATHS_MAX * LOOKUP_SEEDS);
+    enum { SEEDS = TABLE_WIDE + LOOKUP_PATHS_MAX * LOOKUP_SEEDS };
+    const struct contact *list[SEEDS];
+    uint8_t of_bucket[METRIC_BITS + 1] = {0};
+    size_t count = table_closest(table, now, &lookup->options.target, false, list, SEEDS);
     unsigned dealt = 0, first = lookup->path_count;
     lookup->path_count += fresh;
     assert(lookup->path_count <= LOOKUP_PATHS_MAX);
     for (size_t i = 0; i < count && dealt < fresh * LOOKUP_SEEDS; i++) {
         struct lookup_node node = {list[i]->key, contact_address(list[i])};
-        if (asked_before(lookup, &list[i]->point, &node.address))
+        if (bucket_spent(lookup, list[i], of_bucket) ||
+            asked_before(lookup, &list[i]->point, &node.address))
             continue;
         struct lookup_path *path = &lookup->paths[first + dealt % fresh];
         dealt += path_take(lookup, path, &node, NULL) == TALLY_DROP_NONE;

@@ -15,6 +15,29 @@ static uint32_t seconds(struct tally_now now)
     return (uint32_t)(now.mono.ms / 1000) + 1;
 }
 
+/* Contacts of a bucket without its spares. A step halves the distance for a fixed number of times
+   the more contacts there are to choose from, and half of all lookups begin in bucket 0. */
+static unsigned width_of(unsigned bucket)
+{
+    unsigned narrower = bucket * TABLE_NARROWS;
+    return narrower < TABLE_WIDE - TABLE_K ? TABLE_WIDE - narrower : TABLE_K;
+}
+
+static bool buckets_new(struct table *table, struct tally_now now)
+{
+    size_t all = 0;
+    for (unsigned b = 0; b < TABLE_BUCKETS; b++)
+        all += width_of(b) + TABLE_SPARES;
+    assert(all == TABLE_CONTACTS_MAX);
+    table->lists = calloc(all, sizeof *table->lists);
+    for (unsigned b = 0, at = 0; table->lists != NULL && b < TABLE_BUCKETS; b++) {
+        table->buckets[b] = (struct table_bucket){
+            .list = &table->lists[at], .width = width_of(b), .active_s = seconds(now)};
+        at += width_of(b) + TABLE_SPARES;
+    }
+    return table->lists != NULL;
+}
+
 bool table_new(struct table *table, const struct table_options *options, struct tally_now now)
 {
     size_t capacity = options->contacts_max == 0 ? TABLE_CONTACTS_MAX : options->contacts_max;
@@ -23,15 +46,13 @@ bool table_new(struct table *table, const struct table_options *options, struct 
     metric_point(&options->key, &table->point);
     table->contacts = calloc(capacity, sizeof *table->contacts);
     table->free = calloc(capacity, sizeof *table->free);
-    if (table->contacts == NULL || table->free == NULL) {
+    if (table->contacts == NULL || table->free == NULL || !buckets_new(table, now)) {
         table_free(table);
         return false;
     }
     /* The lowest index lies on top: memory of a small table is never paged in. */
     for (size_t i = 0; i < capacity; i++)
         table->free[i] = (uint16_t)(capacity - 1 - i);
-    for (size_t i = 0; i < TABLE_BUCKETS; i++)
-        table->buckets[i].active_s = seconds(now);
     return true;
 }
 
@@ -39,6 +60,7 @@ void table_free(struct table *table)
 {
     free(table->contacts);
     free(table->free);
+    free(table->lists);
     *table = (struct table){.capacity = 0};
 }
 
@@ -55,10 +77,19 @@ static unsigned bucket_of(const struct table *table, const struct tally_hash *po
     return shared < TABLE_BUCKETS ? shared : TABLE_BUCKETS - 1;
 }
 
+/* How many are no spares, at the most. Beyond TABLE_K a wide bucket is for those that answered, and
+   for a few more that are to be asked: whoever names many does not keep us busy with them. */
+static unsigned bucket_size(const struct table_bucket *bucket)
+{
+    unsigned size = bucket->proved + TABLE_HINTS;
+    return size < TABLE_K ? TABLE_K : size < bucket->width ? size : bucket->width;
+}
+
 /* Contacts of a bucket that are no spares. */
 static unsigned bucket_live(const struct table_bucket *bucket)
 {
-    return bucket->count < TABLE_K ? bucket->count : TABLE_K;
+    unsigned size = bucket_size(bucket);
+    return bucket->count < size ? bucket->count : size;
 }
 
 static struct contact *bucket_contact(const struct table *table, const struct table_bucket *bucket,
@@ -120,8 +151,9 @@ static void forget(struct table *table, struct table_bucket *bucket, unsigned at
     table->contacts[index] = (struct contact){.port = 0};
     table->free[table->capacity - table->count--] = index;
     /* A spare moved up: from now on it is probed like the others. */
-    if (at < TABLE_K && bucket->count >= TABLE_K)
-        wake_for(table, bucket_contact(table, bucket, TABLE_K - 1));
+    unsigned size = bucket_size(bucket);
+    if (at < size && bucket->count >= size)
+        wake_for(table, bucket_contact(table, bucket, size - 1));
 }
 
 /* Whether one more of this network is too many, in the bucket or in the table; a contact that moves
@@ -147,7 +179,7 @@ static bool crowded(const struct table *table, const struct table_bucket *to,
 static bool bucket_victim(struct table *table, const struct table_bucket *bucket, bool proved,
                           unsigned *at)
 {
-    unsigned first = bucket->proved > TABLE_K ? bucket->proved : TABLE_K;
+    unsigned size = bucket_size(bucket), first = bucket->proved > size ? bucket->proved : size;
     *at = bucket->count - 1u;
     if (first == bucket->count)
         return proved;
@@ -173,7 +205,7 @@ static bool make_room(struct table *table, const struct table_bucket *to, bool p
 static bool room(struct table *table, struct table_bucket *bucket, bool proved)
 {
     unsigned victim;
-    if (bucket->count == TABLE_K + TABLE_SPARES) {
+    if (bucket->count == bucket_size(bucket) + TABLE_SPARES) {
         if (!bucket_victim(table, bucket, proved, &victim))
             return false;
         forget(table, bucket, victim);
@@ -185,7 +217,7 @@ static bool room(struct table *table, struct table_bucket *bucket, bool proved)
    front of the spares. */
 static unsigned place_proved(const struct table_bucket *bucket)
 {
-    return bucket->proved < TABLE_K ? bucket->proved : TABLE_K;
+    return bucket->proved < bucket->width ? bucket->proved : bucket->width;
 }
 
 static void contact_moves(struct contact *contact, const struct tally_address *address)
@@ -237,7 +269,7 @@ static struct contact *promote(struct table *table, struct table_bucket *bucket,
                                struct tally_now now)
 {
     struct contact *contact = bucket_contact(table, bucket, at);
-    bool moves = contact->answered_s == 0 || at >= TABLE_K;
+    bool moves = contact->answered_s == 0 || at >= bucket_size(bucket);
     uint16_t index = 0;
     if (moves)
         index = list_remove(table, bucket, at);
@@ -245,6 +277,16 @@ static struct contact *promote(struct table *table, struct table_bucket *bucket,
     if (moves)
         list_add(table, bucket, place_proved(bucket), index);
     return contact;
+}
+
+/* When one that has just answered is asked again. */
+static void rest(struct table *table, const struct table_bucket *bucket, struct contact *contact,
+                 struct tally_now now)
+{
+    bool full = bucket->count >= TABLE_K; /* Of a wide one too: others can be asked. */
+    contact->due_s =
+        seconds(now) + (full ? (uint32_t)TABLE_REST_FULL_S << contact->patience : TABLE_REST_S);
+    wake_for(table, contact);
 }
 
 enum tally_drop table_answered(struct table *table, struct tally_now now,
@@ -276,10 +318,36 @@ enum tally_drop table_answered(struct table *table, struct tally_now now,
     uint32_t rtt = rtt_ms < UINT16_MAX ? rtt_ms : UINT16_MAX;
     contact->rtt_ms = (uint16_t)(contact->rtt_ms == 0 ? rtt : (contact->rtt_ms * 7u + rtt) / 8);
     contact->timeouts = 0;
-    contact->due_s = seconds(now) + (bucket->count < TABLE_K ? TABLE_REST_S : TABLE_REST_FULL_S);
     bucket->active_s = seconds(now);
-    wake_for(table, contact);
+    rest(table, bucket, contact, now);
     return TALLY_DROP_NONE;
+}
+
+/* Contacts of a bucket that rest longer than the others. */
+static unsigned patient(const struct table *table, const struct table_bucket *bucket)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < bucket->count; i++)
+        count += bucket_contact(table, bucket, i)->patience > 0;
+    return count;
+}
+
+void table_crowded(struct table *table, struct tally_now now, const struct tally_key *key,
+                   bool crowded)
+{
+    struct tally_hash point;
+    metric_point(key, &point);
+    struct table_bucket *bucket = &table->buckets[bucket_of(table, &point)];
+    unsigned at;
+    if (!bucket_find(table, bucket, &point, &at))
+        return;
+    struct contact *contact = bucket_contact(table, bucket, at);
+    bool may = contact->patience > 0 || patient(table, bucket) < bucket_size(bucket) / 2;
+    if (crowded && may && contact->patience < TABLE_PATIENCE)
+        contact->patience++;
+    else if (!crowded && contact->patience > 0)
+        contact->patience--;
+    rest(table, bucket, contact, now);
 }
 
 void table_silent(struct table *table, struct tally_now now, const struct tally_key *key)
@@ -427,23 +495,37 @@ struct tally_mono table_deadline(const struct table *table)
     return table->wake;
 }
 
-/* Whose turn it is. Every other probe is for those that failed and are to be tried again, or it
-   would take three rounds through the table until a dead one is known as dead. */
+/* Every other probe is for those that failed and are to be tried again, or it would take three
+   rounds through the table until a dead one is known as dead. */
+static unsigned urgency(const struct table *table, const struct contact *contact,
+                        struct tally_now now)
+{
+    if (contact->due_s > seconds(now))
+        return 0;
+    return contact->timeouts > 0 && !table->retried ? 2 : 1;
+}
+
+/* Whose turn it is: who waits longest. Who answered goes before what was heard of a while later:
+   many names do not make our contacts old. */
 static struct contact *longest_due(struct table *table, struct tally_now now, unsigned *from)
 {
     struct contact *longest = NULL;
-    bool failing = false;
+    unsigned most = 0;
+    uint32_t least = UINT32_MAX;
     for (unsigned b = 0; b < TABLE_BUCKETS; b++)
         for (unsigned i = 0; i < bucket_live(&table->buckets[b]); i++) {
             struct contact *contact = bucket_contact(table, &table->buckets[b], i);
-            bool fails = !table->retried && contact->timeouts > 0 && contact->due_s <= seconds(now);
-            if (longest != NULL && (fails != failing ? failing : contact->due_s >= longest->due_s))
+            unsigned urgent = urgency(table, contact, now);
+            bool waits = urgent > 0 && contact->answered_s == 0;
+            uint32_t turn = contact->due_s + (waits ? TABLE_REST_S : 0);
+            if (longest != NULL && (urgent != most ? urgent < most : turn >= least))
                 continue;
             longest = contact;
-            failing = fails;
+            most = urgent;
+            least = turn;
             *from = b;
         }
-    table->retried = failing;
+    table->retried = most == 2;
     return longest;
 }
 
@@ -497,7 +579,7 @@ bool table_refresh(struct table *table, struct tally_now now, struct tally_hash 
 static bool bucket_holds(const struct table *table, unsigned b)
 {
     const struct table_bucket *bucket = &table->buckets[b];
-    if (bucket->count > TABLE_K + TABLE_SPARES || bucket->proved > bucket->count)
+    if (bucket->count > bucket_size(bucket) + TABLE_SPARES || bucket->proved > bucket->count)
         return false;
     for (unsigned i = 0; i < bucket->count; i++) {
         const struct contact *contact = bucket_contact(table, bucket, i);
@@ -510,7 +592,7 @@ static bool bucket_holds(const struct table *table, unsigned b)
             address_may_announce(&address) != TALLY_HYGIENE_ALLOWED)
             return false;
         uint64_t at_ms = (uint64_t)(contact->due_s - 1) * 1000;
-        if (i < TABLE_K && at_ms < table->wake.ms && table->wake.ms == TALLY_NEVER.ms)
+        if (i < bucket_live(bucket) && at_ms < table->wake.ms && table->wake.ms == TALLY_NEVER.ms)
             return false;
     }
     return true;

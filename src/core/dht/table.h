@@ -10,6 +10,13 @@
  * for as long as they do: whoever has many fresh keys finds the places taken. A bucket keeps some
  * spares, of which the best takes the place of a contact that died.
  *
+ * Who came first is in everybody's far buckets, and stays: it is not displaced, but asked the more
+ * rarely the more ask it. A contact that says it is crowded (PEERS_CAPS_CROWDED) rests twice as
+ * long each time, and half as long once it is not: so many ask it as it can remember, whatever
+ * number of nodes there is. Only in a full bucket, where others can be asked, and half of it at the
+ * most: our neighbours are few, they need each other, and whoever crowds a node on purpose changes
+ * nothing for those near it.
+ *
  * Memory is allocated by table_new for a fixed number; nothing else allocates. A struct contact
  * stays where it is until the next call that changes the table.
  */
@@ -18,17 +25,21 @@
 #include "tally/types.h"
 
 enum {
-    TABLE_K = 16,          /* Kademlia's k (discv5 has 16, libp2p 20: a fifth more messages). */
+    TABLE_K = 16,          /* Kademlia's k (discv5 has 16, libp2p 20: a fifth more messages); */
+    TABLE_WIDE = 64,       /* the farthest bucket is wider, ... */
+    TABLE_NARROWS = 16,    /* ... and each nearer one by so many less: most lookups begin there. */
+    TABLE_HINTS = 2,       /* Of what a bucket has beyond TABLE_K so many may be unproved. */
     TABLE_SPARES = 8,      /* Replacements a bucket. */
     TABLE_BUCKETS = 24,    /* Good for 2^24 * k nodes. */
     TABLE_NETWORK_K = 2,   /* Contacts of one /24 or /48 in a bucket, spares too, ... */
     TABLE_NETWORK_ALL = 8, /* ... and in the table. */
-    TABLE_CONTACTS_MAX = TABLE_BUCKETS * (TABLE_K + TABLE_SPARES), /* 100 bytes each. */
+    TABLE_CONTACTS_MAX = 96 + TABLE_BUCKETS * (TABLE_K + TABLE_SPARES), /* 100 bytes each. */
 
     TABLE_FRESH_S = 1800,      /* Only who answered in this time is named to others. */
     TABLE_PROBE_MS = 4000,     /* One probe in this time, +- 20 %: 384 contacts in 26 min. */
     TABLE_REST_S = 300,        /* Who was heard in this time is not probed; */
-    TABLE_REST_FULL_S = 900,   /* in a full bucket, where the oldest are in everybody's table. */
+    TABLE_REST_FULL_S = 900,   /* in a full bucket, where the oldest are in everybody's table; */
+    TABLE_PATIENCE = 8,        /* doubled so often, to 2.7 days, for who is crowded. */
     TABLE_RETRY_S = 20,        /* A probe that found no answer is tried again. */
     TABLE_TIMEOUTS = 3,        /* A contact is dead after so many ... */
     TABLE_DEAD_S = 60,         /* ... and this time, if anybody else was heard meanwhile. */
@@ -47,13 +58,15 @@ struct contact {
     uint32_t due_s;      /* When it is to be probed. */
     uint32_t failing_s;  /* When the first of its timeouts was. */
     uint8_t timeouts;    /* Since it answered last. */
+    uint8_t patience;    /* How often its rest is doubled. */
 };
 
-/* Proved contacts come before unproved ones, older before newer. The first TABLE_K are the bucket,
-   the rest are spares, of which the one heard last is the first. */
+/* Proved contacts come before unproved ones, older before newer. The first of them are the
+   bucket, TABLE_K or, if more are proved, up to `width`; the rest are spares, of which the one
+   heard last is the first. */
 struct table_bucket {
-    uint16_t list[TABLE_K + TABLE_SPARES]; /* Indices into contacts. */
-    unsigned count, proved;
+    uint16_t *list; /* Indices into contacts. */
+    unsigned width, count, proved;
     uint32_t active_s; /* When one of it answered, or a lookup aimed there. */
 };
 
@@ -66,7 +79,8 @@ struct table_options {
 struct table {
     struct tally_hash point; /* Our own. */
     struct contact *contacts;
-    uint16_t *free; /* A stack of free indices. */
+    uint16_t *free;  /* A stack of free indices. */
+    uint16_t *lists; /* Of all buckets. */
     size_t count, capacity;
     struct table_bucket buckets[TABLE_BUCKETS];
     uint32_t heard_s;       /* When anybody answered last. */
@@ -104,6 +118,10 @@ enum tally_drop table_offer(struct table *table, struct tally_now now, const str
 enum tally_drop table_answered(struct table *table, struct tally_now now,
                                const struct tally_key *key, const struct tally_address *address,
                                uint32_t rtt_ms);
+
+/* It answered, and said whether more ask it than it can remember. */
+void table_crowded(struct table *table, struct tally_now now, const struct tally_key *key,
+                   bool crowded);
 
 /* A request of ours was not answered: a hint is forgotten, a proved contact after some more. */
 void table_silent(struct table *table, struct tally_now now, const struct tally_key *key);

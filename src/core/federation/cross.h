@@ -20,7 +20,7 @@
 
 enum {
     CROSS_PROOF_MAX = TALLY_PROOF_HEAD_MAX + 8192,
-    CROSS_BODY_MAX = 1280,
+    CROSS_BODY_MAX = 2048,
     CROSS_MAX = 256 + 2 * CROSS_PROOF_MAX + 2 * (TALLY_ENVELOPE_MAX / 3 * 4 + 8) +
                 (CROSS_BODY_MAX / 3 * 4 + 8),
 };
@@ -64,7 +64,7 @@ struct cross_result {
     struct tally_hash receipt_hash, anchor_hash;
     struct tally_checkpoint checkpoint, anchor_checkpoint;
     struct tally_proof proof; /* Of the second, where anchor_checkpoint's views lie. */
-    uint8_t room[3][TALLY_ENVELOPE_MAX + 512];
+    uint8_t room[3][CROSS_BODY_MAX];
 };
 
 /* Reads and verifies; `result` is whole if GOOD. */

@@ -84,7 +84,8 @@ bool discrepancy_suspends(const struct discrepancies *discrepancies, const struc
     for (size_t i = 0; discrepancies != NULL && i < discrepancies->count; i++) {
         const struct discrepancy *one = &discrepancies->list[i];
         if (one->state == TALLY_DISCREPANCY_SUSPENDED &&
-            (one->has_log ? hash_equal(&one->log, log) : key_equal(&one->party, issuer)))
+            (one->has_log ? log != NULL && hash_equal(&one->log, log)
+                          : key_equal(&one->party, issuer)))
             return true;
     }
     return false;

@@ -27,6 +27,12 @@ void fold_init(struct fold *fold, const struct tally_key *self, struct tally_par
                size_t capacity)
 {
     *fold = (struct fold){.self = *self, .parties = parties, .capacity = capacity};
+    agreements_init(&fold->agreements, self, NULL, 0);
+}
+
+void fold_lend(struct fold *fold, struct agreement_pair *pairs, size_t capacity)
+{
+    agreements_init(&fold->agreements, &fold->self, pairs, capacity);
 }
 
 /* The place of a key: where it is, or where it would be. */
@@ -80,6 +86,32 @@ static enum fold_verdict judge_party(const struct fold *fold, const struct fed_s
     if ((rules[statement->kind].from & TO(state)) == 0)
         return FOLD_FORBIDDEN;
     return party == NULL && fold->count == fold->capacity ? FOLD_FULL : FOLD_TAKEN;
+}
+
+/* What an agreement's verdict is to those who know of none. */
+static enum fold_verdict verdict_of(enum agreement_verdict verdict)
+{
+    switch (verdict) {
+    case AGREEMENT_TAKEN:
+        return FOLD_TAKEN;
+    case AGREEMENT_ELSEWHERE:
+        return FOLD_FOREIGN;
+    case AGREEMENT_MALFORMED:
+        return FOLD_MALFORMED;
+    case AGREEMENT_SELF:
+        return FOLD_SELF;
+    case AGREEMENT_ROLE:
+    case AGREEMENT_FORBIDDEN:
+    case AGREEMENT_STALE:
+    case AGREEMENT_ALTERED:
+    case AGREEMENT_EXPIRED:
+        return FOLD_FORBIDDEN;
+    case AGREEMENT_FULL:
+        return FOLD_FULL;
+    case AGREEMENT_VERDICT_COUNT:
+        break;
+    }
+    return FOLD_UNKNOWN;
 }
 
 bool fold_trusts(const struct fold *fold, const struct tally_key *key, enum tally_trust level)
@@ -143,6 +175,15 @@ static enum fold_verdict judge(const struct fold *fold, const struct tally_key *
         return judge_note(fold, issuer, &statement->schema_sync.party, TALLY_TRUST_VERIFY);
     case FED_CROSS_ANCHOR:
         return judge_note(fold, issuer, &statement->cross_anchor.party, TALLY_TRUST_ATTEST);
+    case FED_PROPOSE:
+    case FED_ACCEPT:
+    case FED_ESTABLISH:
+    case FED_REJECT:
+    case FED_RETRACT:
+    case FED_REVOKE:
+        if (!ours)
+            return FOLD_FOREIGN;
+        return verdict_of(agreements_judge(&fold->agreements, issuer, statement));
     }
     return FOLD_UNKNOWN;
 }
@@ -193,17 +234,41 @@ static void apply(struct fold *fold, const struct fed_statement *statement, uint
     fold->listed = fold->listed || party->level > TALLY_TRUST_ISOLATED;
 }
 
-enum fold_verdict fold_take(struct fold *fold, const struct tally_key *issuer,
-                            struct tally_bytes type, struct tally_bytes body, uint64_t index)
+enum fold_verdict fold_take_at(struct fold *fold, const struct tally_key *issuer,
+                               struct tally_bytes type, struct tally_bytes body,
+                               const struct agreement_place *place)
 {
     struct fed_statement statement;
     enum fold_verdict verdict = fed_read(type, body, &statement) == TALLY_DROP_NONE
-                                    ? judge(fold, issuer, &statement, index)
+                                    ? judge(fold, issuer, &statement, place->index)
                                     : FOLD_MALFORMED;
     fold->counts[verdict]++;
-    if (verdict == FOLD_TAKEN)
-        apply(fold, &statement, index);
+    if (verdict != FOLD_TAKEN)
+        return verdict;
+    if (fed_agrees(statement.kind))
+        (void)agreements_take(&fold->agreements, issuer, &statement, place);
+    else
+        apply(fold, &statement, place->index);
     return verdict;
+}
+
+enum fold_verdict fold_take(struct fold *fold, const struct tally_key *issuer,
+                            struct tally_bytes type, struct tally_bytes body, uint64_t index)
+{
+    const struct agreement_place place = {.index = index};
+    return fold_take_at(fold, issuer, type, body, &place);
+}
+
+void fold_hear(struct fold *fold, const struct tally_key *issuer, struct tally_bytes type,
+               struct tally_bytes body, const struct agreement_place *place)
+{
+    struct fed_statement statement;
+    if (!fed_agrees(fed_kind_of(type)))
+        return;
+    if (fed_read(type, body, &statement) == TALLY_DROP_NONE)
+        (void)agreements_take(&fold->agreements, issuer, &statement, place);
+    else
+        fold->agreements.counts[AGREEMENT_MALFORMED]++;
 }
 
 void fold_hash(const struct fold *fold, struct tally_hash *hash)
@@ -272,5 +337,5 @@ bool fold_holds(const struct fold *fold)
     }
     if (fold->discrepancies != NULL && !discrepancy_holds(fold->discrepancies))
         return false;
-    return fold->count <= fold->capacity;
+    return fold->count <= fold->capacity && agreements_holds(&fold->agreements);
 }

@@ -10,10 +10,13 @@
  *
  *     UNSAID ──mode──▶ STRICT ◀──mode──▶ OPEN
  *
- * What a table does not permit changes nothing, and is counted by its verdict. Another party's
- * statements are folded too where its own table says that they count: an arbiter's verdict. Whom we
- * trust we say ourselves.
+ * What a table does not permit changes nothing, and is counted by its verdict. Whom we trust we say
+ * ourselves; of other parties' statements those count that are addressed to us and of agreements,
+ * each in its issuer's own stance (agreement.h), and the verdicts of arbiters that we named
+ * (discrepancy.h), which is why it matters only in which order one log is folded, not which log
+ * comes first.
  */
+#include "core/federation/bond.h"
 #include "core/federation/discrepancy.h"
 #include "core/federation/schemas.h"
 #include "tally/limits.h"
@@ -29,6 +32,7 @@ struct fold {
     struct discrepancies *discrepancies;
     struct schemas *schemas;
     uint64_t counts[FOLD_VERDICT_COUNT];
+    struct agreements agreements; /* None unless memory was lent for them. */
 };
 
 /* `parties` is memory for so many, lent for the fold's life. What is folded beyond
@@ -36,6 +40,9 @@ struct fold {
    fewer. */
 void fold_init(struct fold *fold, const struct tally_key *self, struct tally_party *parties,
                size_t capacity);
+
+/* Memory for so many pairs, lent as `parties` is; before the first statement. */
+void fold_lend(struct fold *fold, struct agreement_pair *pairs, size_t capacity);
 
 /* What a statement by that issuer would be, now; changes nothing. */
 enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *issuer,
@@ -45,6 +52,15 @@ enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *is
    and counted whatever it is. */
 enum fold_verdict fold_take(struct fold *fold, const struct tally_key *issuer,
                             struct tally_bytes type, struct tally_bytes body, uint64_t index);
+
+/* The same, where the receipt's hash and time matter too: for agreements they do. */
+enum fold_verdict fold_take_at(struct fold *fold, const struct tally_key *issuer,
+                               struct tally_bytes type, struct tally_bytes body,
+                               const struct agreement_place *place);
+
+/* The next statement of another party's log. Counted in `agreements` if it is addressed to us. */
+void fold_hear(struct fold *fold, const struct tally_key *issuer, struct tally_bytes type,
+               struct tally_bytes body, const struct agreement_place *place);
 
 /* One that the disk did not give back. Nobody knows what it said, so strangers may nothing. */
 void fold_lost(struct fold *fold);

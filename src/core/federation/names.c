@@ -43,6 +43,29 @@ const char *tally_mode_name(enum tally_mode mode)
     return mode < TALLY_MODES ? names[mode] : "unknown";
 }
 
+const char *tally_proposal_state_name(enum tally_proposal_state state)
+{
+    static const char *const names[TALLY_PROPOSAL_STATES] = {
+        [TALLY_PROPOSAL_NONE] = "none",         [TALLY_PROPOSAL_OPEN] = "open",
+        [TALLY_PROPOSAL_ACCEPTED] = "accepted", [TALLY_PROPOSAL_AGREED] = "agreed",
+        [TALLY_PROPOSAL_SIGNED] = "signed",     [TALLY_PROPOSAL_COUNTERED] = "countered",
+        [TALLY_PROPOSAL_REJECTED] = "rejected", [TALLY_PROPOSAL_WITHDRAWN] = "withdrawn",
+        [TALLY_PROPOSAL_EXPIRED] = "expired",
+    };
+    return state < TALLY_PROPOSAL_STATES ? names[state] : "unknown";
+}
+
+const char *tally_agreement_state_name(enum tally_agreement_state state)
+{
+    static const char *const names[TALLY_AGREEMENT_STATES] = {
+        [TALLY_AGREEMENT_NONE] = "none",
+        [TALLY_AGREEMENT_ACTIVE] = "active",
+        [TALLY_AGREEMENT_NOTICE] = "notice",
+        [TALLY_AGREEMENT_ENDED] = "ended",
+    };
+    return state < TALLY_AGREEMENT_STATES ? names[state] : "unknown";
+}
+
 void tally_roles_write(uint8_t roles, char text[TALLY_ROLES_TEXT])
 {
     size_t used = 0;

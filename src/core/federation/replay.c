@@ -11,66 +11,106 @@ void replay_origin(const struct tally_key *key, struct tally_hash *origin_hash)
     tally_origin_hash(bytes_of(origin, size), origin_hash);
 }
 
-static enum fold_verdict lost(struct fold *fold)
+/* Of another party's log less depends: only what it might have said of an agreement with us. */
+static enum fold_verdict lost(struct fold *fold, const struct tally_key *issuer)
 {
-    fold_lost(fold);
+    if (key_equal(issuer, &fold->self))
+        fold_lost(fold);
+    else
+        agreements_lost(&fold->agreements, issuer);
     return FOLD_UNKNOWN;
 }
 
 /* A body is read only if its type is one of ours; one that is too large for any is no statement. */
 static enum fold_verdict take(struct fold *fold, const struct tally_ledger *ledger,
-                              const struct tally_hash *origin_hash, uint64_t index,
+                              const struct tally_log_view *view, uint64_t index,
                               struct tally_bytes envelope)
 {
     struct tally_receipt receipt;
     uint8_t body[FED_BODY_MAX];
     size_t size = 0;
     if (envelope.size == 0 || tally_receipt_read(envelope, &receipt) != TALLY_DROP_NONE)
-        return lost(fold);
-    if (fed_kind_of(receipt.type) >= FED_ADMIT && receipt.body_size <= sizeof body &&
-        !ledger->body(ledger->context, origin_hash, index, 0, body, sizeof body, &size))
-        return lost(fold);
-    return fold_take(fold, &receipt.issuer, receipt.type, bytes_of(body, size), index);
+        return lost(fold, &view->issuer);
+    bool own = key_equal(&view->issuer, &fold->self);
+    enum fed_kind kind = fed_kind_of(receipt.type);
+    if ((own ? kind >= FED_ADMIT : fed_agrees(kind)) && receipt.body_size <= sizeof body &&
+        !ledger->body(ledger->context, &view->origin_hash, index, 0, body, sizeof body, &size))
+        return lost(fold, &view->issuer);
+    struct agreement_place place = {.index = index, .time = receipt.time};
+    tally_receipt_hash(envelope, &place.receipt);
+    if (own)
+        return fold_take_at(fold, &receipt.issuer, receipt.type, bytes_of(body, size), &place);
+    fold_hear(fold, &view->issuer, receipt.type, bytes_of(body, size), &place);
+    return FOLD_OTHER;
+}
+
+static enum fold_verdict one(struct fold *fold, const struct tally_ledger *ledger,
+                             const struct tally_log_view *view, uint64_t index)
+{
+    uint8_t envelope[TALLY_ENVELOPE_MAX];
+    size_t size =
+        ledger->entry(ledger->context, &view->origin_hash, index, envelope, sizeof envelope);
+    return take(fold, ledger, view, index, bytes_of(envelope, size));
 }
 
 enum fold_verdict replay_one(struct fold *fold, const struct tally_ledger *ledger,
                              const struct tally_hash *origin_hash, uint64_t index)
 {
-    uint8_t envelope[TALLY_ENVELOPE_MAX];
-    size_t size = ledger->entry(ledger->context, origin_hash, index, envelope, sizeof envelope);
-    return take(fold, ledger, origin_hash, index, bytes_of(envelope, size));
+    struct tally_log_view view;
+    if (!ledger->find(ledger->context, origin_hash, &view))
+        return lost(fold, &fold->self);
+    return one(fold, ledger, &view, index);
 }
 
 static bool bundle_take(struct fold *fold, const struct tally_ledger *ledger,
-                        const struct tally_hash *origin_hash, uint64_t block, uint8_t *room)
+                        const struct tally_log_view *view, uint64_t block, uint8_t *room)
 {
     size_t at = 0, whole;
-    size_t size = ledger->entries(ledger->context, origin_hash, block, TALLY_TILE_WIDTH, room,
-                                  TALLY_ENTRIES_MAX);
+    size_t size = ledger->entries(ledger->context, &view->origin_hash, block, TALLY_TILE_WIDTH,
+                                  room, TALLY_ENTRIES_MAX);
     if (size == 0 || !tally_entries_skip(bytes_of(room, size), TALLY_TILE_WIDTH, &whole))
         return false;
     for (unsigned i = 0; i < TALLY_TILE_WIDTH; i++) {
         size_t length = be16_read(room + at);
-        (void)take(fold, ledger, origin_hash, block * TALLY_TILE_WIDTH + i,
+        (void)take(fold, ledger, view, block * TALLY_TILE_WIDTH + i,
                    bytes_of(room + at + 2, length));
         at += 2 + length;
     }
     return true;
 }
 
+uint64_t replay_some(struct fold *fold, const struct tally_ledger *ledger,
+                     const struct tally_log_view *view, uint64_t from, uint8_t *room)
+{
+    uint64_t end = key_equal(&view->issuer, &fold->self) ? view->durable : view->size;
+    uint64_t next = (from / TALLY_TILE_WIDTH + 1) * TALLY_TILE_WIDTH;
+    if (from % TALLY_TILE_WIDTH == 0 && next <= view->size &&
+        bundle_take(fold, ledger, view, from / TALLY_TILE_WIDTH, room))
+        return next;
+    for (end = end < next ? end : next; from < end; from++)
+        (void)one(fold, ledger, view, from);
+    return from;
+}
+
 uint64_t replay_all(struct fold *fold, const struct tally_ledger *ledger,
                     const struct tally_hash *origin_hash, uint8_t *room)
 {
     struct tally_log_view view;
-    uint64_t block = 0;
+    uint64_t at = 0;
     if (!ledger->find(ledger->context, origin_hash, &view))
         return 0;
-    while ((block + 1) * TALLY_TILE_WIDTH <= view.size &&
-           bundle_take(fold, ledger, origin_hash, block, room))
-        block++;
-    for (uint64_t index = block * TALLY_TILE_WIDTH; index < view.durable; index++)
-        (void)replay_one(fold, ledger, origin_hash, index);
-    return view.durable;
+    uint64_t end = key_equal(&view.issuer, &fold->self) ? view.durable : view.size;
+    while (at < end)
+        at = replay_some(fold, ledger, &view, at, room);
+    return at;
+}
+
+void replay_others(struct fold *fold, const struct tally_ledger *ledger, uint8_t *room)
+{
+    struct tally_log_view view;
+    for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
+        if (!key_equal(&view.issuer, &fold->self) && strcmp(view.name_space, TALLY_STATEMENTS) == 0)
+            (void)replay_all(fold, ledger, &view.origin_hash, room);
 }
 
 /* Reads on in an arbiter's log, for one case. */
@@ -83,14 +123,16 @@ static bool hear(struct fold *fold, const struct tally_ledger *ledger, struct di
     if (!ledger->find(ledger->context, &origin_hash, &view))
         return false;
     for (; one->read < view.durable && most > 0 && discrepancy_waits(one); most--) {
-        uint8_t envelope[TALLY_ENVELOPE_MAX];
+        uint8_t envelope[TALLY_ENVELOPE_MAX], body[FED_BODY_MAX];
         struct tally_receipt receipt;
         uint64_t index = one->read++;
+        size_t body_size = 0;
         size_t size =
             ledger->entry(ledger->context, &origin_hash, index, envelope, sizeof envelope);
         if (size > 0 && tally_receipt_read(bytes_of(envelope, size), &receipt) == TALLY_DROP_NONE &&
-            fed_kind_of(receipt.type) == FED_ARBITRATION)
-            (void)take(fold, ledger, &origin_hash, index, bytes_of(envelope, size));
+            fed_kind_of(receipt.type) == FED_ARBITRATION && receipt.body_size <= sizeof body &&
+            ledger->body(ledger->context, &origin_hash, index, 0, body, sizeof body, &body_size))
+            (void)fold_take(fold, &receipt.issuer, receipt.type, bytes_of(body, body_size), index);
     }
     return one->judged;
 }

@@ -13,14 +13,21 @@ void replay_origin(const struct tally_key *key, struct tally_hash *origin_hash);
 enum fold_verdict replay_one(struct fold *fold, const struct tally_ledger *ledger,
                              const struct tally_hash *origin_hash, uint64_t index);
 
-/* Folds all that are durable, from the first; returns how many. `room` is for TALLY_ENTRIES_MAX
+/* Folds the next of them from that index on, at most a bundle; returns the index behind. Of our own
+   log what is durable, of others' what is under a checkpoint. `room` is for TALLY_ENTRIES_MAX
    bytes: what is sealed is read by the bundle, for most statements are about transfers, and a busy
    node has written many. */
+uint64_t replay_some(struct fold *fold, const struct tally_ledger *ledger,
+                     const struct tally_log_view *view, uint64_t from, uint8_t *room);
+
+/* The same for all, from the first; returns how many. */
 uint64_t replay_all(struct fold *fold, const struct tally_ledger *ledger,
                     const struct tally_hash *origin_hash, uint8_t *room);
 
 /* Hears the arbiters that were named and have not spoken: of each, from where it was left, at most
    `most` statements of what is held of its log. Returns how many verdicts were new. */
 unsigned replay_arbiters(struct fold *fold, const struct tally_ledger *ledger, uint64_t most);
+/* Other parties' statements, as far as their logs are held: those about agreements with us. */
+void replay_others(struct fold *fold, const struct tally_ledger *ledger, uint8_t *room);
 
 #endif

@@ -2,20 +2,26 @@
 #include "core/federation/words.h"
 
 #include "core/base/bytes.h"
-#include "core/wire/messages.h"
+#include "core/federation/terms.h"
 
 static const char *const types[FED_KINDS] = {
     [FED_ADMIT] = "fed_admit",
     [FED_LEVEL] = "fed_level",
     [FED_WITHDRAW] = "fed_withdraw",
     [FED_MODE] = "fed_mode",
+    [FED_CONFIRM] = "fed_confirm",
+    [FED_PROPOSE] = "fed_trust_proposal",
+    [FED_ACCEPT] = "fed_trust_accepted",
+    [FED_ESTABLISH] = "fed_trust_established",
+    [FED_REJECT] = "fed_trust_rejected",
+    [FED_RETRACT] = "fed_trust_retracted",
+    [FED_REVOKE] = "fed_trust_revoked",
     [FED_DISCREPANCY] = "fed_discrepancy",
     [FED_RESOLUTION] = "fed_resolution",
     [FED_ARBITRATION] = "fed_arbitration",
     [FED_SCHEMA] = "fed_schema",
     [FED_SCHEMA_SYNC] = "fed_schema_sync",
     [FED_CROSS_ANCHOR] = "fed_cross_anchor",
-    [FED_CONFIRM] = "fed_confirm",
 };
 
 /* What synchronisation states by itself (core/sync/statement.h). */
@@ -126,6 +132,14 @@ enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
     case FED_CONFIRM:
         read_confirm(&r, statement);
         break;
+    case FED_PROPOSE:
+    case FED_ACCEPT:
+    case FED_ESTABLISH:
+    case FED_REJECT:
+    case FED_RETRACT:
+    case FED_REVOKE:
+        terms_read(&r, statement);
+        break;
     }
     return wire_reader_done(&r) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
 }
@@ -193,6 +207,14 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
         break;
     case FED_CONFIRM:
         tally_fed_confirm_write(&(struct tally_fed_confirm){.note = statement->note}, &w);
+        break;
+    case FED_PROPOSE:
+    case FED_ACCEPT:
+    case FED_ESTABLISH:
+    case FED_REJECT:
+    case FED_RETRACT:
+    case FED_REVOKE:
+        terms_write(statement, &w);
         break;
     }
     struct tally_bytes written = wire_writer_bytes(&w);

@@ -17,7 +17,13 @@ enum fed_kind {
     FED_LEVEL,
     FED_WITHDRAW,
     FED_MODE,
-    FED_CONFIRM,     /* The operator's word that no peer holds more of our logs. */
+    FED_CONFIRM, /* The operator's word that no peer holds more of our logs. */
+    FED_PROPOSE, /* Agreements: core/federation/agreement.h. */
+    FED_ACCEPT,
+    FED_ESTABLISH,
+    FED_REJECT,
+    FED_RETRACT,
+    FED_REVOKE,
     FED_DISCREPANCY, /* discrepancy.h has what becomes of these three. */
     FED_RESOLUTION,
     FED_ARBITRATION,
@@ -29,7 +35,7 @@ enum fed_kind {
 
 enum {
     FED_NOTE_MAX = 120,
-    FED_BODY_MAX = 1280, /* Of the statements here: the longest hold a checkpoint. */
+    FED_BODY_MAX = 2048, /* The greatest statement: an agreement with all its terms, and a note. */
 };
 
 /* One statement, whatever its kind. What its kind has no word for is zero. */
@@ -40,7 +46,14 @@ struct fed_statement {
     bool has_roles;
     uint8_t roles;
     enum tally_mode mode;
-    struct tally_bytes note; /* A view into what was read, as all in those below. */
+    struct tally_bytes note; /* A view into what was read, as are the texts of terms. */
+    /* ACCEPT and ESTABLISH: whole, and `party` is the other one. PROPOSE: level, replaces and
+       terms; who proposes is the issuer, and the offer is the receipt itself. */
+    struct tally_fed_agreement agreement;
+    bool has_about;          /* PROPOSE: it is a counter. */
+    struct tally_hash about; /* The offer that is answered or taken back; REVOKE: the agreement. */
+    struct tally_wall until; /* PROPOSE: expires. REVOKE: takes effect. */
+    uint16_t notice_days;    /* REVOKE. */
     union {
         struct tally_fed_discrepancy discrepancy;
         struct tally_fed_resolution resolution;
@@ -50,6 +63,12 @@ struct fed_statement {
         struct tally_fed_cross_anchor cross_anchor;
     };
 };
+
+/* Whether a kind is of agreements. */
+static inline bool fed_agrees(enum fed_kind kind)
+{
+    return kind >= FED_PROPOSE && kind <= FED_REVOKE;
+}
 
 /* The type of a receipt that carries such a statement, "fed_admit"; NULL for UNKNOWN and SYNC. */
 const char *fed_type(enum fed_kind kind);

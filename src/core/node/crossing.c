@@ -33,7 +33,8 @@ static struct crossing_log *find(struct crossing *crossing, const struct tally_h
 static bool may(const struct tally_node *node, const struct tally_log_view *view)
 {
     const struct fold *fold = &node->federating.fold;
-    const struct admission_log log = {&view->issuer, &view->origin_hash, false};
+    struct admission_log log = admission_log(&view->issuer, view->name_space);
+    log.origin_hash = &view->origin_hash;
     return !view->own && !view->frozen && view->size > 0 &&
            strcmp(view->name_space, TALLY_STATEMENTS) != 0 &&
            admission(fold, &view->issuer, ADMISSION_CROSS) == TALLY_DROP_NONE &&

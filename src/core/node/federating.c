@@ -9,14 +9,19 @@
 
 bool federating_new(struct federating *federating, const struct tally_node_options *options)
 {
+    /* As many as TALLY_PAIRS_MAX where there are TALLY_PARTIES_MAX parties. */
+    size_t pairs_max = options->parties_max / (TALLY_PARTIES_MAX / TALLY_PAIRS_MAX);
     struct tally_party *parties = calloc(options->parties_max, sizeof *parties);
-    struct fold *fold = &federating->fold;
-    *federating = (struct federating){.folded = 0};
-    fold_init(fold, &options->key, parties, options->parties_max);
-    fold->discrepancies = discrepancies_new(&options->key, options->discrepancies_max);
-    fold->schemas = schemas_new(options->schemas_max);
+    struct agreement_pair *pairs = calloc(pairs_max, sizeof *pairs);
+    *federating = (struct federating){.logs_max = options->logs_max, .at = TALLY_NEVER};
+    federating->heard = calloc(options->logs_max, sizeof *federating->heard);
+    fold_init(&federating->fold, &options->key, parties, options->parties_max);
+    fold_lend(&federating->fold, pairs, pairs_max);
+    federating->fold.discrepancies = discrepancies_new(&options->key, options->discrepancies_max);
+    federating->fold.schemas = schemas_new(options->schemas_max);
     replay_origin(&options->key, &federating->origin_hash);
-    return parties != NULL && fold->discrepancies != NULL && fold->schemas != NULL;
+    return parties != NULL && pairs != NULL && federating->heard != NULL &&
+           federating->fold.discrepancies != NULL && federating->fold.schemas != NULL;
 }
 
 void federating_free(struct federating *federating)
@@ -24,13 +29,8 @@ void federating_free(struct federating *federating)
     free(federating->fold.parties);
     free(federating->fold.discrepancies);
     free(federating->fold.schemas);
-}
-
-void federating_start(struct tally_node *node)
-{
-    struct federating *federating = &node->federating;
-    federating->folded = replay_all(&federating->fold, &node->options.ledger,
-                                    &federating->origin_hash, node->scratch->sync->entries);
+    free(federating->fold.agreements.pairs);
+    free(federating->heard);
 }
 
 /* ---- What follows. ---- */
@@ -58,19 +58,32 @@ static const struct tally_party *last_party(const struct fold *fold, uint64_t in
     return NULL;
 }
 
-/* What is under way with a party goes on under its new rights only: streams begin anew. */
-static void enforce(struct tally_node *node, struct tally_now now, const struct tally_party *party)
+/* Streams begin anew. */
+void federating_enforce(struct tally_node *node, struct tally_now now,
+                        const struct tally_key *party)
 {
     struct peers *peers = &node->datagrams.peers;
-    struct peer *peer = party != NULL ? peers_find(peers, &party->key) : NULL;
+    struct peer *peer = party != NULL ? peers_find(peers, party) : NULL;
     if (party != NULL)
-        connections_part(&node->connections, now, &party->key);
+        connections_part(&node->connections, now, party);
     connections_admit(&node->connections, now);
     datagrams_admit(&node->datagrams, now, &node->outbox);
     if (peer != NULL && peer->wants != 0 && peer->link.state == LINK_IDLE)
         peers_wake(peers, peer, now.mono);
     overlay_hurry(&node->datagrams.overlay, now);
     heartbeat_hurry(&node->datagrams.heartbeat, now);
+}
+
+/* A statement of ours counts: what it was about decides what follows. */
+static void counted(struct tally_node *node, struct tally_now now, uint64_t index)
+{
+    const struct fold *fold = &node->federating.fold;
+    for (size_t i = 0; i < fold->agreements.count; i++)
+        if (fold->agreements.pairs[i].ours.spoke && fold->agreements.pairs[i].ours.index == index)
+            return; /* federating_settle. */
+    const struct tally_party *party = last_party(fold, index);
+    say(node, now, party);
+    federating_enforce(node, now, party != NULL ? &party->key : NULL);
 }
 
 void federating_durable(struct tally_node *node, struct tally_now now)
@@ -84,19 +97,21 @@ void federating_durable(struct tally_node *node, struct tally_now now)
         uint64_t index = federating->folded++;
         if (replay_one(&federating->fold, ledger, &federating->origin_hash, index) != FOLD_TAKEN)
             continue;
-        const struct tally_party *party = last_party(&federating->fold, index);
         if (disputing_stated(node, now, index))
             continue; /* It changes what no party may. */
-        say(node, now, party);
-        enforce(node, now, party);
+        counted(node, now, index);
     }
     if (federating->folded >= federating->awaited)
         federating->awaited = 0;
+    federating_settle(node, now);
 }
 
 void federating_failed(struct tally_node *node)
 {
-    node->federating.awaited = 0;
+    struct federating *federating = &node->federating;
+    federating->awaited = 0;
+    if (federating->fold.agreements.count > 0)
+        federating->at.ms = node->stepped.mono.ms + FEDERATING_RETRY_MS;
 }
 
 /* ---- Commands. ---- */
@@ -129,6 +144,9 @@ static enum tally_error state(struct tally_node *node, struct tally_now now,
 {
     enum tally_error error =
         error_of(fold_judge(&node->federating.fold, &node->options.key, statement));
+    if (error == TALLY_OK && fed_agrees(statement->kind) &&
+        agreements_advise(&node->federating.fold.agreements, statement) != AGREEMENT_TAKEN)
+        error = TALLY_FORBIDDEN;
     return error == TALLY_OK ? issuer_state(&node->issuer, now, command, &node->outbox) : error;
 }
 

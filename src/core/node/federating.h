@@ -6,6 +6,10 @@
  * durable, and what follows at once when one counts: links and streams that are not permitted any
  * more end, those that are wanted now begin. What is permitted is asked of core/federation wherever
  * a datagram or a request is handled.
+ *
+ * Agreements (agreeing.c): other parties' statements are folded as their logs come, a bundle at a
+ * time; what was accepted as we offered it is signed; and the end of a notice is acted on when it
+ * comes.
  */
 #include "core/federation/admission.h"
 #include "tally/event.h"
@@ -18,15 +22,41 @@ struct federating {
     struct tally_hash origin_hash; /* Of our log of statements. */
     uint64_t folded;               /* How many were read; the index of the next. */
     uint64_t awaited;              /* One of ours is under way: `folded` once it counts. 0: none. */
+    uint64_t *heard;               /* Of each log of the ledger: how many were read. */
+    size_t logs_max;
+    size_t hearing;       /* The log that is next to be looked at, if `due`. */
+    bool due;             /* There may be more to read. */
+    struct tally_mono at; /* When something ends, or is to be tried again. */
 };
 
-/* Takes memory for parties, discrepancies and schemas; false without. federating_free gives it
-   back. */
+/* The tag of a signature that the node gives by itself (issuer_statement). */
+#define FEDERATING_TAG UINT64_MAX
+
+enum { FEDERATING_RETRY_MS = 1000 };
+
+/* Takes memory for parties, pairs, logs, discrepancies and schemas; false without. federating_free
+   gives it back. */
 bool federating_new(struct federating *federating, const struct tally_node_options *options);
 void federating_free(struct federating *federating);
 
 /* Folds what is durable at the start. */
 void federating_start(struct tally_node *node);
+
+/* Before anything else in a step. */
+void federating_clock(struct tally_node *node, struct tally_now now);
+
+struct tally_mono federating_deadline(const struct federating *federating);
+void federating_tick(struct tally_node *node, struct tally_now now);
+
+/* Another party's log of statements has grown. */
+void federating_heard(struct tally_node *node, struct tally_now now);
+
+/* Acts on what agreements came to: after statements were folded. */
+void federating_settle(struct tally_node *node, struct tally_now now);
+
+/* What is under way with a party, or with any (NULL), goes on under its new rights only. */
+void federating_enforce(struct tally_node *node, struct tally_now now,
+                        const struct tally_key *party);
 
 /* Something of ours became durable, or failed. */
 void federating_durable(struct tally_node *node, struct tally_now now);

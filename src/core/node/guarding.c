@@ -30,14 +30,15 @@ static bool know_those_of_before(struct tally_node *node)
 {
     const struct fold *fold = &node->federating.fold;
     struct guard *guard = &node->guarding.guard;
-    bool any = node->options.named || node->options.remembered_count > 0;
+    bool any = node->options.known || node->options.remembered_count > 0;
     for (size_t i = 0; i < node->options.remembered_count; i++)
         if (may_ask(node, &node->options.remembered[i]))
             guard_know(guard, &node->options.remembered[i]);
     for (size_t i = 0; i < fold->count; i++) {
         if (fold->parties[i].state != TALLY_PARTY_ADMITTED || !may_ask(node, &fold->parties[i].key))
             continue;
-        any = true;
+        /* An admission is no meeting; in a copy one cannot tell. */
+        any = any || node->options.past != TALLY_PAST_OWN;
         guard_know(guard, &fold->parties[i].key);
     }
     return any;

@@ -195,6 +195,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     mapping_init(&node->mapping, &node->options);
     struct tally_log_view view;
     const struct tally_ledger *ledger = &node->options.ledger;
+    node->stepped = now;
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
         wire_head(node, now, &view, false);
     federating_start(node);
@@ -408,6 +409,7 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
     next = least(next, joining_deadline(node));
     next = least(next, guarding_deadline(&node->guarding));
     next = least(next, sync_deadline(&node->sync));
+    next = least(next, federating_deadline(&node->federating));
     next = least(next, disputing_deadline(&node->disputing));
     next = least(next, crossing_deadline(&node->crossing));
     next = least(next, comparing_deadline(&node->comparing));
@@ -428,6 +430,7 @@ static void tick(struct tally_node *node, struct tally_now now)
     mdns_tick(&node->mdns, now, &node->outbox);
     joining_tick(node, now);
     guarding_tick(node, now);
+    federating_tick(node, now);
     sync_tick(&node->sync, now, &node->outbox);
     disputing_tick(node, now);
     crossing_tick(node, now);
@@ -442,6 +445,7 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
 {
     outbox_clear(&node->outbox);
     node->stepped = now;
+    federating_clock(node, now);
     if (event->kind != TALLY_EVENT_DATAGRAM && event->kind != TALLY_EVENT_TICK)
         reaching_stir(&node->datagrams.reaching);
     on_event(node, now, event);

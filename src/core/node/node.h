@@ -5,10 +5,10 @@
    tally/node.h. */
 #include "core/log/issuer.h"
 #include "core/mdns/mdns.h"
-#include "core/node/connections.h"
-#include "core/node/datagrams.h"
 #include "core/node/comparing.h"
+#include "core/node/connections.h"
 #include "core/node/crossing.h"
+#include "core/node/datagrams.h"
 #include "core/node/disputing.h"
 #include "core/node/federating.h"
 #include "core/node/finding.h"

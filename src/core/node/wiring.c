@@ -158,7 +158,7 @@ void wire_issuer(struct tally_node *node, struct tally_now now, const struct iss
     case ISSUER_DURABLE:
         if (hash_equal(&news->log->origin_hash, &node->federating.origin_hash))
             federating_durable(node, now);
-        if (news->tag != 0)
+        if (news->tag != 0 && news->tag != FEDERATING_TAG)
             sync_stated(&node->sync, now, news->tag, news->index, TALLY_OK);
         return;
     case ISSUER_SEALED:
@@ -167,7 +167,7 @@ void wire_issuer(struct tally_node *node, struct tally_now now, const struct iss
     case ISSUER_FAILED:
         if (hash_equal(&news->log->origin_hash, &node->federating.origin_hash))
             federating_failed(node);
-        if (news->tag != 0)
+        if (news->tag != 0 && news->tag != FEDERATING_TAG)
             sync_stated(&node->sync, now, news->tag, 0, news->error);
         return;
     }
@@ -191,6 +191,8 @@ static void head_moved(struct tally_node *node, struct tally_now now, const stru
                                      .origin = view.origin,
                                      .a = news->size,
                                      .b = news->count});
+    if (strcmp(view.name_space, TALLY_STATEMENTS) == 0)
+        federating_heard(node, now);
     /* Peers that are not linked to the issuer learn of it from us. */
     heartbeat_hurry(&node->datagrams.heartbeat, now);
 }

@@ -124,6 +124,8 @@ void hello_third(struct peers *peers, const struct tally_address *to,
     derive_hello_key(proof->shared, peers->options.network, &peers->options.key, proof->responder,
                      proof->nonce, proof->cookie, key);
     struct tally_hello hello = hello_of(peers, proof->nonce, proof->mesh);
+    if (proof->crowded)
+        hello.caps |= PEERS_CAPS_CROWDED;
     hello.has_cookie = true;
     memcpy(hello.cookie, proof->cookie, sizeof hello.cookie);
     hello.namespaces = bytes_of(peers->follows, peers->follow_count * sizeof *peers->follows);
@@ -133,7 +135,8 @@ void hello_third(struct peers *peers, const struct tally_address *to,
     hash_wipe(key, sizeof key);
 }
 
-static void prove(struct peers *peers, const struct peer *peer, struct outbox *out)
+static void prove(struct peers *peers, const struct peer *peer, struct tally_now now,
+                  struct outbox *out)
 {
     const struct link *link = &peer->link;
     const struct hello_proof proof = {.responder = &peer->key,
@@ -141,6 +144,7 @@ static void prove(struct peers *peers, const struct peer *peer, struct outbox *o
                                       .nonce = link->nonce,
                                       .cookie = link->cookie,
                                       .mesh = (peer->wants & PEER_WANTS_MESH) != 0,
+                                      .crowded = peers_crowded(peers, now),
                                       .first = bytes_of(peer->first, peer->first_size)};
     hello_third(peers, &link->address, &proof, out);
 }
@@ -152,7 +156,7 @@ static enum tally_drop hello_prove(struct peers *peers, struct peer *peer, struc
     if (!peers_shared(peers, peer))
         return TALLY_DROP_KEY;
     memcpy(link->cookie, cookie->cookie, sizeof link->cookie);
-    prove(peers, peer, out);
+    prove(peers, peer, now, out);
     peer->first_size = 0;
     link_move(link, LINK_PROVING, now);
     if (!link->together)
@@ -166,7 +170,7 @@ void hello_again(struct peers *peers, struct peer *peer, struct tally_now now, s
     if (link->state == LINK_GREETING)
         hello_first(peers, &link->address, link->nonce, out);
     else if (link->state == LINK_PROVING)
-        prove(peers, peer, out);
+        prove(peers, peer, now, out);
 }
 
 enum tally_drop hello_on_cookie(struct peers *peers, struct tally_now now,
@@ -273,12 +277,15 @@ static enum tally_drop cookie_answer(struct peers *peers, const struct tally_add
     return TALLY_DROP_NONE;
 }
 
-static void welcome_send(struct peers *peers, const struct peer *peer, struct outbox *out)
+static void welcome_send(struct peers *peers, const struct peer *peer, struct tally_now now,
+                         struct outbox *out)
 {
     const struct link *link = &peer->link;
     struct tally_welcome welcome = {.caps = peers->options.caps};
     if (link->next->mesh)
         welcome.caps |= PEERS_CAPS_MESH;
+    if (peers_crowded(peers, now))
+        welcome.caps |= PEERS_CAPS_CROWDED;
     memcpy(welcome.initiator_nonce, link->next->theirs, LINK_NONCE);
     memcpy(welcome.responder_nonce, link->next->ours, LINK_NONCE);
     welcome.observed = link->next->address;
@@ -339,7 +346,7 @@ static enum tally_drop accept(struct peers *peers, struct peer *peer, struct tal
     struct link_next *next = link->next;
     if (again && memcmp(next->theirs, hello->nonce, LINK_NONCE) == 0 &&
         address_equal(&next->address, from)) {
-        welcome_send(peers, peer, out);
+        welcome_send(peers, peer, now, out);
         return TALLY_DROP_NONE;
     }
     memcpy(next->theirs, hello->nonce, LINK_NONCE);
@@ -364,7 +371,7 @@ static enum tally_drop accept(struct peers *peers, struct peer *peer, struct tal
     } else if (peer->wake.ms > now.mono.ms + LINK_ACCEPT_MS) {
         peers_wake(peers, peer, (struct tally_mono){now.mono.ms + LINK_ACCEPT_MS});
     }
-    welcome_send(peers, peer, out);
+    welcome_send(peers, peer, now, out);
     return TALLY_DROP_NONE;
 }
 

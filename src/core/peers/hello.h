@@ -37,7 +37,7 @@ void hello_first(struct peers *peers, const struct tally_address *to,
 struct hello_proof {
     const struct tally_key *responder;
     const uint8_t *shared, *nonce, *cookie; /* 32, LINK_NONCE, 16 bytes. */
-    bool mesh;
+    bool mesh, crowded;
     struct tally_bytes first; /* May be empty. */
 };
 void hello_third(struct peers *peers, const struct tally_address *to,

@@ -90,23 +90,28 @@ struct peer *peers_find(const struct peers *peers, const struct tally_key *key)
 }
 
 /* Whom we can forget: nobody we were told to keep, nobody of the mesh. Light links go only when no
-   unlinked one is left, the longest unheard first; who is barred, and would come back unbarred,
-   only when there is no one else: keys cost nothing, and a table full of barred ones would shut
-   honest strangers out. NULL if there is none. */
+   unlinked one is left, the longest unheard first, and those whom we ask ourselves after those who
+   ask us: strangers, however many, do not make us greet our own contacts again. Who is barred, and
+   would come back unbarred, goes only when there is no one else: keys cost nothing, and a table
+   full of barred ones would shut honest strangers out. NULL if there is none. */
 static struct peer *forgettable(struct peers *peers, struct tally_now now)
 {
-    struct peer *oldest[3] = {NULL, NULL, NULL};
+    struct peer *oldest[4] = {NULL, NULL, NULL, NULL};
     for (size_t i = 0; i < peers->capacity; i++) {
         struct peer *peer = &peers->list[i];
         bool light = peer->link.state == LINK_LINKED && !peer->mesh;
         if (!peer->used || peer->configured || peer->bootstrap ||
             (peer->link.state != LINK_IDLE && !light))
             continue;
-        struct peer **place = &oldest[peer_barred(peer, now) ? 2 : light ? 1 : 0];
+        unsigned worth = !light ? 0 : now.mono.ms < peer->kept.ms ? 2 : 1;
+        struct peer **place = &oldest[peer_barred(peer, now) ? 3 : worth];
         if (*place == NULL || peer->link.heard.ms < (*place)->link.heard.ms)
             *place = peer;
     }
-    return oldest[0] != NULL ? oldest[0] : oldest[1] != NULL ? oldest[1] : oldest[2];
+    for (size_t i = 0; i < sizeof oldest / sizeof *oldest; i++)
+        if (oldest[i] != NULL)
+            return oldest[i];
+    return NULL;
 }
 
 static void index_rebuild(struct peers *peers)
@@ -127,7 +132,10 @@ static struct peer *place_for(struct peers *peers, struct tally_now now)
     }
     struct peer *peer = forgettable(peers, now);
     if (peer != NULL) {
-        peers->light -= peer->link.state == LINK_LINKED;
+        bool light = peer->link.state == LINK_LINKED;
+        if (light && !peer_barred(peer, now))
+            peers->crowded.ms = now.mono.ms + PEERS_CROWDED_MS;
+        peers->light -= light;
         link_wait_end(peers, &peer->link);
         hash_wipe(peer, sizeof *peer);
         peers->count--;
@@ -173,6 +181,11 @@ void peers_wake(struct peers *peers, struct peer *peer, struct tally_mono at)
 void peers_caps(struct peers *peers, uint8_t caps)
 {
     peers->options.caps = caps;
+}
+
+bool peers_crowded(const struct peers *peers, struct tally_now now)
+{
+    return now.mono.ms < peers->crowded.ms;
 }
 
 void peers_follow(struct peers *peers, const uint8_t (*tags)[8], size_t count)

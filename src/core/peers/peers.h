@@ -12,6 +12,7 @@
 #include "core/base/blocks.h"
 #include "core/base/random.h"
 #include "core/federation/admission.h"
+#include "core/peers/caps.h"
 #include "core/peers/cookie.h"
 #include "core/peers/knock.h"
 #include "core/peers/recent.h"
@@ -29,14 +30,7 @@ enum {
     PEERS_BLIND_MAX = 16,  /* Addresses greeted before their key is known. */
     PEERS_BLIND_REST_MS = 600000, /* After three hellos nobody answered (protocols 5.5). */
     PEERS_FIRST_MAX = 64,         /* A request that rides along with hello: kind and body. */
-};
-
-/* What a node says of itself in hello and welcome (protocols 5.2); MESH is said of this link. */
-enum {
-    PEERS_CAPS_DHT = 1,
-    PEERS_CAPS_STREAMS = 2,
-    PEERS_CAPS_INTRODUCES = 16,
-    PEERS_CAPS_MESH = 32,
+    PEERS_CROWDED_MS = 600000,    /* A link given up for a newcomer: so long we are crowded. */
 };
 
 /* Why a peer is greeted: for heartbeats and announces, or to ask it something (a light link). */
@@ -96,6 +90,7 @@ struct peer {
     enum tally_error stream_error; /* Of the last dial in vain; OK. */
     uint8_t first_size, first[PEERS_FIRST_MAX]; /* Rides along with our next hello. */
     struct tally_mono stream_after;             /* It is not dialled before: it is asked to dial. */
+    struct tally_mono kept; /* Till then others' links are given up first: we ask it regularly. */
 };
 
 struct peers_options {
@@ -134,6 +129,7 @@ struct peers {
     uint64_t counter;       /* Of our next datagram. */
     struct tally_mono wake; /* The least of all peers, or earlier. */
     struct random random;
+    struct tally_mono crowded; /* We are, till then. */
     bool stopping;
     uint8_t follows[TALLY_NAMESPACES_MAX][8]; /* Namespace tags told in hello and welcome. */
     size_t follow_count;
@@ -163,8 +159,11 @@ struct peer *peers_find(const struct peers *peers, const struct tally_key *key);
 /* The peer of that key, made if it is new; NULL if there is no room. */
 struct peer *peers_take(struct peers *peers, const struct tally_key *key, struct tally_now now);
 
-/* What we say of ourselves from the next greeting on: PEERS_CAPS_* without MESH. */
+/* What we say of ourselves from the next greeting on: PEERS_CAPS_* without MESH and CROWDED. */
 void peers_caps(struct peers *peers, uint8_t caps);
+
+/* Whether a link to a peer that lives was given up lately because we know too many. */
+bool peers_crowded(const struct peers *peers, struct tally_now now);
 
 /* Namespaces to be told in greetings; at most TALLY_NAMESPACES_MAX. */
 void peers_follow(struct peers *peers, const uint8_t (*tags)[8], size_t count);

@@ -254,13 +254,24 @@ void asker_wake(struct sync *sync, struct tally_now now, struct sync_asker *aske
 static bool may_take(struct sync *sync, const struct sync_asker *asker,
                      const struct sync_task *task)
 {
-    const struct admission_log log = {&task->issuer, &task->origin_hash,
-                                      strcmp(task->name_space, TALLY_STATEMENTS) == 0};
+    struct admission_log log = admission_log(&task->issuer, task->name_space);
+    log.origin_hash = &task->origin_hash;
     enum tally_drop drop = sync->options.by_hand
                                ? admission(sync->options.fold, &task->issuer, ADMISSION_CARRY)
                                : admission_take(sync->options.fold, &asker->peer, &log);
     sync->drops[drop] += drop != TALLY_DROP_NONE;
     return drop == TALLY_DROP_NONE;
+}
+
+/* Of a checkpoint that is the one we hold nothing but the origin was looked at. */
+static bool is_ours(const struct sync *sync, const struct sync_task *task,
+                    enum sync_verdict verdict)
+{
+    const struct tally_ledger *ledger = sync->options.ledger;
+    struct tally_log_view view;
+    if (verdict == SYNC_VERDICT_AHEAD)
+        return key_equal(&task->issuer, &sync->options.key);
+    return ledger->find(ledger->context, &task->origin_hash, &view) && view.own;
 }
 
 /* What the peer holds of our own logs; the page was compared. */
@@ -292,7 +303,7 @@ enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct s
         enum sync_verdict verdict = sync_compare(sync, &asker->peer, heads->notes[i], task, out);
         if (verdict == SYNC_VERDICT_BAD)
             return TALLY_DROP_FORGED;
-        if (asker->own && !key_equal(&task->issuer, &sync->options.key))
+        if (asker->own && !is_ours(sync, task, verdict))
             return TALLY_DROP_UNASKED;
         asker->own_held += asker->own && verdict != SYNC_VERDICT_AHEAD;
         asker->own_larger |= asker->own && verdict == SYNC_VERDICT_AHEAD;

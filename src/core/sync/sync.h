@@ -47,9 +47,7 @@ struct sync_news {
     struct tally_bytes one, other; /* FORK: the notes that are to be told; until next step. */
     struct tally_hash root;        /* FAILED: of the head that was fetched, whose note is `one`. */
     struct tally_hash evidence;    /* FORK: its name. */
-    /* FAILED: no more than this is known to be right; a package that the pool has opened begins
-       there, and `other` is its subtree's root and the hashes that came with it. */
-    uint64_t first, end;
+    uint64_t first, end; /* FAILED: where it may begin; of a package, `other`: root and proof. */
     /* FORK of two sizes: the root of the larger tree at the smaller size, and behind it a proof of
        `count`; until next step. */
     const struct tally_hash *hashes;

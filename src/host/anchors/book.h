@@ -27,12 +27,13 @@ struct book_record {
     char id[65];                /* SHA-256 of chain, transaction, origin, size: hex. */
     char origin[256];
     struct tally_hash origin_hash, root;
-    uint64_t size;                                /* Of the checkpoint. */
-    int64_t received_ms, checked_ms, verified_ms; /* Wall clock; 0: not yet. */
-    bool alarm;                                   /* Backends contradicted each other. */
-    char authority[BOOK_AUTHORITY_MAX + 1];       /* rfc3161: whose; "" before it is known. */
-    char backend[BOOK_BACKEND_MAX];               /* Who was asked last, and said what. */
-    struct token_number nonce;                    /* Of our request. */
+    uint64_t size;                          /* Of the checkpoint. */
+    int64_t received_ms, checked_ms;        /* Wall clock; 0: not yet. */
+    int64_t verified_ms;                    /* Since when it is, without a break. */
+    bool alarm;                             /* Backends contradicted each other. */
+    char authority[BOOK_AUTHORITY_MAX + 1]; /* rfc3161: whose; "" before it is known. */
+    char backend[BOOK_BACKEND_MAX];         /* Who was asked last, and said what. */
+    struct token_number nonce;              /* Of our request. */
     uint8_t *proof; /* As it came; owned. size 0: chain and transaction alone. */
     size_t proof_size;
     char *note; /* The checkpoint's signed text that was stamped; owned; NULL: its root. */

@@ -158,7 +158,7 @@ struct book_record *book_file_read(struct tally_bytes bytes, const char *id)
     bool good = file != NULL && record != NULL && record_of(file, record);
     if (good)
         book_name(record);
-    if (!good || strcmp(record->id, id) != 0) {
+    if (!good || (id != NULL && strcmp(record->id, id) != 0)) {
         book_record_free(record);
         record = NULL;
     }

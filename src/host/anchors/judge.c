@@ -189,6 +189,9 @@ void judge(const struct policy *policy, const struct judge_checkpoint *checkpoin
            const struct tally_crypto *crypto, int64_t now_ms, struct book_record *record)
 {
     struct tally_anchor_finding finding = {.reason = TALLY_ANCHOR_IS_NO_CHECKPOINT};
+    const enum tally_anchor_state before = record->anchor.state;
+    const bool was_verified = before == TALLY_ANCHOR_VERIFIED || before == TALLY_ANCHOR_ACTIVE ||
+                              before == TALLY_ANCHOR_SUPERSEDED;
     record->checked_ms = now_ms;
     record->backend[0] = '\0';
     record->alarm = false;
@@ -205,6 +208,6 @@ void judge(const struct policy *policy, const struct judge_checkpoint *checkpoin
         finding.reason = tally_anchor_time_check(record->anchor.kind, finding.time_ms,
                                                  checkpoint->sealed_ms, now_ms);
     tally_anchor_judge(&record->anchor, &finding);
-    if (finding.reason == TALLY_ANCHOR_IS_VERIFIED && record->verified_ms == 0)
+    if (finding.reason == TALLY_ANCHOR_IS_VERIFIED && !was_verified)
         record->verified_ms = now_ms;
 }

@@ -147,13 +147,24 @@ bool token_child_wanted(int count, char **arguments)
     return count == 1 && strcmp(arguments[0], CHILD_NAME) == 0;
 }
 
+/* A sanitizer maps terabytes and asks the kernel for much more: with one there are no bounds. */
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer)
+static const bool sanitized = true;
+#else
+static const bool sanitized = false;
+#endif
+
 static bool limit(void)
 {
     const struct rlimit memory = {MEMORY_MAX, MEMORY_MAX}, cpu = {CPU_S, CPU_S}, none = {0, 0};
     /* DATA counts what is written to, also by mmap; AS would count forty shared libraries. */
-    return setrlimit(RLIMIT_DATA, &memory) == 0 && setrlimit(RLIMIT_CPU, &cpu) == 0 &&
-           setrlimit(RLIMIT_CORE, &none) == 0 && setrlimit(RLIMIT_FSIZE, &none) == 0 &&
-           setrlimit(RLIMIT_NOFILE, &none) == 0;
+    return sanitized ||
+           (setrlimit(RLIMIT_DATA, &memory) == 0 && setrlimit(RLIMIT_CPU, &cpu) == 0 &&
+            setrlimit(RLIMIT_CORE, &none) == 0 && setrlimit(RLIMIT_FSIZE, &none) == 0 &&
+            setrlimit(RLIMIT_NOFILE, &none) == 0);
 }
 
 #if defined __x86_64__
@@ -194,8 +205,8 @@ static bool confine(void)
     };
 #undef ALLOW
     const struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    return sanitized || (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
 #else
     return true;
 #endif

@@ -158,7 +158,8 @@ static enum tally_error open_node(struct host *host, struct complaint *complaint
         .profile = host->options.network ? host->options.profile : TALLY_PROFILE_OFFLINE,
         .listen = host->address,
         .past = host->past,
-        .named = host->options.named || host->options.bootstrap_count > 0,
+        .known = host->past != TALLY_PAST_OWN &&
+                 (host->options.named || host->options.bootstrap_count > 0),
         .remembered = remembered,
         .remembered_count = host->remember.count,
         .ledger = store_ledger(host->store),

@@ -128,6 +128,35 @@ static void times_are_bounded_on_both_sides(void **state)
                      TALLY_ANCHOR_IS_VERIFIED);
 }
 
+static void it_is_judged_again_in_time(void **state)
+{
+    const int64_t hour = 3600 * 1000, begin = 1000 * hour;
+    static const struct {
+        enum tally_anchor_kind kind;
+        enum tally_anchor_state state;
+        int64_t checked, due; /* Hours after it was verified; 0: at once, -1: never. */
+    } cases[] = {
+        {TALLY_ANCHOR_BTC, TALLY_ANCHOR_ACTIVE, 0, 1},
+        {TALLY_ANCHOR_BTC, TALLY_ANCHOR_SUPERSEDED, 1, 6},
+        {TALLY_ANCHOR_EIP155, TALLY_ANCHOR_ACTIVE, 7, 24},
+        {TALLY_ANCHOR_EIP155, TALLY_ANCHOR_ACTIVE, 24, 24 + 168},
+        {TALLY_ANCHOR_BTC, TALLY_ANCHOR_VERIFIED, 500, 500 + 168},
+        {TALLY_ANCHOR_BTC, TALLY_ANCHOR_RECEIVED, 5, 0},
+        {TALLY_ANCHOR_RFC3161, TALLY_ANCHOR_RECEIVED, 5, 0},
+        {TALLY_ANCHOR_BTC, TALLY_ANCHOR_REORGED, 5, 0},
+        {TALLY_ANCHOR_RFC3161, TALLY_ANCHOR_ACTIVE, 0, -1},
+        {TALLY_ANCHOR_BTC, TALLY_ANCHOR_QUARANTINED, 0, -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tally_anchor anchor = {.kind = cases[i].kind, .state = cases[i].state};
+        int64_t due = tally_anchor_due_ms(&anchor, begin, begin + cases[i].checked * hour);
+        int64_t wanted = cases[i].due > 0    ? begin + cases[i].due * hour
+                         : cases[i].due == 0 ? 0
+                                             : INT64_MAX;
+        assert_true(due == wanted);
+    }
+}
+
 /* ---- The order ---- */
 
 /* From the strongest to the weakest (formats 4.5). */
@@ -293,6 +322,7 @@ int main(void)
         cmocka_unit_test(each_reason_leads_where_the_table_says),
         cmocka_unit_test(a_reorganisation_is_survived),
         cmocka_unit_test(times_are_bounded_on_both_sides),
+        cmocka_unit_test(it_is_judged_again_in_time),
         cmocka_unit_test(the_order_is_total),
         cmocka_unit_test(the_winner_does_not_depend_on_arrival),
         cmocka_unit_test(only_verified_ones_are_ranked),

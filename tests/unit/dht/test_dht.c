@@ -4,6 +4,7 @@
 
 #include "core/base/bytes.h"
 #include "core/dht/metric.h"
+#include "core/peers/greet.h"
 
 #include "support/cmocka.h"
 
@@ -407,6 +408,48 @@ static void an_idle_node_sends_little(void **state)
     web_free(web);
 }
 
+/* What the first node said, by kind. */
+static bool first_says(struct web *web, struct web_packet *packet)
+{
+    unsigned *count = web->context;
+    if (address_equal(&packet->from, &web->nodes[0].person.address))
+        count[packet->bytes[2]]++;
+    return true;
+}
+
+static void who_is_in_all_tables_greets_so_many_as_it_remembers(void **state)
+{
+    enum { ALL = 120, REMEMBERS = 60, CONTACTS = 24, HOURS = 4 };
+    struct web *web = web_new(ALL, ALL);
+    unsigned count[256] = {0};
+    web->nodes[0].peers_max = REMEMBERS;
+    web_boot(web, 0,
+             &(struct dht_options){.profile = TALLY_PROFILE_SERVER,
+                                   .values_max = 128,
+                                   .contacts_max = CONTACTS,
+                                   .seed = 1});
+    web_reach(web, 0, true);
+    /* A bootstrap, which nobody insists on for its mesh. */
+    for (unsigned i = 1; i < ALL; i++)
+        assert_true(peers_greet_address(&web->nodes[i].datagrams.peers,
+                                        &web->nodes[0].person.address, TALLY_SOURCE_CONFIGURED,
+                                        web->now));
+    web_run(web, 30 * 60000);
+    web->hook = first_says;
+    web->context = count;
+    for (unsigned hour = 0; hour < HOURS; hour++) {
+        memset(count, 0, sizeof count);
+        web_run(web, 60 * 60000);
+        print_message("# hour %u: %u of its own greetings, %u of others, %u for their mesh\n",
+                      hour + 1, count[TALLY_KIND_HELLO], count[TALLY_KIND_WELCOME],
+                      count[TALLY_KIND_PRUNE]);
+    }
+    /* It keeps the links of those it asks itself, and others ask as rarely as it needs. */
+    assert_in_range(count[TALLY_KIND_HELLO], 0, 20);
+    assert_in_range(count[TALLY_KIND_WELCOME], 0, count[TALLY_KIND_PRUNE] + 60);
+    web_free(web);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +466,7 @@ int main(void)
         cmocka_unit_test(one_asker_does_not_use_up_what_all_may_ask),
         cmocka_unit_test(a_record_of_somebody_else_is_no_answer),
         cmocka_unit_test(an_idle_node_sends_little),
+        cmocka_unit_test(who_is_in_all_tables_greets_so_many_as_it_remembers),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("dht", tests, NULL, NULL);

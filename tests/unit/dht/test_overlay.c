@@ -25,7 +25,7 @@ static void honest_networks_are_quick(void **state)
     assert_true(warm.messages < 30 && cold.messages < 30);
     assert_true(warm.first_p50 < 150 && warm.first_p95 < 250 && warm.end_p95 < 1000);
     assert_true(cold.first_p50 < 250 && cold.first_p95 < 450 && cold.end_p95 < 1300);
-    assert_true(warm.contacts > 100 && warm.contacts < 200);
+    assert_true(warm.contacts > 150 && warm.contacts < 300);
 }
 
 static void sixteen_to_keep_something_are_found(void **state)

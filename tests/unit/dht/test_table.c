@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+enum { NARROW = 3 }; /* A bucket of TABLE_K, as most are. */
+
 static struct tally_now at_s(uint64_t s)
 {
     return (struct tally_now){{1000000 + s * 1000}, {0}};
@@ -82,7 +84,7 @@ static const struct contact *find(const struct table *table, const struct tally_
 static bool is_live(const struct table *table, const struct tally_key *key)
 {
     const struct table_bucket *bucket = &table->buckets[bucket_of(table, key)];
-    for (unsigned i = 0; i < bucket->count && i < TABLE_K; i++)
+    for (unsigned i = 0; i < bucket->count && i < bucket->width; i++)
         if (key_equal(&table->contacts[bucket->list[i]].key, key))
             return true;
     return false;
@@ -124,7 +126,7 @@ static void the_closest_are_the_closest(void **state)
         /* Nobody in a bucket is closer who is not in the list. */
         size_t closer = 0;
         for (unsigned b = 0; b < TABLE_BUCKETS; b++)
-            for (unsigned i = 0; i < table.buckets[b].count && i < TABLE_K; i++)
+            for (unsigned i = 0; i < table.buckets[b].count && i < table.buckets[b].width; i++)
                 closer += metric_compare(&target, &table.contacts[table.buckets[b].list[i]].point,
                                          &list[19]->point) <= 0;
         assert_int_equal(closer, 20);
@@ -139,11 +141,11 @@ static void who_answers_stays_however_many_come(void **state)
     uint64_t n = 0;
     setup(&table, 0);
     for (unsigned i = 0; i < TABLE_K; i++) {
-        old[i] = key_in(&table, 0, &n);
+        old[i] = key_in(&table, NARROW, &n);
         assert_int_equal(answered(&table, i, &old[i], i), TALLY_DROP_NONE);
     }
     for (unsigned i = 0; i < 1000; i++) {
-        struct tally_key late = key_in(&table, 0, &n);
+        struct tally_key late = key_in(&table, NARROW, &n);
         assert_int_equal(answered(&table, 100 + i, &late, 100 + i), TALLY_DROP_NONE);
         assert_non_null(find(&table, &late));
         assert_false(is_live(&table, &late));
@@ -163,19 +165,19 @@ static void hearsay_displaces_nobody_who_answered(void **state)
     setup(&table, 0);
     /* A flood of hints fills the bucket first. */
     for (unsigned i = 0; i < TABLE_K + TABLE_SPARES; i++) {
-        hint = key_in(&table, 0, &n);
+        hint = key_in(&table, NARROW, &n);
         assert_int_equal(offer(&table, 0, &hint, 1000 + i), TALLY_DROP_NONE);
     }
     assert_int_equal(offer(&table, 0, &hint, 1000), TALLY_DROP_SEEN);
     /* Who answers comes in all the same, and in front. */
     for (unsigned i = 0; i < TABLE_K + TABLE_SPARES; i++) {
-        proved[i] = key_in(&table, 0, &n);
+        proved[i] = key_in(&table, NARROW, &n);
         assert_int_equal(answered(&table, 1 + i, &proved[i], i), TALLY_DROP_NONE);
         assert_int_equal(is_live(&table, &proved[i]), i < TABLE_K);
     }
     /* Now there is no place for hints any more. */
     for (unsigned i = 0; i < 100; i++) {
-        hint = key_in(&table, 0, &n);
+        hint = key_in(&table, NARROW, &n);
         assert_int_equal(offer(&table, 100, &hint, 2000 + i), TALLY_DROP_BUSY);
     }
     for (unsigned i = 0; i < TABLE_K + TABLE_SPARES; i++)
@@ -191,11 +193,11 @@ static void hints_give_way_to_hints_by_chance(void **state)
     uint64_t n = 0;
     setup(&table, 0);
     for (unsigned i = 0; i < TABLE_K + TABLE_SPARES; i++) {
-        first[i] = key_in(&table, 0, &n);
+        first[i] = key_in(&table, NARROW, &n);
         (void)offer(&table, 0, &first[i], i);
     }
     for (unsigned i = 0; i < TABLE_SPARES; i++) {
-        hint = key_in(&table, 0, &n);
+        hint = key_in(&table, NARROW, &n);
         assert_int_equal(offer(&table, 0, &hint, 100 + i), TALLY_DROP_NONE);
     }
     for (unsigned i = 0; i < TABLE_K + TABLE_SPARES; i++)
@@ -212,7 +214,7 @@ static void the_dead_make_way_for_the_spare_heard_last(void **state)
     uint64_t n = 0;
     setup(&table, 0);
     for (unsigned i = 0; i < TABLE_K + 3; i++) {
-        keys[i] = key_in(&table, 0, &n);
+        keys[i] = key_in(&table, NARROW, &n);
         (void)answered(&table, i, &keys[i], i);
     }
     (void)answered(&table, 50, &keys[TABLE_K + 1], TABLE_K + 1); /* A lookup met it again. */
@@ -303,7 +305,7 @@ static void who_moves_moves_within_the_limits(void **state)
     uint64_t n = 0;
     setup(&table, 0);
     for (unsigned i = 0; i < 4; i++) {
-        keys[i] = key_in(&table, 0, &n);
+        keys[i] = key_in(&table, NARROW, &n);
         (void)answered(&table, 0, &keys[i], i);
     }
     assert_int_equal(answered(&table, 1, &keys[1], 0), TALLY_DROP_NONE);
@@ -415,7 +417,7 @@ static void everybody_is_probed_and_nobody_often(void **state)
     assert_in_range(gap, TABLE_PROBE_MS * 8 / 10, TABLE_PROBE_MS * 12 / 10 + 1000);
     assert_in_range(probes, 3600 / 6, 3600 * 10 / 32);
     for (unsigned b = 0; b < TABLE_BUCKETS; b++)
-        for (unsigned i = 0; i < table.buckets[b].count && i < TABLE_K; i++) {
+        for (unsigned i = 0; i < table.buckets[b].count && i < table.buckets[b].width; i++) {
             const struct contact *contact = &table.contacts[table.buckets[b].list[i]];
             dead += contact->key.bytes[15] % 2;
             assert_true(contact->answered_s + TABLE_FRESH_S > 1000 + 3600);

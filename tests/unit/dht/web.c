@@ -48,7 +48,7 @@ void web_boot(struct web *web, unsigned number, const struct dht_options *option
                   .epoch = node->person.epoch++,
                   .caps = PEERS_CAPS_STREAMS,
                   .seed = number + 1,
-                  .peers_max = 256,
+                  .peers_max = node->peers_max != 0 ? node->peers_max : 256,
                   .policy = &node->policy,
                   .secret = {&node->random, draw},
                   .crypto = node->person.crypto},

@@ -29,6 +29,7 @@ struct web_node {
     struct datagrams datagrams;
     struct address_policy policy;
     bool up, is_new;
+    unsigned peers_max;         /* It remembers so many; 0: 256. */
     struct tally_mono deadline; /* As of its last step. */
     struct random random;
     struct outbox outbox;

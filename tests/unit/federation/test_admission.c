@@ -4,22 +4,19 @@
 
 #include "says.h"
 
-/* Of whichever log it is. */
-static const struct tally_hash origin = {{7}};
-
 #define NONE  TALLY_DROP_NONE
 #define LEVEL TALLY_DROP_LEVEL
 #define ROLE  TALLY_DROP_ROLE
 
 static void each_level_may_what_is_below_it(void **state)
 {
-    /* With all roles: LINK, ANNOUNCE, SERVE, REQUEST, STATE, CROSS, MIRROR, CARRY. */
+    /* With all roles: LINK, ANNOUNCE, SERVE, REQUEST, PROPOSE, STATE, CROSS, MIRROR, CARRY. */
     static const enum tally_drop table[TALLY_TRUST_COUNT][ADMISSION_ACTS] = {
-        [TALLY_TRUST_ISOLATED] = {LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, NONE},
-        [TALLY_TRUST_OBSERVE] = {NONE, NONE, NONE, NONE, LEVEL, LEVEL, LEVEL, NONE},
-        [TALLY_TRUST_VERIFY] = {NONE, NONE, NONE, NONE, NONE, LEVEL, LEVEL, NONE},
-        [TALLY_TRUST_ATTEST] = {NONE, NONE, NONE, NONE, NONE, NONE, LEVEL, NONE},
-        [TALLY_TRUST_INTEGRATE] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE},
+        [TALLY_TRUST_ISOLATED] = {LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, NONE},
+        [TALLY_TRUST_OBSERVE] = {NONE, NONE, NONE, NONE, NONE, LEVEL, LEVEL, LEVEL, NONE},
+        [TALLY_TRUST_VERIFY] = {NONE, NONE, NONE, NONE, NONE, NONE, LEVEL, LEVEL, NONE},
+        [TALLY_TRUST_ATTEST] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, LEVEL, NONE},
+        [TALLY_TRUST_INTEGRATE] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE},
     };
     for (enum tally_trust level = TALLY_TRUST_ISOLATED; level < TALLY_TRUST_COUNT; level++)
         for (enum admission_act act = ADMISSION_LINK; act < ADMISSION_ACTS; act++) {
@@ -42,6 +39,7 @@ static void each_role_is_asked_for(void **state)
         [ADMISSION_ANNOUNCE] = TALLY_ROLE_ANNOUNCE,
         [ADMISSION_SERVE] = TALLY_ROLE_SERVE,
         [ADMISSION_REQUEST] = TALLY_ROLE_REQUEST,
+        [ADMISSION_PROPOSE] = TALLY_ROLE_ANNOUNCE | TALLY_ROLE_SERVE,
         [ADMISSION_CARRY] = TALLY_ROLE_ANNOUNCE,
     };
     for (uint8_t roles = 0; roles <= TALLY_ROLES_ALL; roles++)
@@ -107,8 +105,10 @@ static void whose_logs_pass_between_us_and_a_peer(void **state)
         {'i', 'x', false, LEVEL, LEVEL},
         {'i', 'm', false, ROLE, ROLE},
         {'m', 'm', false, ROLE, NONE}, /* Its own it may have back. */
-        {'m', 'b', false, NONE, NONE},
-        {'b', 'b', true, LEVEL, NONE},
+        {'m', 'b', false, NONE, ROLE}, /* It may not request. */
+        {'b', 'b', true, NONE, NONE},  /* What it states itself may be a proposal. */
+        {'m', 'm', true, ROLE, NONE},
+        {'b', 'v', true, LEVEL, LEVEL},
         {'b', 'a', true, LEVEL, LEVEL}, /* Who observes sees no statements; */
         {'v', 'a', true, NONE, NONE},   /* who verifies does, */
         {'v', 'v', true, NONE, NONE},
@@ -119,7 +119,8 @@ static void whose_logs_pass_between_us_and_a_peer(void **state)
     bring(&teller);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct tally_key peer = key_of(cases[i].peer), issuer = key_of(cases[i].issuer);
-        const struct admission_log log = {&issuer, &origin, cases[i].statements};
+        const struct admission_log log =
+            admission_log(&issuer, cases[i].statements ? "federation" : "audit");
         assert_int_equal(admission_take(&teller.fold, &peer, &log), cases[i].take);
         assert_int_equal(admission_show(&teller.fold, &peer, &log), cases[i].show);
     }
@@ -132,14 +133,16 @@ static void an_open_mesh_passes_all(void **state)
     const struct tally_key p = key_of('p'), q = key_of('q'), w = key_of('w'), x = key_of('x');
     teller_init(&teller, 'a', 8);
     for (unsigned statements = 0; statements < 2; statements++) {
-        const struct admission_log log = {&q, &origin, statements == 1};
+        const struct admission_log log =
+            admission_log(&q, statements == 1 ? "federation" : "audit");
         assert_int_equal(admission_take(&teller.fold, &p, &log), NONE);
         assert_int_equal(admission_show(&teller.fold, &p, &log), NONE);
     }
     bring(&teller);
     assert_int_equal(opens(&teller, true), FOLD_TAKEN);
-    const struct admission_log stranger = {&q, &origin, false}, withdrawn = {&w, &origin, false},
-                               isolated = {&x, &origin, false};
+    const struct admission_log stranger = admission_log(&q, "audit"),
+                               withdrawn = admission_log(&w, "audit"),
+                               isolated = admission_log(&x, "audit");
     assert_int_equal(admission_take(&teller.fold, &p, &stranger), NONE);
     assert_int_equal(admission_take(&teller.fold, &p, &withdrawn), TALLY_DROP_WITHDRAWN);
     assert_int_equal(admission_show(&teller.fold, &p, &isolated), LEVEL);

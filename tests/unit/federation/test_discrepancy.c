@@ -287,7 +287,9 @@ static void a_suspended_log_is_neither_taken_nor_shown(void **state)
     uint64_t index = bring_case(&teller, TALLY_DISCREPANCY_SUSPENDED);
     memset(&one, 1, sizeof one);
     memset(&two, 2, sizeof two);
-    const struct admission_log it = {&b, &one, false}, other = {&b, &two, false};
+    struct admission_log it = admission_log(&b, "audit"), other = admission_log(&b, "audit");
+    it.origin_hash = &one;
+    other.origin_hash = &two;
     assert_int_equal(admission_take(&teller.fold, &c, &it), TALLY_DROP_SUSPENDED);
     assert_int_equal(admission_take(&teller.fold, &b, &it), TALLY_DROP_SUSPENDED);
     assert_int_equal(admission_show(&teller.fold, &c, &it), TALLY_DROP_SUSPENDED);

@@ -9,6 +9,7 @@
 #include "core/peers/links.h"
 #include "core/peers/parcel.h"
 #include "core/peers/peers.h"
+#include "core/peers/room.h"
 
 #include "support/cmocka.h"
 
@@ -302,6 +303,55 @@ static void barred_keys_do_not_shut_strangers_out(void **state)
     peers_free(peers);
 }
 
+/* A light link, heard then. */
+static struct peer *linked(struct peers *peers, unsigned n, uint64_t ms)
+{
+    struct tally_key key = key_of(n);
+    struct peer *peer = peers_take(peers, &key, at(ms));
+    assert_non_null(peer);
+    link_count(peers, peer, true, false);
+    peer->link.state = LINK_LINKED;
+    peer->link.heard = at(ms).mono;
+    return peer;
+}
+
+static void whom_we_ask_ourselves_is_not_forgotten_for_strangers(void **state)
+{
+    struct fixture fixture;
+    peers_setup(&fixture, 8);
+    struct peers *peers = &fixture.peers;
+    for (unsigned n = 0; n < 3; n++)
+        linked(peers, n, n)->kept = at(100000).mono;
+    for (unsigned n = 3; n < 8; n++)
+        (void)linked(peers, n, n);
+    assert_false(peers_crowded(peers, at(8)));
+    for (unsigned n = 8; n < 100; n++) {
+        (void)linked(peers, n, n);
+        assert_true(peers_crowded(peers, at(n)));
+        assert_true(peers_holds(peers));
+    }
+    for (unsigned n = 0; n < 100; n++) {
+        struct tally_key key = key_of(n);
+        assert_int_equal(peers_find(peers, &key) != NULL, n < 3 || n >= 95);
+    }
+    /* For ever it is not: whoever is not asked any more is the oldest. */
+    (void)linked(peers, 100, 100001);
+    struct tally_key first = key_of(0);
+    assert_null(peers_find(peers, &first));
+    /* With places free again, as links end, nothing is given up. */
+    uint64_t ms = 100001 + PEERS_CROWDED_MS;
+    assert_false(peers_crowded(peers, at(ms)));
+    for (unsigned n = 96; n < 100; n++) {
+        struct peers_news news = {.linked = NULL};
+        struct tally_key key = key_of(n);
+        link_end(peers, peers_find(peers, &key), TALLY_DROP_SILENT, at(ms), &news);
+    }
+    for (unsigned n = 200; n < 204; n++)
+        (void)linked(peers, n, ms + n);
+    assert_false(peers_crowded(peers, at(ms + 204)));
+    peers_free(peers);
+}
+
 static void addresses_that_answered_come_first(void **state)
 {
     struct fixture fixture;
@@ -457,6 +507,7 @@ int main(void)
         cmocka_unit_test(one_prefix_cannot_spend_the_budget_of_all),
         cmocka_unit_test(strangers_make_way_for_strangers_only),
         cmocka_unit_test(barred_keys_do_not_shut_strangers_out),
+        cmocka_unit_test(whom_we_ask_ourselves_is_not_forgotten_for_strangers),
         cmocka_unit_test(addresses_that_answered_come_first),
         cmocka_unit_test(who_does_not_answer_is_greeted_ever_more_rarely),
         cmocka_unit_test(the_exchange_is_computed_once),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stand_in.h"
+#include "tally/discrepancy.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -27,7 +27,6 @@ struct side {
     struct issuer issuer;
     struct issuer_log own_logs[4];
     struct issuer_pending pending[64];
-    struct tally_hash guarded[4];
     struct outbox out;
     struct tally_action actions[SIDE_ACTIONS];
     uint8_t arena[SIDE_ARENA];

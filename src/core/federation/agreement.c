@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/federation/agreement.h"
+
+#include "core/base/bytes.h"
+#include "core/base/fsm.h"
+
+#include <assert.h>
+
+static const fsm_moves offers[OFFER_STATES] = {
+    [OFFER_NONE] = TO(OFFER_STANDING),
+    [OFFER_STANDING] = TO(OFFER_STANDING) | TO(OFFER_RETRACTED) | TO(OFFER_SIGNED),
+    [OFFER_RETRACTED] = TO(OFFER_STANDING),
+    [OFFER_SIGNED] = TO(OFFER_STANDING),
+};
+
+void agreements_init(struct agreements *agreements, const struct tally_key *self,
+                     struct agreement_pair *pairs, size_t capacity)
+{
+    *agreements = (struct agreements){.self = *self, .pairs = pairs, .capacity = capacity};
+}
+
+static size_t place_of(const struct agreements *agreements, const struct tally_key *key)
+{
+    size_t low = 0, high = agreements->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(agreements->pairs[middle].key.bytes, key->bytes, sizeof key->bytes) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct agreement_pair *find(const struct agreements *agreements, const struct tally_key *key)
+{
+    size_t place = place_of(agreements, key);
+    bool there = place < agreements->count && key_equal(&agreements->pairs[place].key, key);
+    return there ? &agreements->pairs[place] : NULL;
+}
+
+const struct agreement_pair *agreements_find(const struct agreements *agreements,
+                                             const struct tally_key *key)
+{
+    return find(agreements, key);
+}
+
+/* ---- One stance, by its own log. ---- */
+
+static bool answered(const struct stance *stance, const struct tally_hash *offer)
+{
+    return stance->answer.said != ANSWER_NONE && hash_equal(&stance->answer.offer, offer);
+}
+
+static const struct signature *signature_find(const struct stance *stance,
+                                              const struct tally_hash *agreement)
+{
+    for (unsigned i = 0; i < SIGNATURES; i++)
+        if (stance->signatures[i].given && hash_equal(&stance->signatures[i].agreement, agreement))
+            return &stance->signatures[i];
+    return NULL;
+}
+
+/* A first agreement while none was replaced, or one that replaces what its signer signed. */
+static bool may_sign(const struct stance *stance, const struct tally_fed_agreement *agreement)
+{
+    if (!agreement->has_replaces)
+        return !stance->signatures[SIGNED_BASE].given;
+    return signature_find(stance, &agreement->replaces) != NULL;
+}
+
+static enum agreement_verdict judge_establish(const struct stance *stance,
+                                              const struct fed_statement *statement)
+{
+    struct tally_hash hash;
+    if (stance->offer.state == OFFER_SIGNED &&
+        hash_equal(&stance->offer.place.receipt, &statement->about))
+        return AGREEMENT_FORBIDDEN;
+    if (stance->offer.state != OFFER_STANDING ||
+        !hash_equal(&stance->offer.place.receipt, &statement->about))
+        return AGREEMENT_STALE;
+    terms_hash(&statement->agreement, &hash);
+    if (!hash_equal(&stance->offer.agreement, &hash))
+        return AGREEMENT_ALTERED;
+    return may_sign(stance, &statement->agreement) ? AGREEMENT_TAKEN : AGREEMENT_FORBIDDEN;
+}
+
+static enum agreement_verdict judge_stance(const struct stance *stance,
+                                           const struct fed_statement *statement)
+{
+    const struct signature *signature;
+    switch (statement->kind) {
+    case FED_PROPOSE:
+        return statement->has_about && answered(stance, &statement->about) ? AGREEMENT_FORBIDDEN
+                                                                           : AGREEMENT_TAKEN;
+    case FED_ACCEPT:
+        return answered(stance, &statement->about) || !may_sign(stance, &statement->agreement)
+                   ? AGREEMENT_FORBIDDEN
+                   : AGREEMENT_TAKEN;
+    case FED_ESTABLISH:
+        return judge_establish(stance, statement);
+    case FED_REJECT:
+        return answered(stance, &statement->about) ? AGREEMENT_FORBIDDEN : AGREEMENT_TAKEN;
+    case FED_RETRACT:
+        return stance->offer.state == OFFER_STANDING &&
+                       hash_equal(&stance->offer.place.receipt, &statement->about)
+                   ? AGREEMENT_TAKEN
+                   : AGREEMENT_STALE;
+    case FED_REVOKE:
+        signature = signature_find(stance, &statement->about);
+        if (signature == NULL)
+            return AGREEMENT_STALE;
+        return signature->revoked ? AGREEMENT_FORBIDDEN : AGREEMENT_TAKEN;
+    case FED_UNKNOWN:
+    case FED_SYNC:
+    case FED_ADMIT:
+    case FED_LEVEL:
+    case FED_WITHDRAW:
+    case FED_MODE:
+    case FED_CONFIRM:
+    case FED_DISCREPANCY:
+    case FED_RESOLUTION:
+    case FED_ARBITRATION:
+    case FED_SCHEMA:
+    case FED_SCHEMA_SYNC:
+    case FED_CROSS_ANCHOR:
+    case FED_KINDS:
+        break;
+    }
+    return AGREEMENT_ELSEWHERE;
+}
+
+/* Whether its issuer is the one that its kind has speak. */
+static bool in_role(const struct tally_key *issuer, const struct fed_statement *statement)
+{
+    if (statement->kind == FED_ACCEPT)
+        return key_equal(&statement->agreement.acceptor, issuer);
+    return statement->kind != FED_ESTABLISH || key_equal(&statement->agreement.proposer, issuer);
+}
+
+/* Whether there is a place for the pair. Those who speak first have a quarter to themselves, so
+   they take none from whom we speak to: whom we may is a matter of our own log alone. */
+static bool room(const struct agreements *agreements, const struct agreement_pair *pair, bool ours)
+{
+    size_t quarter = agreements->capacity / 4;
+    size_t suitors = quarter < TALLY_SUITORS_MAX ? quarter : TALLY_SUITORS_MAX;
+    if (pair != NULL && (!ours || pair->ours.spoke))
+        return true;
+    if (!ours)
+        return agreements->suitors < suitors;
+    return agreements->count - agreements->suitors < agreements->capacity - suitors;
+}
+
+enum agreement_verdict agreements_judge(const struct agreements *agreements,
+                                        const struct tally_key *issuer,
+                                        const struct fed_statement *statement)
+{
+    static const struct stance silent = {.spoke = false};
+    bool ours = key_equal(issuer, &agreements->self);
+    const struct tally_key *other = ours ? &statement->party : issuer;
+    if (!fed_agrees(statement->kind))
+        return AGREEMENT_ELSEWHERE;
+    if (key_equal(&statement->party, issuer))
+        return AGREEMENT_SELF;
+    if (!ours && !key_equal(&statement->party, &agreements->self))
+        return AGREEMENT_ELSEWHERE;
+    if (!in_role(issuer, statement))
+        return AGREEMENT_ROLE;
+    const struct agreement_pair *pair = find(agreements, other);
+    const struct stance *stance = pair == NULL ? &silent : ours ? &pair->ours : &pair->theirs;
+    enum agreement_verdict verdict = judge_stance(stance, statement);
+    if (verdict == AGREEMENT_TAKEN && !room(agreements, pair, ours))
+        return AGREEMENT_FULL;
+    return verdict;
+}
+
+/* ---- Taking. ---- */
+
+static struct agreement_pair *pair_take(struct agreements *agreements, const struct tally_key *key,
+                                        bool ours)
+{
+    size_t place = place_of(agreements, key);
+    struct agreement_pair *pair = &agreements->pairs[place];
+    if (place == agreements->count || !key_equal(&pair->key, key)) {
+        memmove(pair + 1, pair, (agreements->count - place) * sizeof *pair);
+        *pair = (struct agreement_pair){.key = *key};
+        agreements->count++;
+        agreements->suitors++;
+    }
+    if (ours && !pair->ours.spoke)
+        agreements->suitors--;
+    return pair;
+}
+
+static void answer(struct stance *stance, enum answer_said said, const struct tally_hash *offer,
+                   uint64_t index)
+{
+    stance->answer = (struct answer){.said = said, .offer = *offer, .index = index};
+}
+
+static void propose(struct stance *stance, const struct tally_key *issuer,
+                    const struct fed_statement *statement, const struct agreement_place *place)
+{
+    struct offer *offer = &stance->offer;
+    const struct tally_fed_agreement agreement = terms_offered(statement, issuer, &place->receipt);
+    FSM_MOVE(offers, &offer->state, OFFER_STANDING);
+    offer->place = *place;
+    offer->counter = statement->has_about;
+    offer->previous = statement->about;
+    offer->has_replaces = agreement.has_replaces;
+    offer->replaces = agreement.replaces;
+    offer->expires = statement->until;
+    offer->level = (enum tally_trust)agreement.level;
+    terms_hash(&agreement, &offer->agreement);
+    if (statement->has_about)
+        answer(stance, ANSWER_COUNTERED, &statement->about, place->index);
+}
+
+static void sign(struct stance *stance, bool proposer, const struct fed_statement *statement,
+                 uint64_t index)
+{
+    const struct tally_fed_agreement *agreement = &statement->agreement;
+    struct signature *list = stance->signatures;
+    for (unsigned i = SIGNED_PROPOSER; agreement->has_replaces && i <= SIGNED_ACCEPTOR; i++)
+        if (list[i].given && hash_equal(&list[i].agreement, &agreement->replaces)) {
+            list[SIGNED_BASE] = list[i];
+            list[SIGNED_PROPOSER].given = list[SIGNED_ACCEPTOR].given = false;
+        }
+    struct signature *signature = &list[proposer ? SIGNED_PROPOSER : SIGNED_ACCEPTOR];
+    *signature = (struct signature){.given = true,
+                                    .proposer = proposer,
+                                    .has_replaces = agreement->has_replaces,
+                                    .replaces = agreement->replaces,
+                                    .index = index,
+                                    .level = (enum tally_trust)agreement->level,
+                                    .verify_s = agreement->terms.verify_s,
+                                    .retention_days = agreement->terms.retention_days,
+                                    .notice_days = agreement->terms.notice_days};
+    terms_hash(agreement, &signature->agreement);
+    terms_scrolls(&agreement->terms, &signature->scrolls);
+}
+
+static void revoke(struct stance *stance, const struct fed_statement *statement, uint64_t index)
+{
+    struct signature *signature = (struct signature *)signature_find(stance, &statement->about);
+    signature->revoked = true;
+    signature->revoked_days = statement->notice_days;
+    signature->revoked_index = index;
+    signature->effective = statement->until;
+}
+
+static void apply(struct stance *stance, const struct tally_key *issuer,
+                  const struct fed_statement *statement, const struct agreement_place *place)
+{
+    switch (statement->kind) {
+    case FED_PROPOSE:
+        propose(stance, issuer, statement, place);
+        break;
+    case FED_ACCEPT:
+        sign(stance, false, statement, place->index);
+        answer(stance, ANSWER_ACCEPTED, &statement->about, place->index);
+        break;
+    case FED_ESTABLISH:
+        sign(stance, true, statement, place->index);
+        FSM_MOVE(offers, &stance->offer.state, OFFER_SIGNED);
+        break;
+    case FED_REJECT:
+        answer(stance, ANSWER_REJECTED, &statement->about, place->index);
+        break;
+    case FED_RETRACT:
+        FSM_MOVE(offers, &stance->offer.state, OFFER_RETRACTED);
+        break;
+    case FED_REVOKE:
+        revoke(stance, statement, place->index);
+        break;
+    case FED_UNKNOWN:
+    case FED_SYNC:
+    case FED_ADMIT:
+    case FED_LEVEL:
+    case FED_WITHDRAW:
+    case FED_MODE:
+    case FED_CONFIRM:
+    case FED_DISCREPANCY:
+    case FED_RESOLUTION:
+    case FED_ARBITRATION:
+    case FED_SCHEMA:
+    case FED_SCHEMA_SYNC:
+    case FED_CROSS_ANCHOR:
+    case FED_KINDS:
+        assert(false); /* None of them is taken here. */
+    }
+}
+
+enum agreement_verdict agreements_take(struct agreements *agreements,
+                                       const struct tally_key *issuer,
+                                       const struct fed_statement *statement,
+                                       const struct agreement_place *place)
+{
+    bool ours = key_equal(issuer, &agreements->self);
+    enum agreement_verdict verdict = agreements_judge(agreements, issuer, statement);
+    if (!ours)
+        agreements->counts[verdict]++;
+    if (verdict != AGREEMENT_TAKEN)
+        return verdict;
+    struct agreement_pair *pair = pair_take(agreements, ours ? &statement->party : issuer, ours);
+    struct stance *stance = ours ? &pair->ours : &pair->theirs;
+    apply(stance, issuer, statement, place);
+    stance->spoke = pair->touched = true;
+    stance->index = place->index;
+    stance->spoken = place->time;
+    return AGREEMENT_TAKEN;
+}
+
+void agreements_lost(struct agreements *agreements, const struct tally_key *issuer)
+{
+    struct agreement_pair *pair = find(agreements, issuer);
+    if (pair != NULL)
+        pair->theirs.lost = pair->touched = true;
+}
+
+const char *agreement_verdict_name(enum agreement_verdict verdict)
+{
+    static const char *const words[] = {
+#define X(name, word, text) [AGREEMENT_##name] = word,
+        AGREEMENT_VERDICTS(X)
+#undef X
+    };
+    return verdict < AGREEMENT_VERDICT_COUNT ? words[verdict] : "unknown";
+}
+
+const char *agreement_verdict_text(enum agreement_verdict verdict)
+{
+    static const char *const texts[] = {
+#define X(name, word, text) [AGREEMENT_##name] = text,
+        AGREEMENT_VERDICTS(X)
+#undef X
+    };
+    return verdict < AGREEMENT_VERDICT_COUNT ? texts[verdict] : "unknown";
+}
