@@ -2,6 +2,7 @@
 #include "adversary.h"
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
+#include "core/federation/replay.h"
 #include "disk_inside.h"
 #include "memory.h"
 #include <stdio.h>
@@ -15,7 +16,7 @@ bool adversary_lie(const char *word, enum lie *lie)
         [LIE_GAP] = "gap",         [LIE_SILENT] = "silent",   [LIE_FORGED] = "forged",
         [LIE_REWIND] = "rewind",   [LIE_REWRITE] = "rewrite", [LIE_FLOOD] = "flood",
         [LIE_REPLAY] = "replay",   [LIE_SPOOF] = "spoof",     [LIE_GARBLED] = "garbled",
-        [LIE_COLLUDE] = "collude", [LIE_PERJURY] = "perjury"};
+        [LIE_COLLUDE] = "collude", [LIE_PERJURY] = "perjury", [LIE_REVOKED] = "revoked-user"};
     for (size_t i = LIE_AHEAD; i < sizeof words / sizeof *words; i++)
         if (strcmp(word, words[i]) == 0) {
             *lie = (enum lie)i;
@@ -155,6 +156,33 @@ static void forge_past(struct world *world, struct slot *at, uint32_t count, boo
     adversary_note(at, log);
 }
 
+/* What said that the key is no more is gone, and its logs go on. */
+static void forge_life(struct world *world, struct slot *at, uint32_t count)
+{
+    struct disk_log *log = own_log(&at->disk);
+    struct tally_hash statements;
+    replay_origin(&at->disk.key, &statements);
+    struct disk_log *said = disk_find(&at->disk, &statements);
+    for (size_t i = 0; i < at->disk.file_count; i++)
+        at->disk.files[i].revocation = false;
+    while (said != NULL && simtree_size(&said->tree) > 0) {
+        uint64_t last = simtree_size(&said->tree) - 1;
+        const struct disk_entry *entry = &said->entries[last];
+        struct tally_receipt receipt;
+        bool end = tally_receipt_read(bytes_of(entry->envelope, entry->envelope_size), &receipt) ==
+                       TALLY_DROP_NONE &&
+                   fed_kind_of(receipt.type) == FED_REVOKE_KEY;
+        disk_log_cut(said, last);
+        if (end)
+            break;
+    }
+    if (said != NULL && simtree_size(&said->tree) > 0)
+        adversary_note(at, said);
+    for (uint32_t i = 0; i < count; i++)
+        forge_receipt(world, at, log, "stolen");
+    adversary_note(at, log);
+}
+
 static bool fork_faces(struct world *world, uint32_t slot, uint32_t count)
 {
     if (world->count == world->capacity)
@@ -209,6 +237,9 @@ bool adversary_begin(struct world *world, uint32_t slot, enum lie lie, uint32_t 
     case LIE_PERJURY:
         adversary_perjure(world, slot);
         break;
+    case LIE_REVOKED:
+        forge_life(world, at, some);
+        break;
     case LIE_SILENT:
     case LIE_COLLUDE:
     case LIE_FLOOD:
@@ -226,6 +257,9 @@ bool adversary_deaf(const struct world *world, uint32_t slot, const struct datag
 {
     /* Answers of the DHT (protocols 5.2), and to a probe: who gave none is not told to others. */
     enum { ECHO = 5, NODES = 33, FOUND_RECORD = 35, LOG_STATE = 37, REGISTERED = 41, ADS = 43 };
+    enum { RELAY = 18, REVOKED_SET = 30 };
+    if (world->slots[slot].lie == LIE_REVOKED && datagram->size >= TALLY_DATAGRAM_MIN)
+        return datagram->bytes[2] == RELAY || datagram->bytes[2] == REVOKED_SET;
     if (world->slots[slot].lie != LIE_COLLUDE || datagram->size < TALLY_DATAGRAM_MIN ||
         world->slots[datagram->sender].lie == LIE_COLLUDE)
         return false;

@@ -32,6 +32,8 @@ bool adversary_lie(const char *word, enum lie *lie);
  *   flood N    beside each datagram it sends N of one byte changed, cut short, or grown
  *   replay N   beside each datagram it sends N that it sent before, half of them to others
  *   spoof N    beside each datagram it sends N that it sent before, from other nodes' addresses
+ *   revoked-user N   its disk forgets that its key was revoked, and it hears of it from nobody; its
+ *              log has N more receipts
  *   garbled    on streams it writes other bytes than its protocol says
  *
  * False if the world has no room for another face.
@@ -46,7 +48,7 @@ void adversary_receipt(struct world *world, struct slot *at, struct disk_log *lo
 void adversary_note(struct slot *at, struct disk_log *log);
 void adversary_perjure(struct world *world, uint32_t slot);
 
-/* Whether one that colludes does not hear this datagram. */
+/* Whether one that colludes, or whose key is revoked, does not hear this datagram. */
 bool adversary_deaf(const struct world *world, uint32_t slot, const struct datagram *datagram);
 
 /* What such a liar does beside a datagram it sends, and instead of a write. */

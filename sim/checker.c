@@ -47,6 +47,7 @@ void checker_free(struct checker *checker)
     memory_free(checker->counters[1].marks);
     memory_free(checker->epochs);
     memory_free(checker->frozen);
+    memory_free(checker->revoked);
 }
 
 void checker_expect(struct checker *checker, const struct world *world, uint32_t slot, bool holds,

@@ -7,6 +7,7 @@
  * core does not hide itself. A check costs what changed; what cannot be checked by change is
  * checked whole when a node comes back and when a story ends.
  */
+#include "core/federation/revocation.h"
 #include "disk.h"
 #include "tally/node.h"
 
@@ -29,7 +30,8 @@
     X(REMEMBERED, "evidence and frozen logs are never forgotten")                                  \
     X(EPOCH, "a boot epoch is greater than all before")                                            \
     X(SCOPE, "no non-global address leaves its scope")                                             \
-    X(PACKET, "no multicast packet is above 1,400 bytes")
+    X(PACKET, "no multicast packet is above 1,400 bytes")                                          \
+    X(REVOKED, "of a revoked key nothing is stored beyond what its revocation names")
 
 enum check {
 #define X(name, text) CHECK_##name,
@@ -50,6 +52,13 @@ struct checker_log {
     struct tally_hash *receipts; /* Their hashes. */
     size_t receipt_capacity;
     uint64_t signed_size; /* Largest the issuer published. */
+};
+
+/* A revocation that a node has made durable: from then on it is bound by it. */
+struct checker_revoked {
+    uint32_t slot;
+    struct revocation revocation; /* Its views are not used. */
+    struct tally_hash name;       /* Of the file. */
 };
 
 /* What was acknowledged to a user of a node. */
@@ -94,6 +103,8 @@ struct checker {
         struct tally_hash origin_hash;
     } * frozen;
     size_t frozen_count, frozen_capacity;
+    struct checker_revoked *revoked;
+    size_t revoked_count, revoked_capacity;
     uint64_t drops_before; /* Of the node that is stepped. */
     uint64_t checks;       /* Made. */
     uint64_t steps;        /* Of nodes. */

@@ -144,16 +144,72 @@ static void check_file(struct checker *checker, const struct world *world, uint3
     checker->frozen[checker->frozen_count++] = (struct checker_frozen){slot, file->origin_hash};
 }
 
+static void check_revocation(struct checker *checker, const struct world *world, uint32_t slot,
+                             const struct disk_file *file)
+{
+    const struct tally_crypto crypto = signer_window((struct signer *)&world->slots[slot].signer);
+    struct revocation revocation;
+    bool proved =
+        revocation_read(bytes_of(file->bytes, file->size), &revocation) == TALLY_DROP_NONE &&
+        revocation_verify(&revocation, &crypto) == TALLY_DROP_NONE;
+    checker_expect(checker, world, slot, proved, CHECK_ACCUSED);
+    if (!proved)
+        return;
+    checker->revoked = memory_room(checker->revoked, &checker->revoked_capacity,
+                                   checker->revoked_count + 1, sizeof *checker->revoked);
+    checker->revoked[checker->revoked_count++] =
+        (struct checker_revoked){slot, revocation, file->name};
+}
+
+/* How far a log is good by one revocation. */
+static uint64_t named(const struct revocation *revocation, const struct disk_log *log)
+{
+    for (size_t i = 0; i < revocation->said.limit_count; i++)
+        if (memcmp(revocation->said.limits[i].origin, log->origin_hash.bytes, 8) == 0)
+            return revocation->said.limits[i].size;
+    bool statements = strcmp(log->name_space, TALLY_STATEMENTS) == 0;
+    return statements && !revocation->recovery ? revocation->index + 1 : 0;
+}
+
+/* Nothing is added behind the least that is named; by the recovery key, if that one spoke. */
+static void check_limit(struct checker *checker, const struct world *world, uint32_t slot,
+                        const struct disk_change *change)
+{
+    uint64_t limit = UINT64_MAX;
+    bool recovery = false;
+    for (size_t i = 0; i < checker->revoked_count; i++) {
+        const struct checker_revoked *one = &checker->revoked[i];
+        if (one->slot != slot || !key_equal(&one->revocation.party, &change->log->issuer) ||
+            (recovery && !one->revocation.recovery))
+            continue;
+        uint64_t size = named(&one->revocation, change->log);
+        if (size < limit || one->revocation.recovery > recovery)
+            limit = size;
+        recovery = one->revocation.recovery;
+    }
+    checker_expect(checker, world, slot, change->first + change->count <= limit, CHECK_REVOKED);
+}
+
+static void check_stored(struct checker *checker, const struct world *world, uint32_t slot,
+                         const struct disk_change *change)
+{
+    if (change->log != NULL && change->count > 0)
+        check_receipts(checker, world, slot, change);
+    if (change->log != NULL && change->note)
+        check_note(checker, world, slot, change->log);
+}
+
 void checker_change(struct checker *checker, const struct world *world, uint32_t slot,
                     const struct disk_change *change)
 {
     if (world->slots[slot].lie != LIE_NONE)
         return;
+    check_stored(checker, world, slot, change);
     if (change->log != NULL && change->count > 0)
-        check_receipts(checker, world, slot, change);
-    if (change->log != NULL && change->note)
-        check_note(checker, world, slot, change->log);
-    if (change->file != NULL)
+        check_limit(checker, world, slot, change);
+    if (change->file != NULL && change->file->revocation)
+        check_revocation(checker, world, slot, change->file);
+    else if (change->file != NULL)
         check_file(checker, world, slot, change->file);
 }
 
@@ -217,6 +273,17 @@ static void check_frozen(struct checker *checker, const struct world *world, uin
     }
 }
 
+static void check_remembered(struct checker *checker, const struct world *world, uint32_t slot)
+{
+    const struct disk *disk = &world->slots[slot].disk;
+    for (size_t i = 0; i < checker->revoked_count; i++) {
+        bool found = checker->revoked[i].slot != slot;
+        for (size_t file = 0; file < disk->file_count; file++)
+            found = found || hash_equal(&disk->files[file].name, &checker->revoked[i].name);
+        checker_expect(checker, world, slot, found, CHECK_REMEMBERED);
+    }
+}
+
 /* Own checkpoints: the largest ever signed is still stored. */
 static void check_signed(struct checker *checker, const struct world *world, uint32_t slot)
 {
@@ -245,6 +312,7 @@ void checker_start(struct checker *checker, const struct world *world, uint32_t 
     checker->epochs[slot] = epoch;
     check_promises(checker, world, slot);
     check_frozen(checker, world, slot);
+    check_remembered(checker, world, slot);
     check_signed(checker, world, slot);
 }
 
@@ -256,12 +324,13 @@ void checker_all(struct checker *checker, const struct world *world)
             continue;
         check_promises(checker, world, slot);
         check_frozen(checker, world, slot);
+        check_remembered(checker, world, slot);
         check_signed(checker, world, slot);
         for (size_t i = 0; i < at->disk.log_count; i++) {
             const struct disk_log *log = at->disk.logs[i];
             const struct disk_change whole = {
                 .log = log, .count = simtree_size(&log->tree), .note = log->note_size > 0};
-            checker_change(checker, world, slot, &whole);
+            check_stored(checker, world, slot, &whole);
         }
         if (at->node != NULL)
             checker_expect(checker, world, slot, tally_node_holds(at->node), CHECK_HOLDS);

@@ -49,6 +49,7 @@ void disk_free(struct disk *disk)
         disk_log_free(disk->logs[i]);
     for (size_t i = 0; i < disk->file_count; i++)
         memory_free(disk->files[i].bytes);
+    disk_kept_free(disk);
     memory_free(disk->logs);
     memory_free(disk->places);
     memory_free(disk->files);
@@ -103,6 +104,10 @@ static struct disk_operation *operation_new(const struct tally_action *action)
         operation->ticket = action->publish.ticket;
         operation->copy = memory_copy(action->publish.note.data, action->publish.note.size);
         operation->action.publish.note.data = operation->copy;
+    } else if (action->kind == TALLY_ACTION_KEEP) {
+        operation->ticket = action->keep.ticket;
+        operation->copy = memory_copy(action->keep.note.data, action->keep.note.size);
+        operation->action.keep.note.data = operation->copy;
     } else if (action->kind == TALLY_ACTION_EVIDENCE) {
         operation->copy = memory_copy(action->evidence.bytes.data, action->evidence.bytes.size);
         operation->action.evidence.bytes.data = operation->copy;
@@ -379,12 +384,13 @@ static void complete_evidence(struct disk *disk, const struct disk_operation *op
     struct disk_log *log = disk_find(disk, &action->evidence.origin_hash);
     if (action->evidence.claim)
         return; /* Nobody here reads it: what was stated names its hash. */
-    if (log != NULL)
+    if (log != NULL && !action->evidence.revocation)
         log->frozen = true;
     disk->files =
         memory_room(disk->files, &disk->file_capacity, disk->file_count + 1, sizeof *disk->files);
     struct disk_file *file = &disk->files[disk->file_count++];
     file->name = action->evidence.name;
+    file->revocation = action->evidence.revocation;
     file->origin_hash = action->evidence.origin_hash;
     file->size = action->evidence.bytes.size;
     file->bytes = memory_copy(action->evidence.bytes.data, file->size);
@@ -411,6 +417,10 @@ static bool complete(struct disk *disk, const struct disk_operation *operation,
         event->kind = TALLY_EVENT_PUBLISHED;
         event->published.ticket = operation->ticket;
         event->published.error = complete_publish(disk, operation, change);
+    } else if (operation->kind == TALLY_ACTION_KEEP) {
+        event->kind = TALLY_EVENT_KEPT;
+        event->kept.ticket = operation->ticket;
+        event->kept.error = disk_keep(disk, &operation->action);
     } else {
         complete_evidence(disk, operation, change);
         return false;

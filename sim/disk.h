@@ -44,8 +44,19 @@ struct disk_log {
 
 struct disk_file {
     struct tally_hash name, origin_hash;
+    bool revocation; /* Of a key; else a fork of the log. */
     uint8_t *bytes;
     size_t size;
+};
+
+/* A cosigned checkpoint. */
+struct disk_kept {
+    enum tally_kept kind;
+    struct tally_hash origin_hash;
+    uint64_t size;
+    struct tally_hash root;
+    uint8_t *note;
+    size_t note_size;
 };
 
 /* A package between VERIFY and APPEND or RELEASE. */
@@ -104,6 +115,8 @@ struct disk {
     size_t place_count;
     struct disk_file *files;
     size_t file_count, file_capacity;
+    struct disk_kept *kept;
+    size_t kept_count, kept_capacity;
     struct disk_package *packages;
     struct {
         struct disk_operation *first, *last;

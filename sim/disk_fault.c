@@ -56,6 +56,10 @@ bool disk_failed(struct disk *disk, const struct disk_operation *operation,
         event->kind = TALLY_EVENT_PUBLISHED;
         event->published.ticket = operation->ticket;
         event->published.error = TALLY_IO;
+    } else if (operation->kind == TALLY_ACTION_KEEP) {
+        event->kind = TALLY_EVENT_KEPT;
+        event->kept.ticket = operation->ticket;
+        event->kept.error = TALLY_IO;
     } else {
         return false;
     }

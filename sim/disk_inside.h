@@ -11,6 +11,14 @@ void disk_log_free(struct disk_log *log);
 void disk_log_append(struct disk_log *log, struct tally_bytes envelope, struct tally_bytes body,
                      bool body_held);
 
+/* KEEP; and what the window shows of it. */
+enum tally_error disk_keep(struct disk *disk, const struct tally_action *action);
+void disk_kept_free(struct disk *disk);
+size_t disk_kept(void *context, enum tally_kept kind, const struct tally_hash *origin_hash,
+                 uint8_t *note, size_t capacity);
+bool disk_kept_at(void *context, enum tally_kept kind, size_t index,
+                  struct tally_hash *origin_hash);
+
 /* Cuts off what came after `size`: an append that was not whole. */
 void disk_log_cut(struct disk_log *log, uint64_t size);
 

@@ -244,6 +244,19 @@ static bool ledger_body(void *context, const struct tally_hash *origin, uint64_t
     return true;
 }
 
+static size_t ledger_revocation(void *context, size_t index, uint8_t *bytes, size_t capacity)
+{
+    const struct disk *disk = context;
+    for (size_t i = 0; i < disk->file_count; i++) {
+        const struct disk_file *file = &disk->files[i];
+        if (!file->revocation || index-- > 0 || file->size > capacity)
+            continue;
+        memcpy(bytes, file->bytes, file->size);
+        return file->size;
+    }
+    return 0;
+}
+
 struct tally_ledger disk_ledger(struct disk *disk)
 {
     return (struct tally_ledger){
@@ -256,5 +269,8 @@ struct tally_ledger disk_ledger(struct disk *disk)
         .entry = ledger_entry,
         .bodies = ledger_bodies,
         .body = ledger_body,
+        .revocation = ledger_revocation,
+        .kept = disk_kept,
+        .kept_at = disk_kept_at,
     };
 }

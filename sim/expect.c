@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "expect.h"
 #include "core/base/bytes.h"
+#include "core/federation/revocation.h"
 #include "story_agree.h"
 #include "story_trust.h"
+#include "tally/witness.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -16,6 +18,7 @@ const char *expect_word(enum condition condition)
         [CONDITION_DETECTED] = "detected",   [CONDITION_TRAFFIC] = "traffic",
         [CONDITION_GUARDED] = "guarded",     [CONDITION_FOLDED] = "folded",
         [CONDITION_DISPUTED] = "disputed",   [CONDITION_AGREED] = "agreed",
+        [CONDITION_REVOKED] = "revoked",     [CONDITION_COSIGNED] = "cosigned",
     };
     return words[condition];
 }
@@ -34,6 +37,20 @@ static bool same_log(const struct world *world, uint32_t slot, uint32_t other,
     return false;
 }
 
+static bool has_revocation(const struct world *world, uint32_t slot, const struct tally_key *key)
+{
+    const struct disk *disk = &world->slots[slot].disk;
+    for (size_t i = 0; i < disk->file_count; i++) {
+        const struct disk_file *file = &disk->files[i];
+        struct revocation revocation;
+        if (file->revocation &&
+            revocation_read(bytes_of(file->bytes, file->size), &revocation) == TALLY_DROP_NONE &&
+            key_equal(&revocation.party, key))
+            return true;
+    }
+    return false;
+}
+
 /* All logs of honest issuers that one node holds, sealed and the same at the next node that counts:
    once round the circle, and all are the same everywhere. */
 static bool shared(const struct world *world, uint32_t slot, char *why, size_t size)
@@ -47,6 +64,10 @@ static bool shared(const struct world *world, uint32_t slot, char *why, size_t s
         const struct disk_log *log = disk->logs[i];
         uint32_t issuer;
         if (!world_find(world, &log->issuer, &issuer) || world->slots[issuer].lie != LIE_NONE)
+            continue;
+        /* Whoever revoked its key is linked with nobody: what it sealed last may be with it alone.
+         */
+        if (has_revocation(world, slot, &log->issuer))
             continue;
         if (log->own && log->size < simtree_size(&log->tree)) {
             snprintf(why, size, "n%u has receipts of %s that are not sealed", slot + 1,
@@ -120,6 +141,36 @@ static bool holds(const struct world *world, const struct line *line, char *why,
             uint64_t count = receipts_of(world, slot, issuer);
             snprintf(why, size, "n%u holds %" PRIu64 " receipts of n%u", slot + 1, count,
                      issuer + 1);
+            if (decided(line, count >= line->count))
+                return count >= line->count;
+        }
+    return !line->negated;
+}
+
+/* How much of a log of the slot's, not of statements, the witness cosigned. */
+static uint64_t cosigned_by(const struct world *world, uint32_t slot, uint32_t witness)
+{
+    const struct slot *at = &world->slots[slot];
+    struct tally_cosigned_view view;
+    uint64_t most = 0;
+    for (size_t i = 0; at->node != NULL && tally_node_cosigned(at->node, i, &view); i++) {
+        const struct disk_log *log = disk_find(&at->disk, &view.origin_hash);
+        if (log != NULL && strcmp(log->name_space, "federation") != 0 && view.size > most &&
+            key_equal(&view.party, &world->slots[witness].signer.key))
+            most = view.size;
+    }
+    return most;
+}
+
+static bool cosigned(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t slot = line->who.from; slot <= line->who.to; slot++)
+        for (uint32_t witness = line->other.from; witness <= line->other.to; witness++) {
+            uint64_t count = cosigned_by(world, slot, witness);
+            if (slot == witness)
+                continue;
+            snprintf(why, size, "n%u cosigned %" PRIu64 " receipts of n%u", witness + 1, count,
+                     slot + 1);
             if (decided(line, count >= line->count))
                 return count >= line->count;
         }
@@ -270,6 +321,24 @@ static bool traffic(const struct world *world, const struct line *line, char *wh
     return !line->negated;
 }
 
+static bool revoked(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t gone = line->who.from; gone <= line->who.to; gone++) {
+        bool one = true;
+        snprintf(why, size, "all know that the key of n%u is revoked", gone + 1);
+        for (uint32_t slot = 0; one && slot < world->options.nodes; slot++)
+            if (slot != gone && world_counts(world, slot) &&
+                !has_revocation(world, slot, &world->slots[gone].signer.key)) {
+                snprintf(why, size, "n%u does not know that the key of n%u is revoked", slot + 1,
+                         gone + 1);
+                one = false;
+            }
+        if (decided(line, one))
+            return one;
+    }
+    return !line->negated;
+}
+
 static bool guarded(const struct world *world, const struct line *line, char *why, size_t size)
 {
     for (uint32_t slot = line->who.from; slot <= line->who.to; slot++) {
@@ -317,6 +386,10 @@ bool expect_is(const struct world *world, const struct line *line, char *why, si
         return traffic(world, line, why, size);
     case CONDITION_GUARDED:
         return guarded(world, line, why, size);
+    case CONDITION_REVOKED:
+        return revoked(world, line, why, size);
+    case CONDITION_COSIGNED:
+        return cosigned(world, line, why, size);
     case CONDITION_COUNT:
         break;
     }

@@ -19,6 +19,7 @@ enum lie {
     LIE_REPLAY,  /* Sends what it sent before, to those it was for and to others. */
     LIE_SPOOF,   /* Sends from other nodes' addresses, so that answers go there. */
     LIE_PERJURY, /* States what is not true, in its own log. */
+    LIE_REVOKED, /* Goes on under a key that it has revoked. */
     LIE_GARBLED, /* Writes other bytes to streams than the protocol's. */
 };
 

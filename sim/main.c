@@ -20,7 +20,7 @@ static const char usage[] =
     "P]\n"
     "                       [--peers N | --bootstraps N] [--profile P] [--nat PERCENT]\n"
     "                       [--known N] [--links N] [--loss PERCENT]\n"
-    "                       [--announces N] [--lookups N] [--colluders PERCENT]\n"
+    "                       [--announces N] [--revocations N] [--lookups N] [--colluders PERCENT]\n"
     "                       [--vanish PERCENT]\n"
     "\n"
     "run    plays a story and says whether all that must hold held, what was expected came, and\n"
@@ -37,7 +37,8 @@ static const char usage[] =
     "       none. The last line tells how many stories there were a second.\n"
     "shrink the least story that fails as this one does: fewest lines, nodes and seconds.\n"
     "scale  many nodes: what they cost in memory, time and traffic when they have nothing to do;\n"
-    "       how fast --announces get round, what --lookups take, and both once more after\n"
+    "       how fast --announces and --revocations get round, what --lookups take, and both once "
+    "more after\n"
     "       a share did --vanish. Each is told of the first so many nodes (--bootstraps) or\n"
     "       of so many others (--peers); --nat puts a share of them behind boxes; --known and\n"
     "       --links are the greatest numbers of peers and links of each; --colluders answer\n"
@@ -90,6 +91,7 @@ static bool scale_option_read(struct scale_options *scale, const char *option, c
         {"--nat", &scale->nat, 100},
         {"--loss", &scale->loss, 100},
         {"--announces", &scale->announces, 1000},
+        {"--revocations", &scale->revocations, 16},
         {"--lookups", &scale->lookups, 100000},
         {"--colluders", &scale->colluders, 99},
         {"--vanish", &scale->vanish, 99},
@@ -239,6 +241,7 @@ static int scale(const struct arguments *arguments)
         return command_misuse("how many, and how long? ", "--nodes N --seconds N");
     /* Each announce is of a larger log, and all its receipts wait for one seal. */
     options->world.pending_max += options->announces;
+    options->world.own_logs_max += options->revocations > 0; /* For statements. */
     scale_sizes(options);
     options->seconds = command_seconds;
     options->core_seconds = core_seconds;

@@ -30,7 +30,8 @@ void *__wrap_malloc(size_t size)
 void *__wrap_calloc(size_t count, size_t size)
 {
     watch.allocations += watch.on;
-    void *block = count <= SIZE_MAX / (size + 1) ? slab_new(count * size) : NULL;
+    void *block =
+        count <= SIZE_MAX / (size + 1) ? slab_new(count * size, __builtin_return_address(0)) : NULL;
     return block != NULL ? block : __real_calloc(count, size);
 }
 

@@ -15,7 +15,8 @@ enum {
     SECOND_US = 1000000,
     LOOK_EVENTS = 4096, /* Steps between two looks at the real clock. */
     BAR = 32,
-    ANNOUNCE_S = 10,    /* News is waited for so long; */
+    ANNOUNCE_S = 10,    /* News is waited for so long, */
+    REVOKE_S = 10,      /* and a revocation; */
     LOOKUP_S = 20,      /* so long for the lookups; */
     HEAL_S = 60,        /* and so long the overlay has to heal, looked at */
     HEAL_LOOKS = 4,     /* so many times. */
@@ -44,7 +45,8 @@ struct scale {
     /* The announce that goes round: who heard of a log of that size, and when. */
     uint64_t size, begun_us;
     uint32_t announcer, heard, announced;
-    uint64_t *heard_us; /* A slot each; UINT64_MAX: not yet. */
+    uint64_t *heard_us;       /* A slot each; UINT64_MAX: not yet. */
+    struct tally_key revoked; /* Whose key is revoked now; all zero: nobody's. */
     struct find *finds;
     uint32_t find_count; /* Begun. */
     struct who who;
@@ -57,10 +59,11 @@ void scale_defaults(struct scale_options *options)
                   .nodes = 1000,
                   .crypto = PROVIDER_FAST,
                   .peers_max = 4,
-                  .known_max = 24,
-                  .links_max = 24,
+                  .known_max = 20,
+                  .links_max = 20,
                   .passive_max = 16,
                   .addresses_max = 2,
+                  .own_addresses_max = 8,
                   .replay_window = 256,
                   .dht_values_max = 1,
                   .dht_records_max = 20,
@@ -278,6 +281,14 @@ static bool idle(struct scale *scale)
 
 /* ---- News. ---- */
 
+static void heard(struct scale *scale, uint32_t slot)
+{
+    if (scale->heard_us[slot] != UINT64_MAX)
+        return;
+    scale->heard_us[slot] = scale->world.now_us - scale->begun_us;
+    scale->heard++;
+}
+
 static void on_trace(void *context, uint32_t slot, const struct tally_trace *trace)
 {
     struct scale *scale = context;
@@ -287,11 +298,11 @@ static void on_trace(void *context, uint32_t slot, const struct tally_trace *tra
     for (uint32_t i = 0; trace->kind == TALLY_TRACE_LOOKUP && i < scale->find_count; i++)
         if (scale->finds[i].slot == slot && scale->finds[i].end_us == UINT64_MAX)
             scale->finds[i].messages = trace->a;
-    if (trace->kind == TALLY_TRACE_AHEAD && trace->a == scale->size &&
-        scale->heard_us[slot] == UINT64_MAX) {
-        scale->heard_us[slot] = scale->world.now_us - scale->begun_us;
-        scale->heard++;
-    }
+    if (trace->kind == TALLY_TRACE_AHEAD && trace->a == scale->size)
+        heard(scale, slot);
+    if (trace->kind == TALLY_TRACE_REVOKED && slot != scale->announcer &&
+        key_equal(trace->peer, &scale->revoked))
+        heard(scale, slot);
 }
 
 /* One node's log grows to a size no other log has, so that what is heard of it is known. */
@@ -309,15 +320,38 @@ static bool announce(struct scale *scale)
     return run_for(scale, "announce", ANNOUNCE_S);
 }
 
-static bool announces(struct scale *scale)
+/* A node revokes its key: from then on nobody has a link with it. */
+static bool end_key(struct scale *scale)
+{
+    uint32_t slot = somebody(scale);
+    uint8_t body[FED_BODY_MAX];
+    memset(scale->heard_us, 0xff, scale->options->world.nodes * sizeof *scale->heard_us);
+    scale->announcer = slot;
+    scale->revoked = scale->world.slots[slot].signer.key;
+    scale->size = UINT64_MAX;
+    scale->heard = 0;
+    const struct fed_statement said = {.kind = FED_REVOKE_KEY, .party = scale->revoked};
+    size_t size = fed_write(&said, body);
+    const struct tally_command command = {
+        .kind = TALLY_COMMAND_STATE,
+        .state = {.type = bytes_text(fed_type(said.kind)), .body = bytes_of(body, size)}};
+    scale->begun_us = scale->world.now_us;
+    world_step(&scale->world, slot,
+               &(struct tally_event){.kind = TALLY_EVENT_COMMAND, .command = command});
+    return run_for(scale, "revoke", REVOKE_S);
+}
+
+/* So many pieces of news, one after the other; `since` is from when the times are. */
+static bool news(struct scale *scale, const char *word, const char *since, uint32_t turns,
+                 bool (*one)(struct scale *scale))
 {
     uint32_t nodes = scale->options->world.nodes, running = 0;
-    size_t count = 0, turns = scale->options->announces;
-    double *ms = memory_new(nodes * turns, sizeof *ms), least = 1;
+    size_t count = 0;
+    double *ms = memory_new((size_t)nodes * turns, sizeof *ms), least = 1;
     for (uint32_t slot = 0; slot < nodes; slot++)
         running += scale->world.slots[slot].node != NULL;
     for (uint32_t turn = 0; turn < turns; turn++) {
-        if (!announce(scale))
+        if (!one(scale))
             break;
         for (uint32_t slot = 0; slot < nodes; slot++)
             if (scale->heard_us[slot] != UINT64_MAX)
@@ -328,14 +362,25 @@ static bool announces(struct scale *scale)
     qsort(ms, count, sizeof *ms, double_order);
     bar_clear(scale);
     if (count > 0)
-        printf("announce  %zu heard by %.3f %%, the worst by %.3f %%: median %.0f, p99 %.0f, last "
-               "%.0f ms after it was sealed\n",
-               turns, 100.0 * (double)(count + turns) / ((double)running * (double)turns),
-               100 * least, quantile(ms, count, 0.5), quantile(ms, count, 0.99), ms[count - 1]);
+        printf("%-9s %u heard by %.3f %%, the worst by %.3f %%: median %.0f, p99 %.0f, last "
+               "%.0f ms after it was %s\n",
+               word, turns, 100.0 * (double)(count + turns) / ((double)running * (double)turns),
+               100 * least, quantile(ms, count, 0.5), quantile(ms, count, 0.99), ms[count - 1],
+               since);
     else
-        printf("announce  heard by nobody\n");
+        printf("%-9s heard by nobody\n", word);
     memory_free(ms);
     return !scale->world.checker.broken;
+}
+
+static bool announces(struct scale *scale)
+{
+    return news(scale, "announce", "sealed", scale->options->announces, announce);
+}
+
+static bool revocations(struct scale *scale)
+{
+    return news(scale, "revoke", "stated", scale->options->revocations, end_key);
 }
 
 /* ---- Lookups. ---- */
@@ -455,6 +500,8 @@ static bool measures(struct scale *scale)
     scale->heard_us = memory_new(options->world.nodes, sizeof *scale->heard_us);
     if ((options->announces > 0 && !announces(scale)) || (options->lookups > 0 && !lookups(scale)))
         return false;
+    if (options->revocations > 0 && !revocations(scale))
+        return false;
     if (options->vanish == 0)
         return true;
     if (!vanish(scale))
@@ -468,6 +515,7 @@ static uint64_t whole_us(const struct scale_options *options)
     uint64_t twice = options->vanish > 0 ? 2 : 1;
     uint64_t seconds = options->birth_s + options->settle_s + options->idle_s;
     seconds += twice * options->announces * ANNOUNCE_S;
+    seconds += options->revocations * REVOKE_S;
     seconds += options->lookups > 0 ? twice * (LOOKUP_S + 5) : 0;
     return (seconds + (options->vanish > 0 ? HEAL_S : 0)) * SECOND_US;
 }

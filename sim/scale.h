@@ -14,16 +14,17 @@ struct scale_options {
     /* The real clock, which nothing in a world may look at; and what this process had of a core. */
     double (*seconds)(void), (*core_seconds)(void);
     enum tally_profile profile;
-    uint32_t bootstraps; /* The first so many: whom all others are told of; 0: peers_max peers. */
-    uint32_t nat;        /* Percent of the others that live behind boxes of their own. */
-    uint32_t loss;       /* Percent of datagrams that are lost. */
-    uint32_t birth_s;    /* All are born within so many seconds, evenly, */
-    uint32_t settle_s;   /* and have so many to find together, */
-    uint32_t idle_s;     /* before they are measured for so many. */
-    uint32_t announces;  /* Logs that grow, one after the other: how far and fast it is heard. */
-    uint32_t lookups;    /* Nodes that look for another one. */
-    uint32_t colluders;  /* Percent of all but the bootstraps that name only each other. */
-    uint32_t vanish;     /* Percent that vanish at once, before the last measures. */
+    uint32_t bootstraps;  /* The first so many: whom all others are told of; 0: peers_max peers. */
+    uint32_t nat;         /* Percent of the others that live behind boxes of their own. */
+    uint32_t loss;        /* Percent of datagrams that are lost. */
+    uint32_t birth_s;     /* All are born within so many seconds, evenly, */
+    uint32_t settle_s;    /* and have so many to find together, */
+    uint32_t idle_s;      /* before they are measured for so many. */
+    uint32_t announces;   /* Logs that grow, one after the other: how far and fast it is heard. */
+    uint32_t revocations; /* Keys that end, one after the other: how far and fast it is heard. */
+    uint32_t lookups;     /* Nodes that look for another one. */
+    uint32_t colluders;   /* Percent of all but the bootstraps that name only each other. */
+    uint32_t vanish;      /* Percent that vanish at once, before the last measures. */
 };
 
 /* What each node of a large world may take, unless told otherwise. */

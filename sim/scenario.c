@@ -189,7 +189,8 @@ static void read_lie(struct words *words, struct line *line)
     if (!adversary_lie(word, &line->lie))
         words_fail(words,
                    "\"%s\" is no lie: ahead, root, fork, gap, silent, forged, rewind, rewrite, "
-                   "flood, replay, spoof, garbled, collude or perjury",
+                   "flood, replay, spoof, garbled, collude, perjury or "
+                   "revoked-user",
                    word);
     if (words_left(words))
         line->count = (uint32_t)words_number(words, "how many", 1, 10000);
@@ -246,7 +247,7 @@ static bool read_simple(struct words *words, struct line *line)
 
 static void read_action(struct words *words, struct line *line)
 {
-    static const char *const later[] = {"role", "namespace", "revoke"};
+    static const char *const later[] = {"role", "namespace", "rotate"};
     if (read_simple(words, line) || scenario_read_place(words, line) ||
         scenario_read_trust(words, line))
         return;

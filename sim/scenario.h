@@ -57,8 +57,10 @@ enum condition {
     CONDITION_DISPUTED,  /* `who` stated a discrepancy of that kind, in that state, against `other`.
                           */
     CONDITION_TRAFFIC,   /* `who` sent at most `count` bytes a second of late. */
+    CONDITION_REVOKED,   /* Each honest node that runs knows that the key of `who` is revoked. */
     CONDITION_GUARDED,   /* `who` learned that it signed more than it holds, and signs no more. */
     CONDITION_AGREED,    /* `who` and `other` hold the same agreement to be active. */
+    CONDITION_COSIGNED,  /* `other` cosigned a log of `who`, not of statements, up to `count`. */
     CONDITION_COUNT
 };
 

@@ -40,8 +40,8 @@ static void read_condition(struct words *words, struct line *line)
         if (++line->condition == CONDITION_COUNT) {
             words_fail(words,
                        "\"%s\" is no condition: converged, diverged, fork, holds, drops, "
-                       "confirmed, linked, reached, detected, traffic, guarded, folded, agreed or "
-                       "disputed",
+                       "confirmed, linked, reached, detected, traffic, guarded, folded, "
+                       "disputed, agreed, revoked or cosigned",
                        word);
             return;
         }
@@ -61,6 +61,7 @@ void scenario_read_expect(struct words *words, struct line *line)
     case CONDITION_REACHED:
     case CONDITION_DETECTED:
     case CONDITION_GUARDED:
+    case CONDITION_REVOKED:
     case CONDITION_FOLDED:
         line->who = words_who(words);
         break;
@@ -71,6 +72,7 @@ void scenario_read_expect(struct words *words, struct line *line)
         line->other = words_who(words);
         break;
     case CONDITION_HOLDS:
+    case CONDITION_COSIGNED:
         line->who = words_who(words);
         line->other = words_who(words);
         line->count = (uint32_t)words_number(words, "how many receipts", 0, SCENARIO_APPEND_MAX);

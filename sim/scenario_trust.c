@@ -10,10 +10,10 @@ static enum fed_kind read_kind(struct words *words)
     static const struct {
         const char *word;
         enum fed_kind kind;
-    } kinds[] = {{"admit", FED_ADMIT},   {"level", FED_LEVEL},     {"withdraw", FED_WITHDRAW},
-                 {"mode", FED_MODE},     {"propose", FED_PROPOSE}, {"counter", FED_PROPOSE},
-                 {"accept", FED_ACCEPT}, {"reject", FED_REJECT},   {"retract", FED_RETRACT},
-                 {"end", FED_REVOKE}};
+    } kinds[] = {{"admit", FED_ADMIT},   {"level", FED_LEVEL},      {"withdraw", FED_WITHDRAW},
+                 {"mode", FED_MODE},     {"propose", FED_PROPOSE},  {"counter", FED_PROPOSE},
+                 {"accept", FED_ACCEPT}, {"reject", FED_REJECT},    {"retract", FED_RETRACT},
+                 {"end", FED_REVOKE},    {"revoke", FED_REVOKE_KEY}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (words_take(words, kinds[i].word))
             return kinds[i].kind;
@@ -82,6 +82,10 @@ bool scenario_read_trust(struct words *words, struct line *line)
     if (state->kind == FED_MODE) {
         read_mode(words, state);
         return true;
+    }
+    if (state->kind == FED_REVOKE_KEY) {
+        state->revoke.reason = TALLY_REVOKED_COMPROMISED;
+        return true; /* Each its own key. */
     }
     line->other = words_who(words);
     if (fed_agrees(state->kind)) {

@@ -6,11 +6,13 @@
 #include <sys/mman.h>
 
 enum {
-    GRAIN = 16,       /* Sizes are multiples of this; */
-    LEAST = 128,      /* from here, since small things are many a node and touched together, */
-    MOST = 65536,     /* to here. */
-    CHUNK = 1 << 20,  /* Of one size. */
-    CHUNKS = 1 << 16, /* 64 GB: of addresses, not of memory. */
+    GRAIN = 16,         /* Sizes are multiples of this, */
+    MOST = 65536,       /* up to this. */
+    CHUNK = 2 << 20,    /* Of one kind: a large page where the system has them. */
+    CHUNKS = 1 << 15,   /* 64 GB: of addresses, not of memory. */
+    KINDS = 1024,       /* A power of two. */
+    KINDS_MAX = 700,    /* So many there may be. */
+    WHOLE_LEAST = 8192, /* What is so large is written to as a whole: a node, its peers. */
 };
 
 /* A block that was given back. */
@@ -18,58 +20,91 @@ struct block {
     struct block *next;
 };
 
+struct kind {
+    const void *site; /* NULL: none. */
+    size_t size;
+    uint8_t *fresh, *end; /* Never touched. */
+    struct block *spare;
+};
+
 static struct {
-    uint8_t *memory;         /* NULL: not begun. */
-    size_t chunks;           /* In use. */
-    uint16_t grains[CHUNKS]; /* The size of a chunk's blocks. */
-    struct {
-        uint8_t *fresh, *end; /* Never touched. */
-        struct block *spare;
-    } sizes[MOST / GRAIN + 1];
+    uint8_t *memory; /* NULL: not begun. */
+    size_t chunks;   /* In use. */
+    uint16_t chunk_kinds[CHUNKS];
+    struct kind kinds[KINDS];
+    size_t kind_count;
 } slab;
 
 void slab_begin(void)
 {
     if (slab.memory != NULL)
         return;
-    void *memory = mmap(NULL, (size_t)CHUNK * CHUNKS, PROT_READ | PROT_WRITE,
+    void *memory = mmap(NULL, (size_t)CHUNK * (CHUNKS + 1), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    slab.memory = memory != MAP_FAILED ? memory : NULL;
+    if (memory != MAP_FAILED)
+        slab.memory = (uint8_t *)(((uintptr_t)memory + CHUNK - 1) / CHUNK * CHUNK);
 }
 
-void *slab_new(size_t size)
+/* NULL if there are too many. */
+static struct kind *kind_of(const void *site, size_t size)
 {
-    size_t grains = (size + GRAIN - 1) / GRAIN;
-    if (slab.memory == NULL || size < LEAST || size > MOST)
-        return NULL;
-    struct block *spare = slab.sizes[grains].spare;
-    if (spare != NULL) {
-        slab.sizes[grains].spare = spare->next;
-        return memset(spare, 0, size);
-    }
-    if ((size_t)(slab.sizes[grains].end - slab.sizes[grains].fresh) < grains * GRAIN) {
-        if (slab.chunks == CHUNKS)
+    size_t at = ((uintptr_t)site * 31 + size / GRAIN) % KINDS;
+    while (slab.kinds[at].site != NULL &&
+           (slab.kinds[at].site != site || slab.kinds[at].size != size))
+        at = (at + 1) % KINDS;
+    if (slab.kinds[at].site == NULL) {
+        if (slab.kind_count == KINDS_MAX)
             return NULL;
-        slab.grains[slab.chunks] = (uint16_t)grains;
-        slab.sizes[grains].fresh = slab.memory + slab.chunks++ * CHUNK;
-        slab.sizes[grains].end = slab.sizes[grains].fresh + CHUNK;
+        slab.kind_count++;
+        slab.kinds[at].site = site;
+        slab.kinds[at].size = size;
     }
-    void *block = slab.sizes[grains].fresh;
-    slab.sizes[grains].fresh += grains * GRAIN;
-    return block;
+    return &slab.kinds[at];
+}
+
+static bool chunk_take(struct kind *kind)
+{
+    if (slab.chunks == CHUNKS)
+        return false;
+    slab.chunk_kinds[slab.chunks] = (uint16_t)(kind - slab.kinds);
+    kind->fresh = slab.memory + slab.chunks++ * CHUNK;
+    kind->end = kind->fresh + CHUNK;
+    if (kind->size >= WHOLE_LEAST)
+        (void)madvise(kind->fresh, CHUNK, MADV_HUGEPAGE);
+    return true;
+}
+
+void *slab_new(size_t size, const void *site)
+{
+    if (slab.memory == NULL || size == 0 || size > MOST)
+        return NULL;
+    size = (size + GRAIN - 1) / GRAIN * GRAIN;
+    struct kind *kind = kind_of(site, size);
+    if (kind == NULL)
+        return NULL;
+    struct block *block = kind->spare;
+    if (block != NULL) {
+        kind->spare = block->next;
+        return memset(block, 0, size);
+    }
+    if ((size_t)(kind->end - kind->fresh) < size && !chunk_take(kind))
+        return NULL;
+    kind->fresh += size;
+    return kind->fresh - size;
 }
 
 bool slab_has(const void *pointer)
 {
     const uint8_t *at = pointer;
-    return slab.memory != NULL && at >= slab.memory && at < slab.memory + (size_t)CHUNK * CHUNKS;
+    return slab.memory != NULL && at >= slab.memory && at < slab.memory + slab.chunks * CHUNK;
 }
 
 void slab_free(void *pointer)
 {
     size_t chunk = (size_t)((uint8_t *)pointer - slab.memory) / CHUNK;
-    assert(chunk < slab.chunks);
+    struct kind *kind = &slab.kinds[slab.chunk_kinds[chunk]];
     struct block *block = pointer;
-    block->next = slab.sizes[slab.grains[chunk]].spare;
-    slab.sizes[slab.grains[chunk]].spare = block;
+    assert(chunk < slab.chunks);
+    block->next = kind->spare;
+    kind->spare = block;
 }

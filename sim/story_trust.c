@@ -17,7 +17,9 @@ void trust_state(struct world *world, uint32_t slot, const struct line *line)
         statement.agreement.terms.scrolls[0] = bytes_text(line->name);
         if (!agree_complete(world, slot, line->other.from, &statement, about))
             return; /* It knows of nothing that it could say that about. */
-    } else if (statement.kind != FED_MODE)
+    } else if (statement.kind == FED_REVOKE_KEY)
+        statement.party = world->slots[slot].signer.key;
+    else if (statement.kind != FED_MODE)
         statement.party = world->slots[line->other.from].signer.key;
     size_t size = fed_write(&statement, body);
     const struct tally_command command = {

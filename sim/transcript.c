@@ -73,6 +73,8 @@ static void add_command(struct transcript *transcript, const struct tally_comman
     } else if (command->kind == TALLY_COMMAND_STATE) {
         add_bytes(transcript, command->state.type);
         add_bytes(transcript, command->state.body);
+    } else if (command->kind == TALLY_COMMAND_REVOKE) {
+        add_bytes(transcript, command->revoke.bytes);
     } else if (command->kind == TALLY_COMMAND_PEER) {
         add(transcript, command->peer.key.bytes, 32);
     }
@@ -152,6 +154,9 @@ void transcript_event(struct transcript *transcript, uint64_t us, uint32_t slot,
     case TALLY_EVENT_RESOLVED:
         add_number(transcript, event->resolved.count);
         break;
+    case TALLY_EVENT_KEPT:
+        add_number(transcript, event->kept.error);
+        break;
     case TALLY_EVENT_TICK:
     case TALLY_EVENT_SPACE:
         break;
@@ -221,6 +226,9 @@ void transcript_action(struct transcript *transcript, uint64_t us, uint32_t slot
     case TALLY_ACTION_FOUND:
         add(transcript, action->found.key.bytes, sizeof action->found.key.bytes);
         add(transcript, action->found.address.ip, sizeof action->found.address.ip);
+        break;
+    case TALLY_ACTION_KEEP:
+        add_bytes(transcript, action->keep.note);
         break;
     }
 }

@@ -23,7 +23,7 @@
 struct slot {
     struct world *world;
     struct tally_node *node; /* NULL: not running. */
-    struct signer signer;
+    struct signer signer, cosigner;
     struct disk disk;
     struct random chance; /* Network and disk. */
     struct random secret;
@@ -74,7 +74,7 @@ struct world_options {
     unsigned known_max, passive_max, addresses_max, replay_window, links_max, connections_max;
     unsigned logs_max, own_logs_max, namespaces_max, dht_values_max, dht_records_max, pending_max;
     unsigned dht_placements_max, dht_contacts_max, dht_requests_max, dht_pending_max;
-    unsigned seen_max, records_max, senders_max, seal_receipts, seal_ms;
+    unsigned own_addresses_max, seen_max, records_max, senders_max, seal_receipts, seal_ms;
     bool datagrams_only;
     enum tally_verify verify;
 };

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Birth and death of a world's nodes. */
 #include "core/base/bytes.h"
+#include "core/crypto/hash.h"
 #include "memory.h"
 #include "world.h"
 #include <assert.h>
-
-/* Stories speak of few, and worlds have many nodes. */
-static void spare(struct tally_node_options *options)
-{
-    options->parties_max = 64;
-    options->discrepancies_max = 32;
-    options->schemas_max = 4;
-}
 
 static void say(void *context, struct tally_now now, const struct tally_trace *trace)
 {
@@ -31,6 +24,31 @@ static void draw(void *context, uint8_t *bytes, size_t size)
     struct random *secret = context;
     for (size_t i = 0; i < size; i++)
         bytes[i] = (uint8_t)(random_next(secret) >> 32);
+}
+
+/* A node's witness key follows from its own, and is made when it is needed: most never are. */
+static bool cosigner_key(void *context, bool make, struct tally_key *key)
+{
+    struct slot *at = context;
+    if (at->cosigner.provider == NULL && !make)
+        return false;
+    if (at->cosigner.provider == NULL) {
+        uint8_t seed[32];
+        const struct tally_bytes part = bytes_text("tally-sim cosigner");
+        hash_blake2b(bytes_of(at->signer.seed, sizeof at->signer.seed), &part, 1, seed,
+                     sizeof seed);
+        signer_init(&at->cosigner, at->signer.provider, seed);
+    }
+    *key = at->cosigner.key;
+    return true;
+}
+
+static void cosigner_sign(void *context, struct tally_bytes message,
+                          struct tally_signature *signature)
+{
+    struct slot *at = context;
+    const struct tally_crypto crypto = signer_window(&at->cosigner);
+    crypto.sign(crypto.context, message, signature);
 }
 
 /* ---- Whom an operator tells it of. ---- */
@@ -117,6 +135,48 @@ bool world_told(const struct world *world, uint32_t a, uint32_t b)
 
 /* ---- Birth. ---- */
 
+/* What each may take of anything. */
+static void limits(struct tally_node_options *node, const struct world_options *options)
+{
+    node->links_max = options->links_max;
+    node->passive_max = options->passive_max;
+    node->addresses_max = options->addresses_max;
+    node->replay_window = options->replay_window;
+    node->dht_values_max = options->dht_values_max;
+    node->dht_records_max = options->dht_records_max;
+    node->dht_placements_max = options->dht_placements_max;
+    node->namespaces_max = options->namespaces_max;
+    node->dht_contacts_max = options->dht_contacts_max;
+    node->dht_requests_max = options->dht_requests_max;
+    node->dht_pending_max = options->dht_pending_max;
+    node->connections_max = options->connections_max;
+    node->logs_max = options->logs_max;
+    node->own_logs_max = options->own_logs_max;
+    node->pending_max = options->pending_max;
+    node->seen_max = options->seen_max;
+    node->records_max = options->records_max;
+    node->senders_max = options->senders_max;
+    node->own_addresses_max = options->own_addresses_max;
+    /* Stories speak of few, and worlds have many nodes. */
+    node->parties_max = 64;
+    node->discrepancies_max = 32;
+    node->schemas_max = 4;
+    node->witnessed_max = 64;
+}
+
+/* What a node is told when it begins. */
+static void introduce(struct world *world, uint32_t slot, bool again)
+{
+    const struct slot *at = &world->slots[slot];
+    /* A static node in the wide network has no use for it, and its stories are as they were. */
+    if (at->profile != TALLY_PROFILE_STATIC || at->lan != 0)
+        service_tell_links(world, slot);
+    if (world->bootstrap_count == 0 && world->domain_count == 0)
+        tell_peers(world, slot, again);
+    tell_bootstraps(world, slot);
+    tell_domains(world, slot);
+}
+
 static void begin_life(const struct world *world, struct slot *at, uint32_t seconds)
 {
     disk_recover(&at->disk);
@@ -159,45 +219,22 @@ void world_wake(struct world *world, uint32_t slot)
         .peers_max = listed(world->bootstraps, world->bootstrap_count, at->shown)
                          ? TALLY_PEERS_MAX
                          : options->known_max,
-        .links_max = options->links_max,
-        .passive_max = options->passive_max,
-        .addresses_max = options->addresses_max,
-        .replay_window = options->replay_window,
-        .dht_values_max = options->dht_values_max,
-        .dht_records_max = options->dht_records_max,
-        .dht_placements_max = options->dht_placements_max,
-        .namespaces_max = options->namespaces_max,
-        .dht_contacts_max = options->dht_contacts_max,
-        .dht_requests_max = options->dht_requests_max,
-        .dht_pending_max = options->dht_pending_max,
-        .connections_max = options->connections_max,
-        .logs_max = options->logs_max,
-        .own_logs_max = options->own_logs_max,
-        .pending_max = options->pending_max,
-        .seen_max = options->seen_max,
-        .records_max = options->records_max,
-        .senders_max = options->senders_max,
         .interfaces_max = 1, /* No node here has more. */
         .seal_receipts = options->seal_receipts,
         .seal_ms = options->seal_ms,
         .ledger = disk_ledger(&at->disk),
         .secret = {&at->secret, draw},
         .crypto = signer_window(&at->signer),
+        .cosigner = {at, cosigner_key, cosigner_sign},
         .trace = {at, say},
         .datagrams_only = options->datagrams_only,
         .scratch = world->scratch,
     };
-    spare(&node);
+    limits(&node, options);
     at->node = tally_node_new(&node, now);
     assert(at->node != NULL);
     world_wake_at(world, slot, tally_node_deadline(at->node));
-    /* A static node in the wide network has no use for it, and its stories are as they were. */
-    if (at->profile != TALLY_PROFILE_STATIC || at->lan != 0)
-        service_tell_links(world, slot);
-    if (world->bootstrap_count == 0 && world->domain_count == 0)
-        tell_peers(world, slot, again);
-    tell_bootstraps(world, slot);
-    tell_domains(world, slot);
+    introduce(world, slot, again);
 }
 
 void world_start(struct world *world)

@@ -17,6 +17,7 @@ build libsqlite3-dev    module sqlite3
 build libjansson-dev    module jansson
 build libssl-dev        module libcrypto
 build libcurl4-gnutls-dev  module libcurl
+build libmicrohttpd-dev  module libmicrohttpd
 build uthash-dev        header uthash.h
 build libnatpmp-dev     header natpmp.h
 build libcmocka-dev     module cmocka

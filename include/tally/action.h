@@ -26,6 +26,7 @@ enum tally_action_kind {
     TALLY_ACTION_MAP,       /* One request to the gateway; MAPPED answers. */
     TALLY_ACTION_RESOLVE,   /* Ask DNS for a domain's nodes; RESOLVED answers. */
     TALLY_ACTION_FOUND,     /* One result of a FIND. */
+    TALLY_ACTION_KEEP,      /* Make a cosigned checkpoint durable; KEPT answers. */
 };
 
 /* Whose log, enough to create its folder. Strings live as long as the action. */
@@ -110,7 +111,8 @@ struct tally_action {
             uint64_t ticket; /* Of VERIFY. No answer to it follows any more. */
         } release;
         struct {
-            struct tally_hash origin_hash; /* The log to freeze. */
+            bool revocation;               /* Of a key: kept with the others, nothing freezes. */
+            struct tally_hash origin_hash; /* The log to freeze, unless it is one. */
             struct tally_hash name;        /* SHA-256 of the bytes: the file's name. */
             struct tally_bytes bytes;
             bool claim; /* Of a discrepancy that proves no fork: nothing freezes. */
@@ -121,6 +123,8 @@ struct tally_action {
             const char *origin; /* The log of the receipt; NULL for other commands. */
             uint64_t index;
             struct tally_hash receipt;
+            unsigned status;          /* To WITNESS: enum tally_witness_status; 0 for others. */
+            struct tally_bytes bytes; /* To WITNESS: the body of the answer. */
         } answer;
         struct {
             uint32_t interface;      /* As in LINKS. */
@@ -152,6 +156,16 @@ struct tally_action {
             struct tally_mono learnt;
             bool linked; /* We have a link with it. */
         } found;
+        struct {
+            uint64_t ticket;
+            enum tally_kept kind;
+            struct tally_hash origin_hash;
+            /* WITNESSED: it takes the place of a note of this size (0: of none), and is never of a
+               smaller tree, nor of the same size with another root. */
+            uint64_t old, size;
+            struct tally_hash root;
+            struct tally_bytes note;
+        } keep;
     };
 };
 

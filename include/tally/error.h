@@ -46,7 +46,8 @@
     X(FORBIDDEN,     24, "that may not follow what was stated before")                             \
     X(UNCONFIRMED,   25, "nobody who knew this node has said yet how far its logs had got: "       \
                          "nothing is signed until a peer answers (tally status names them), or "   \
-                         "tally node confirm-latest --yes says that this is the latest copy")
+                         "tally node confirm-latest --yes says that this is the latest copy")      \
+    X(REVOKED,       26, "the key of this node is revoked: it signs nothing any more")
 
 enum tally_error {
 #define X(name, number, text) TALLY_##name = number,

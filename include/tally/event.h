@@ -33,6 +33,7 @@ enum tally_event_kind {
     TALLY_EVENT_MAPPED,    /* Answers MAP. */
     TALLY_EVENT_GATEWAY,   /* A gateway spoke of itself: it may have forgotten its mappings. */
     TALLY_EVENT_RESOLVED,  /* Answers RESOLVE. */
+    TALLY_EVENT_KEPT,      /* Answers KEEP: it is durable. */
 };
 
 enum tally_command_kind {
@@ -45,9 +46,12 @@ enum tally_command_kind {
     TALLY_COMMAND_CHECK,     /* Find out now whether we are reachable. ANSWER when known. */
     TALLY_COMMAND_STOP,    /* Say goodbye, dial no more. ANSWER at once; the host may then free. */
     TALLY_COMMAND_STATE,   /* A statement about trust. ANSWER when it is durable, and counts. */
-    TALLY_COMMAND_RECOVER, /* Fetch what peers hold of our own logs and we do not. ANSWER: OK when
-                              all of it is durable, at once if nothing is missing; UNCONFIRMED if
-                              nobody has told yet; TIMED_OUT if nothing came for a minute. */
+    TALLY_COMMAND_RECOVER, /* Fetch what peers hold of our own logs and we do not. ANSWER: OK once
+                              it is durable; UNCONFIRMED: nobody told; TIMED_OUT: nothing came. */
+    TALLY_COMMAND_REVOKE,  /* A revocation that was signed elsewhere, say by a recovery key. ANSWER
+                              at once: MISMATCH, MALFORMED, BUSY, or it is told to everybody. */
+    TALLY_COMMAND_WITNESS, /* An add-checkpoint request. ANSWER with a status, once it is true. */
+    TALLY_COMMAND_COSIGN,  /* Ask our witnesses now, not when it is due. ANSWER at once. */
 };
 
 struct tally_command {
@@ -60,6 +64,12 @@ struct tally_command {
         struct {
             struct tally_bytes type, body; /* proto/federation.cddl. */
         } state;
+        struct {
+            struct tally_bytes bytes; /* proto/gossip.cddl: revocation. */
+        } revoke;
+        struct {
+            struct tally_bytes bytes; /* As HTTP carries it (tally/witness.h). */
+        } witness;
         struct {
             struct tally_key key;
             struct tally_address address; /* Of its datagrams and its streams alike. */
@@ -180,6 +190,10 @@ struct tally_event {
             const struct tally_resolved *list;
             size_t count;
         } resolved;
+        struct {
+            uint64_t ticket;
+            enum tally_error error; /* MISMATCH: another size was kept meanwhile. */
+        } kept;
     };
 };
 

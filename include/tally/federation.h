@@ -64,11 +64,21 @@ enum tally_agreement_state {
     TALLY_AGREEMENT_STATES
 };
 
+/* Why a key is revoked; the wire's numbers. */
+enum tally_revoked_reason {
+    TALLY_REVOKED_UNSAID,
+    TALLY_REVOKED_SUPERSEDED, /* Another key took over. */
+    TALLY_REVOKED_COMPROMISED,
+    TALLY_REVOKED_RETIRED, /* Nobody needs it any more. */
+    TALLY_REVOKED_REASONS
+};
+
 struct tally_party {
     struct tally_key key;
     enum tally_party_state state;
     enum tally_trust level;
     uint8_t roles;  /* TALLY_ROLE_*. */
+    bool excused;   /* It is not asked to cosign, although its level is high enough. */
     uint64_t index; /* Of the last statement about it, in the log that was folded. */
 };
 
@@ -90,6 +100,7 @@ const char *tally_party_state_name(enum tally_party_state state);
 const char *tally_mode_name(enum tally_mode mode);
 const char *tally_proposal_state_name(enum tally_proposal_state state);
 const char *tally_agreement_state_name(enum tally_agreement_state state);
+const char *tally_revoked_reason_name(enum tally_revoked_reason reason);
 
 /* "announce,serve", "none": into room for TALLY_ROLES_TEXT bytes. */
 enum { TALLY_ROLES_TEXT = 32 };
@@ -98,5 +109,6 @@ void tally_roles_write(uint8_t roles, char text[TALLY_ROLES_TEXT]);
 /* The other way round; false if it is none of these words. */
 bool tally_trust_read(const char *text, enum tally_trust *level);
 bool tally_roles_read(const char *text, uint8_t *roles);
+bool tally_revoked_reason_read(const char *text, enum tally_revoked_reason *reason);
 
 #endif

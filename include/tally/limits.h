@@ -24,12 +24,19 @@ enum {
     TALLY_PARTIES_MAX = 1024,   /* Keys that statements speak of: as many as peers are known. */
     TALLY_PAIRS_MAX = 256,      /* Parties a node negotiates with: 2.5 kB each in the core. */
     TALLY_SUITORS_MAX = 64,     /* Of these, such as it never said a word to. */
+    TALLY_REVOKED_MAX = 512,    /* Revocations kept; 3 kB each, once they are there. */
     TALLY_OWN_LOGS_MAX = 64,    /* Namespaces a node writes in; 3 kB each in the core. */
 
     /* Sealing: what comes first. */
     TALLY_SEAL_RECEIPTS = 4096, /* As many as one batch of the store. */
     TALLY_SEAL_MS = 1000,       /* An announce a log each 2 s at most, so faster is unseen. */
     TALLY_PENDING_MAX = 16384,  /* Own receipts that are durable but not sealed. */
+
+    /* Witnessing (log chapter 5). */
+    TALLY_WITNESSED_MAX = 1024,   /* Logs we cosign for: as many as a node holds. */
+    TALLY_WITNESSES_MAX = 16,     /* Parties asked to cosign: a note is read with 16 signatures. */
+    TALLY_WITNESS_GAP_MS = 10000, /* Rounds of a log: what is sealed in between goes together. */
+    TALLY_WITNESS_CYCLE_MS = 3600000, /* Samples of a witnessed log, and statements of them. */
 
     /* Datagrams. */
     TALLY_DATAGRAM_MAX = 1200,      /* IPv6's least MTU less headers, as QUIC rounds it. */

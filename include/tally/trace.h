@@ -62,7 +62,12 @@ enum tally_level {
     X(SETTLED, INFO, "discrepancy-moved", "state", "index")                                        \
     X(GUARD, INFO, "guard", "state", "silent")                                                     \
     X(PROPOSED, INFO, "proposed", "level", "")                                                     \
-    X(AGREEMENT, INFO, "agreement", "state", "level")
+    X(AGREEMENT, INFO, "agreement", "state", "level")                                              \
+    X(REVOKED, INFO, "revoked", "reason", "index")                                                 \
+    X(WITNESSED, DEBUG, "witnessed", "size", "old")                                                \
+    X(COSIGNED, DEBUG, "cosigned", "size", "lines")                                                \
+    X(UNCOSIGNED, WARN, "not-cosigned", "status", "size")                                          \
+    X(SAMPLED, INFO, "sampled", "size", "result")
 
 enum tally_trace_kind {
 #define X(kind, level, word, a, b) TALLY_TRACE_##kind,

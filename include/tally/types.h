@@ -54,6 +54,13 @@ struct tally_address {
     uint16_t port;
 };
 
+/* Cosigned checkpoints that a host keeps beside the logs, one a log. */
+enum tally_kept {
+    TALLY_KEPT_WITNESSED, /* What we cosigned last for somebody's log. */
+    TALLY_KEPT_COSIGNED,  /* What others cosigned of a log of ours. */
+    TALLY_KEPT_KINDS
+};
+
 /* No timer is wanted. */
 #define TALLY_NEVER ((struct tally_mono){UINT64_MAX})
 

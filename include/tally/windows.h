@@ -53,6 +53,28 @@ struct tally_ledger {
        from offset on, at most capacity of them. False if withheld or not held. */
     bool (*body)(void *context, const struct tally_hash *origin, uint64_t index, size_t offset,
                  uint8_t *bytes, size_t capacity, size_t *size);
+    /* The revocation of that index, as an EVIDENCE brought it, in an order that is fixed at the
+       start; bytes written, 0 past the last. NULL: none is kept. */
+    size_t (*revocation)(void *context, size_t index, uint8_t *bytes, size_t capacity);
+    /* A note that KEEP made durable, for the log of that origin; bytes written, 0 if there is none
+       or it does not fit. And for which logs there is one, in any order; false past the last. Both
+       NULL: none is ever kept. */
+    size_t (*kept)(void *context, enum tally_kept kind, const struct tally_hash *origin,
+                   uint8_t *note, size_t capacity);
+    bool (*kept_at)(void *context, enum tally_kept kind, size_t index, struct tally_hash *origin);
+};
+
+/*
+ * The key that cosigns other people's checkpoints and nothing else (note type 04, log chapter 9).
+ * The core never sees it. All NULL: this node is no witness.
+ */
+struct tally_cosigner {
+    void *context;
+    /* Its public half. `make`: made durable first if there is none yet, which happens once in a
+       node's life. False: there is none, or it cannot be made now. */
+    bool (*key)(void *context, bool make, struct tally_key *key);
+    /* Ed25519 by it over the message as it stands. */
+    void (*sign)(void *context, struct tally_bytes message, struct tally_signature *signature);
 };
 
 /* Draws unpredictable bytes: keys and nonces, never jitter. Must not fail. */

@@ -90,6 +90,7 @@ enum exit_code exit_of_error(enum tally_error error)
     case TALLY_STOPPING:
     case TALLY_FORBIDDEN:
     case TALLY_UNCONFIRMED:
+    case TALLY_REVOKED:
         return EXIT_FAILED;
     }
     return EXIT_FAILED;
@@ -130,6 +131,8 @@ static const char *remedy_of(enum tally_error error)
         return "start the node again with tally run";
     case TALLY_FORBIDDEN:
         return "tally federation list shows what was stated";
+    case TALLY_REVOKED:
+        return "tally key show says by whom, and which key took over";
     case TALLY_OK:
     case TALLY_IO:
     case TALLY_FULL:

@@ -120,7 +120,7 @@ static bool read_case(struct call *call, struct tally_fed_arbitration *said, enu
     const struct discrepancy *one = dispute_find(&trust, call->operands[0], code);
     if (one != NULL) {
         found = true;
-        said->reporter = trust.fold.self;
+        said->reporter = one->reporter;
         said->subject = one->index;
         said->has_evidence = one->has_evidence;
         said->evidence = one->evidence;

@@ -10,10 +10,11 @@
 #include <string.h>
 
 /* The log of statements that were folded. */
-static bool statements_find(struct trust *trust, struct shelf_log *log)
+static bool statements_find(struct trust *trust, const struct discrepancy *one,
+                            struct shelf_log *log)
 {
     char origin[TALLY_ORIGIN_MAX + 1];
-    size_t size = tally_origin_write(&trust->fold.self, bytes_text(TALLY_STATEMENTS), origin);
+    size_t size = tally_origin_write(&one->reporter, bytes_text(TALLY_STATEMENTS), origin);
     origin[size] = '\0';
     return shelf_find(&trust->shelf, origin, log);
 }
@@ -26,7 +27,8 @@ void dispute_read(struct trust *trust, const struct discrepancy *one, struct dis
     size_t size;
     view->one = one;
     view->whole = false;
-    if (!statements_find(trust, &log) || !shelf_receipt(&trust->shelf, &log, one->index, &found))
+    if (!statements_find(trust, one, &log) ||
+        !shelf_receipt(&trust->shelf, &log, one->index, &found))
         return;
     view->receipt = found.hash;
     view->time = found.receipt.time;
@@ -45,11 +47,10 @@ static const struct discrepancy *find_hash(struct trust *trust, const struct tal
 {
     const struct discrepancies *all = trust->fold.discrepancies;
     struct shelf_log log;
-    if (!statements_find(trust, &log))
-        return NULL;
     for (size_t i = 0; i < all->count; i++) {
         struct shelf_receipt found;
-        if (shelf_receipt(&trust->shelf, &log, all->list[i].index, &found) &&
+        if (statements_find(trust, &all->list[i], &log) &&
+            shelf_receipt(&trust->shelf, &log, all->list[i].index, &found) &&
             hash_equal(&found.hash, hash))
             return &all->list[i];
     }

@@ -182,7 +182,10 @@ enum tally_error door_append(struct door *door, uint64_t id, const struct tally_
         return host_command(door->host, command, on_own_answer, slot) ? TALLY_OK : TALLY_BUSY;
     }
     bool statement = command->kind == TALLY_COMMAND_STATE;
-    const struct tally_bytes body = statement ? command->state.body : command->append.body;
+    bool revocation = command->kind == TALLY_COMMAND_REVOKE;
+    const struct tally_bytes body = statement    ? command->state.body
+                                    : revocation ? command->revoke.bytes
+                                                 : command->append.body;
     struct tally_admin_frame frame = {.kind = TALLY_ADMIN_APPEND,
                                       .request = (uint32_t)(id % DOOR_FLIGHT),
                                       .append = {.name_space = command->append.name_space,
@@ -192,6 +195,10 @@ enum tally_error door_append(struct door *door, uint64_t id, const struct tally_
     if (statement) {
         frame.kind = TALLY_ADMIN_STATE;
         frame.state = (struct tally_admin_state){.type = command->state.type, .body = body};
+    }
+    if (revocation) {
+        frame.kind = TALLY_ADMIN_REVOKE;
+        frame.revoke.bytes = body;
     }
     door->slots[id % DOOR_FLIGHT] = (struct slot){door, id};
     enum tally_error error = put(door, &frame, ADMIN_OVERHEAD + body.size, complaint);

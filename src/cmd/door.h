@@ -37,8 +37,8 @@ enum { DOOR_FLIGHT = 4096 }; /* Appends under way at most; ids are given in orde
 enum tally_error door_open(const struct door_options *options, struct door **door,
                            struct complaint *complaint);
 
-/* One receipt, or one statement (COMMAND STATE); the command's bytes are copied. BUSY, without a
-   complaint: not taken, to be given again after door_wait. */
+/* One receipt, one statement (COMMAND STATE) or a revocation (REVOKE); the command's bytes are
+   copied. BUSY, without a complaint: not taken, to be given again after door_wait. */
 enum tally_error door_append(struct door *door, uint64_t id, const struct tally_command *append,
                              struct complaint *complaint);
 

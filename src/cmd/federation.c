@@ -91,6 +91,9 @@ static enum exit_code check(struct call *call, const struct trust *trust,
         return call_fail_with(call, EXIT_FAILED, TALLY_TOO_LARGE, call->operands[0],
                               "a node speaks of at most %d parties, withdrawn ones among them",
                               TALLY_PARTIES_MAX);
+    case FOLD_ENDED:
+        return call_fail_with(call, EXIT_FAILED, TALLY_REVOKED, NULL,
+                              "the key of this node is revoked: it states nothing any more");
     case FOLD_OTHER:
     case FOLD_UNKNOWN:
     case FOLD_MALFORMED:
@@ -123,7 +126,7 @@ static void print_done(const struct statement *statement, const struct trust *tr
         (void)printf("mode %s\n", fold_strict(&trust->fold) ? "strict" : "open");
         return;
     }
-    (void)snprintf(schema, sizeof schema, "federation-%s/1", call->verb->name);
+    (void)snprintf(schema, sizeof schema, "%s-%s/1", call->verb->noun, call->verb->name);
     json_t *object = print_object(schema);
     if (party != NULL)
         (void)json_object_update_new(object, federation_object(party));
@@ -212,4 +215,22 @@ enum exit_code verb_federation_mode(struct call *call)
         return call_usage(call, "\"%.40s\" is no mode: strict or open", call->operands[0]);
     statement.said.mode = open ? TALLY_MODE_OPEN : TALLY_MODE_STRICT;
     return read_note(call, &statement.said, &code) ? state(&statement) : code;
+}
+
+/* Whether a party is asked to cosign: by its level, unless something else is said here. */
+static enum exit_code witness(struct call *call, bool asked)
+{
+    struct statement statement = {.call = call, .said = {.kind = FED_WITNESS, .asked = asked}};
+    enum exit_code code = EXIT_DONE;
+    return read_note(call, &statement.said, &code) ? state(&statement) : code;
+}
+
+enum exit_code verb_witness_add(struct call *call)
+{
+    return witness(call, true);
+}
+
+enum exit_code verb_witness_remove(struct call *call)
+{
+    return witness(call, false);
 }

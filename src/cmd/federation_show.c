@@ -24,8 +24,8 @@ void federation_print(const struct tally_party *party)
     (void)peer_id_print_key(&party->key, id);
     tally_roles_write(party->roles, roles);
     if (party->state == TALLY_PARTY_ADMITTED)
-        (void)printf("%s admitted, level %s, roles %s\n", id, tally_trust_name(party->level),
-                     roles);
+        (void)printf("%s admitted, level %s, roles %s%s\n", id, tally_trust_name(party->level),
+                     roles, party->excused ? ", not asked to cosign" : "");
     else
         (void)printf("%s %s\n", id, tally_party_state_name(party->state));
 }
@@ -105,6 +105,8 @@ static json_t *item(struct trust *trust, const struct tally_party *party)
     read_last(trust, party, &last);
     (void)json_object_set_new(object, "since", last.any ? json_string(last.time) : json_null());
     (void)json_object_set_new(object, "note", json_string(last.note));
+    (void)json_object_set_new(object, "revoked",
+                              json_boolean(revoked_find(&trust->revoked, &party->key) != NULL));
     return object;
 }
 
@@ -130,9 +132,10 @@ static void list_table(struct trust *trust)
         read_last(trust, party, &last);
         (void)peer_id_print_key(&party->key, id);
         tally_roles_write(party->roles, roles);
-        const char *const cells[COLUMNS] = {id, tally_party_state_name(party->state),
-                                            admitted ? tally_trust_name(party->level) : "",
-                                            admitted ? roles : "", last.note};
+        bool over = revoked_find(&trust->revoked, &party->key) != NULL;
+        const char *const cells[COLUMNS] = {
+            id, over ? "revoked" : tally_party_state_name(party->state),
+            admitted ? tally_trust_name(party->level) : "", admitted ? roles : "", last.note};
         grid_add(table, cells);
     }
     grid_print(table);
@@ -180,6 +183,45 @@ static json_t *may_object(const struct fold *fold, const struct tally_key *key)
     return object;
 }
 
+/* That a key is no more, which one took over from it, and from which it did. */
+static void ends_json(json_t *object, const struct trust *trust, const struct tally_key *key)
+{
+    const struct revoked_key *entry = revoked_find(&trust->revoked, key);
+    const struct tally_key *successor = revoked_successor(&trust->revoked, key);
+    const struct tally_key *elder = revoked_elder(&trust->revoked, key);
+    char did[TALLY_DID_SIZE + 1];
+    (void)json_object_set_new(object, "revoked",
+                              entry != NULL ? json_string(tally_revoked_reason_name(
+                                                  revoked_said(&trust->revoked, entry)->reason))
+                                            : json_null());
+    if (successor != NULL)
+        tally_did_write(successor, did);
+    (void)json_object_set_new(object, "successor",
+                              successor != NULL ? json_string(did) : json_null());
+    if (elder != NULL)
+        tally_did_write(elder, did);
+    (void)json_object_set_new(object, "succeeds", elder != NULL ? json_string(did) : json_null());
+}
+
+static void ends_text(const struct trust *trust, const struct tally_key *key)
+{
+    const struct revoked_key *entry = revoked_find(&trust->revoked, key);
+    const struct tally_key *successor = revoked_successor(&trust->revoked, key);
+    const struct tally_key *elder = revoked_elder(&trust->revoked, key);
+    char id[PEER_ID_TEXT_MAX];
+    if (entry != NULL)
+        (void)printf("revoked  %s\n",
+                     tally_revoked_reason_name(revoked_said(&trust->revoked, entry)->reason));
+    if (successor != NULL) {
+        (void)peer_id_print_key(successor, id);
+        (void)printf("heir     %s took over from it\n", id);
+    }
+    if (elder != NULL) {
+        (void)peer_id_print_key(elder, id);
+        (void)printf("elder    it took over from %s, whose standing it has\n", id);
+    }
+}
+
 static void show_json(const struct trust *trust, const struct tally_party *party,
                       const struct last *last)
 {
@@ -187,6 +229,7 @@ static void show_json(const struct trust *trust, const struct tally_party *party
     (void)json_object_update_new(object, federation_object(party));
     (void)json_object_update_new(object, federation_mode(&trust->fold));
     (void)json_object_set_new(object, "may", may_object(&trust->fold, &party->key));
+    ends_json(object, trust, &party->key);
     (void)json_object_set_new(object, "since", last->any ? json_string(last->time) : json_null());
     (void)json_object_set_new(object, "note", json_string(last->note));
     (void)json_object_set_new(object, "index",
@@ -207,6 +250,7 @@ static void show_text(const struct trust *trust, const struct tally_party *party
                  tally_party_state_name(party->state));
     if (party->state == TALLY_PARTY_ADMITTED)
         (void)printf("level    %s\nroles    %s\n", tally_trust_name(party->level), roles);
+    ends_text(trust, &party->key);
     if (last->any) {
         char hash[PRINT_HASH];
         hex_write(bytes_of(last->receipt.bytes, sizeof last->receipt.bytes), hash);

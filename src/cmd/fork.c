@@ -44,24 +44,44 @@ static void show(struct call *call, const struct tally_fork *fork, const char *n
                  did, name, kinds[fork->kind], fork->origin, fork->size, path);
 }
 
+/* --key: of a log whose origin does not name its key. False if it is none, which was said. */
+static bool read_key(struct call *call, struct tally_vkey *vkey, enum exit_code *code)
+{
+    const char *text = call_option(call, "key");
+    if (text == NULL || tally_vkey_read(bytes_text(text), vkey))
+        return true;
+    *code = call_usage(call, "--key \"%.200s\" is no vkey (name+id+base64)", text);
+    return false;
+}
+
 /* Reads and verifies one file; its name is the hash of its bytes. */
 static bool read_fork(struct call *call, const char *path, struct tally_fork *fork,
                       char name[PRINT_HASH], enum exit_code *code)
 {
     const struct tally_crypto crypto = keys_verifier();
+    struct tally_vkey vkey;
     size_t size;
+    if (!read_key(call, &vkey, code))
+        return false;
     uint8_t *bytes = shelf_slurp(call, path, TALLY_FORK_MAX, &size, code);
     if (bytes == NULL)
         return false;
     struct tally_hash hash;
-    enum tally_drop drop = tally_fork_check(bytes_of(bytes, size), NULL, &crypto, fork);
+    enum tally_drop drop = tally_fork_check(
+        bytes_of(bytes, size), call_option(call, "key") != NULL ? &vkey : NULL, &crypto, fork);
     hash_sha256(bytes_of(bytes, size), &hash);
     hex_write(bytes_of(hash.bytes, sizeof hash.bytes), name);
     free(bytes);
     if (drop == TALLY_DROP_NONE)
         return true;
-    *code = call_fail_with(call, EXIT_UNVERIFIED, TALLY_MISMATCH, path, "%s proves no fork: %s",
-                           path, tally_drop_text(drop));
+    if (drop == TALLY_DROP_KEY && call_option(call, "key") == NULL)
+        *code = call_fail_with(call, EXIT_UNVERIFIED, TALLY_MISMATCH, path,
+                               "%s is about a log whose origin does not name its key: give the "
+                               "log's vkey with tally fork check --key",
+                               path);
+    else
+        *code = call_fail_with(call, EXIT_UNVERIFIED, TALLY_MISMATCH, path, "%s proves no fork: %s",
+                               path, tally_drop_text(drop));
     return false;
 }
 

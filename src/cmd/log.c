@@ -2,6 +2,7 @@
 /* tally log list, show, export. */
 #include "cmd/anchor.h"
 #include "cmd/copy.h"
+#include "cmd/final.h"
 #include "cmd/meanings.h"
 #include "cmd/print.h"
 #include "cmd/receipts.h"
@@ -9,10 +10,14 @@
 #include "cmd/verbs.h"
 #include "core/base/bytes.h"
 #include "core/base/hex.h"
+#include "host/config/keys.h"
 #include "host/store/store.h"
 #include "tally/note.h"
+#include "tally/witness.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *state_of(const struct tally_log_view *view)
@@ -72,9 +77,48 @@ enum exit_code verb_log_list(struct call *call)
     return EXIT_DONE;
 }
 
-static void show(const struct shelf *shelf, const struct shelf_log *log, const char *note,
-                 const struct book_record *anchor)
+/* The largest tree that the policy makes final: the checkpoint's own, or one before it that more
+   cosigned; else what it makes of the checkpoint. False without a policy or a checkpoint. */
+static bool judge_final(const struct shelf *shelf, const struct shelf_log *log, const char *note,
+                        const struct final *final, struct tally_finality *finality)
 {
+    static char kept[TALLY_WITNESS_NOTE_MAX];
+    const struct tally_crypto crypto = keys_verifier();
+    uint64_t now_s = (uint64_t)time(NULL);
+    if (final->policy == NULL || note[0] == '\0')
+        return false;
+    tally_policy_judge(final->policy, bytes_text(note), now_s, &crypto, finality);
+    if (finality->verdict == TALLY_FINAL)
+        return true;
+    size_t size = shelf->ledger.kept(shelf->ledger.context, TALLY_KEPT_COSIGNED,
+                                     &log->view.origin_hash, (uint8_t *)kept, sizeof kept);
+    struct tally_finality *before = malloc(sizeof *before);
+    if (size > 0 && before != NULL) {
+        tally_policy_judge(final->policy, bytes_of((const uint8_t *)kept, size), now_s, &crypto,
+                           before);
+        if (before->verdict == TALLY_FINAL)
+            *finality = *before;
+    }
+    free(before);
+    return true;
+}
+
+static void show_final(const struct final *final, const struct tally_finality *finality)
+{
+    char sentence[1024];
+    final_sentence(final->policy, finality, sentence, sizeof sentence);
+    (void)printf("final      ");
+    if (finality->verdict == TALLY_FINAL)
+        (void)printf("size %llu: ", (unsigned long long)finality->checkpoint.size);
+    print_escaped(stdout, sentence, strlen(sentence));
+    (void)printf("\npolicy     %s\n", final->path);
+}
+
+static void show(const struct shelf *shelf, const struct shelf_log *log, const char *note,
+                 const struct book_record *anchor, const struct final *final)
+{
+    struct tally_finality finality;
+    bool judged = judge_final(shelf, log, note, final, &finality);
     char folder[PATHS_MAX + 128] = "", root[PRINT_HASH] = "-", did[TALLY_DID_SIZE + 1];
     const struct tally_log_view *view = &log->view;
     struct tally_vkey vkey;
@@ -90,6 +134,8 @@ static void show(const struct shelf *shelf, const struct shelf_log *log, const c
                                   anchor != NULL ? anchor_object(anchor, NULL) : json_null());
         (void)json_object_set_new(object, "checkpoint",
                                   note[0] != '\0' ? json_string(note) : json_null());
+        (void)json_object_set_new(object, "finality",
+                                  judged ? final_object(final, &finality) : json_null());
         print_json(object);
         return;
     }
@@ -102,6 +148,8 @@ static void show(const struct shelf *shelf, const struct shelf_log *log, const c
                  (unsigned long long)(view->durable - view->size), root, key, folder);
     if (anchor != NULL)
         (void)printf("anchor     %.12s %s\n", anchor->id, anchor->anchor.chain);
+    if (judged)
+        show_final(final, &finality);
     if (note[0] != '\0')
         (void)printf("checkpoint\n\n%s", note);
 }
@@ -111,7 +159,9 @@ enum exit_code verb_log_show(struct call *call)
     struct desk desk;
     struct shelf_log log;
     static char note[TALLY_NOTE_MAX + 1];
-    bool good = desk_open(&desk, call, call->operands[0], &log);
+    struct final final = {.call = call};
+    bool good = desk_open(&desk, call, call->operands[0], &log) &&
+                final_of(&final, call, desk.shelf.data, &desk.shelf.code);
     if (good) {
         const struct tally_ledger *ledger = &desk.shelf.ledger;
         const struct tally_log_view *view = &log.view;
@@ -119,8 +169,9 @@ enum exit_code verb_log_show(struct call *call)
                                          TALLY_NOTE_MAX);
         note[size] = '\0';
         show(&desk.shelf, &log, note,
-             book_of(&desk.list, &view->origin_hash, view->size, &view->root).best);
+             book_of(&desk.list, &view->origin_hash, view->size, &view->root).best, &final);
     }
+    final_close(&final);
     desk_close(&desk);
     return good ? EXIT_DONE : desk.shelf.code;
 }

@@ -23,7 +23,7 @@ static json_t *references(const struct tally_receipt *receipt)
     return list;
 }
 
-json_t *receipts_object(const struct shelf *shelf, const struct shelf_log *log,
+json_t *receipts_object(struct shelf *shelf, const struct shelf_log *log,
                         const struct shelf_receipt *found, const char *schema)
 {
     const struct tally_receipt *receipt = &found->receipt;
@@ -50,6 +50,8 @@ json_t *receipts_object(const struct shelf *shelf, const struct shelf_log *log,
     (void)json_object_set_new(
         object, "schema_known",
         json_boolean(meanings_known(shelf->schemas, name_space, receipt->type)));
+    (void)json_object_set_new(object, "revoked",
+                              json_boolean(receipt->sequence >= shelf_limit(shelf, log)));
     if (text)
         (void)json_object_set_new(object, "body", print_json_text(bytes));
     else if (body != NULL)
@@ -94,7 +96,7 @@ static void show_schema(const struct shelf *shelf, const struct shelf_log *log,
     }
 }
 
-static void show(const struct shelf *shelf, const struct shelf_log *log,
+static void show(struct shelf *shelf, const struct shelf_log *log,
                  const struct shelf_receipt *found)
 {
     const struct tally_receipt *receipt = &found->receipt;
@@ -112,6 +114,9 @@ static void show(const struct shelf *shelf, const struct shelf_log *log,
                  (int)receipt->profile.size, (const char *)receipt->profile.data, body,
                  receipt->body_size);
     show_schema(shelf, log, receipt);
+    if (receipt->sequence >= shelf_limit(shelf, log))
+        (void)printf(
+            "revoked    its key is revoked, and this is behind what was good of the log\n");
     for (size_t i = 0; i < receipt->reference_count; i++) {
         hex_write(bytes_of(receipt->references[i].hash.bytes, sizeof(struct tally_hash)), hash);
         (void)printf("reference  kind %u %s\n", receipt->references[i].kind, hash);

@@ -6,7 +6,7 @@
 #include "cmd/shelf.h"
 
 /* With its body, if it is held. schema NULL: an item of a list. */
-json_t *receipts_object(const struct shelf *shelf, const struct shelf_log *log,
+json_t *receipts_object(struct shelf *shelf, const struct shelf_log *log,
                         const struct shelf_receipt *receipt, const char *schema);
 
 #endif

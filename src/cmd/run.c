@@ -8,11 +8,13 @@
 #include "core/address/peer_id.h"
 #include "core/base/bytes.h"
 #include "host/config/keys.h"
+#include "host/config/log_list.h"
 #include "host/uv/address.h"
 #include "host/uv/host.h"
 #include "host/uv/trace.h"
 
 #include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <uv.h>
@@ -23,6 +25,7 @@ enum {
     MESH_MAX = 64,
     SKIP_MAX = 32,
     SKIP_PATTERN_MAX = 32,
+    LOG_LIST_BYTES = 256 << 10,
 };
 
 struct skip_list {
@@ -132,6 +135,79 @@ static bool read_rest(struct call *call, struct host_options *options, enum exit
     }
     return min_free == NULL ||
            call_number(call, "--min-free", min_free, 0, UINT64_MAX / 2, &options->min_free_bytes);
+}
+
+/* ---- Witnessing ---- */
+
+/* --public IP:PORT or [IP]:PORT. */
+static bool read_public(struct call *call, struct host_options *options, enum exit_code *code)
+{
+    const char *text = call_option(call, "public");
+    char ip[64];
+    uint64_t port;
+    if (text == NULL)
+        return true;
+    const char *colon = strrchr(text, ':');
+    size_t size = colon != NULL ? (size_t)(colon - text) : 0;
+    bool bracketed = size > 2 && text[0] == '[' && text[size - 1] == ']';
+    if (bracketed) {
+        text++;
+        size -= 2;
+    }
+    bool good = size > 0 && size < sizeof ip;
+    if (good) {
+        memcpy(ip, text, size);
+        ip[size] = '\0';
+        good = address_read(ip, &options->public) && (bracketed || strchr(ip, ':') == NULL);
+    }
+    if (!good) {
+        *code = call_usage(call, "--public \"%.80s\" is not IP:PORT, such as 127.0.0.1:8090",
+                           call_option(call, "public"));
+        return false;
+    }
+    *code = EXIT_USAGE;
+    if (!call_number(call, "the port of --public", colon + 1, 1, UINT16_MAX, &port))
+        return false;
+    options->public.port = (uint16_t)port;
+    options->has_public = true;
+    return true;
+}
+
+static bool read_log_lists(struct call *call, struct log_list *logs, struct host_options *options,
+                           enum exit_code *code)
+{
+    const char *path;
+    for (size_t i = 0; (path = call_option_at(call, "witness-logs", i)) != NULL; i++) {
+        size_t size;
+        uint8_t *text = shelf_slurp(call, path, LOG_LIST_BYTES, &size, code);
+        if (text == NULL)
+            return false;
+        enum tally_error error = log_list_read(logs, path, bytes_of(text, size), &call->complaint);
+        free(text);
+        if (error != TALLY_OK) {
+            *code =
+                call_fail_with(call, EXIT_CONFIGURATION, error, path, "%s", call->complaint.text);
+            return false;
+        }
+    }
+    options->foreign = logs->list;
+    options->foreign_count = logs->count;
+    return true;
+}
+
+static bool read_witness(struct call *call, struct host_options *options, enum exit_code *code)
+{
+    static struct log_list logs;
+    const char *gap = call_option(call, "witness-gap"), *cycle = call_option(call, "witness-cycle");
+    uint64_t gap_s = 0, cycle_s = 0;
+    *code = EXIT_USAGE;
+    if ((gap != NULL && !call_number(call, "--witness-gap", gap, 1, 86400, &gap_s)) ||
+        (cycle != NULL && !call_number(call, "--witness-cycle", cycle, 1, 31536000, &cycle_s)))
+        return false;
+    options->witness_gap_ms = (unsigned)gap_s * 1000;
+    options->witness_cycle_ms =
+        cycle_s * 1000 > UINT32_MAX ? UINT32_MAX : (unsigned)(cycle_s * 1000);
+    return read_public(call, options, code) && read_log_lists(call, &logs, options, code);
 }
 
 /* ---- What is shown at the start ---- */
@@ -293,7 +369,7 @@ enum exit_code verb_run(struct call *call)
         !read_network(call, &options, &code) || !read_rest(call, &options, &code) ||
         !read_mesh(call, &options, &code) || !read_skipped(call, &skipped, &options, &code) ||
         !peer_list_read(call, &peers, &code) || !bootstrap_list_read(call, &bootstraps, &code) ||
-        !suit_profile(call, &options, &bootstraps, &code) ||
+        !read_witness(call, &options, &code) || !suit_profile(call, &options, &bootstraps, &code) ||
         is_one_of_them(call, data, &peers, &bootstraps, &code))
         return code;
     options.bootstraps = bootstraps.list;

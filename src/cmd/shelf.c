@@ -3,6 +3,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/hex.h"
+#include "core/federation/replay.h"
 #include "host/config/keys.h"
 #include "host/store/store.h"
 
@@ -67,6 +68,27 @@ void shelf_close(struct shelf *shelf)
     shelf->store = NULL;
     free(shelf->schemas);
     shelf->schemas = NULL;
+    if (shelf->revoked != NULL)
+        revoked_free(shelf->revoked);
+    free(shelf->revoked);
+    shelf->revoked = NULL;
+}
+
+uint64_t shelf_limit(struct shelf *shelf, const struct shelf_log *log)
+{
+    const struct tally_crypto crypto = keys_verifier();
+    const struct tally_ledger *ledger = &shelf->ledger;
+    struct tally_log_view view;
+    if (shelf->revoked == NULL) {
+        shelf->revoked = calloc(1, sizeof *shelf->revoked);
+        if (shelf->revoked == NULL || !revoked_new(shelf->revoked, TALLY_REVOKED_MAX))
+            return UINT64_MAX;
+        for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
+            if (strcmp(view.name_space, TALLY_STATEMENTS) == 0)
+                (void)replay_keys(shelf->revoked, ledger, &view, 0);
+        replay_revoked(shelf->revoked, ledger, &crypto);
+    }
+    return revoked_limit(shelf->revoked, &log->view.issuer, &log->view.origin_hash);
 }
 
 static void keep(struct shelf_log *log, const struct tally_log_view *view)

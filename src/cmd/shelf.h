@@ -12,6 +12,7 @@
 
 struct schemas;
 struct store;
+struct revoked;
 
 struct shelf {
     struct call *call;
@@ -20,6 +21,7 @@ struct shelf {
     struct tally_ledger ledger;
     bool has_key; /* There is an identity whose public half we know. */
     struct tally_key key;
+    struct revoked *revoked; /* Read when somebody asks; NULL before. */
     enum exit_code code;
     struct schemas *schemas; /* For who shows receipts (meanings.h); NULL: not asked for. */
 };
@@ -53,6 +55,9 @@ struct shelf_receipt {
 };
 bool shelf_receipt(struct shelf *shelf, const struct shelf_log *log, uint64_t index,
                    struct shelf_receipt *receipt);
+
+/* How many receipts of a log are good: all, unless its key is revoked. */
+uint64_t shelf_limit(struct shelf *shelf, const struct shelf_log *log);
 
 /* Its body, to be freed; NULL and size 0 if it is withheld or not held (and nothing is said). */
 uint8_t *shelf_body(const struct shelf *shelf, const struct shelf_log *log, uint64_t index,

@@ -4,6 +4,7 @@
 #include "core/address/peer_id.h"
 #include "core/base/bytes.h"
 #include "core/federation/replay.h"
+#include "host/config/keys.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -34,33 +35,49 @@ static void agree(struct trust *trust)
     trust->fold.agreements.clock.us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+/* Which keys are revoked, and which recovery keys were named. */
+static void read_revoked(struct trust *trust)
+{
+    const struct tally_ledger *ledger = &trust->shelf.ledger;
+    const struct tally_crypto crypto = keys_verifier();
+    struct tally_log_view view;
+    for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
+        if (strcmp(view.name_space, TALLY_STATEMENTS) == 0)
+            (void)replay_keys(&trust->revoked, ledger, &view, 0);
+    replay_revoked(&trust->revoked, ledger, &crypto);
+}
+
 bool trust_open(struct trust *trust, struct call *call, bool new)
 {
     const struct tally_key nobody = {{0}};
-    struct tally_hash origin_hash;
     *trust = (struct trust){.parties = calloc(TALLY_PARTIES_MAX, sizeof *trust->parties),
                             .pairs = calloc(TALLY_PAIRS_MAX, sizeof *trust->pairs)};
     trust->shelf.call = call;
+    if (!revoked_new(&trust->revoked, TALLY_REVOKED_MAX) || trust->parties == NULL ||
+        trust->pairs == NULL)
+        return no_memory(trust, call);
     fold_init(&trust->fold, &nobody, trust->parties, TALLY_PARTIES_MAX);
+    trust->fold.revoked = &trust->revoked;
     trust->fold.discrepancies = discrepancies_new(&nobody, DISCREPANCIES_MAX);
     trust->fold.schemas = schemas_new(SCHEMAS_MAX);
-    if (trust->parties == NULL || trust->pairs == NULL || trust->fold.discrepancies == NULL ||
-        trust->fold.schemas == NULL)
+    if (trust->fold.discrepancies == NULL || trust->fold.schemas == NULL)
         return no_memory(trust, call);
     if (!shelf_data(call, trust->shelf.data, &trust->shelf.code))
         return false;
     if (new && !paths_is_data(trust->shelf.data))
         return true;
-    if (!shelf_open(&trust->shelf, call) || !choose(trust, call))
+    if (!shelf_open(&trust->shelf, call))
+        return false;
+    read_revoked(trust);
+    if (!choose(trust, call))
         return false;
     uint8_t *room = malloc(TALLY_ENTRIES_MAX);
     if (room == NULL)
         return no_memory(trust, call);
     trust->known = true;
     agree(trust);
-    replay_origin(&trust->fold.self, &origin_hash);
     trust->fold.discrepancies->reporter = trust->fold.self;
-    (void)replay_all(&trust->fold, &trust->shelf.ledger, &origin_hash, room);
+    (void)replay_own(&trust->fold, &trust->shelf.ledger, room);
     (void)replay_arbiters(&trust->fold, &trust->shelf.ledger, UINT64_MAX);
     replay_others(&trust->fold, &trust->shelf.ledger, room);
     free(room);
@@ -74,6 +91,7 @@ void trust_close(struct trust *trust)
     free(trust->fold.discrepancies);
     free(trust->fold.schemas);
     free(trust->pairs);
+    revoked_free(&trust->revoked);
 }
 
 /* Parties whose id, in either form, begins with the word; *key is the last. */

@@ -8,6 +8,7 @@
 
 struct trust {
     struct fold fold;
+    struct revoked revoked;
     struct tally_party *parties;
     struct agreement_pair *pairs;
     struct shelf shelf;

@@ -25,6 +25,10 @@ static const struct option run_options[] = {
     {"network", "NAME", "another mesh, apart from all others (tally)"},
     {"skip-interface", "PATTERN", "no mDNS there, as docker*; may be repeated"},
     {"verify", "POLICY", "every: each receipt's signature; checkpoint: those of the log (every)"},
+    {"public", "IP:PORT", "HTTP for witnesses' clients outside of the mesh: add-checkpoint (off)"},
+    {"witness-logs", "FILE", "also witness the logs of this list (logs/v0); may be repeated"},
+    {"witness-gap", "SECONDS", "ask witnesses for a log so often at most (10)"},
+    {"witness-cycle", "SECONDS", "sample the receipts of a witnessed log so often at most (3600)"},
     {"min-free", "BYTES", "read-only when less is free on the disk (1073741824)"},
     {"log-level", "LEVEL", "error, warn, info, debug or trace, on standard error (info)"},
     NO_MORE,
@@ -166,9 +170,32 @@ static const struct option reject_options[] = {
     NO_MORE,
 };
 
+static const struct option recovery_options[] = {
+    {"out", "FILE", "the file that holds it, made with mode 0600"},
+    {"passphrase-file", "FILE", "its first line is to open it (none)"},
+    NO_MORE,
+};
+
+static const struct option rotate_options[] = {
+    {"recovery", "FILE", "the recovery key, without which none succeeds once one is named"},
+    {"passphrase-file", "FILE", "whose first line opens it"},
+    {"yes", NULL, "do not ask"},
+    NO_MORE,
+};
+
 static const struct option revoke_options[] = {
     {"notice-days", "N", "until it ends (as agreed; 30 where nothing was)"},
     {"reason", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
+static const struct option revoke_key_options[] = {
+    {"reason", "REASON", "compromised, superseded or retired (none)"},
+    {"recovery", "FILE", "revoke the key whose recovery key this is, on any node"},
+    {"passphrase-file", "FILE", "whose first line opens it"},
+    {"size", "NAMESPACE=N", "so far that log is good (as this node holds it); may be repeated"},
+    {"note", "TEXT", "for people, at most 60 bytes"},
+    {"yes", NULL, "do not ask"},
     NO_MORE,
 };
 
@@ -211,6 +238,22 @@ static const struct option confirm_options[] = {
     NO_MORE,
 };
 
+static const struct option fork_options[] = {
+    {"key", "VKEY", "of a log whose origin does not name its key: name+id+base64"},
+    NO_MORE,
+};
+
+static const struct option policy_options[] = {
+    {"policy", "FILE", "who must cosign (C2SP tlog-policy; else DIR/policy, if it is there)"},
+    NO_MORE,
+};
+
+static const struct option history_options[] = {
+    {"mesh", "PARTY", "with this party only: its did:key, peer id, or the beginning of one"},
+    {"last", "DURATION", "no older than this: 30d, 12h, 15m (all)"},
+    NO_MORE,
+};
+
 static const struct option help_options[] = {
     {"man", NULL, "the manual page tally(1), in roff"},
     NO_MORE,
@@ -231,6 +274,12 @@ static const struct option help_options[] = {
     "docs/anchors.md); nothing is trusted without it. What is wrong for good is quarantined, "     \
     "and\n"                                                                                        \
     "ends with 5."
+
+#define WITNESS                                                                                    \
+    "PARTY is admitted: a did:key, a peer id, or the beginning of one that tally federation "      \
+    "list\n"                                                                                       \
+    "shows. Parties at level verify or above cosign each other's checkpoints unless this says\n"   \
+    "otherwise; what they are asked never depends on what they sign."
 
 #define TRUST                                                                                      \
     "PARTY is a did:key, a peer id, or the beginning of one that tally federation list shows.\n"   \
@@ -253,6 +302,12 @@ static const struct option help_options[] = {
     "rejects or counters; the proposer's node then signs too, if that is in time, and only then\n" \
     "does it hold. Goes through the running node, or writes by itself where none runs."
 
+#define KEYS                                                                                       \
+    "The key says so itself, or its recovery key does, from any node. All are told at once, and\n" \
+    "whoever was away when it comes back; it cannot be taken back. Logs of the key are good as\n"  \
+    "far as the statement says, and stay where they are. Goes through the running node, or\n"      \
+    "writes by itself where none runs."
+
 static const struct verb verbs[] = {
     {NULL, "run", NULL, "", 0, 0, run_options, "run/1", "8", "Run a node, in the foreground",
      "Makes a key and a data directory where there are none, prints the addresses others join it\n"
@@ -274,9 +329,11 @@ static const struct verb verbs[] = {
      "Size under the checkpoint, receipts that are durable but not yet under it, state, root,\n"
      "origin.",
      verb_log_list},
-    {"log", "show", NULL, "ORIGIN", 1, 1, none, "log/1", "4 10",
-     "Show one log, its checkpoint, and the strongest anchor of it",
-     "ORIGIN is a log's whole name, or its namespace where no second log has it.", verb_log_show},
+    {"log", "show", NULL, "ORIGIN", 1, 1, policy_options, "log/1", "4 10",
+     "Show one log, its checkpoint, the strongest anchor of it, and whether it is final",
+     "ORIGIN is a log's whole name, or its namespace where no second log has it. Final is what a\n"
+     "policy file says: --policy, else the file policy in the data directory.",
+     verb_log_show},
     {"log", "export", NULL, "ORIGIN", 1, 1, export_options, "log-export/1", "4 5",
      "Write a log out, receipts as JSON lines or the files as they are", "", verb_log_export},
     {"log", "recover", NULL, "", 0, 0, recover_options, "log-recover/1", "3 6 9",
@@ -405,6 +462,47 @@ static const struct verb verbs[] = {
     {"agreement", "revoke", NULL, "ID", 1, 1, revoke_options, "agreement-revoke/1", "4 8",
      "End an agreement after its notice; until then there is only reading", AGREE,
      verb_agreement_revoke},
+    {"key", "show", NULL, "", 0, 0, none, "key/1", "4",
+     "Show the key of this node, its recovery key, whom it succeeds and who succeeds it", "",
+     verb_key_show},
+    {"key", "export", NULL, "FILE", 1, 1, none, "key-export/1", "4",
+     "Write the secret key to a new file, in the form of libp2p", "", verb_key_export},
+    {"key", "import", NULL, "FILE", 1, 1, none, "key-import/1", "4 5",
+     "Begin a data directory with that key: one that has none yet",
+     "Two nodes must never run with one key: each would prove the other a fork.", verb_key_import},
+    {"key", "recovery", NULL, "", 0, 0, recovery_options, "key-recovery/1", "4 8",
+     "Make a recovery key: kept elsewhere, it can replace this key when it was stolen",
+     "A statement names it, once and for all: whoever steals the key cannot name another, and\n"
+     "from then on only the recovery key names a successor.",
+     verb_key_recovery},
+    {"key", "rotate", NULL, "", 0, 0, rotate_options, "key-rotate/1", "4 5 8 9",
+     "Go on under a new key, which others trust as they trusted the old one", KEYS,
+     verb_key_rotate},
+    {"key", "revoke", NULL, "", 0, 0, revoke_key_options, "key-revoke/1", "4 5 8",
+     "End a key: everybody refuses it, and keeps what it signed until then", KEYS, verb_key_revoke},
+    {"witness", "list", NULL, "", 0, 0, ask_options, "witness-list/1", "3 4 9",
+     "List who cosigns our logs and how far, and whose logs this node cosigns",
+     "Parties admitted at level verify or above cosign each other's checkpoints.",
+     verb_witness_list},
+    {"witness", "add", NULL, "PARTY", 1, 1, note_options, "witness-add/1", "4 8",
+     "Ask a party again to cosign our logs", WITNESS, verb_witness_add},
+    {"witness", "remove", NULL, "PARTY", 1, 1, note_options, "witness-remove/1", "4 8",
+     "Ask a party no longer to cosign our logs, although its level is high enough", WITNESS,
+     verb_witness_remove},
+    {"witness", "request", NULL, "", 0, 0, ask_options, "witness-request/1", "3 4 9",
+     "Ask all witnesses now, also those that refused", "", verb_witness_request},
+    {NULL, "witness-history", NULL, "", 0, 0, history_options, "witness-history/1", "4",
+     "Show what was sampled of whose log: by this node of others, by others of its own",
+     "From statements that are held here; they name the receipts that had to be shown, and the\n"
+     "nonce by which those were chosen.",
+     verb_witness_history},
+    {"policy", "show", NULL, "FILE", 1, 1, none, "policy/1", "10",
+     "Show a policy file (C2SP tlog-policy)", "", verb_policy_show},
+    {"policy", "check", NULL, "FILE [CHECKPOINT]", 1, 2, none, "policy-check/1", "5 7 10",
+     "Check a policy file; or whether it makes a checkpoint final, and why",
+     "CHECKPOINT is a signed note, or a proof that carries one. Exit code 7 if cosignatures are\n"
+     "missing, or the policy does not speak of that log.",
+     verb_policy_check},
     {"node", "init", NULL, "", 0, 0, none, "node-init/1", "8",
      "Make a key and a data directory without running", "", verb_node_init},
     {"node", "show", NULL, "", 0, 0, none, "node/1", "4", "Show who this node is", "",
@@ -420,7 +518,7 @@ static const struct verb verbs[] = {
      "List the evidence against issuers who contradicted themselves", "", verb_fork_list},
     {"fork", "show", NULL, "HASH", 1, 1, none, "fork/1", "4 5", "Show one piece of evidence", "",
      verb_fork_show},
-    {"fork", "check", NULL, "FILE", 1, 1, none, "fork-check/1", "4 5 6",
+    {"fork", "check", NULL, "FILE", 1, 1, fork_options, "fork-check/1", "4 5 6",
      "Verify evidence, without any node or data directory", "Exit code 6 if it proves a fork.",
      verb_fork_check},
     {"discrepancy", "list", NULL, "", 0, 0, case_list_options, "discrepancy-list/1", "4",

@@ -24,7 +24,9 @@ static const char *const types[] = {"fed_admit",          "fed_level",
                                     "fed_trust_revoked",  "fed_discrepancy",
                                     "fed_resolution",     "fed_arbitration",
                                     "fed_schema",         "fed_schema_sync",
-                                    "fed_cross_anchor"};
+                                    "fed_cross_anchor",   "fed_keys",
+                                    "fed_revoke",         "fed_succeed",
+                                    "fed_witness"};
 
 static void again(struct tally_bytes type, struct tally_bytes body)
 {

@@ -255,6 +255,7 @@ static void perform(unsigned number, const struct tally_action *action)
     case TALLY_ACTION_ANSWER:
     case TALLY_ACTION_FOUND:
         return;
+    case TALLY_ACTION_KEEP:
     case TALLY_ACTION_APPEND:
     case TALLY_ACTION_SEAL:
     case TALLY_ACTION_PUBLISH:

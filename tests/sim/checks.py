@@ -37,6 +37,7 @@ STORIES = {
     'ACKNOWLEDGED': MESH,
     'REMEMBERED': FORK + 'at 20 restart n1\nat 25 heal\n',
     'EPOCH': MESH + 'at 0.2 restart n1\n',
+    'REVOKED': 'revoked',
     'ROOTS': FORK + 'at 20 heal\n',
 }
 

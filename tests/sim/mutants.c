@@ -49,6 +49,12 @@ WRAP(void, link_count, struct peers *peers, struct peer *peer, bool linked, bool
         __real_link_count(peers, peer, linked, mesh);
 }
 
+WRAP(uint64_t, revoked_limit, const struct revoked *revoked, const struct tally_key *key,
+     const struct tally_hash *origin)
+{
+    return broken == MUTANT_REVOKED ? UINT64_MAX : __real_revoked_limit(revoked, key, origin);
+}
+
 WRAP(size_t, tally_fork_write, struct tally_bytes one, struct tally_bytes other,
      const struct tally_hash *prefix, const struct tally_hash *proof, size_t count,
      const struct tally_vkey *vkey, const struct tally_crypto *crypto,

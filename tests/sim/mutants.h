@@ -23,6 +23,7 @@
     X(BODY, body)             /* Nor the hash of its body. */                                      \
     X(NOTE, root)             /* A checkpoint is signed over another root. */                      \
     X(ACCUSED, evidence)      /* Evidence is kept as it came, and it came damaged. */              \
+    X(REVOKED, endless)       /* Logs of revoked keys go on. */                                    \
     X(SCOPE, scope)           /* Every address may be dialled and told. */                         \
     X(BACK, forgets_signing)  /* The host loses a checkpoint, */                                   \
     X(ACKNOWLEDGED, unsynced) /* a receipt that was acknowledged, */                               \

@@ -65,7 +65,10 @@ bool dht_new(struct dht *dht, const struct dht_options *options, struct tally_no
     bool lent = dht->options.loan != &dht->own_loan || dht_loan_new(&dht->own_loan, 1);
     dht->requests = calloc(dht->requests_max, sizeof(struct dht_request *));
     dht->closed = calloc(dht->requests_max, sizeof *dht->closed);
-    if (lent && dht->requests != NULL && dht->closed != NULL && parts_new(dht, now))
+    dht->shares = calloc(DHT_SHARES, sizeof *dht->shares);
+    dht->tasks = calloc(DHT_TASKS, sizeof *dht->tasks);
+    if (lent && dht->requests != NULL && dht->closed != NULL && dht->shares != NULL &&
+        dht->tasks != NULL && parts_new(dht, now))
         return true;
     dht_free(dht);
     return false;
@@ -75,7 +78,7 @@ void dht_free(struct dht *dht)
 {
     while (dht->request_count > 0)
         request_free(dht, dht->requests[dht->request_count - 1]);
-    for (size_t i = 0; dht->on && i < DHT_TASKS; i++)
+    for (size_t i = 0; dht->tasks != NULL && i < DHT_TASKS; i++)
         blocks_give(&dht->options.loan->lookups, dht->tasks[i].lookup);
     for (size_t i = 0; dht->on && i < DHT_SEARCHES; i++)
         blocks_give(&dht->options.loan->searches, dht->searches[i].search);
@@ -90,6 +93,8 @@ void dht_free(struct dht *dht)
     }
     free(dht->requests);
     free(dht->closed);
+    free(dht->shares);
+    free(dht->tasks);
     dht_loan_free(&dht->own_loan);
     hash_wipe(dht, sizeof *dht);
 }

@@ -86,7 +86,7 @@ struct dht {
     size_t request_count, requests_max;
     struct dht_closed *closed; /* requests_max of them, a ring. */
     size_t closed_next;
-    struct dht_task tasks[DHT_TASKS];
+    struct dht_task *tasks; /* DHT_TASKS of them. */
     struct dht_search searches[DHT_SEARCHES];
     unsigned task_count, search_count; /* Under way. */
     size_t news_first, news_count;     /* In the loan. */
@@ -100,8 +100,8 @@ struct dht {
     struct tally_mono due;       /* Something came, and there is more to ask: now. */
     struct tally_mono join, refresh;
     struct backoff joins;
-    struct bucket_word shares[DHT_SHARES]; /* What others may ask of us: one, */
-    struct bucket all;                     /* and all. */
+    struct bucket_word *shares; /* What others may ask of us: DHT_SHARES of them, */
+    struct bucket all;          /* and all. */
     uint8_t share_key[16];
     int standing; /* By how much that of the sender of the last message changes (protocols 4.4). */
     uint64_t lookups, lookups_failed, served;

@@ -2,6 +2,7 @@
 #include "core/federation/admission.h"
 
 #include "core/base/bytes.h"
+#include "tally/log.h"
 #include "tally/receipt.h"
 
 static const struct {
@@ -17,6 +18,7 @@ static const struct {
     [ADMISSION_PROPOSE] = {"propose", TALLY_TRUST_OBSERVE, TALLY_ROLE_ANNOUNCE | TALLY_ROLE_SERVE,
                            true},
     [ADMISSION_STATE] = {"state", TALLY_TRUST_VERIFY, 0, false},
+    [ADMISSION_WITNESS] = {"witness", TALLY_TRUST_VERIFY, 0, false},
     [ADMISSION_CROSS] = {"cross", TALLY_TRUST_ATTEST, 0, false},
     [ADMISSION_MIRROR] = {"mirror", TALLY_TRUST_INTEGRATE, 0, false},
     [ADMISSION_CARRY] = {"carry", TALLY_TRUST_ISOLATED, TALLY_ROLE_ANNOUNCE, false},
@@ -27,13 +29,16 @@ const char *admission_act_name(enum admission_act act)
     return act < ADMISSION_ACTS ? acts[act].name : "unknown";
 }
 
-/* By what we say of it ourselves. */
+/* By what we say of it ourselves, whether the key is revoked or not: its logs are good as far as
+   they were good (reliability 9 rule 3). */
 static enum tally_drop by_list(const struct fold *fold, const struct tally_key *key,
                                enum admission_act act)
 {
-    if (fold == NULL || key_equal(key, &fold->self))
+    if (fold == NULL || fold_own(fold, key))
         return TALLY_DROP_NONE;
-    const struct tally_party *party = fold_find(fold, key);
+    const struct tally_party *party = fold_standing(fold, key);
+    if (party == NULL && act == ADMISSION_WITNESS)
+        return TALLY_DROP_UNADMITTED; /* What is kept for it would have no bound. */
     if (party == NULL)
         return fold_strict(fold) || act == ADMISSION_CROSS ? TALLY_DROP_UNADMITTED
                                                            : TALLY_DROP_NONE;
@@ -47,11 +52,15 @@ static enum tally_drop by_list(const struct fold *fold, const struct tally_key *
 /* What holds between us, unless we put it aside: no agreement outlives that. */
 static bool bound(const struct fold *fold, const struct tally_key *key, struct bond *bond)
 {
-    const struct agreement_pair *pair =
-        fold != NULL ? agreements_find(&fold->agreements, key) : NULL;
+    const struct agreement_pair *pair = NULL;
+    const struct tally_party *party = fold != NULL ? fold_standing(fold, key) : NULL;
+    /* Who took over from a party is bound as that one was. */
+    for (unsigned i = 0; fold != NULL && pair == NULL && key != NULL && i < REVOKED_HEIRS; i++) {
+        pair = agreements_find(&fold->agreements, key);
+        key = revoked_elder(fold->revoked, key);
+    }
     if (pair == NULL)
         return false;
-    const struct tally_party *party = fold_find(fold, key);
     if (party != NULL &&
         (party->state != TALLY_PARTY_ADMITTED || party->level == TALLY_TRUST_ISOLATED))
         return false;
@@ -63,6 +72,10 @@ enum tally_drop admission(const struct fold *fold, const struct tally_key *key,
                           enum admission_act act)
 {
     struct bond bond;
+    /* Files are of what was: the limits of their logs hold for them as well. */
+    if (fold != NULL && act != ADMISSION_CARRY && !key_equal(key, &fold->self) &&
+        revoked_find(fold->revoked, key) != NULL)
+        return TALLY_DROP_REVOKED;
     enum tally_drop drop = by_list(fold, key, act);
     /* Files that an operator brings, and logs of third parties, are no matter of an agreement. */
     if (drop == TALLY_DROP_NONE || act == ADMISSION_CARRY || act == ADMISSION_MIRROR ||
@@ -106,10 +119,38 @@ static enum tally_drop listed(const struct fold *fold, const struct tally_key *p
     return drop;
 }
 
+/* Whether a case of ours suspends the log, or its issuer. Whoever took over from a key does not get
+   rid of that: his log of the same namespace is suspended as the older one is. */
+static bool suspended(const struct fold *fold, const struct admission_log *log)
+{
+    const struct tally_key *key = log->issuer;
+    struct tally_hash elders;
+    if (fold == NULL)
+        return false;
+    if (discrepancy_suspends(fold->discrepancies, key, log->origin_hash))
+        return true;
+    for (unsigned i = 0; i < REVOKED_HEIRS; i++) {
+        char origin[TALLY_ORIGIN_MAX + 1];
+        if ((key = revoked_elder(fold->revoked, key)) == NULL)
+            return false;
+        tally_origin_hash(bytes_of(origin, tally_origin_write(key, log->name_space, origin)),
+                          &elders);
+        if (discrepancy_suspends(fold->discrepancies, key, &elders))
+            return true;
+    }
+    return false;
+}
+
+enum tally_drop admission_cosign(const struct fold *fold, const struct admission_log *log)
+{
+    return suspended(fold, log) ? TALLY_DROP_SUSPENDED
+                                : admission(fold, log->issuer, ADMISSION_WITNESS);
+}
+
 enum tally_drop admission_take(const struct fold *fold, const struct tally_key *peer,
                                const struct admission_log *log)
 {
-    if (fold != NULL && discrepancy_suspends(fold->discrepancies, log->issuer, log->origin_hash))
+    if (suspended(fold, log))
         return TALLY_DROP_SUSPENDED;
     enum tally_drop drop = listed(fold, peer, ADMISSION_SERVE, log);
     if (drop == TALLY_DROP_NONE || passes(fold, peer, log))
@@ -123,8 +164,7 @@ enum tally_drop admission_take(const struct fold *fold, const struct tally_key *
 enum tally_drop admission_show(const struct fold *fold, const struct tally_key *peer,
                                const struct admission_log *log)
 {
-    if (fold != NULL && !key_equal(log->issuer, peer) &&
-        discrepancy_suspends(fold->discrepancies, log->issuer, log->origin_hash))
+    if (!key_equal(log->issuer, peer) && suspended(fold, log))
         return TALLY_DROP_SUSPENDED;
     if (key_equal(log->issuer, peer))
         return TALLY_DROP_NONE;

@@ -15,6 +15,7 @@
  *                             serve      what it shows us of them may be a proposal
  *     STATE      verify       -          each signs what it got of the other, and shows its
  *                                        statements
+ *     WITNESS    verify       -          each cosigns the other's checkpoints; never a stranger's
  *     CROSS      attest       -          each makes the other's checkpoints leaves of its own log,
  *                                        and takes the other's word as an arbiter
  *     MIRROR     integrate    -          logs of issuers that nobody admitted pass between us
@@ -45,6 +46,7 @@ enum admission_act {
     ADMISSION_REQUEST,
     ADMISSION_PROPOSE,
     ADMISSION_STATE,
+    ADMISSION_WITNESS,
     ADMISSION_CROSS,
     ADMISSION_MIRROR,
     ADMISSION_CARRY,
@@ -54,8 +56,8 @@ enum admission_act {
 /* "link", "announce", …: stable words. Never NULL. */
 const char *admission_act_name(enum admission_act act);
 
-/* NONE, or why not: UNADMITTED, WITHDRAWN, LEVEL, ROLE; of a log also SUSPENDED. fold NULL:
- * everybody may everything. */
+/* NONE, or why not: REVOKED, UNADMITTED, WITHDRAWN, LEVEL, ROLE; of a log also SUSPENDED. fold
+   NULL: everybody may everything. A key that took over from another may what that one might. */
 enum tally_drop admission(const struct fold *fold, const struct tally_key *key,
                           enum admission_act act);
 
@@ -74,6 +76,9 @@ static inline struct admission_log admission_log(const struct tally_key *issuer,
                                   .statements = strcmp(name_space, TALLY_STATEMENTS) == 0,
                                   .name_space = {(const uint8_t *)name_space, strlen(name_space)}};
 }
+
+/* Whether we cosign checkpoints of a log: WITNESS of its issuer, and it is not suspended. */
+enum tally_drop admission_cosign(const struct fold *fold, const struct admission_log *log);
 
 /* Whether we take a log from the peer: it may serve, and the log is of an issuer that may announce,
    or the peer mirrors and nobody spoke of the issuer; or an agreement, or what may become one, lets

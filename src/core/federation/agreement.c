@@ -117,6 +117,8 @@ static enum agreement_verdict judge_stance(const struct stance *stance,
     case FED_LEVEL:
     case FED_WITHDRAW:
     case FED_MODE:
+    case FED_KEYS:
+    case FED_WITNESS:
     case FED_CONFIRM:
     case FED_DISCREPANCY:
     case FED_RESOLUTION:
@@ -124,6 +126,8 @@ static enum agreement_verdict judge_stance(const struct stance *stance,
     case FED_SCHEMA:
     case FED_SCHEMA_SYNC:
     case FED_CROSS_ANCHOR:
+    case FED_REVOKE_KEY:
+    case FED_SUCCEED_KEY:
     case FED_KINDS:
         break;
     }
@@ -279,6 +283,8 @@ static void apply(struct stance *stance, const struct tally_key *issuer,
     case FED_LEVEL:
     case FED_WITHDRAW:
     case FED_MODE:
+    case FED_KEYS:
+    case FED_WITNESS:
     case FED_CONFIRM:
     case FED_DISCREPANCY:
     case FED_RESOLUTION:
@@ -286,6 +292,8 @@ static void apply(struct stance *stance, const struct tally_key *issuer,
     case FED_SCHEMA:
     case FED_SCHEMA_SYNC:
     case FED_CROSS_ANCHOR:
+    case FED_REVOKE_KEY:
+    case FED_SUCCEED_KEY:
     case FED_KINDS:
         assert(false); /* None of them is taken here. */
     }

@@ -227,6 +227,8 @@ enum agreement_verdict agreements_advise(const struct agreements *agreements,
     case FED_LEVEL:
     case FED_WITHDRAW:
     case FED_MODE:
+    case FED_KEYS:
+    case FED_WITNESS:
     case FED_CONFIRM:
     case FED_DISCREPANCY:
     case FED_RESOLUTION:
@@ -234,6 +236,8 @@ enum agreement_verdict agreements_advise(const struct agreements *agreements,
     case FED_SCHEMA:
     case FED_SCHEMA_SYNC:
     case FED_CROSS_ANCHOR:
+    case FED_REVOKE_KEY:
+    case FED_SUCCEED_KEY:
     case FED_KINDS:
         break;
     }

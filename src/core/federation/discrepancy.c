@@ -47,12 +47,18 @@ static bool resolved(const struct discrepancy *one)
     return one->state == TALLY_DISCREPANCY_RESOLVED;
 }
 
+/* Of a key that the reporter had before. */
+static bool inherited(const struct discrepancies *discrepancies, const struct discrepancy *one)
+{
+    return !key_equal(&one->reporter, &discrepancies->reporter);
+}
+
 const struct discrepancy *discrepancy_find(const struct discrepancies *discrepancies,
                                            uint64_t index)
 {
-    for (size_t i = 0; discrepancies != NULL && i < discrepancies->count; i++)
-        if (discrepancies->list[i].index == index)
-            return &discrepancies->list[i];
+    for (size_t i = discrepancies != NULL ? discrepancies->count : 0; i > 0; i--)
+        if (discrepancies->list[i - 1].index == index)
+            return &discrepancies->list[i - 1]; /* Own ones are behind the others. */
     return NULL;
 }
 
@@ -119,6 +125,30 @@ static bool same_evidence(const struct discrepancy *one, bool has, const struct 
     return one->has_evidence == has && (!has || hash_equal(&one->evidence, hash));
 }
 
+/* The case that a resolution of ours moves: the last that has that index and evidence. */
+static const struct discrepancy *subject_of(const struct discrepancies *discrepancies,
+                                            const struct tally_fed_resolution *said)
+{
+    for (size_t i = discrepancies->count; i > 0; i--) {
+        const struct discrepancy *one = &discrepancies->list[i - 1];
+        if (one->index == said->subject && same_evidence(one, said->has_evidence, &said->evidence))
+            return one;
+    }
+    return NULL;
+}
+
+/* The case that an arbiter speaks of, who was asked by one key for one index. */
+static const struct discrepancy *disputed_of(const struct discrepancies *discrepancies,
+                                             const struct tally_fed_arbitration *said)
+{
+    for (size_t i = 0; i < discrepancies->count; i++) {
+        const struct discrepancy *one = &discrepancies->list[i];
+        if (one->index == said->subject && key_equal(&one->reporter, &said->reporter))
+            return one;
+    }
+    return NULL;
+}
+
 /* ---- Judging. ---- */
 
 static enum fold_verdict judge_claim(const struct discrepancies *discrepancies,
@@ -157,9 +187,8 @@ static bool arbiter_fits(const struct discrepancies *discrepancies, const struct
 static enum fold_verdict judge_move(const struct discrepancies *discrepancies,
                                     const struct tally_fed_resolution *said)
 {
-    const struct discrepancy *one = discrepancy_find(discrepancies, said->subject);
-    if (one == NULL || !same_evidence(one, said->has_evidence, &said->evidence) ||
-        !arbiter_fits(discrepancies, one, said))
+    const struct discrepancy *one = subject_of(discrepancies, said);
+    if (one == NULL || !arbiter_fits(discrepancies, one, said))
         return FOLD_FORBIDDEN;
     fsm_moves from = said->final ? stages[said->outcome].ends : stages[said->outcome].begins;
     return (from & TO(one->state)) != 0 ? FOLD_TAKEN : FOLD_FORBIDDEN;
@@ -168,26 +197,25 @@ static enum fold_verdict judge_move(const struct discrepancies *discrepancies,
 /* Another's verdict counts if it was asked for, on that evidence, and is its first. Our own on the
    case of another is for that one. */
 static enum fold_verdict judge_verdict(const struct discrepancies *discrepancies,
-                                       const struct tally_key *issuer,
+                                       const struct tally_key *issuer, bool own,
                                        const struct tally_fed_arbitration *said, uint64_t index)
 {
-    if (key_equal(issuer, &discrepancies->reporter))
+    if (own)
         return key_equal(&said->reporter, issuer) ? FOLD_SELF : FOLD_NOTED;
-    const struct discrepancy *one = discrepancy_find(discrepancies, said->subject);
-    if (!key_equal(&said->reporter, &discrepancies->reporter) || one == NULL || !one->has_arbiter ||
-        !key_equal(&one->arbiter, issuer) ||
+    const struct discrepancy *one = disputed_of(discrepancies, said);
+    if (one == NULL || !one->has_arbiter || !key_equal(&one->arbiter, issuer) ||
         !same_evidence(one, said->has_evidence, &said->evidence))
         return FOLD_FOREIGN;
     return one->judged && one->verdict <= index ? FOLD_FORBIDDEN : FOLD_TAKEN;
 }
 
 enum fold_verdict discrepancy_judge(const struct discrepancies *discrepancies,
-                                    const struct tally_key *issuer,
+                                    const struct tally_key *issuer, bool own,
                                     const struct fed_statement *statement, uint64_t index)
 {
     if (statement->kind == FED_ARBITRATION)
-        return judge_verdict(discrepancies, issuer, &statement->arbitration, index);
-    if (!key_equal(issuer, &discrepancies->reporter))
+        return judge_verdict(discrepancies, issuer, own, &statement->arbitration, index);
+    if (!own)
         return FOLD_FOREIGN;
     return statement->kind == FED_DISCREPANCY ? judge_claim(discrepancies, &statement->discrepancy)
                                               : judge_move(discrepancies, &statement->resolution);
@@ -208,10 +236,13 @@ static struct discrepancy *place_take(struct discrepancies *discrepancies)
     return &list[discrepancies->count - 1];
 }
 
-static void take_claim(struct discrepancies *discrepancies,
+static void take_claim(struct discrepancies *discrepancies, const struct tally_key *issuer,
                        const struct tally_fed_discrepancy *claim, uint64_t index)
 {
-    *place_take(discrepancies) = (struct discrepancy){
+    struct discrepancy *one = place_take(discrepancies);
+    discrepancies->last = (size_t)(one - discrepancies->list);
+    *one = (struct discrepancy){
+        .reporter = *issuer,
         .index = index,
         .moved = index,
         .type = (enum tally_discrepancy)claim->type,
@@ -231,7 +262,8 @@ static void take_claim(struct discrepancies *discrepancies,
 static void take_move(struct discrepancies *discrepancies, const struct tally_fed_resolution *said,
                       uint64_t index)
 {
-    struct discrepancy *one = (struct discrepancy *)discrepancy_find(discrepancies, said->subject);
+    struct discrepancy *one = (struct discrepancy *)subject_of(discrepancies, said);
+    discrepancies->last = (size_t)(one - discrepancies->list);
     one->moved = index;
     if (said->final) {
         one->state = TALLY_DISCREPANCY_RESOLVED;
@@ -247,11 +279,11 @@ static void take_move(struct discrepancies *discrepancies, const struct tally_fe
     one->read = 0;
 }
 
-void discrepancy_apply(struct discrepancies *discrepancies, const struct fed_statement *statement,
-                       uint64_t index)
+void discrepancy_apply(struct discrepancies *discrepancies, const struct tally_key *issuer,
+                       const struct fed_statement *statement, uint64_t index)
 {
     if (statement->kind == FED_DISCREPANCY) {
-        take_claim(discrepancies, &statement->discrepancy, index);
+        take_claim(discrepancies, issuer, &statement->discrepancy, index);
         return;
     }
     if (statement->kind == FED_RESOLUTION) {
@@ -259,7 +291,7 @@ void discrepancy_apply(struct discrepancies *discrepancies, const struct fed_sta
         return;
     }
     struct discrepancy *one =
-        (struct discrepancy *)discrepancy_find(discrepancies, statement->arbitration.subject);
+        (struct discrepancy *)disputed_of(discrepancies, &statement->arbitration);
     one->judged = true;
     one->holds = statement->arbitration.holds;
     one->verdict = index;
@@ -286,6 +318,11 @@ void discrepancy_hash(const struct discrepancies *discrepancies, struct tally_ha
         memcpy(bytes + 62, one->arbiter.bytes, 32);
         hash_sha256_two(bytes_of(before.bytes, sizeof before.bytes), bytes_of(bytes, sizeof bytes),
                         hash);
+        if (inherited(discrepancies, one)) {
+            before = *hash;
+            hash_sha256_two(bytes_of(before.bytes, sizeof before.bytes),
+                            bytes_of(one->reporter.bytes, sizeof one->reporter.bytes), hash);
+        }
     }
 }
 
@@ -293,11 +330,13 @@ bool discrepancy_holds(const struct discrepancies *discrepancies)
 {
     for (size_t i = 0; i < discrepancies->count; i++) {
         const struct discrepancy *one = &discrepancies->list[i];
-        if (one->moved < one->index || key_equal(&one->party, &discrepancies->reporter) ||
+        bool ours = !inherited(discrepancies, one);
+        if ((ours && one->moved < one->index) || key_equal(&one->party, &discrepancies->reporter) ||
             (one->judged && !one->has_arbiter) ||
             (one->state == TALLY_DISCREPANCY_ARBITRATION && !one->has_arbiter))
             return false;
-        if (i > 0 && discrepancies->list[i - 1].index >= one->index)
+        if (i > 0 && key_equal(&discrepancies->list[i - 1].reporter, &one->reporter) &&
+            discrepancies->list[i - 1].index >= one->index)
             return false;
     }
     return discrepancies->count <= discrepancies->capacity;

@@ -30,8 +30,9 @@ enum {
 };
 
 struct discrepancy {
-    uint64_t index; /* Of its statement in the reporter's log: its name there. */
-    uint64_t moved; /* Of the last statement that moved it. */
+    struct tally_key reporter; /* Ours; a key that we had before. */
+    uint64_t index;            /* Of its statement in the reporter's log: its name there. */
+    uint64_t moved;            /* Of the last statement that moved it, in the mover's log. */
     enum tally_discrepancy type;
     enum tally_discrepancy_state state;
     enum tally_outcome outcome; /* RESOLVED: by what. */
@@ -51,7 +52,8 @@ struct discrepancy {
 struct discrepancies {
     struct tally_key reporter;
     size_t capacity, count;
-    struct discrepancy list[]; /* In the order of their indexes. */
+    size_t last;               /* The place of the case that we stated, or moved, last. */
+    struct discrepancy list[]; /* Those of keys that we had before, then in their order. */
 };
 
 /* NULL without memory; free gives it back. What is folded beyond DISCREPANCIES_MAX differs from
@@ -59,16 +61,20 @@ struct discrepancies {
 struct discrepancies *discrepancies_new(const struct tally_key *reporter, size_t capacity);
 
 /* TAKEN, or why not. `index` is where the statement is in its issuer's log, UINT64_MAX: at its end.
-   For the three kinds about discrepancies only. */
+   For the three kinds about discrepancies only; those that no arbiter states only of issuers that
+   are `own`: the reporter, or a key from which it took over. A case of such a key stays, and stays
+   suspended: the key of now moves it by the same index, unless a case of its own has that one and
+   the same evidence. */
 enum fold_verdict discrepancy_judge(const struct discrepancies *discrepancies,
-                                    const struct tally_key *issuer,
+                                    const struct tally_key *issuer, bool own,
                                     const struct fed_statement *statement, uint64_t index);
 
 /* One that was judged TAKEN. */
-void discrepancy_apply(struct discrepancies *discrepancies, const struct fed_statement *statement,
-                       uint64_t index);
+void discrepancy_apply(struct discrepancies *discrepancies, const struct tally_key *issuer,
+                       const struct fed_statement *statement, uint64_t index);
 
-/* NULL: there is none, or it was forgotten. */
+/* One of the reporter's own, otherwise the last of a key that it had before. NULL: there is none,
+   or it was forgotten. */
 const struct discrepancy *discrepancy_find(const struct discrepancies *discrepancies,
                                            uint64_t index);
 

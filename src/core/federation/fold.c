@@ -15,6 +15,7 @@ static const struct rule rules[FED_KINDS] = {
     [FED_ADMIT] = {TO(TALLY_PARTY_STRANGER) | TO(TALLY_PARTY_WITHDRAWN), TALLY_PARTY_ADMITTED},
     [FED_LEVEL] = {TO(TALLY_PARTY_ADMITTED), TALLY_PARTY_ADMITTED},
     [FED_WITHDRAW] = {TO(TALLY_PARTY_ADMITTED), TALLY_PARTY_WITHDRAWN},
+    [FED_WITNESS] = {TO(TALLY_PARTY_ADMITTED), TALLY_PARTY_ADMITTED},
 };
 
 static const fsm_moves modes[TALLY_MODES] = {
@@ -54,6 +55,21 @@ const struct tally_party *fold_find(const struct fold *fold, const struct tally_
     size_t place = place_of(fold, key);
     return place < fold->count && key_equal(&fold->parties[place].key, key) ? &fold->parties[place]
                                                                             : NULL;
+}
+
+const struct tally_party *fold_standing(const struct fold *fold, const struct tally_key *key)
+{
+    const struct tally_party *party = fold_find(fold, key);
+    for (unsigned i = 0; party == NULL && key != NULL && i < REVOKED_HEIRS; i++) {
+        key = revoked_elder(fold->revoked, key);
+        party = key != NULL ? fold_find(fold, key) : NULL;
+    }
+    return party;
+}
+
+bool fold_own(const struct fold *fold, const struct tally_key *key)
+{
+    return key_equal(key, &fold->self) || revoked_precedes(fold->revoked, key, &fold->self);
 }
 
 void fold_lost(struct fold *fold)
@@ -114,6 +130,34 @@ static enum fold_verdict verdict_of(enum agreement_verdict verdict)
     return FOLD_UNKNOWN;
 }
 
+/* Which keys act beside it, and whether it goes on, a key says of itself alone. */
+static enum fold_verdict judge_keys(const struct fold *fold, const struct fed_statement *statement)
+{
+    const struct tally_key *recovery = &statement->keys[FED_KEY_RECOVERY];
+    if (statement->kind == FED_REVOKE_KEY)
+        return key_equal(&statement->party, &fold->self) ? FOLD_TAKEN : FOLD_FORBIDDEN;
+    for (size_t i = 0; i < FED_KEYS_COUNT; i++) {
+        if (!statement->has_key[i])
+            continue;
+        if (key_equal(&statement->keys[i], &fold->self))
+            return FOLD_SELF;
+        /* A promise of one kind must never pass for another: no key is there for two. */
+        for (size_t j = 0; j < i; j++)
+            if (statement->has_key[j] && key_equal(&statement->keys[i], &statement->keys[j]))
+                return FOLD_FORBIDDEN;
+    }
+    /* Whoever steals the identity key names no other recovery key, nor none. */
+    if (fold->has_key[FED_KEY_RECOVERY] && !(statement->has_key[FED_KEY_RECOVERY] &&
+                                             key_equal(recovery, &fold->keys[FED_KEY_RECOVERY])))
+        return FOLD_FORBIDDEN;
+    return FOLD_TAKEN;
+}
+
+static bool of_keys(enum fed_kind kind)
+{
+    return kind == FED_KEYS || kind == FED_REVOKE_KEY || kind == FED_SUCCEED_KEY;
+}
+
 bool fold_trusts(const struct fold *fold, const struct tally_key *key, enum tally_trust level)
 {
     const struct tally_party *party = fold_find(fold, key);
@@ -125,29 +169,40 @@ bool fold_trusts(const struct fold *fold, const struct tally_key *key, enum tall
 static enum fold_verdict judge_dispute(const struct fold *fold, const struct tally_key *issuer,
                                        const struct fed_statement *statement, uint64_t index)
 {
+    bool own = fold_own(fold, issuer);
     if (fold->discrepancies == NULL)
         return FOLD_OTHER;
-    if (statement->kind == FED_RESOLUTION && statement->resolution.has_arbiter &&
+    if (own && statement->kind == FED_RESOLUTION && statement->resolution.has_arbiter &&
         !fold_trusts(fold, &statement->resolution.arbiter, TALLY_TRUST_ATTEST))
         return FOLD_FORBIDDEN;
-    return discrepancy_judge(fold->discrepancies, issuer, statement, index);
+    if (!own && statement->kind != FED_ARBITRATION)
+        return FOLD_FOREIGN;
+    return discrepancy_judge(fold->discrepancies, issuer, own, statement, index);
 }
 
 /* Of what does not change the state it is only said whether it is ours to say. */
 static enum fold_verdict judge_note(const struct fold *fold, const struct tally_key *issuer,
                                     const struct tally_key *party, enum tally_trust level)
 {
-    if (!key_equal(issuer, &fold->self))
+    const struct tally_party *standing = fold_standing(fold, party);
+    if (!fold_own(fold, issuer))
         return FOLD_FOREIGN;
     if (key_equal(party, &fold->self))
         return FOLD_SELF;
-    return fold_trusts(fold, party, level) ? FOLD_NOTED : FOLD_FORBIDDEN;
+    return standing != NULL && standing->state == TALLY_PARTY_ADMITTED && standing->level >= level
+               ? FOLD_NOTED
+               : FOLD_FORBIDDEN;
 }
 
 static enum fold_verdict judge(const struct fold *fold, const struct tally_key *issuer,
                                const struct fed_statement *statement, uint64_t index)
 {
-    bool ours = key_equal(issuer, &fold->self);
+    bool self = key_equal(issuer, &fold->self), own = self || fold_own(fold, issuer);
+    /* What a key that this node had before said of itself is not about the key of now. */
+    if (own && !self && of_keys(statement->kind))
+        return FOLD_OTHER;
+    if (self && fold->ended && statement->kind >= FED_ADMIT)
+        return FOLD_ENDED;
     switch (statement->kind) {
     case FED_UNKNOWN:
     case FED_KINDS:
@@ -158,9 +213,16 @@ static enum fold_verdict judge(const struct fold *fold, const struct tally_key *
     case FED_ADMIT:
     case FED_LEVEL:
     case FED_WITHDRAW:
-        return ours ? judge_party(fold, statement) : FOLD_FOREIGN;
+    case FED_WITNESS:
+        return own ? judge_party(fold, statement) : FOLD_FOREIGN;
+    case FED_KEYS:
+    case FED_REVOKE_KEY:
+        return self ? judge_keys(fold, statement) : FOLD_FOREIGN;
+    case FED_SUCCEED_KEY:
+        /* It says where to read on; that it is so the old key says. */
+        return self ? FOLD_OTHER : FOLD_FOREIGN;
     case FED_MODE:
-        if (!ours)
+        if (!own)
             return FOLD_FOREIGN;
         return (modes[fold->mode] & TO(statement->mode)) != 0 ? FOLD_TAKEN : FOLD_FORBIDDEN;
     case FED_DISCREPANCY:
@@ -168,8 +230,8 @@ static enum fold_verdict judge(const struct fold *fold, const struct tally_key *
     case FED_ARBITRATION:
         return judge_dispute(fold, issuer, statement, index);
     case FED_SCHEMA:
-        if (!ours || fold->schemas == NULL)
-            return ours ? FOLD_OTHER : FOLD_FOREIGN;
+        if (!own || fold->schemas == NULL)
+            return own ? FOLD_OTHER : FOLD_FOREIGN;
         return schema_judge(fold->schemas, &statement->schema);
     case FED_SCHEMA_SYNC:
         return judge_note(fold, issuer, &statement->schema_sync.party, TALLY_TRUST_VERIFY);
@@ -181,7 +243,7 @@ static enum fold_verdict judge(const struct fold *fold, const struct tally_key *
     case FED_REJECT:
     case FED_RETRACT:
     case FED_REVOKE:
-        if (!ours)
+        if (!self)
             return FOLD_FOREIGN;
         return verdict_of(agreements_judge(&fold->agreements, issuer, statement));
     }
@@ -207,11 +269,21 @@ static struct tally_party *party_take(struct fold *fold, const struct tally_key 
     return party;
 }
 
-static void apply(struct fold *fold, const struct fed_statement *statement, uint64_t index)
+static void apply(struct fold *fold, const struct tally_key *issuer,
+                  const struct fed_statement *statement, uint64_t index)
 {
-    if (statement->kind == FED_MODE) {
+    fold->last_kind = statement->kind;
+    fold->last = statement->party;
+    if (statement->kind == FED_MODE)
         FSM_MOVE(modes, &fold->mode, statement->mode);
-        return;
+    if (statement->kind == FED_KEYS) {
+        memcpy(fold->has_key, statement->has_key, sizeof fold->has_key);
+        memcpy(fold->keys, statement->keys, sizeof fold->keys);
+        fold->keys_at = index;
+    }
+    if (statement->kind == FED_REVOKE_KEY) {
+        fold->ended = true;
+        fold->ended_at = index;
     }
     if (statement->kind == FED_SCHEMA) {
         schema_apply(fold->schemas, &statement->schema, index);
@@ -219,18 +291,25 @@ static void apply(struct fold *fold, const struct fed_statement *statement, uint
     }
     if (statement->kind == FED_DISCREPANCY || statement->kind == FED_RESOLUTION ||
         statement->kind == FED_ARBITRATION) {
-        discrepancy_apply(fold->discrepancies, statement, index);
+        discrepancy_apply(fold->discrepancies, issuer, statement, index);
         return;
     }
+    if (rules[statement->kind].from == 0)
+        return; /* About no party. */
     struct tally_party *party = party_take(fold, &statement->party);
+    party->index = index;
+    if (statement->kind == FED_WITNESS) {
+        party->excused = !statement->asked;
+        return;
+    }
     bool withdrawn = statement->kind == FED_WITHDRAW;
     party->state = rules[statement->kind].to;
     party->level = withdrawn ? TALLY_TRUST_ISOLATED : statement->level;
+    party->excused = party->excused && !withdrawn;
     if (withdrawn)
         party->roles = 0;
     else if (statement->has_roles)
         party->roles = statement->roles;
-    party->index = index;
     fold->listed = fold->listed || party->level > TALLY_TRUST_ISOLATED;
 }
 
@@ -248,7 +327,7 @@ enum fold_verdict fold_take_at(struct fold *fold, const struct tally_key *issuer
     if (fed_agrees(statement.kind))
         (void)agreements_take(&fold->agreements, issuer, &statement, place);
     else
-        apply(fold, &statement, place->index);
+        apply(fold, issuer, &statement, place->index);
     return verdict;
 }
 
@@ -271,6 +350,24 @@ void fold_hear(struct fold *fold, const struct tally_key *issuer, struct tally_b
         fold->agreements.counts[AGREEMENT_MALFORMED]++;
 }
 
+/* Beside the roles in the hash. */
+enum { EXCUSED = 0x80 };
+
+/* The keys beside its own are in the hash once there are any. */
+static void hash_keys(const struct fold *fold, struct tally_hash *hash)
+{
+    for (size_t i = 0; i < FED_KEYS_COUNT; i++) {
+        uint8_t bytes[1 + sizeof fold->keys[i].bytes];
+        struct tally_hash before = *hash;
+        if (!fold->has_key[i])
+            continue;
+        bytes[0] = (uint8_t)i;
+        memcpy(bytes + 1, fold->keys[i].bytes, sizeof fold->keys[i].bytes);
+        hash_sha256_two(bytes_of(before.bytes, sizeof before.bytes), bytes_of(bytes, sizeof bytes),
+                        hash);
+    }
+}
+
 void fold_hash(const struct fold *fold, struct tally_hash *hash)
 {
     static const char domain[] = "tally federation 1\n";
@@ -280,6 +377,7 @@ void fold_hash(const struct fold *fold, struct tally_hash *hash)
     head[sizeof head - 2] = (uint8_t)fold->mode;
     head[sizeof head - 1] = fold->listed;
     hash_sha256(bytes_of(head, sizeof head), hash);
+    hash_keys(fold, hash);
     for (size_t i = 0; i < fold->count; i++) {
         const struct tally_party *party = &fold->parties[i];
         uint8_t one[32 + 3 + 8];
@@ -287,7 +385,7 @@ void fold_hash(const struct fold *fold, struct tally_hash *hash)
         memcpy(one, party->key.bytes, 32);
         one[32] = (uint8_t)party->state;
         one[33] = (uint8_t)party->level;
-        one[34] = party->roles;
+        one[34] = (uint8_t)(party->roles | (party->excused ? EXCUSED : 0));
         be64_write(one + 35, party->index);
         hash_sha256_two(bytes_of(before.bytes, sizeof before.bytes), bytes_of(one, sizeof one),
                         hash);
@@ -306,7 +404,7 @@ void fold_status(const struct fold *fold, struct tally_trust_status *status)
                                           .unknown = counts[FOLD_UNKNOWN],
                                           .refused = counts[FOLD_MALFORMED] + counts[FOLD_FOREIGN] +
                                                      counts[FOLD_SELF] + counts[FOLD_FORBIDDEN] +
-                                                     counts[FOLD_FULL],
+                                                     counts[FOLD_FULL] + counts[FOLD_ENDED],
                                           .lost = fold->lost};
     for (size_t i = 0; i < fold->count; i++)
         status->parties += fold->parties[i].state == TALLY_PARTY_ADMITTED;

@@ -14,15 +14,27 @@
  * ourselves; of other parties' statements those count that are addressed to us and of agreements,
  * each in its issuer's own stance (agreement.h), and the verdicts of arbiters that we named
  * (discrepancy.h), which is why it matters only in which order one log is folded, not which log
- * comes first.
+ * comes first. What others say of their own keys stands beside the fold (revoked.h), and has no
+ * order at all. A key that took over from another has its standing, as long as nothing else was
+ * stated of it; and what the keys stated that this node had before is its own.
  */
 #include "core/federation/bond.h"
 #include "core/federation/discrepancy.h"
+#include "core/federation/revoked.h"
 #include "core/federation/schemas.h"
+#include "core/federation/words.h"
 #include "tally/limits.h"
 
 struct fold {
-    struct tally_key self;       /* Whose statements these are. */
+    struct tally_key self;         /* Whose statements these are. */
+    const struct revoked *revoked; /* Lent; NULL: no key is revoked. Not part of the hash. */
+    bool ended;                    /* It revoked itself: it states nothing more. */
+    uint64_t ended_at;             /* The index of that statement. */
+    bool has_key[FED_KEYS_COUNT];  /* The keys it named beside its own; the recovery key stays. */
+    struct tally_key keys[FED_KEYS_COUNT];
+    uint64_t keys_at;        /* The index of that statement. */
+    enum fed_kind last_kind; /* The last statement that counted, and whom it was about. */
+    struct tally_key last;
     struct tally_party *parties; /* In the order of their keys. */
     size_t capacity, count;
     enum tally_mode mode;
@@ -70,6 +82,13 @@ bool fold_trusts(const struct fold *fold, const struct tally_key *key, enum tall
 
 /* What was said of a key; NULL: nothing. */
 const struct tally_party *fold_find(const struct fold *fold, const struct tally_key *key);
+
+/* What applies to a key: what was said of it, or of the key from which it took over, or that one's
+   elder. NULL: nothing. */
+const struct tally_party *fold_standing(const struct fold *fold, const struct tally_key *key);
+
+/* Whether a key is this node's own: it is, or a key from which it took over. */
+bool fold_own(const struct fold *fold, const struct tally_key *key);
 
 /* Whether a stranger may nothing. Once there is an allowlist it is strict, also when all of it was
    withdrawn: it never falls open by itself. */

@@ -66,6 +66,26 @@ const char *tally_agreement_state_name(enum tally_agreement_state state)
     return state < TALLY_AGREEMENT_STATES ? names[state] : "unknown";
 }
 
+static const char *const reasons[TALLY_REVOKED_REASONS] = {
+    [TALLY_REVOKED_UNSAID] = "unsaid",
+    [TALLY_REVOKED_SUPERSEDED] = "superseded",
+    [TALLY_REVOKED_COMPROMISED] = "compromised",
+    [TALLY_REVOKED_RETIRED] = "retired",
+};
+
+const char *tally_revoked_reason_name(enum tally_revoked_reason reason)
+{
+    return reason < TALLY_REVOKED_REASONS ? reasons[reason] : "unknown";
+}
+
+bool tally_revoked_reason_read(const char *text, enum tally_revoked_reason *reason)
+{
+    for (*reason = TALLY_REVOKED_UNSAID; *reason < TALLY_REVOKED_REASONS; ++*reason)
+        if (strcmp(text, reasons[*reason]) == 0)
+            return true;
+    return false;
+}
+
 void tally_roles_write(uint8_t roles, char text[TALLY_ROLES_TEXT])
 {
     size_t used = 0;

@@ -14,7 +14,7 @@ void replay_origin(const struct tally_key *key, struct tally_hash *origin_hash)
 /* Of another party's log less depends: only what it might have said of an agreement with us. */
 static enum fold_verdict lost(struct fold *fold, const struct tally_key *issuer)
 {
-    if (key_equal(issuer, &fold->self))
+    if (fold_own(fold, issuer))
         fold_lost(fold);
     else
         agreements_lost(&fold->agreements, issuer);
@@ -31,7 +31,7 @@ static enum fold_verdict take(struct fold *fold, const struct tally_ledger *ledg
     size_t size = 0;
     if (envelope.size == 0 || tally_receipt_read(envelope, &receipt) != TALLY_DROP_NONE)
         return lost(fold, &view->issuer);
-    bool own = key_equal(&view->issuer, &fold->self);
+    bool own = fold_own(fold, &view->issuer);
     enum fed_kind kind = fed_kind_of(receipt.type);
     if ((own ? kind >= FED_ADMIT : fed_agrees(kind)) && receipt.body_size <= sizeof body &&
         !ledger->body(ledger->context, &view->origin_hash, index, 0, body, sizeof body, &size))
@@ -109,8 +109,76 @@ void replay_others(struct fold *fold, const struct tally_ledger *ledger, uint8_t
 {
     struct tally_log_view view;
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
-        if (!key_equal(&view.issuer, &fold->self) && strcmp(view.name_space, TALLY_STATEMENTS) == 0)
+        if (!fold_own(fold, &view.issuer) && strcmp(view.name_space, TALLY_STATEMENTS) == 0)
             (void)replay_all(fold, ledger, &view.origin_hash, room);
+}
+
+/* Of a key that this node had before: below the limit of its revocation. */
+static void replay_elder(struct fold *fold, const struct tally_ledger *ledger,
+                         const struct tally_key *key)
+{
+    struct tally_hash origin_hash;
+    struct tally_log_view view;
+    replay_origin(key, &origin_hash);
+    uint64_t limit = revoked_limit(fold->revoked, key, &origin_hash);
+    if (!ledger->find(ledger->context, &origin_hash, &view))
+        return;
+    for (uint64_t index = 0; index < view.durable && index < limit; index++)
+        (void)one(fold, ledger, &view, index);
+}
+
+uint64_t replay_own(struct fold *fold, const struct tally_ledger *ledger, uint8_t *room)
+{
+    struct tally_key keys[REVOKED_HEIRS] = {fold->self};
+    struct tally_hash origin_hash;
+    const struct tally_key *elder;
+    unsigned count = 1;
+    while (count < REVOKED_HEIRS &&
+           (elder = revoked_elder(fold->revoked, &keys[count - 1])) != NULL)
+        keys[count++] = *elder;
+    while (--count > 0)
+        replay_elder(fold, ledger, &keys[count]);
+    replay_origin(&fold->self, &origin_hash);
+    return replay_all(fold, ledger, &origin_hash, room);
+}
+
+void replay_revoked(struct revoked *revoked, const struct tally_ledger *ledger,
+                    const struct tally_crypto *crypto)
+{
+    uint8_t bytes[TALLY_SIGNED_BODY_MAX];
+    for (size_t i = 0; ledger->revocation != NULL; i++) {
+        struct revocation revocation;
+        size_t size = ledger->revocation(ledger->context, i, bytes, sizeof bytes);
+        if (size == 0)
+            return;
+        if (revocation_read(bytes_of(bytes, size), &revocation) == TALLY_DROP_NONE &&
+            revoked_judge(revoked, &revocation, true) == TALLY_DROP_NONE &&
+            revocation_verify(&revocation, crypto) == TALLY_DROP_NONE)
+            revoked_take(revoked, &revocation, bytes_of(bytes, size), true);
+    }
+}
+
+bool replay_keys(struct revoked *revoked, const struct tally_ledger *ledger,
+                 const struct tally_log_view *view, uint64_t from)
+{
+    bool news = false;
+    for (uint64_t index = from; index < view->durable; index++) {
+        uint8_t envelope[TALLY_ENVELOPE_MAX], body[FED_BODY_MAX];
+        struct tally_receipt receipt;
+        struct fed_statement said;
+        size_t size =
+            ledger->entry(ledger->context, &view->origin_hash, index, envelope, sizeof envelope);
+        if (size == 0 ||
+            tally_receipt_read(bytes_of(envelope, size), &receipt) != TALLY_DROP_NONE ||
+            fed_kind_of(receipt.type) != FED_KEYS || receipt.body_size > sizeof body ||
+            !ledger->body(ledger->context, &view->origin_hash, index, 0, body, sizeof body,
+                          &size) ||
+            fed_read(receipt.type, bytes_of(body, size), &said) != TALLY_DROP_NONE ||
+            !said.has_key[FED_KEY_RECOVERY])
+            continue;
+        news |= revoked_bind(revoked, &view->issuer, &said.keys[FED_KEY_RECOVERY], index);
+    }
+    return news;
 }
 
 /* Reads on in an arbiter's log, for one case. */

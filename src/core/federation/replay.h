@@ -29,5 +29,17 @@ uint64_t replay_all(struct fold *fold, const struct tally_ledger *ledger,
 unsigned replay_arbiters(struct fold *fold, const struct tally_ledger *ledger, uint64_t most);
 /* Other parties' statements, as far as their logs are held: those about agreements with us. */
 void replay_others(struct fold *fold, const struct tally_ledger *ledger, uint8_t *room);
+/* Folds what this node stated: first under the keys that it had before, the oldest first and each
+   as far as its revocation says, then under its own. Returns how many its own log has. */
+uint64_t replay_own(struct fold *fold, const struct tally_ledger *ledger, uint8_t *room);
+
+/* What a host kept of revocations, each verified again: files can be changed. */
+void replay_revoked(struct revoked *revoked, const struct tally_ledger *ledger,
+                    const struct tally_crypto *crypto);
+
+/* The recovery keys that a log of statements names from an index on, its own issuer's or
+   another's. True: one of them is news. */
+bool replay_keys(struct revoked *revoked, const struct tally_ledger *ledger,
+                 const struct tally_log_view *view, uint64_t from);
 
 #endif

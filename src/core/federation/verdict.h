@@ -13,7 +13,8 @@
     X(SELF, "about the node itself")                                                               \
     X(FORBIDDEN, "not permitted after what was stated before")                                     \
     X(FULL, "about one party more than a node keeps")                                              \
-    X(NOTED, "kept, and changes nothing here")
+    X(NOTED, "kept, and changes nothing here")                                                     \
+    X(ENDED, "after the key was revoked")
 
 enum fold_verdict {
 #define X(name, text) FOLD_##name,

@@ -22,10 +22,14 @@ static const char *const types[FED_KINDS] = {
     [FED_SCHEMA] = "fed_schema",
     [FED_SCHEMA_SYNC] = "fed_schema_sync",
     [FED_CROSS_ANCHOR] = "fed_cross_anchor",
+    [FED_KEYS] = "fed_keys",
+    [FED_REVOKE_KEY] = "fed_revoke",
+    [FED_SUCCEED_KEY] = "fed_succeed",
+    [FED_WITNESS] = "fed_witness",
 };
 
-/* What synchronisation states by itself (core/sync/statement.h). */
-static const char *const sync_types[] = {"SYNC_EVENT", "SYNC_CONFIRMED"};
+/* What synchronisation states by itself (core/sync/statement.h), and witnesses do. */
+static const char *const sync_types[] = {"SYNC_EVENT", "SYNC_CONFIRMED", "fed_witness_event"};
 
 const char *fed_type(enum fed_kind kind)
 {
@@ -88,6 +92,15 @@ static void read_confirm(struct wire_reader *r, struct fed_statement *statement)
     statement->note = confirm.note;
 }
 
+static void read_witness(struct wire_reader *r, struct fed_statement *statement)
+{
+    struct tally_fed_witness witness;
+    tally_fed_witness_read(r, &witness);
+    statement->party = witness.party;
+    statement->asked = witness.asked == 1;
+    statement->note = witness.note;
+}
+
 enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
                          struct fed_statement *statement)
 {
@@ -140,6 +153,15 @@ enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
     case FED_REVOKE:
         terms_read(&r, statement);
         break;
+    case FED_KEYS:
+    case FED_REVOKE_KEY:
+    case FED_SUCCEED_KEY:
+        if (!fed_read_keys(&r, statement))
+            return TALLY_DROP_MALFORMED;
+        break;
+    case FED_WITNESS:
+        read_witness(&r, statement);
+        break;
     }
     return wire_reader_done(&r) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
 }
@@ -152,6 +174,33 @@ static bool reads_back(const struct fed_statement *statement, struct tally_bytes
            fed_read(bytes_text(fed_type(statement->kind)), body, &again) == TALLY_DROP_NONE;
 }
 
+static void write_admit(const struct fed_statement *statement, struct wire_writer *w)
+{
+    tally_fed_admit_write(&(struct tally_fed_admit){.party = statement->party,
+                                                    .level = (uint8_t)statement->level,
+                                                    .roles = statement->roles,
+                                                    .note = statement->note},
+                          w);
+}
+
+static void write_level(const struct fed_statement *statement, struct wire_writer *w)
+{
+    tally_fed_level_write(&(struct tally_fed_level){.party = statement->party,
+                                                    .level = (uint8_t)statement->level,
+                                                    .has_roles = statement->has_roles,
+                                                    .roles = statement->roles,
+                                                    .note = statement->note},
+                          w);
+}
+
+static void write_witness(const struct fed_statement *statement, struct wire_writer *w)
+{
+    tally_fed_witness_write(&(struct tally_fed_witness){.party = statement->party,
+                                                        .asked = statement->asked,
+                                                        .note = statement->note},
+                            w);
+}
+
 size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MAX])
 {
     struct wire_writer w;
@@ -162,19 +211,10 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
     case FED_KINDS:
         return 0;
     case FED_ADMIT:
-        tally_fed_admit_write(&(struct tally_fed_admit){.party = statement->party,
-                                                        .level = (uint8_t)statement->level,
-                                                        .roles = statement->roles,
-                                                        .note = statement->note},
-                              &w);
+        write_admit(statement, &w);
         break;
     case FED_LEVEL:
-        tally_fed_level_write(&(struct tally_fed_level){.party = statement->party,
-                                                        .level = (uint8_t)statement->level,
-                                                        .has_roles = statement->has_roles,
-                                                        .roles = statement->roles,
-                                                        .note = statement->note},
-                              &w);
+        write_level(statement, &w);
         break;
     case FED_WITHDRAW:
         tally_fed_withdraw_write(
@@ -215,6 +255,14 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
     case FED_RETRACT:
     case FED_REVOKE:
         terms_write(statement, &w);
+        break;
+    case FED_KEYS:
+    case FED_REVOKE_KEY:
+    case FED_SUCCEED_KEY:
+        fed_write_keys(statement, &w);
+        break;
+    case FED_WITNESS:
+        write_witness(statement, &w);
         break;
     }
     struct tally_bytes written = wire_writer_bytes(&w);

@@ -331,7 +331,7 @@ enum tally_drop overlay_receive(struct overlay *overlay, struct tally_now now, s
     bool answers = datagram->kind == TALLY_KIND_SHUFFLED || datagram->kind == TALLY_KIND_PRUNE;
     if (from->link.state != LINK_LINKED)
         return TALLY_DROP_STRANGER;
-    if (!answers && !bucket_take(&from->link.requests, now.mono))
+    if (!answers && !bucket_word_take(&from->link.requests, LINK_REQUEST_RATE, now.mono))
         return TALLY_DROP_BUSY;
     if (datagram->kind == TALLY_KIND_ACTIVATE)
         drop = on_activate(overlay, now, peers, from, &r, news, out);

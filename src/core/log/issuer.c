@@ -148,6 +148,8 @@ static enum tally_error log_for(struct issuer *issuer, struct tally_bytes name_s
         return TALLY_BAD_NAME;
     if (issuer->held != TALLY_OK)
         return issuer->held;
+    if (issuer->ended)
+        return TALLY_REVOKED;
     struct issuer_log *log = NULL;
     for (unsigned i = 0; i < issuer->count && log == NULL; i++)
         if (bytes_equal(bytes_text(issuer->logs[i].name_space), name_space))
@@ -469,6 +471,11 @@ void issuer_on_published(struct issuer *issuer, struct tally_now now,
 void issuer_on_space(struct issuer *issuer, bool writable)
 {
     issuer->writable = writable;
+}
+
+void issuer_end(struct issuer *issuer)
+{
+    issuer->ended = true;
 }
 
 void issuer_hold(struct issuer *issuer, struct tally_now now, enum tally_error why)

@@ -75,6 +75,7 @@ struct issuer {
     bool has_seal;
     bool writable;
     enum tally_error held; /* Why nothing is signed (core/log/guard.h); OK. */
+    bool ended;            /* Our key is revoked: no more receipts; what there is is sealed. */
 };
 
 /* What became of our receipts, for others to know. */
@@ -127,6 +128,8 @@ void issuer_on_space(struct issuer *issuer, bool writable);
 /* Until it is OK again nothing is appended and nothing sealed, in no log, for that reason. What is
    on its way to the disk arrives. */
 void issuer_hold(struct issuer *issuer, struct tally_now now, enum tally_error why);
+/* Our key is revoked: no receipt is taken any more. */
+void issuer_end(struct issuer *issuer);
 
 /* That log signs nothing any more in this life, because it is frozen or damaged. */
 void issuer_stop(struct issuer *issuer, const struct tally_hash *origin_hash, enum tally_error why);

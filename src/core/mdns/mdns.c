@@ -331,7 +331,7 @@ void mdns_links(struct mdns *mdns, struct tally_now now, const struct tally_inte
                 size_t count, struct outbox *out)
 {
     for (size_t i = 0; i < mdns->capacity; i++)
-        if (!listed(mdns, list, count, mdns->list[i].index))
+        if (mdns->list[i].used && !listed(mdns, list, count, mdns->list[i].index))
             mdns->list[i].used = false;
     for (size_t i = 0; i < count; i++)
         if (list[i].multicast && list[i].index != 0)

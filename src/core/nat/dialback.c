@@ -7,11 +7,21 @@
 #include "core/peers/greet.h"
 #include "core/peers/knock.h"
 
+#include <stdlib.h>
+
 enum { KNOWN_MS = 600000 }; /* So long after a link we are no strangers (protocols 7.2). */
 
-void dialback_init(struct dialback *dialback, const struct dialback_options *options)
+bool dialback_new(struct dialback *dialback, const struct dialback_options *options)
 {
     *dialback = (struct dialback){.options = *options, .random = {options->seed}};
+    dialback->tables = calloc(1, sizeof *dialback->tables);
+    return dialback->tables != NULL;
+}
+
+void dialback_free(struct dialback *dialback)
+{
+    free(dialback->tables);
+    dialback->tables = NULL;
 }
 
 static void send(struct peers *peers, const struct peer *to, enum tally_kind kind,
@@ -107,17 +117,17 @@ static void hand_on(struct dialback *dialback, struct dialback_errand *errand, s
 static struct dialback_errand *errand_of(struct dialback *dialback, const uint8_t *nonce)
 {
     for (size_t i = 0; i < DIALBACK_ERRANDS; i++)
-        if (dialback->errands[i].used &&
-            memcmp(dialback->errands[i].ask.nonce, nonce, REACH_NONCE) == 0)
-            return &dialback->errands[i];
+        if (dialback->tables->errands[i].used &&
+            memcmp(dialback->tables->errands[i].ask.nonce, nonce, REACH_NONCE) == 0)
+            return &dialback->tables->errands[i];
     return NULL;
 }
 
 static struct dialback_errand *errand_place(struct dialback *dialback)
 {
     for (size_t i = 0; i < DIALBACK_ERRANDS; i++)
-        if (!dialback->errands[i].used)
-            return &dialback->errands[i];
+        if (!dialback->tables->errands[i].used)
+            return &dialback->tables->errands[i];
     return NULL;
 }
 
@@ -133,7 +143,7 @@ static enum tally_drop may_ask(struct dialback *dialback, struct tally_now now,
     if (errand_of(dialback, ask->nonce) != NULL)
         return TALLY_DROP_SEEN;
     if (errand_place(dialback) == NULL ||
-        !quota_take(&dialback->askers, &from->key, DIALBACK_ASKER_RATE, now.mono) ||
+        !quota_take(&dialback->tables->askers, &from->key, DIALBACK_ASKER_RATE, now.mono) ||
         !pace_take(&dialback->asked, DIALBACK_ASKED_RATE, now.mono))
         return TALLY_DROP_BUSY;
     return TALLY_DROP_NONE;
@@ -251,8 +261,8 @@ struct tally_mono dialback_deadline(const struct dialback *dialback)
 {
     struct tally_mono next = TALLY_NEVER;
     for (size_t i = 0; i < DIALBACK_ERRANDS; i++)
-        if (dialback->errands[i].used && dialback->errands[i].until.ms < next.ms)
-            next = dialback->errands[i].until;
+        if (dialback->tables->errands[i].used && dialback->tables->errands[i].until.ms < next.ms)
+            next = dialback->tables->errands[i].until;
     return next;
 }
 
@@ -260,7 +270,7 @@ void dialback_tick(struct dialback *dialback, struct tally_now now, struct peers
                    struct outbox *out)
 {
     for (size_t i = 0; i < DIALBACK_ERRANDS; i++) {
-        struct dialback_errand *errand = &dialback->errands[i];
+        struct dialback_errand *errand = &dialback->tables->errands[i];
         if (errand->used && errand->until.ms <= now.mono.ms)
             hand_on(dialback, errand, now, peers, out);
     }

@@ -43,10 +43,15 @@ struct dialback_errand {
     struct tally_mono until;
 };
 
-struct dialback {
-    struct dialback_options options;
+/* All zero until somebody asks. */
+struct dialback_tables {
     struct dialback_errand errands[DIALBACK_ERRANDS];
     struct quota askers;
+};
+
+struct dialback {
+    struct dialback_options options;
+    struct dialback_tables *tables;
     struct pace asked, dials;
     struct random random;
 };
@@ -58,7 +63,9 @@ struct dialback_dial {
     struct tally_address address;
 };
 
-void dialback_init(struct dialback *dialback, const struct dialback_options *options);
+/* False without memory. */
+bool dialback_new(struct dialback *dialback, const struct dialback_options *options);
+void dialback_free(struct dialback *dialback);
 
 /* From A, whose IP we know to be that of `seen`. NONE, SCOPE (not its own IP, or no address of the
    wide network), BUSY, SEEN (asked already), REFUSED (we help nobody). */

@@ -22,13 +22,13 @@ void own_move(struct own_entry *entry, enum tally_reach_state state, struct tall
 
 void own_begin(struct own *own, enum tally_own_source source)
 {
-    for (size_t i = 0; i < OWN_MAX; i++)
+    for (size_t i = 0; i < own->capacity; i++)
         own->list[i].named &= (uint8_t)~OWN_BIT(source);
 }
 
 void own_end(struct own *own, enum tally_own_source source)
 {
-    for (size_t i = 0; i < OWN_MAX; i++) {
+    for (size_t i = 0; i < own->capacity; i++) {
         struct own_entry *entry = &own->list[i];
         if ((entry->named & OWN_BIT(source)) == 0)
             entry->sources &= (uint8_t)~OWN_BIT(source);
@@ -38,7 +38,7 @@ void own_end(struct own *own, enum tally_own_source source)
 struct own_entry *own_find(struct own *own, enum tally_transport transport,
                            const struct tally_address *address)
 {
-    for (size_t i = 0; i < OWN_MAX; i++)
+    for (size_t i = 0; i < own->capacity; i++)
         if (own->list[i].used && own->list[i].transport == transport &&
             address_equal(&own->list[i].address, address))
             return &own->list[i];
@@ -47,7 +47,7 @@ struct own_entry *own_find(struct own *own, enum tally_transport transport,
 
 static struct own_entry *place_for(struct own *own)
 {
-    for (size_t i = 0; i < OWN_MAX; i++)
+    for (size_t i = 0; i < own->capacity; i++)
         if (!own->list[i].used)
             return &own->list[i];
     return NULL;
@@ -90,7 +90,7 @@ size_t own_endpoints(const struct own *own, enum tally_transport transport,
 {
     size_t count = 0;
     for (unsigned weak = 0; weak < 2; weak++)
-        for (size_t i = 0; i < OWN_MAX && count < capacity; i++)
+        for (size_t i = 0; i < own->capacity && count < capacity; i++)
             if (tellable(&own->list[i], transport, weak == 1))
                 addresses[count++] = own->list[i].address;
     return count;
@@ -101,7 +101,7 @@ size_t own_tell(const struct own *own, const struct address_policy *policy,
                 struct tally_address *addresses, size_t capacity)
 {
     size_t count = own_endpoints(own, transport, addresses, capacity);
-    for (size_t i = 0; i < OWN_MAX && count < capacity; i++) {
+    for (size_t i = 0; i < own->capacity && count < capacity; i++) {
         const struct own_entry *entry = &own->list[i];
         bool interface = (entry->sources & OWN_BIT(TALLY_OWN_INTERFACE)) != 0;
         if (!entry->used || entry->transport != transport || !interface ||
@@ -119,10 +119,10 @@ size_t own_tell(const struct own *own, const struct address_policy *policy,
 bool own_view(const struct own *own, size_t index, struct tally_own_address *view)
 {
     size_t i = 0;
-    for (; i < OWN_MAX; i++)
+    for (; i < own->capacity; i++)
         if (own->list[i].used && index-- == 0)
             break;
-    if (i == OWN_MAX)
+    if (i == own->capacity)
         return false;
     const struct own_entry *entry = &own->list[i];
     enum tally_own_source source = TALLY_OWN_INTERFACE;
@@ -144,7 +144,7 @@ bool own_view(const struct own *own, size_t index, struct tally_own_address *vie
 
 bool own_holds(const struct own *own)
 {
-    for (size_t i = 0; i < OWN_MAX; i++) {
+    for (size_t i = 0; i < own->capacity; i++) {
         const struct own_entry *entry = &own->list[i];
         if (!entry->used)
             continue;

@@ -34,7 +34,8 @@ struct own_entry {
 };
 
 struct own {
-    struct own_entry list[OWN_MAX];
+    struct own_entry *list;
+    size_t capacity; /* OWN_MAX, or as few as the node will have. */
 };
 
 /* Names what one source has, all of it, between begin and end; who is not named is not its any

@@ -6,15 +6,34 @@
 #include "core/address/scope.h"
 #include "core/base/bytes.h"
 
+#include <stdlib.h>
+
 static const enum tally_transport transports[] = {TALLY_TRANSPORT_UDP, TALLY_TRANSPORT_TCP};
 enum { TRANSPORTS = sizeof transports / sizeof *transports };
 
-void reach_init(struct reach *reach, const struct reach_options *options,
-                const uint8_t recent_key[16], struct tally_now now)
+bool reach_new(struct reach *reach, const struct reach_options *options,
+               const uint8_t recent_key[16], struct tally_now now)
 {
     *reach = (struct reach){.options = *options, .random = {options->seed}, .review = TALLY_NEVER};
-    recent_init(&reach->dialled, recent_key, now);
+    bool wants_fewer = options->own_max > 0 && options->own_max < OWN_MAX;
+    reach->own.capacity = wants_fewer ? options->own_max : OWN_MAX;
+    reach->own.list = calloc(reach->own.capacity, sizeof *reach->own.list);
+    uint64_t(*bits)[RECENT_BITS / 64] = calloc(RECENT_TURNS, sizeof *bits);
+    recent_init(&reach->dialled, bits, recent_key, now);
+    if (bits == NULL || reach->own.list == NULL) {
+        reach_free(reach);
+        return false;
+    }
     reach_links(reach, now);
+    return true;
+}
+
+void reach_free(struct reach *reach)
+{
+    free(reach->own.list);
+    free(reach->dialled.bits);
+    reach->own.list = NULL;
+    reach->dialled.bits = NULL;
 }
 
 /* ---- News. ---- */
@@ -59,7 +78,7 @@ void reach_lost(struct reach *reach, const struct own_entry *entry, struct tally
 /* New ones are asked about soon, those that nobody names any more are gone. */
 static void changed(struct reach *reach, struct tally_now now)
 {
-    for (size_t i = 0; i < OWN_MAX; i++) {
+    for (size_t i = 0; i < reach->own.capacity; i++) {
         struct own_entry *entry = &reach->own.list[i];
         if (!entry->used)
             continue;
@@ -116,7 +135,7 @@ void reach_links(struct reach *reach, struct tally_now now)
     }
     own_end(&reach->own, TALLY_OWN_INTERFACE);
     changed(reach, now);
-    for (size_t i = 0; i < OWN_MAX; i++)
+    for (size_t i = 0; i < reach->own.capacity; i++)
         if (own_checkable(&reach->own.list[i]))
             reach_soon(reach, &reach->own.list[i], now);
 }
@@ -126,7 +145,7 @@ void reach_mapped(struct reach *reach, enum tally_transport transport, bool v4,
                   struct tally_now now)
 {
     own_begin(&reach->own, TALLY_OWN_MAPPED);
-    for (size_t i = 0; i < OWN_MAX; i++) {
+    for (size_t i = 0; i < reach->own.capacity; i++) {
         struct own_entry *entry = &reach->own.list[i];
         if (!entry->used || (entry->sources & OWN_BIT(TALLY_OWN_MAPPED)) == 0)
             continue;
@@ -145,7 +164,7 @@ void reach_mapped(struct reach *reach, enum tally_transport transport, bool v4,
 
 static bool is_mapped(const struct reach *reach, enum tally_transport transport, bool v4)
 {
-    for (size_t i = 0; i < OWN_MAX; i++) {
+    for (size_t i = 0; i < reach->own.capacity; i++) {
         const struct own_entry *entry = &reach->own.list[i];
         if (own_checkable(entry) && entry->transport == transport &&
             (entry->sources & OWN_BIT(TALLY_OWN_MAPPED)) != 0 &&
@@ -172,13 +191,13 @@ static void review_family(struct reach *reach, bool v4, struct tally_now now)
         return;
     }
     bool kept = false;
-    for (size_t i = 0; i < OWN_MAX && !kept; i++) {
+    for (size_t i = 0; i < reach->own.capacity && !kept; i++) {
         const struct own_entry *entry = &reach->own.list[i];
         kept = entry->used && (entry->sources & OWN_BIT(TALLY_OWN_OBSERVED)) != 0 &&
                entry->transport == TALLY_TRANSPORT_UDP && address_is_ip4(&entry->address) == v4 &&
                votes_for(&reach->votes, &entry->address, now) > 0;
     }
-    for (size_t i = 0; i < OWN_MAX && kept; i++) {
+    for (size_t i = 0; i < reach->own.capacity && kept; i++) {
         struct own_entry *entry = &reach->own.list[i];
         if (entry->used && (entry->sources & OWN_BIT(TALLY_OWN_OBSERVED)) != 0 &&
             address_is_ip4(&entry->address) == v4)
@@ -194,7 +213,7 @@ void reach_review(struct reach *reach, struct tally_now now)
     own_end(&reach->own, TALLY_OWN_OBSERVED);
     changed(reach, now);
     reach->review = TALLY_NEVER;
-    for (size_t i = 0; i < OWN_MAX; i++)
+    for (size_t i = 0; i < reach->own.capacity; i++)
         if (reach->own.list[i].used && (reach->own.list[i].sources & OWN_BIT(TALLY_OWN_OBSERVED)))
             reach->review.ms = now.mono.ms + VOTES_FRESH_MS;
 }
@@ -242,7 +261,7 @@ bool reach_view(const struct reach *reach, size_t index, struct tally_now now,
         return false;
     view->votes = votes_for(&reach->votes, &view->address, now);
     /* By TCP peers see the host, and the port is a guess. */
-    for (size_t i = 0; i < OWN_MAX && view->transport == TALLY_TRANSPORT_TCP; i++) {
+    for (size_t i = 0; i < reach->own.capacity && view->transport == TALLY_TRANSPORT_TCP; i++) {
         const struct own_entry *seen = &reach->own.list[i];
         if (seen->used && (seen->sources & OWN_BIT(TALLY_OWN_OBSERVED)) != 0 &&
             seen->transport == TALLY_TRANSPORT_UDP &&
@@ -256,7 +275,7 @@ bool reach_since(const struct reach *reach, enum tally_transport transport,
                  struct tally_mono *since)
 {
     *since = TALLY_NEVER;
-    for (size_t i = 0; i < OWN_MAX; i++) {
+    for (size_t i = 0; i < reach->own.capacity; i++) {
         const struct own_entry *entry = &reach->own.list[i];
         if (own_checkable(entry) && entry->transport == transport &&
             entry->state == TALLY_REACH_REACHABLE && entry->since.ms < since->ms)
@@ -269,7 +288,7 @@ bool reach_holds(const struct reach *reach)
 {
     const struct reach_check *check = &reach->check;
     unsigned asked = 0;
-    for (size_t i = 0; i < OWN_MAX; i++)
+    for (size_t i = 0; i < reach->own.capacity; i++)
         asked += reach->own.list[i].used && reach->own.list[i].state == TALLY_REACH_ASKED;
     return own_holds(&reach->own) && asked <= (check->entry != NULL) &&
            (check->entry == NULL || check->entry->used) && reach->news_count <= REACH_NEWS;

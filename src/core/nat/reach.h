@@ -55,6 +55,7 @@ struct reach_options {
     const struct address_policy *policy; /* Outlives it. */
     struct tally_address listen;         /* Port 0: nowhere. */
     bool by_itself;                      /* Else only when an operator wants to know. */
+    unsigned own_max;                    /* Own addresses; 0: OWN_MAX. */
     uint64_t seed;
     struct tally_secret secret;
     struct tally_trace_window trace;
@@ -102,8 +103,10 @@ struct reach {
     struct tally_mono review; /* Votes age. */
 };
 
-void reach_init(struct reach *reach, const struct reach_options *options,
-                const uint8_t recent_key[16], struct tally_now now);
+/* False without memory. */
+bool reach_new(struct reach *reach, const struct reach_options *options,
+               const uint8_t recent_key[16], struct tally_now now);
+void reach_free(struct reach *reach);
 
 /* The policy's interfaces changed. */
 void reach_links(struct reach *reach, struct tally_now now);

@@ -12,7 +12,7 @@
 static void answer(struct reach *reach)
 {
     bool reachable = false, unreachable = false;
-    for (size_t i = 0; i < OWN_MAX; i++) {
+    for (size_t i = 0; i < reach->own.capacity; i++) {
         const struct own_entry *entry = &reach->own.list[i];
         if (!own_checkable(entry))
             continue;
@@ -301,7 +301,7 @@ void reach_stream_observed(struct reach *reach, struct tally_now now, const stru
 
 void reach_linked(struct reach *reach, struct tally_now now)
 {
-    for (size_t i = 0; i < OWN_MAX; i++) {
+    for (size_t i = 0; i < reach->own.capacity; i++) {
         struct own_entry *entry = &reach->own.list[i];
         if (own_checkable(entry) && (entry->state == TALLY_REACH_CANDIDATE || entry->weak))
             reach_soon(reach, entry, now);
@@ -323,7 +323,7 @@ bool reach_check(struct reach *reach, uint64_t ticket, struct tally_now now)
         (reach->check.entry == NULL && now.mono.ms < pace_free_ms(&reach->pace, REACH_RATE)))
         return false;
     reach->tickets[reach->ticket_count++] = ticket;
-    for (size_t i = 0; i < OWN_MAX; i++) {
+    for (size_t i = 0; i < reach->own.capacity; i++) {
         struct own_entry *entry = &reach->own.list[i];
         if (!own_checkable(entry))
             continue;
@@ -339,7 +339,7 @@ bool reach_check(struct reach *reach, uint64_t ticket, struct tally_now now)
 static struct own_entry *next_due(const struct reach *reach)
 {
     const struct own_entry *next = NULL;
-    for (size_t i = 0; i < OWN_MAX; i++) {
+    for (size_t i = 0; i < reach->own.capacity; i++) {
         const struct own_entry *entry = &reach->own.list[i];
         if (own_checkable(entry) && (next == NULL || entry->due.ms < next->due.ms))
             next = entry;
@@ -355,7 +355,7 @@ static struct own_entry *most_urgent(const struct reach *reach, struct tally_now
                                     OWN_BIT(TALLY_OWN_OBSERVED)};
     for (size_t i = 0; i < sizeof order; i++)
         for (unsigned transport = 0; transport < 2; transport++)
-            for (size_t j = 0; j < OWN_MAX; j++) {
+            for (size_t j = 0; j < reach->own.capacity; j++) {
                 const struct own_entry *entry = &reach->own.list[j];
                 if (own_checkable(entry) && entry->due.ms <= now.mono.ms &&
                     entry->transport == transport && (entry->sources & order[i]) != 0)
@@ -392,7 +392,7 @@ void reach_tick(struct reach *reach, struct tally_now now, struct peers *peers, 
             ask_next(reach, now, peers, out);
         }
     }
-    for (size_t i = 0; i < OWN_MAX && check->entry == NULL; i++) {
+    for (size_t i = 0; i < reach->own.capacity && check->entry == NULL; i++) {
         struct own_entry *entry = most_urgent(reach, now);
         if (entry == NULL || now.mono.ms < pace_free_ms(&reach->pace, REACH_RATE))
             return;

@@ -4,6 +4,7 @@
 #include "core/federation/replay.h"
 #include "core/node/federating.h"
 #include "core/node/node.h"
+#include "core/node/revoking.h"
 
 enum {
     START_BUNDLES = 64,      /* Read before the node speaks to anybody; the rest soon after. */
@@ -71,8 +72,10 @@ void federating_start(struct tally_node *node)
 {
     struct federating *federating = &node->federating;
     federating_clock(node, node->stepped);
-    federating->folded = replay_all(&federating->fold, &node->options.ledger,
-                                    &federating->origin_hash, node->scratch->sync->entries);
+    revoking_start(node);
+    federating->folded =
+        replay_own(&federating->fold, &node->options.ledger, node->scratch->sync->entries);
+    revoking_count(node);
     federating->due = true;
     for (unsigned i = 0; i < START_BUNDLES && hear(node); i++)
         ;

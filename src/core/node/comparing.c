@@ -67,8 +67,10 @@ static void look(struct tally_node *node, struct tally_now now, const struct tal
 
 static bool is_read(const struct tally_node *node, const struct tally_log_view *view)
 {
-    return !view->own && strcmp(view->name_space, TALLY_STATEMENTS) == 0 &&
-           admission(&node->federating.fold, &view->issuer, ADMISSION_STATE) == TALLY_DROP_NONE;
+    const struct fold *fold = &node->federating.fold;
+    return !view->own && !fold_own(fold, &view->issuer) &&
+           strcmp(view->name_space, TALLY_STATEMENTS) == 0 &&
+           admission(fold, &view->issuer, ADMISSION_STATE) == TALLY_DROP_NONE;
 }
 
 void comparing_head(struct tally_node *node, struct tally_now now,

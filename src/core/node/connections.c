@@ -11,8 +11,8 @@
    (reliability 3.1, row 5). */
 enum { CHECK_MS = 5000 };
 
-enum { PROTOCOL_SYNC };
-static const char *const protocols[] = {[PROTOCOL_SYNC] = "/tally/sync/1.0.0"};
+static const char *const protocols[PROTOCOLS] = {
+    [PROTOCOL_SYNC] = "/tally/sync/1.0.0", [PROTOCOL_FEDERATION] = "/tally/federation/1.0.0"};
 
 bool connections_new(struct connections *connections, struct tally_node *node, unsigned capacity)
 {
@@ -62,22 +62,24 @@ const struct connection *connections_find(const struct connections *connections,
     return NULL;
 }
 
-static struct sync_stream *sync_stream_of(struct connection *connection, uint32_t id)
+static struct connection_stream *stream_of(struct connection *connection, uint32_t id)
 {
-    for (unsigned i = 0; i < CONNECTION_SYNC_MAX; i++)
+    for (unsigned i = 0; i < CONNECTION_STREAMS_MAX; i++)
         if (connection->streams[i].handle != 0 && connection->streams[i].id == id)
             return &connection->streams[i];
     return NULL;
 }
 
-static struct sync_stream *sync_stream_new(struct connections *connections,
-                                           struct connection *connection, uint32_t id)
+static struct connection_stream *stream_new(struct connections *connections,
+                                            struct connection *connection, uint32_t id,
+                                            enum connection_protocol protocol)
 {
-    for (unsigned i = 0; i < CONNECTION_SYNC_MAX; i++) {
-        struct sync_stream *stream = &connection->streams[i];
+    for (unsigned i = 0; i < CONNECTION_STREAMS_MAX; i++) {
+        struct connection_stream *stream = &connection->streams[i];
         if (stream->handle != 0)
             continue;
-        *stream = (struct sync_stream){.handle = ++connections->last_handle, .id = id};
+        *stream = (struct connection_stream){
+            .handle = ++connections->last_handle, .id = id, .protocol = protocol};
         return stream;
     }
     return NULL;
@@ -175,6 +177,18 @@ static void connection_close(struct connections *connections, struct tally_now n
         node_drop(connections->node, now, drop, NULL);
 }
 
+/* Its user learns that a stream is gone; the place is free before, for what follows. */
+static void stream_closed(struct tally_node *node, struct tally_now now,
+                          const struct connection *connection, struct connection_stream *stream)
+{
+    uint32_t handle = stream->handle;
+    stream->handle = 0;
+    if (stream->protocol == PROTOCOL_SYNC)
+        sync_closed(&node->sync, now, &connection->peer, handle, &node->outbox);
+    else
+        witness_closed(&node->witness, now, &connection->peer, handle);
+}
+
 static void on_closed(struct connections *connections, struct tally_now now,
                       const struct tally_event *event)
 {
@@ -182,10 +196,9 @@ static void on_closed(struct connections *connections, struct tally_now now,
     struct tally_node *node = connections->node;
     if (connection == NULL)
         return;
-    for (unsigned i = 0; i < CONNECTION_SYNC_MAX; i++)
+    for (unsigned i = 0; i < CONNECTION_STREAMS_MAX; i++)
         if (connection->streams[i].handle != 0)
-            sync_closed(&node->sync, now, &connection->peer, connection->streams[i].handle,
-                        &node->outbox);
+            stream_closed(node, now, connection, &connection->streams[i]);
     if (!connection->closing && connection->open)
         connection_close(connections, now, connection, TALLY_DROP_NONE);
     struct tally_key peer = connection->peer;
@@ -204,25 +217,48 @@ static void on_closed(struct connections *connections, struct tally_now now,
     if (connections_find(connections, &peer) != NULL)
         connections_want(connections, now, &peer);
     else if (!node_dial_failed(node, now, &peer, error))
-        sync_closed(&node->sync, now, &peer, 0, &node->outbox);
+        connections_unreached(connections, now, &peer);
 }
 
 /* ---- What a channel tells. ---- */
 
-void connections_offer(struct connections *connections, struct tally_now now,
-                       struct connection *connection)
+static bool waits(const struct tally_node *node, const struct tally_key *peer,
+                  enum connection_protocol protocol)
+{
+    return protocol == PROTOCOL_SYNC ? sync_waiting(&node->sync, peer)
+                                     : witness_waiting(&node->witness, peer);
+}
+
+static bool opened(struct tally_node *node, struct tally_now now, const struct tally_key *peer,
+                   const struct connection_stream *stream)
+{
+    return stream->protocol == PROTOCOL_SYNC
+               ? sync_opened(&node->sync, now, peer, stream->handle)
+               : witness_opened(&node->witness, now, peer, stream->handle);
+}
+
+static void offer(struct connections *connections, struct tally_now now,
+                  struct connection *connection, enum connection_protocol protocol)
 {
     struct tally_node *node = connections->node;
-    if (!sync_waiting(&node->sync, &connection->peer))
+    if (!waits(node, &connection->peer, protocol))
         return;
-    uint32_t id = channel_open(connection->channel, PROTOCOL_SYNC);
-    struct sync_stream *stream = id != 0 ? sync_stream_new(connections, connection, id) : NULL;
-    if (stream != NULL && sync_opened(&node->sync, now, &connection->peer, stream->handle))
+    uint32_t id = channel_open(connection->channel, protocol);
+    struct connection_stream *stream =
+        id != 0 ? stream_new(connections, connection, id, protocol) : NULL;
+    if (stream != NULL && opened(node, now, &connection->peer, stream))
         return;
     if (stream != NULL)
         stream->handle = 0;
     if (id != 0)
         channel_reset(connection->channel, id);
+}
+
+void connections_offer(struct connections *connections, struct tally_now now,
+                       struct connection *connection)
+{
+    for (enum connection_protocol protocol = 0; protocol < PROTOCOLS; protocol++)
+        offer(connections, now, connection, protocol);
 }
 
 static enum tally_drop may(const struct connections *connections, const struct tally_key *peer,
@@ -269,11 +305,12 @@ static void on_secured(struct connections *connections, struct tally_now now,
 }
 
 /* Streams of the peer's: of who began those have odd numbers (yamux). */
-static unsigned served(const struct connection *connection)
+static unsigned served(const struct connection *connection, enum connection_protocol protocol)
 {
     unsigned count = 0;
-    for (unsigned i = 0; i < CONNECTION_SYNC_MAX; i++)
+    for (unsigned i = 0; i < CONNECTION_STREAMS_MAX; i++)
         count += connection->streams[i].handle != 0 &&
+                 connection->streams[i].protocol == protocol &&
                  (connection->streams[i].id % 2 == 1) != connection->initiator;
     return count;
 }
@@ -283,11 +320,17 @@ static void on_opened(struct connections *connections, struct connection *connec
 {
     if (news->opened.ours)
         return; /* The stream was in use from the first byte. */
-    struct sync_stream *stream = served(connection) < CONNECTION_SERVED_MAX
-                                     ? sync_stream_new(connections, connection, news->stream)
-                                     : NULL;
-    if (stream != NULL &&
-        sync_accepted(&connections->node->sync, &connection->peer, stream->handle))
+    struct tally_node *node = connections->node;
+    enum connection_protocol protocol = (enum connection_protocol)news->opened.protocol;
+    struct connection_stream *stream =
+        served(connection, protocol) < CONNECTION_SERVED_MAX
+            ? stream_new(connections, connection, news->stream, protocol)
+            : NULL;
+    bool taken = stream != NULL &&
+                 (protocol == PROTOCOL_SYNC
+                      ? sync_accepted(&node->sync, &connection->peer, stream->handle)
+                      : witness_accepted(&node->witness, &connection->peer, stream->handle));
+    if (taken)
         return;
     if (stream != NULL)
         stream->handle = 0;
@@ -298,33 +341,31 @@ static void on_data(struct connections *connections, struct tally_now now,
                     struct connection *connection, const struct channel_news *news)
 {
     struct tally_node *node = connections->node;
-    struct sync_stream *stream = sync_stream_of(connection, news->stream);
+    struct connection_stream *stream = stream_of(connection, news->stream);
     if (stream == NULL)
         return;
-    uint32_t handle = stream->handle;
     size_t size = news->data.size;
-    enum tally_drop drop = sync_receive(&node->sync, now, handle, news->data, &node->outbox);
+    enum tally_drop drop =
+        stream->protocol == PROTOCOL_SYNC
+            ? sync_receive(&node->sync, now, stream->handle, news->data, &node->outbox)
+            : witness_receive(&node->witness, now, stream->handle, news->data, &node->outbox);
     channel_consumed(connection->channel, news->stream, size);
     if (drop == TALLY_DROP_NONE)
         return;
     node_blame(node, now, drop, &connection->peer);
-    stream->handle = 0;
     channel_reset(connection->channel, news->stream);
-    sync_closed(&node->sync, now, &connection->peer, handle, &node->outbox);
+    stream_closed(node, now, connection, stream);
 }
 
 static void on_end(struct connections *connections, struct tally_now now,
                    struct connection *connection, const struct channel_news *news)
 {
-    struct sync_stream *stream = sync_stream_of(connection, news->stream);
+    struct connection_stream *stream = stream_of(connection, news->stream);
     if (stream == NULL)
         return;
-    uint32_t handle = stream->handle;
-    stream->handle = 0;
     if (news->kind == CHANNEL_FINISHED)
         channel_reset(connection->channel, news->stream);
-    sync_closed(&connections->node->sync, now, &connection->peer, handle,
-                &connections->node->outbox);
+    stream_closed(connections->node, now, connection, stream);
 }
 
 /* /libp2p/fetch: «/tally/checkpoint/ORIGIN» gives any libp2p program a log's checkpoint. */
@@ -422,7 +463,7 @@ void connections_close(struct connections *connections, uint32_t handle)
 {
     for (unsigned i = 0; i < connections->capacity; i++) {
         struct connection *connection = &connections->list[i];
-        for (unsigned j = 0; connection->stream != 0 && j < CONNECTION_SYNC_MAX; j++) {
+        for (unsigned j = 0; connection->stream != 0 && j < CONNECTION_STREAMS_MAX; j++) {
             if (connection->streams[j].handle != handle)
                 continue;
             connection->streams[j].handle = 0;

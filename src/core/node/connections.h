@@ -3,7 +3,7 @@
 #define NODE_CONNECTIONS_H
 /*
  * Connections and who uses them: joins the host's streams (TCP) to channels (libp2p), and the
- * channels' streams to synchronisation. Holds no protocol state of its own.
+ * channels' streams to synchronisation and to witnessing. Holds no protocol state of its own.
  */
 #include "core/base/outbox.h"
 #include "core/libp2p/channel.h"
@@ -11,15 +11,17 @@
 #include "tally/node.h"
 
 enum {
-    CONNECTION_SYNC_MAX =
-        4, /* Streams of synchronisation on one connection: one of ours, theirs, */
-    CONNECTION_SERVED_MAX = 2, /* of which one may be on its way out. */
+    CONNECTION_SERVED_MAX = 2,  /* Streams of a protocol: theirs, one may be on its way out; */
+    CONNECTION_STREAMS_MAX = 8, /* and ours, the same. */
 };
 
-/* A stream of a channel that synchronisation uses. */
-struct sync_stream {
+enum connection_protocol { PROTOCOL_SYNC, PROTOCOL_FEDERATION, PROTOCOLS };
+
+/* A stream of a channel, and who uses it. */
+struct connection_stream {
     uint32_t handle; /* Ours, unique in the node; 0 is free. */
     uint32_t id;     /* The channel's. */
+    enum connection_protocol protocol;
 };
 
 struct connection {
@@ -34,7 +36,7 @@ struct connection {
     struct tally_key peer;   /* Expected until secured, then proved. */
     struct channel *channel; /* NULL until open. */
     void *memory;
-    struct sync_stream streams[CONNECTION_SYNC_MAX];
+    struct connection_stream streams[CONNECTION_STREAMS_MAX];
     unsigned turn;
     char agent[CHANNEL_AGENT_MAX + 1];
     struct tally_mono since;
@@ -64,7 +66,11 @@ void connections_tick(struct connections *connections, struct tally_now now);
 void connections_want(struct connections *connections, struct tally_now now,
                       const struct tally_key *peer);
 
-/* A secured connection may be used by synchronisation, if that waits for one. */
+/* The same for whoever waits for a stream to it, whether or not we may pull from it. */
+void connections_reach(struct connections *connections, struct tally_now now,
+                       const struct tally_key *peer);
+
+/* A secured connection may be used by those who wait for one. */
 void connections_offer(struct connections *connections, struct tally_now now,
                        struct connection *connection);
 
@@ -79,11 +85,15 @@ struct connection_dial {
 bool connections_dial(struct connections *connections, struct tally_now now,
                       const struct connection_dial *dial);
 
+/* No stream to the peer can be had now: whoever waits for one learns it. */
+void connections_unreached(struct connections *connections, struct tally_now now,
+                           const struct tally_key *peer);
+
 /* A stream that was awaited, rather than dialled, does not come. */
 void connections_missed(struct connections *connections, struct tally_now now,
                         const struct tally_key *peer);
 
-/* Synchronisation is done with a stream, or the peer broke its rules. */
+/* Its user is done with a stream, or the peer broke its rules. */
 void connections_close(struct connections *connections, uint32_t handle);
 
 /* Writes what is due: once at the end of each step. */

@@ -54,16 +54,30 @@ bool connections_dial(struct connections *connections, struct tally_now now,
     return true;
 }
 
+void connections_unreached(struct connections *connections, struct tally_now now,
+                           const struct tally_key *peer)
+{
+    struct tally_node *node = connections->node;
+    sync_closed(&node->sync, now, peer, 0, &node->outbox);
+    witness_closed(&node->witness, now, peer, 0);
+}
+
 void connections_want(struct connections *connections, struct tally_now now,
                       const struct tally_key *peer)
 {
     struct tally_node *node = connections->node;
+    if (admission(&node->federating.fold, peer, ADMISSION_SERVE) != TALLY_DROP_NONE)
+        sync_closed(&node->sync, now, peer, 0, &node->outbox); /* Not any more. */
+    else
+        connections_reach(connections, now, peer);
+}
+
+void connections_reach(struct connections *connections, struct tally_now now,
+                       const struct tally_key *peer)
+{
+    struct tally_node *node = connections->node;
     struct connection_dial dial = {.peer = *peer, .initiator = true};
     struct connection *connection = (struct connection *)connections_find(connections, peer);
-    if (admission(&node->federating.fold, peer, ADMISSION_SERVE) != TALLY_DROP_NONE) {
-        sync_closed(&node->sync, now, peer, 0, &node->outbox); /* Not any more. */
-        return;
-    }
     if (connection != NULL) {
         connections_offer(connections, now, connection);
         return;
@@ -72,13 +86,12 @@ void connections_want(struct connections *connections, struct tally_now now,
     if (node_awaits(node, now, peer) || under_way(connections, peer))
         return;
     if (!node_address(node, now, peer, &dial.address) || !connections_dial(connections, now, &dial))
-        sync_closed(&node->sync, now, peer, 0, &node->outbox);
+        connections_unreached(connections, now, peer);
 }
 
 void connections_missed(struct connections *connections, struct tally_now now,
                         const struct tally_key *peer)
 {
-    struct tally_node *node = connections->node;
     if (connections_find(connections, peer) == NULL)
-        sync_closed(&node->sync, now, peer, 0, &node->outbox);
+        connections_unreached(connections, now, peer);
 }

@@ -4,17 +4,32 @@
 
 #include "core/node/node.h"
 
-/* Frames of synchronisation, its streams in turn, as long as the channel has room. */
+static size_t wants(const struct tally_node *node, const struct connection_stream *stream)
+{
+    return stream->protocol == PROTOCOL_SYNC ? sync_wants(&node->sync, stream->handle)
+                                             : witness_wants(&node->witness, stream->handle);
+}
+
+static size_t write_frame(struct tally_node *node, struct tally_now now,
+                          const struct connection_stream *stream, uint8_t *frame, size_t size)
+{
+    return stream->protocol == PROTOCOL_SYNC
+               ? sync_compose(&node->sync, now, stream->handle, frame, size)
+               : witness_compose(&node->witness, now, stream->handle, frame, size);
+}
+
+/* Frames of streams, in turn, as long as the channel has room. */
 static void compose(struct connections *connections, struct tally_now now,
                     struct connection *connection)
 {
-    struct sync *sync = &connections->node->sync;
+    struct tally_node *node = connections->node;
     unsigned idle = 0;
-    while (idle < CONNECTION_SYNC_MAX) {
-        struct sync_stream *stream = &connection->streams[connection->turn++ % CONNECTION_SYNC_MAX];
-        size_t size = stream->handle != 0 ? sync_wants(sync, stream->handle) : 0;
+    while (idle < CONNECTION_STREAMS_MAX) {
+        const struct connection_stream *stream =
+            &connection->streams[connection->turn++ % CONNECTION_STREAMS_MAX];
+        size_t size = stream->handle != 0 ? wants(node, stream) : 0;
         uint8_t *frame = size > 0 ? channel_reserve(connection->channel, stream->id, size) : NULL;
-        size_t used = frame != NULL ? sync_compose(sync, now, stream->handle, frame, size) : 0;
+        size_t used = frame != NULL ? write_frame(node, now, stream, frame, size) : 0;
         if (used > 0)
             channel_commit(connection->channel, stream->id, used, false);
         idle = used > 0 ? 0 : idle + 1;

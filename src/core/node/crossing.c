@@ -35,7 +35,7 @@ static bool may(const struct tally_node *node, const struct tally_log_view *view
     const struct fold *fold = &node->federating.fold;
     struct admission_log log = admission_log(&view->issuer, view->name_space);
     log.origin_hash = &view->origin_hash;
-    return !view->own && !view->frozen && view->size > 0 &&
+    return !view->own && !fold_own(fold, &view->issuer) && !view->frozen && view->size > 0 &&
            strcmp(view->name_space, TALLY_STATEMENTS) != 0 &&
            admission(fold, &view->issuer, ADMISSION_CROSS) == TALLY_DROP_NONE &&
            admission_take(fold, &view->issuer, &log) == TALLY_DROP_NONE;

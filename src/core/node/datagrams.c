@@ -11,6 +11,7 @@ struct arrival {
     struct tally_now now;
     const struct tally_address *address;
     size_t size;
+    struct tally_bytes bytes; /* As it came. */
     const struct datagram *datagram;
     struct peer *peer; /* NULL for hello, cookie and welcome. */
     bool rides;        /* Along with a hello. */
@@ -44,6 +45,8 @@ bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *
         goto no_spread;
     if (!beacon_new(&datagrams->beacon, options->senders_max, keys[3], options->peers.seed + 4))
         goto no_beacon;
+    if (!notice_new(&datagrams->notice, spread.peers_max, options->peers.seed + 6, now))
+        goto no_notice;
     if (!dht_new(&datagrams->dht, &options->dht, now))
         goto no_dht;
     /* From the first greeting on. */
@@ -70,6 +73,8 @@ no_reaching:
 no_overlay:
     dht_free(&datagrams->dht);
 no_dht:
+    notice_free(&datagrams->notice);
+no_notice:
     beacon_free(&datagrams->beacon);
 no_beacon:
     spread_free(&datagrams->spread);
@@ -86,6 +91,7 @@ void datagrams_free(struct datagrams *datagrams)
     reaching_free(&datagrams->reaching);
     overlay_free(&datagrams->overlay);
     dht_free(&datagrams->dht);
+    notice_free(&datagrams->notice);
     beacon_free(&datagrams->beacon);
     spread_free(&datagrams->spread);
     heads_free(&datagrams->heads);
@@ -217,6 +223,27 @@ static bool is_alarm(enum tally_kind kind)
     return kind == TALLY_KIND_FORK_PROOF || kind == TALLY_KIND_FORK_PREFIX;
 }
 
+static bool is_urgent(enum tally_kind kind)
+{
+    return is_alarm(kind) || kind == TALLY_KIND_REVOCATION;
+}
+
+/* Passed on when it was kept: datagrams_pass_notice. */
+static enum tally_drop take_notice(struct datagrams *datagrams, const struct arrival *arrival,
+                                   const struct datagram *datagram, struct tally_bytes record,
+                                   unsigned hops)
+{
+    struct datagrams_news *news = arrival->news;
+    enum tally_drop drop =
+        notice_receive(&datagrams->notice, &datagrams->verifier, &datagrams->peers,
+                       &datagrams->heads, arrival->now, datagram, &news->notice);
+    news->has_notice = drop == TALLY_DROP_NONE;
+    news->notice.record = record;
+    news->notice.hops = hops;
+    judge_forgery(datagrams, arrival, drop);
+    return drop;
+}
+
 /* A signed record, straight from its sender or out of a relay: taken by its kind, and if it is
    good, passed on. */
 static enum tally_drop take_record(struct datagrams *datagrams, const struct arrival *arrival,
@@ -228,8 +255,10 @@ static enum tally_drop take_record(struct datagrams *datagrams, const struct arr
     bool beacon = datagram->kind == TALLY_KIND_HEARTBEAT;
     enum tally_drop refused = may(datagrams, &datagram->sender, ADMISSION_ANNOUNCE);
     /* Evidence counts whoever brings it: it proves itself. */
-    if (refused != TALLY_DROP_NONE && !is_alarm(datagram->kind))
+    if (refused != TALLY_DROP_NONE && !is_urgent(datagram->kind))
         return refused;
+    if (datagram->kind == TALLY_KIND_REVOCATION)
+        return take_notice(datagrams, arrival, datagram, record, hops);
     if (datagram->kind == TALLY_KIND_ANNOUNCE) {
         drop = announce_receive(&datagrams->announce, &datagrams->heads, &datagrams->verifier,
                                 &datagrams->peers, arrival->now, datagram, &news->announce);
@@ -297,7 +326,7 @@ static enum tally_drop on_relay(struct datagrams *datagrams, const struct arriva
     if (drop != TALLY_DROP_NONE)
         return drop;
     /* The kind says how urgent a record is; who passes it on may not. */
-    if ((relay.class == SPREAD_URGENT) != is_alarm(inner.kind))
+    if ((relay.class == SPREAD_URGENT) != is_urgent(inner.kind))
         return TALLY_DROP_MALFORMED;
     return on_record(datagrams, arrival, &inner, relay.record, (unsigned)relay.hops + 1);
 }
@@ -345,6 +374,12 @@ static enum tally_drop on_reaching(struct datagrams *datagrams, const struct arr
                                        .uninvited = arrival->news->links.uninvited};
     return reaching_receive(&datagrams->reaching, arrival->now, &datagrams->peers, &word,
                             &arrival->news->links, arrival->out);
+}
+
+static enum tally_drop on_revoked_set(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    return notice_on_set(&datagrams->notice, &datagrams->peers, arrival->peer, arrival->now,
+                         arrival->datagram, arrival->out);
 }
 
 static enum tally_drop on_probe_for(struct datagrams *datagrams, const struct arrival *arrival)
@@ -405,7 +440,7 @@ static handler *const handlers[] = {
     [TALLY_KIND_EXTEND] = on_dht,          [TALLY_KIND_FIND_LOG] = on_dht,
     [TALLY_KIND_REGISTER] = on_dht,        [TALLY_KIND_REGISTERED] = on_dht,
     [TALLY_KIND_TOPIC_QUERY] = on_dht,     [TALLY_KIND_ADS] = on_dht,
-    [TALLY_KIND_PUT_RECORD] = on_dht,
+    [TALLY_KIND_PUT_RECORD] = on_dht,      [TALLY_KIND_REVOKED_SET] = on_revoked_set,
 };
 
 /* What may ride along with a hello: requests of a few bytes. */
@@ -421,12 +456,27 @@ static handler *handler_of(handler *const *table, size_t count, unsigned kind)
 
 /* ---- Checks 1 to 6, then the handler, which goes on from 7. ---- */
 
+/* A revocation without a link: whoever sends it may be a stranger by it alone. */
+static enum tally_drop on_knock(struct datagrams *datagrams, const struct arrival *arrival)
+{
+    struct datagrams_news *news = arrival->news;
+    enum tally_drop drop =
+        notice_knocked(&datagrams->notice, &datagrams->verifier, &datagrams->peers,
+                       &datagrams->heads, arrival->now, arrival->datagram, &news->notice);
+    news->has_notice = drop == TALLY_DROP_NONE;
+    news->notice.record = arrival->bytes;
+    news->notice.hops = 1;
+    return drop;
+}
+
 static enum tally_drop dispatch(struct datagrams *datagrams, struct arrival *arrival)
 {
     const struct datagram *datagram = arrival->datagram;
     struct peers *peers = &datagrams->peers;
     if (key_equal(&datagram->sender, &peers->options.key))
         return TALLY_DROP_SELF;
+    if (datagram->kind == TALLY_KIND_REVOCATION && !datagram->tagged)
+        return on_knock(datagrams, arrival);
     /* Before any key is computed: a claim that would not help even if it were true. */
     enum tally_drop refused = may(datagrams, &datagram->sender, ADMISSION_LINK);
     if (refused != TALLY_DROP_NONE)
@@ -490,7 +540,11 @@ static void changes_take(struct datagrams *datagrams, struct tally_now now,
         const struct dht_step step = dht_step_of(datagrams, now, out);
         overlay_linked(&datagrams->overlay, now, &datagrams->peers, linked, out);
         dht_linked(&datagrams->dht, &step, linked);
+        if (linked->mesh)
+            notice_linked(&datagrams->notice, &datagrams->peers, linked, now, out);
     }
+    if (news->overlay.meshed != NULL && news->overlay.meshed != linked)
+        notice_linked(&datagrams->notice, &datagrams->peers, news->overlay.meshed, now, out);
     if (news->links.unlinked != NULL)
         overlay_ended(&datagrams->overlay, now, &datagrams->peers, news->links.unlinked, false);
     /* A light link, of which the DHT makes many, waits for no heartbeat. */
@@ -512,6 +566,7 @@ enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now 
         .now = now,
         .address = &event->datagram.from,
         .size = bytes.size,
+        .bytes = bytes,
         .datagram = &datagram,
         .news = news,
         .out = out,
@@ -519,7 +574,8 @@ enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now 
     news->from = NULL;
     news->links = (struct peers_news){.linked = NULL};
     news->overlay = (struct overlay_news){.meshed = NULL};
-    news->has_heartbeat = news->has_announce = news->has_yours = news->has_alarm = false;
+    news->has_heartbeat = news->has_announce = news->has_yours = false;
+    news->has_alarm = news->has_notice = false;
     datagrams->datagrams_in++;
     datagrams->bytes_in += bytes.size;
     enum tally_drop drop = datagram_read(bytes, &datagram);
@@ -556,6 +612,7 @@ struct tally_mono datagrams_deadline(const struct datagrams *datagrams)
         earlier(peers_deadline(&datagrams->peers), reaching_deadline(&datagrams->reaching));
     struct tally_mono suspect = suspect_deadline(&datagrams->suspect);
     links = earlier(links, earlier(suspect, overlay_deadline(&datagrams->overlay)));
+    records = earlier(records, notice_deadline(&datagrams->notice));
     return earlier(earlier(links, dht_deadline(&datagrams->dht)),
                    earlier(records, earlier(heartbeat, announce)));
 }
@@ -577,6 +634,7 @@ void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct pe
                   &datagrams->spread, out);
     beacon_tick(&datagrams->beacon, now, &datagrams->heads, &datagrams->peers, &datagrams->spread,
                 out);
+    notice_tick(&datagrams->notice, &datagrams->peers, now, out);
     spread_tick(&datagrams->spread, &datagrams->peers, now, ended, out);
     for (size_t i = 0; i < ended->count; i++)
         overlay_ended(&datagrams->overlay, now, &datagrams->peers, ended->list[i].peer,
@@ -584,65 +642,4 @@ void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct pe
     overlay_tick(&datagrams->overlay, now, &datagrams->peers, out);
     heartbeat_tick(&datagrams->heartbeat, now, datagrams->suspect.health, &datagrams->heads,
                    &datagrams->peers, out);
-}
-
-void datagrams_pass_alarm(struct datagrams *datagrams, struct tally_now now,
-                          const struct peer *from, const struct alarm_news *alarm,
-                          struct outbox *out)
-{
-    spread_put(&datagrams->spread, &datagrams->peers, from, now, alarm->record, alarm->hops,
-               SPREAD_URGENT, false, out);
-}
-
-void datagrams_admit(struct datagrams *datagrams, struct tally_now now, struct outbox *out)
-{
-    struct peers *peers = &datagrams->peers;
-    for (size_t i = 0; i < peers->capacity; i++) {
-        struct peer *peer = &peers->list[i];
-        struct peers_news news = {.linked = NULL};
-        if (!peer->used || peer->link.state == LINK_IDLE)
-            continue;
-        enum tally_drop drop = may(datagrams, &peer->key, ADMISSION_LINK);
-        if (drop == TALLY_DROP_NONE)
-            continue;
-        link_leave(peers, peer, drop, now, &news, out);
-        peer->why = TALLY_PATH_REFUSED;
-        if (news.unlinked != NULL)
-            overlay_ended(&datagrams->overlay, now, peers, peer, false);
-    }
-}
-
-void datagrams_judge(struct datagrams *datagrams, struct peer *peer, int change,
-                     struct tally_now now, struct peers_news *news)
-{
-    peers_judge(&datagrams->peers, peer, change, now, news);
-    if (news->unlinked != NULL)
-        overlay_ended(&datagrams->overlay, now, &datagrams->peers, news->unlinked, false);
-}
-
-void datagrams_status(const struct datagrams *datagrams, struct tally_node_status *status)
-{
-    status->links = datagrams->peers.links;
-    status->peers = datagrams->peers.count;
-    status->health = datagrams->suspect.health;
-    status->clock_offset_us = peers_clock_offset(&datagrams->peers);
-    for (size_t i = 0; i < TALLY_DROP_COUNT; i++)
-        status->drops[i] += datagrams->drops[i] + datagrams->dht.drops[i];
-    status->datagrams_in = datagrams->datagrams_in;
-    status->bytes_in = datagrams->bytes_in;
-    status->datagrams_out = datagrams->peers.datagrams_out;
-    status->bytes_out = datagrams->peers.bytes_out;
-    status->contacts = dht_contacts(&datagrams->dht);
-    status->dht_on = datagrams->dht.on;
-    status->dht_server = datagrams->dht.server;
-    status->lookups = datagrams->dht.lookups;
-    status->lookups_failed = datagrams->dht.lookups_failed;
-}
-
-bool datagrams_holds(const struct datagrams *datagrams)
-{
-    return peers_holds(&datagrams->peers) && heads_holds(&datagrams->heads) &&
-           spread_holds(&datagrams->spread) && reaching_holds(&datagrams->reaching) &&
-           suspect_holds(&datagrams->suspect, &datagrams->peers) &&
-           overlay_holds(&datagrams->overlay);
 }

@@ -14,6 +14,7 @@
 #include "core/gossip/announce.h"
 #include "core/gossip/beacon.h"
 #include "core/gossip/heartbeat.h"
+#include "core/gossip/notice.h"
 #include "core/gossip/overlay.h"
 #include "core/node/reaching.h"
 #include "core/peers/suspect.h"
@@ -39,6 +40,7 @@ struct datagrams {
     struct heartbeat heartbeat;
     struct announce announce;
     struct beacon beacon;
+    struct notice notice;
     struct spread spread;
     struct reaching reaching;
     struct overlay overlay;
@@ -55,9 +57,10 @@ struct datagrams_news {
     struct peer *from; /* Who said it; NULL if nothing was taken from a linked peer. */
     struct peers_news links;
     struct overlay_news overlay;
-    bool has_heartbeat, has_announce, has_yours, has_alarm; /* At most one. */
+    bool has_heartbeat, has_announce, has_yours, has_alarm, has_notice; /* At most one. */
     union {
         struct alarm_news alarm;
+        struct notice_news notice;
         struct heartbeat_news heartbeat;
         struct announce_news announce;
         struct yours_news yours;
@@ -92,6 +95,13 @@ void datagrams_admit(struct datagrams *datagrams, struct tally_now now, struct o
 void datagrams_pass_alarm(struct datagrams *datagrams, struct tally_now now,
                           const struct peer *from, const struct alarm_news *alarm,
                           struct outbox *out);
+
+/* The same for a revocation; and one that came by no datagram. */
+void datagrams_pass_notice(struct datagrams *datagrams, struct tally_now now,
+                           const struct peer *from, const struct notice_news *notice,
+                           struct outbox *out);
+void datagrams_notice(struct datagrams *datagrams, struct tally_now now, struct tally_bytes bytes,
+                      struct outbox *out);
 
 /* A mistake of a peer that another protocol found, say a bad proof on a stream. */
 void datagrams_judge(struct datagrams *datagrams, struct peer *peer, int change,

@@ -148,13 +148,16 @@ static struct disputing_case *case_of(struct disputing *disputing, uint64_t inde
     return NULL;
 }
 
-/* The node watches the oldest: those beyond wait for an operator, who sees them all. */
-static void case_add(struct disputing *disputing, struct tally_now now, uint64_t index)
+/* The node watches the oldest: those beyond, and those of a key that it had before, wait for an
+   operator, who sees them all. */
+static void case_add(struct tally_node *node, struct tally_now now, const struct discrepancy *one)
 {
-    if (case_of(disputing, index) != NULL || disputing->count == DISPUTING_CASES)
+    struct disputing *disputing = &node->disputing;
+    if (!key_equal(&one->reporter, &node->options.key) || case_of(disputing, one->index) != NULL ||
+        disputing->count == DISPUTING_CASES)
         return;
     disputing->cases[disputing->count++] = (struct disputing_case){
-        .index = index, .until = {now.mono.ms + DISPUTING_WAIT_MS}, .again = now.mono};
+        .index = one->index, .until = {now.mono.ms + DISPUTING_WAIT_MS}, .again = now.mono};
     disputing->next = now.mono;
 }
 
@@ -218,11 +221,20 @@ static bool agrees(const struct tally_node *node, const struct discrepancy *one)
            tree_root(&tree, one->claimed_size, &root) && hash_equal(&root, &one->claimed_root);
 }
 
+/* Whether the verdict is behind what is good of the arbiter's log, whose key was revoked. */
+static bool is_void(struct tally_node *node, const struct discrepancy *one)
+{
+    struct tally_hash origin_hash;
+    replay_origin(&one->arbiter, &origin_hash);
+    return one->verdict >= revoked_limit(fold_of(node)->revoked, &one->arbiter, &origin_hash);
+}
+
 /* An arbiter that was asked has spoken, and is still one whose word counts. */
 static void adopt(struct tally_node *node, struct tally_now now, struct disputing_case *watched,
                   const struct discrepancy *one)
 {
-    if (!one->judged || !fold_trusts(fold_of(node), &one->arbiter, TALLY_TRUST_ATTEST))
+    if (!one->judged || !fold_trusts(fold_of(node), &one->arbiter, TALLY_TRUST_ATTEST) ||
+        is_void(node, one))
         return;
     if (one->holds)
         move(node, now, watched, TALLY_OUTCOME_ARBITRATION, true);
@@ -282,14 +294,14 @@ void disputing_start(struct tally_node *node, struct tally_now now)
 {
     const struct discrepancies *all = fold_of(node)->discrepancies;
     for (size_t i = 0; i < all->count; i++)
-        case_add(&node->disputing, now, all->list[i].index); /* Those that are over go at once. */
+        case_add(node, now, &all->list[i]); /* Those that are over go at once. */
 }
 
 /* ---- What counts now. ---- */
 
-static void moved(struct tally_node *node, struct tally_now now, const struct discrepancy *one)
+static void moved(struct tally_node *node, struct tally_now now, const struct discrepancy *one,
+                  bool fresh)
 {
-    bool fresh = one->moved == one->index;
     node_trace(node, now,
                &(struct tally_trace){.kind = fresh ? TALLY_TRACE_DISPUTED : TALLY_TRACE_SETTLED,
                                      .peer = &one->party,
@@ -299,7 +311,7 @@ static void moved(struct tally_node *node, struct tally_now now, const struct di
     struct disputing_case *watched = case_of(&node->disputing, one->index);
     if (watched != NULL)
         watched->again = now.mono; /* What was asked for is there. */
-    case_add(&node->disputing, now, one->index);
+    case_add(node, now, one);
     node->disputing.next = now.mono;
     if (one->state == TALLY_DISCREPANCY_RESYNC)
         resync(node, now, one);
@@ -307,16 +319,15 @@ static void moved(struct tally_node *node, struct tally_now now, const struct di
         connections_part(&node->connections, now, &one->party); /* What is under way of it. */
 }
 
-bool disputing_stated(struct tally_node *node, struct tally_now now, uint64_t index)
+bool disputing_stated(struct tally_node *node, struct tally_now now)
 {
     const struct fold *fold = fold_of(node);
-    for (size_t i = 0; i < fold->discrepancies->count; i++) {
-        if (fold->discrepancies->list[i].moved != index)
-            continue;
-        moved(node, now, &fold->discrepancies->list[i]);
+    if (fold->last_kind == FED_DISCREPANCY || fold->last_kind == FED_RESOLUTION) {
+        moved(node, now, &fold->discrepancies->list[fold->discrepancies->last],
+              fold->last_kind == FED_DISCREPANCY);
         return true;
     }
-    if (fold->schemas->count == 0 || fold->schemas->list[fold->schemas->count - 1].index != index)
+    if (fold->last_kind != FED_SCHEMA)
         return false;
     comparing_start(&node->comparing, now);
     return true;

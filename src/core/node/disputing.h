@@ -92,9 +92,9 @@ bool discrepancy_raise(struct tally_node *node, struct tally_now now,
 void disputing_settle(struct tally_node *node, struct tally_now now, enum tally_discrepancy type,
                       const struct tally_key *party, const struct tally_hash *log);
 
-/* Whether the statement of that index, which now counts, was about discrepancies or schemas; what
-   follows from it was done. */
-bool disputing_stated(struct tally_node *node, struct tally_now now, uint64_t index);
+/* Whether the last statement of ours that counts was about discrepancies or schemas; what follows
+   from it was done. */
+bool disputing_stated(struct tally_node *node, struct tally_now now);
 
 /* What a peer gave of a log did not verify; a fork was proved; a head moved, by so many receipts;
    the issuer of a log we hold told how far it reaches. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/node/federating.h"
 
+#include "core/base/bytes.h"
 #include "core/federation/replay.h"
 #include "core/node/node.h"
+#include "core/node/revoking.h"
 #include "core/peers/greet.h"
 
 #include <stdlib.h>
@@ -20,8 +22,10 @@ bool federating_new(struct federating *federating, const struct tally_node_optio
     federating->fold.discrepancies = discrepancies_new(&options->key, options->discrepancies_max);
     federating->fold.schemas = schemas_new(options->schemas_max);
     replay_origin(&options->key, &federating->origin_hash);
-    return parties != NULL && pairs != NULL && federating->heard != NULL &&
-           federating->fold.discrepancies != NULL && federating->fold.schemas != NULL;
+    federating->fold.revoked = &federating->revoked;
+    return revoked_new(&federating->revoked, options->revoked_max) && parties != NULL &&
+           pairs != NULL && federating->heard != NULL && federating->fold.discrepancies != NULL &&
+           federating->fold.schemas != NULL;
 }
 
 void federating_free(struct federating *federating)
@@ -31,6 +35,7 @@ void federating_free(struct federating *federating)
     free(federating->fold.schemas);
     free(federating->fold.agreements.pairs);
     free(federating->heard);
+    revoked_free(&federating->revoked);
 }
 
 /* ---- What follows. ---- */
@@ -49,15 +54,6 @@ static void say(struct tally_node *node, struct tally_now now, const struct tall
     node_trace(node, now, &trace);
 }
 
-/* The party that the last statement was about; NULL if it was about all strangers. */
-static const struct tally_party *last_party(const struct fold *fold, uint64_t index)
-{
-    for (size_t i = 0; i < fold->count; i++)
-        if (fold->parties[i].index == index)
-            return &fold->parties[i];
-    return NULL;
-}
-
 /* Streams begin anew. */
 void federating_enforce(struct tally_node *node, struct tally_now now,
                         const struct tally_key *party)
@@ -67,6 +63,7 @@ void federating_enforce(struct tally_node *node, struct tally_now now,
     if (party != NULL)
         connections_part(&node->connections, now, party);
     connections_admit(&node->connections, now);
+    witness_admit(&node->witness, now);
     datagrams_admit(&node->datagrams, now, &node->outbox);
     if (peer != NULL && peer->wants != 0 && peer->link.state == LINK_IDLE)
         peers_wake(peers, peer, now.mono);
@@ -78,10 +75,16 @@ void federating_enforce(struct tally_node *node, struct tally_now now,
 static void counted(struct tally_node *node, struct tally_now now, uint64_t index)
 {
     const struct fold *fold = &node->federating.fold;
-    for (size_t i = 0; i < fold->agreements.count; i++)
-        if (fold->agreements.pairs[i].ours.spoke && fold->agreements.pairs[i].ours.index == index)
-            return; /* federating_settle. */
-    const struct tally_party *party = last_party(fold, index);
+    if (fed_agrees(fold->last_kind))
+        return; /* federating_settle. */
+    const struct tally_party *party = fold_find(fold, &fold->last);
+    if (fold->last_kind == FED_REVOKE_KEY)
+        revoking_stated(node, now, index);
+    if (fold->last_kind == FED_KEYS && fold->has_key[FED_KEY_RECOVERY])
+        (void)revoked_bind(&node->federating.revoked, &fold->self, &fold->keys[FED_KEY_RECOVERY],
+                           index);
+    if (fold->last_kind == FED_REVOKE_KEY || fold->last_kind == FED_KEYS)
+        return;
     say(node, now, party);
     federating_enforce(node, now, party != NULL ? &party->key : NULL);
 }
@@ -97,7 +100,7 @@ void federating_durable(struct tally_node *node, struct tally_now now)
         uint64_t index = federating->folded++;
         if (replay_one(&federating->fold, ledger, &federating->origin_hash, index) != FOLD_TAKEN)
             continue;
-        if (disputing_stated(node, now, index))
+        if (disputing_stated(node, now))
             continue; /* It changes what no party may. */
         counted(node, now, index);
     }
@@ -132,22 +135,54 @@ static enum tally_error error_of(enum fold_verdict verdict)
         return TALLY_MALFORMED;
     case FOLD_FORBIDDEN:
         return TALLY_FORBIDDEN;
+    case FOLD_ENDED:
+        return TALLY_REVOKED;
     case FOLD_FULL:
         return TALLY_TOO_LARGE;
     }
     return TALLY_MALFORMED;
 }
 
-static enum tally_error state(struct tally_node *node, struct tally_now now,
-                              const struct tally_command *command,
-                              const struct fed_statement *statement)
+/* A revocation names how far our logs go: from this moment they go no further. */
+static enum tally_error limit(struct tally_node *node, struct fed_statement *said,
+                              struct tally_bytes *body)
 {
+    uint8_t bytes[FED_BODY_MAX];
+    const struct issuer *issuer = &node->issuer;
+    if (said->revoke.limit_count > 0)
+        return TALLY_OK;
+    for (unsigned i = 0; i < issuer->count; i++)
+        if (!hash_equal(&issuer->logs[i].origin_hash, &node->federating.origin_hash) &&
+            !revocation_limit(&said->revoke, &issuer->logs[i].origin_hash, issuer->logs[i].next))
+            return TALLY_TOO_LARGE;
+    size_t size = fed_write(said, bytes);
+    uint8_t *kept = size > 0 && outbox_room(&node->outbox, 4, size + TALLY_ENVELOPE_MAX)
+                        ? outbox_take(&node->outbox, size)
+                        : NULL;
+    if (kept == NULL)
+        return TALLY_BUSY;
+    memcpy(kept, bytes, size);
+    *body = bytes_of(kept, size);
+    return TALLY_OK;
+}
+
+static enum tally_error state(struct tally_node *node, struct tally_now now,
+                              const struct tally_command *command, struct fed_statement *statement)
+{
+    struct tally_command own = *command;
+    bool last = statement->kind == FED_REVOKE_KEY;
     enum tally_error error =
         error_of(fold_judge(&node->federating.fold, &node->options.key, statement));
     if (error == TALLY_OK && fed_agrees(statement->kind) &&
         agreements_advise(&node->federating.fold.agreements, statement) != AGREEMENT_TAKEN)
         error = TALLY_FORBIDDEN;
-    return error == TALLY_OK ? issuer_state(&node->issuer, now, command, &node->outbox) : error;
+    if (error == TALLY_OK && last)
+        error = limit(node, statement, &own.state.body);
+    if (error == TALLY_OK)
+        error = issuer_state(&node->issuer, now, &own, &node->outbox);
+    if (error == TALLY_OK && last)
+        issuer_end(&node->issuer);
+    return error;
 }
 
 void federating_command(struct tally_node *node, struct tally_now now,

@@ -19,6 +19,8 @@ struct tally_node;
 
 struct federating {
     struct fold fold;
+    struct revoked revoked;        /* Keys that are no more; the fold looks into it. */
+    bool unsettled;                /* Something follows from what was read at the start. */
     struct tally_hash origin_hash; /* Of our log of statements. */
     uint64_t folded;               /* How many were read; the index of the next. */
     uint64_t awaited;              /* One of ours is under way: `folded` once it counts. 0: none. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/node/node.h"
+#include "core/node/revoking.h"
 #include "core/peers/greet.h"
 
 #include "core/base/bytes.h"
@@ -68,6 +69,8 @@ static void defaults(struct tally_node_options *options)
         options->own_logs_max = TALLY_OWN_LOGS_MAX;
     if (options->parties_max == 0)
         options->parties_max = TALLY_PARTIES_MAX;
+    if (options->revoked_max == 0)
+        options->revoked_max = options->parties_max / 2;
     if (options->discrepancies_max == 0)
         options->discrepancies_max = DISCREPANCIES_MAX;
     if (options->schemas_max == 0)
@@ -78,6 +81,12 @@ static void defaults(struct tally_node_options *options)
         options->seal_receipts = TALLY_SEAL_RECEIPTS;
     if (options->seal_ms == 0)
         options->seal_ms = TALLY_SEAL_MS;
+    if (options->witnessed_max == 0)
+        options->witnessed_max = TALLY_WITNESSED_MAX;
+    if (options->witness_gap_ms == 0)
+        options->witness_gap_ms = TALLY_WITNESS_GAP_MS;
+    if (options->witness_cycle_ms == 0)
+        options->witness_cycle_ms = TALLY_WITNESS_CYCLE_MS;
     if (options->seen_max == 0)
         options->seen_max = SEEN_DEFAULT;
 }
@@ -114,6 +123,7 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
                   .trace = options->trace},
         .reaching = {.policy = &node->policy,
                      .listen = options->listen,
+                     .own_max = options->own_addresses_max,
                      .by_itself = open,
                      .serves = open},
         .dht = {.profile = options->profile,
@@ -178,6 +188,28 @@ static bool logs_new(struct tally_node *node, struct tally_now now)
     return sync_new(&node->sync, &sync);
 }
 
+static bool witnessing_new(struct tally_node *node, struct tally_now now)
+{
+    const struct tally_node_options *options = &node->options;
+    const struct witness_options witness = {.key = options->key,
+                                            .logs_max = options->witnessed_max,
+                                            .servers =
+                                                options->connections_max * CONNECTION_SERVED_MAX,
+                                            .own_max = options->own_logs_max,
+                                            .gap_ms = options->witness_gap_ms,
+                                            .cycle_ms = options->witness_cycle_ms,
+                                            .restored = options->past == TALLY_PAST_COPY,
+                                            .foreign = options->foreign,
+                                            .foreign_count = options->foreign_count,
+                                            .ledger = &options->ledger,
+                                            .fold = &node->federating.fold,
+                                            .crypto = &options->crypto,
+                                            .cosigner = &options->cosigner,
+                                            .secret = &options->secret,
+                                            .seed = options->seed + 11};
+    return witness_new(&node->witness, &witness, now);
+}
+
 struct tally_node *tally_node_new(const struct tally_node_options *options, struct tally_now now)
 {
     struct tally_node *node = calloc(1, sizeof *node);
@@ -186,7 +218,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     node->options = *options;
     defaults(&node->options);
     if (!scratch_take(node) || !federating_new(&node->federating, &node->options) ||
-        !gossip_new(node, now) || !logs_new(node, now) ||
+        !gossip_new(node, now) || !logs_new(node, now) || !witnessing_new(node, now) ||
         !connections_new(&node->connections, node, node->options.connections_max) ||
         !node_discovery_new(node) || !joining_new(&node->joining, node->options.seed + 9)) {
         tally_node_free(node);
@@ -203,6 +235,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
         tally_node_free(node);
         return NULL;
     }
+    witness_start(&node->witness, now);
     disputing_start(node, now);
     crossing_init(&node->crossing, now);
     if (node->federating.fold.schemas->count > 0)
@@ -220,6 +253,7 @@ void tally_node_free(struct tally_node *node)
         return;
     connections_free(&node->connections);
     sync_free(&node->sync);
+    witness_free(&node->witness);
     federating_free(&node->federating);
     guarding_free(&node->guarding);
     free(node->issuer.pending);
@@ -273,6 +307,9 @@ static void on_command(struct tally_node *node, struct tally_now now,
     case TALLY_COMMAND_RECOVER:
         guarding_recover(node, now, command);
         return;
+    case TALLY_COMMAND_REVOKE:
+        revoking_command(node, now, command);
+        return;
     case TALLY_COMMAND_SEAL:
         issuer_seal(&node->issuer, now, command->ticket, &node->outbox);
         return;
@@ -303,6 +340,14 @@ static void on_command(struct tally_node *node, struct tally_now now,
     case TALLY_COMMAND_DOMAIN:
         node_answer(node, command->ticket, joining_domain(node, now, command->domain.name));
         return;
+    case TALLY_COMMAND_WITNESS:
+        witness_command(&node->witness, now, command->witness.bytes, command->ticket,
+                        &node->outbox);
+        return;
+    case TALLY_COMMAND_COSIGN:
+        witness_hurry(&node->witness, now);
+        node_answer(node, command->ticket, TALLY_OK);
+        return;
     }
 }
 
@@ -323,6 +368,7 @@ static void on_space(struct tally_node *node, struct tally_now now, bool writabl
 {
     issuer_on_space(&node->issuer, writable);
     sync_on_space(&node->sync, now, writable);
+    witness_on_space(&node->witness, writable);
     node_trace(
         node, now,
         &(struct tally_trace){.kind = writable ? TALLY_TRACE_WRITABLE : TALLY_TRACE_READ_ONLY});
@@ -361,7 +407,12 @@ static void on_event(struct tally_node *node, struct tally_now now, const struct
         issuer_on_sealed(&node->issuer, now, event, &issuer, &node->outbox);
         wire_issuer(node, now, &issuer);
         return;
+    case TALLY_EVENT_KEPT:
+        witness_on_kept(&node->witness, now, event->kept.ticket, event->kept.error);
+        return;
     case TALLY_EVENT_PUBLISHED:
+        if (event->published.ticket >= WITNESS_TICKETS)
+            return; /* Cosignatures with the stored checkpoint; the next ones bring them too. */
         issuer_on_published(&node->issuer, now, event, &issuer, &node->outbox);
         wire_issuer(node, now, &issuer);
         return;
@@ -410,6 +461,7 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
     next = least(next, guarding_deadline(&node->guarding));
     next = least(next, sync_deadline(&node->sync));
     next = least(next, federating_deadline(&node->federating));
+    next = least(next, witness_deadline(&node->witness));
     next = least(next, disputing_deadline(&node->disputing));
     next = least(next, crossing_deadline(&node->crossing));
     next = least(next, comparing_deadline(&node->comparing));
@@ -432,6 +484,7 @@ static void tick(struct tally_node *node, struct tally_now now)
     guarding_tick(node, now);
     federating_tick(node, now);
     sync_tick(&node->sync, now, &node->outbox);
+    witness_tick(&node->witness, now, &node->outbox);
     disputing_tick(node, now);
     crossing_tick(node, now);
     comparing_tick(node, now);
@@ -448,8 +501,10 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
     federating_clock(node, now);
     if (event->kind != TALLY_EVENT_DATAGRAM && event->kind != TALLY_EVENT_TICK)
         reaching_stir(&node->datagrams.reaching);
+    revoking_settle(node, now);
     on_event(node, now, event);
     tick(node, now);
+    wire_witness(node, now);
     wire_reaching(node, now);
     wire_dht(node, now);
     wire_sync(node, now); /* After what holders of the DHT told: it may be of a fork. */
@@ -467,10 +522,10 @@ bool tally_node_next(struct tally_node *node, struct tally_action *action)
 bool tally_node_holds(const struct tally_node *node)
 {
     return issuer_holds(&node->issuer) && datagrams_holds(&node->datagrams) &&
-           mdns_holds(&node->mdns) && sync_holds(&node->sync) &&
+           mdns_holds(&node->mdns) && sync_holds(&node->sync) && witness_holds(&node->witness) &&
            connections_holds(&node->connections) && mapping_holds(&node->mapping) &&
-           fold_holds(&node->federating.fold) && guard_holds(&node->guarding.guard) &&
-           disputing_holds(&node->disputing);
+           fold_holds(&node->federating.fold) && revoked_holds(&node->federating.revoked) &&
+           guard_holds(&node->guarding.guard) && disputing_holds(&node->disputing);
 }
 
 /* ---- Questions. ---- */
@@ -506,7 +561,8 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
                                          .mdns_refused = node->mdns.refused};
     memcpy(status->refused, node->refused, sizeof node->refused);
     for (unsigned drop = 0; drop < TALLY_DROP_COUNT; drop++)
-        status->drops[drop] = node->drops[drop] + node->sync.drops[drop];
+        status->drops[drop] =
+            node->drops[drop] + node->sync.drops[drop] + node->witness.drops[drop];
     datagrams_status(&node->datagrams, status);
     mapping_status(&node->mapping, status);
     guarding_status(node, status);

@@ -17,6 +17,7 @@
 #include "core/node/mapping.h"
 #include "core/node/scratch.h"
 #include "core/sync/sync.h"
+#include "core/witness/witness.h"
 
 struct tally_node {
     struct tally_node_options options;
@@ -30,6 +31,7 @@ struct tally_node {
     struct comparing comparing;
     struct guarding guarding;
     struct sync sync;
+    struct witness witness;
     struct connections connections;
     struct joining joining;
     struct mapping mapping;
@@ -95,8 +97,12 @@ void wire_datagrams(struct tally_node *node, struct tally_now now,
                     const struct datagrams_news *news);
 void wire_issuer(struct tally_node *node, struct tally_now now, const struct issuer_news *news);
 void wire_sync(struct tally_node *node, struct tally_now now);
+void wire_witness(struct tally_node *node, struct tally_now now);
 void wire_mapping(struct tally_node *node, struct tally_now now, const struct lease_news *news);
 void wire_reaching(struct tally_node *node, struct tally_now now);
+
+/* Evidence of a fork was written: everybody is told, if the notes are there. */
+void wire_fork(struct tally_node *node, struct tally_now now, const struct sync_news *news);
 
 /* A signed checkpoint that came by gossip or from the DHT: a contradiction shows at once. */
 enum sync_verdict wire_note(struct tally_node *node, const struct tally_key *peer,

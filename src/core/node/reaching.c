@@ -18,6 +18,7 @@ bool reaching_new(struct reaching *reaching, const struct reaching_options *opti
     const struct reach_options reach = {.policy = policy,
                                         .listen = options->listen,
                                         .by_itself = options->by_itself,
+                                        .own_max = options->own_max,
                                         .seed = own->seed + 5,
                                         .secret = own->secret,
                                         .trace = own->trace};
@@ -30,9 +31,9 @@ bool reaching_new(struct reaching *reaching, const struct reaching_options *opti
                                         .trace = own->trace};
     const struct meet_options meet = {.policy = policy, .secret = own->secret};
     *reaching = (struct reaching){.policy = policy, .port = options->listen.port, .stirred = true};
-    reach_init(&reaching->reach, &reach, peers->hash_key, now);
-    dialback_init(&reaching->dialback, &dialback);
-    if (punch_new(&reaching->punch, &punch, peers->hash_key) && meet_new(&reaching->meet, &meet))
+    if (reach_new(&reaching->reach, &reach, peers->hash_key, now) &&
+        dialback_new(&reaching->dialback, &dialback) &&
+        punch_new(&reaching->punch, &punch, peers->hash_key) && meet_new(&reaching->meet, &meet))
         return true;
     reaching_free(reaching);
     return false;
@@ -40,6 +41,8 @@ bool reaching_new(struct reaching *reaching, const struct reaching_options *opti
 
 void reaching_free(struct reaching *reaching)
 {
+    reach_free(&reaching->reach);
+    dialback_free(&reaching->dialback);
     punch_free(&reaching->punch);
     meet_free(&reaching->meet);
 }
@@ -260,7 +263,7 @@ void reaching_tick(struct reaching *reaching, struct tally_now now, struct peers
 static bool is_mapped(const struct own *own, bool v4)
 {
     bool mapped = false;
-    for (size_t i = 0; i < OWN_MAX; i++) {
+    for (size_t i = 0; i < own->capacity; i++) {
         const struct own_entry *entry = &own->list[i];
         if (!own_checkable(entry) || entry->transport != TALLY_TRANSPORT_UDP ||
             address_is_ip4(&entry->address) != v4)

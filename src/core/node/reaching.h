@@ -14,8 +14,9 @@
 struct reaching_options {
     const struct address_policy *policy; /* Outlives it; NULL: no interfaces, profile STATIC. */
     struct tally_address listen;
-    bool by_itself; /* Finds out by itself whether others get through. */
-    bool serves;    /* Helps others to find out, and introduces them (PEERS_CAPS_INTRODUCES). */
+    unsigned own_max; /* Own addresses; 0: OWN_MAX. */
+    bool by_itself;   /* Finds out by itself whether others get through. */
+    bool serves;      /* Helps others to find out, and introduces them (PEERS_CAPS_INTRODUCES). */
 };
 
 struct reaching {

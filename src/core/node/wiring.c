@@ -3,6 +3,7 @@
 #include "core/node/node.h"
 
 #include "core/base/bytes.h"
+#include "core/node/revoking.h"
 #include "core/wire/derive.h"
 
 void wire_head(struct tally_node *node, struct tally_now now, const struct tally_log_view *view,
@@ -120,10 +121,14 @@ void wire_datagrams(struct tally_node *node, struct tally_now now,
 {
     /* Whoever is to tell us what is new: at once, because much may be (protocols 4.4). */
     const struct peer *linked = news->links.linked;
+    if (linked != NULL)
+        witness_linked(&node->witness, &linked->key);
     if (linked != NULL && (linked->mesh || linked->configured || guarding_asks(node, &linked->key)))
         sync_start(&node->sync, now, &linked->key, 0);
     if (news->overlay.meshed != NULL && news->overlay.meshed != linked)
         sync_start(&node->sync, now, &news->overlay.meshed->key, 0);
+    if (news->has_notice)
+        revoking_heard(node, now, news->from, &news->notice);
     if (news->from == NULL)
         return;
     if (news->has_heartbeat)
@@ -145,6 +150,7 @@ static void sealed(struct tally_node *node, struct tally_now now, const struct i
     if (!view_find(node, &news->log->origin_hash, &view))
         return;
     wire_head(node, now, &view, true);
+    witness_sealed(&node->witness, now, &view);
     node_trace(node, now,
                &(struct tally_trace){
                    .kind = TALLY_TRACE_SEALED, .origin = news->log->origin, .a = view.size});
@@ -184,6 +190,7 @@ static void head_moved(struct tally_node *node, struct tally_now now, const stru
     disputing_head(node, now, &view, news->count);
     if (view.own)
         guarding_fetched(node, now, &view);
+    revoking_named(node, &view, news->size - news->count);
     node->syncs++;
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_SYNCED,
@@ -197,7 +204,7 @@ static void head_moved(struct tally_node *node, struct tally_now now, const stru
     heartbeat_hurry(&node->datagrams.heartbeat, now);
 }
 
-static void forked(struct tally_node *node, struct tally_now now, const struct sync_news *news)
+void wire_fork(struct tally_node *node, struct tally_now now, const struct sync_news *news)
 {
     struct tally_log_view view;
     node->forks++;
@@ -250,7 +257,7 @@ void wire_sync(struct tally_node *node, struct tally_now now)
             head_moved(node, now, &news);
             break;
         case SYNC_NEWS_FORK:
-            forked(node, now, &news);
+            wire_fork(node, now, &news);
             break;
         case SYNC_NEWS_FAILED:
             disputing_failed(node, now, &news);

@@ -36,6 +36,9 @@ enum {
     LINK_PROBE_NONCE = 8,
 };
 
+#define LINK_RATE         ((struct bucket_rate){TALLY_LINK_RATE, 2 * TALLY_LINK_RATE})
+#define LINK_REQUEST_RATE ((struct bucket_rate){LINK_REQUESTS, LINK_REQUESTS_BURST})
+
 /* The two directions of one handshake. */
 struct session {
     uint8_t send_key[32], receive_key[32];
@@ -54,10 +57,10 @@ struct link_next {
 /* An address from which a good tag came, before a probe sent there was echoed (2.3 rule 5). */
 struct link_path {
     struct tally_address address;
+    uint8_t tries;   /* 0: nobody is at a new address. */
     uint64_t credit; /* Bytes that came from there, less those that went. */
     uint8_t nonce[LINK_PROBE_NONCE];
     struct tally_mono probed;
-    unsigned tries; /* 0: nobody is at a new address. */
 };
 
 /* What silence in the mesh makes us think of a link; suspect.h says how it goes on. */
@@ -67,21 +70,22 @@ enum suspicion_state {
     SUSPICION_SUSPECT, /* No echo either: others are asked whether it answers them. */
 };
 struct suspicion {
-    enum suspicion_state state;
     struct tally_mono since;         /* Of the state. */
     struct tally_mono until;         /* SUSPECT: so long it may still prove alive. */
     uint8_t nonce[LINK_PROBE_NONCE]; /* SUSPECT: of what others were asked. */
-    bool vouched;                    /* One of them has heard it. */
-    bool woken; /* We slept: what comes now may have waited for us, only an echo is a sign. */
-    bool slept; /* So long that it may have given us up, however lately we heard it. */
+    enum suspicion_state state;
+    bool vouched; /* One of them has heard it. */
+    bool woken;   /* We slept: what comes now may have waited for us, only an echo is a sign. */
+    bool slept;   /* So long that it may have given us up, however lately we heard it. */
 };
 
 struct link {
     enum link_state state;
-    struct tally_mono since;      /* Of the state. */
-    struct tally_address address; /* Where the peer is greeted, or was proved to be. */
-    struct tally_mono heard;      /* Last authentic datagram. */
     uint32_t interval_ms;         /* Of its heartbeats, as it told. */
+    struct tally_mono since;      /* Of the state. */
+    struct tally_mono heard;      /* Last authentic datagram. */
+    struct tally_address address; /* Where the peer is greeted, or was proved to be. */
+    bool probing;                 /* probe_nonce awaits its echo. */
 
     struct session current; /* In LINKED. */
     struct replay window;   /* Of current; a session that waits has taken nothing yet. */
@@ -90,15 +94,14 @@ struct link {
     bool uninvited; /* The peer greeted, and nothing had been written to where it came from. */
     bool together;  /* Both greet at once, as a common peer told them. */
     bool punched;   /* And so the link came up. */
-    struct bucket bucket;   /* Of the peer's datagrams, paid after the tag. */
-    struct bucket requests; /* Of what it asks of us that costs more than an answer. */
+    struct bucket_word bucket;   /* Of the peer's datagrams, paid after the tag. */
+    struct bucket_word requests; /* Of what it asks of us that costs more than an answer. */
 
     uint8_t nonce[LINK_NONCE]; /* Of our hello. */
     uint8_t cookie[16];        /* Of theirs, in PROVING. */
 
     uint8_t probe_nonce[LINK_PROBE_NONCE];
     struct tally_now probe_sent;
-    bool probing;               /* probe_nonce awaits its echo. */
     struct tally_mono probe_at; /* The next probe. */
     struct link_path path;
 

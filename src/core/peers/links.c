@@ -65,9 +65,8 @@ void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struc
     link->meshed = now.mono;
     link->heartbeat = (struct tally_mono){0};
     link->suspicion = (struct suspicion){.state = SUSPICION_NONE};
-    bucket_init(&link->bucket, TALLY_LINK_RATE, 2 * TALLY_LINK_RATE, now.mono);
+    link->bucket = link->requests = (struct bucket_word){0};
     link->together = false;
-    bucket_init(&link->requests, LINK_REQUESTS, LINK_REQUESTS_BURST, now.mono);
     backoff_reset(&peer->backoff);
     peer->last_error = TALLY_DROP_NONE;
     peer->why = TALLY_PATH_BEST;
@@ -228,7 +227,7 @@ enum tally_drop link_open(struct peers *peers, struct peer *peer, struct tally_n
         link_up(peers, peer, now, news);
     }
     replay_take(&link->window, datagram->counter);
-    if (!bucket_take(&link->bucket, now.mono))
+    if (!bucket_word_take(&link->bucket, LINK_RATE, now.mono))
         return TALLY_DROP_BUSY;
     link->heard = now.mono;
     if (!address_equal(from, &link->address))

@@ -21,6 +21,7 @@ static bool parts_new(struct peers *peers)
     peers->windows = calloc(peers->capacity * words, sizeof *peers->windows);
     peers->blind = calloc(PEERS_BLIND_MAX, sizeof *peers->blind);
     peers->knocks = calloc(PEERS_KNOCKS, sizeof *peers->knocks);
+    peers->written.bits = calloc(RECENT_TURNS, sizeof *peers->written.bits);
     peers->nexts = options->nexts;
     if (peers->nexts == NULL) {
         peers->nexts = &peers->own_nexts;
@@ -28,7 +29,7 @@ static bool parts_new(struct peers *peers)
             return false;
     }
     return peers->addresses != NULL && peers->windows != NULL && peers->blind != NULL &&
-           peers->knocks != NULL;
+           peers->knocks != NULL && peers->written.bits != NULL;
 }
 
 bool peers_new(struct peers *peers, const struct peers_options *options, struct tally_now now)
@@ -52,7 +53,7 @@ bool peers_new(struct peers *peers, const struct peers_options *options, struct 
     }
     options->secret.draw(options->secret.context, peers->hash_key, sizeof peers->hash_key);
     cookie_init(&peers->jar, &options->secret, now);
-    recent_init(&peers->written, peers->hash_key, now);
+    recent_init(&peers->written, peers->written.bits, peers->hash_key, now);
     peers->random.state = options->seed;
     return true;
 }
@@ -69,6 +70,7 @@ void peers_free(struct peers *peers)
     free(peers->windows);
     free(peers->blind);
     free(peers->knocks);
+    free(peers->written.bits);
     blocks_free(&peers->own_nexts);
     hash_wipe(peers, sizeof *peers);
 }

@@ -48,8 +48,8 @@ struct peer_address {
 
 /* Orders what one node says of itself, over its restarts too. */
 struct peer_order {
-    uint32_t epoch;
     uint64_t counter;
+    uint32_t epoch;
     bool any;
 };
 
@@ -63,34 +63,34 @@ struct peer {
     uint8_t wants;  /* PEER_WANTS_*: 0, and nobody greets it. */
     uint8_t wanted; /* What it was greeted for in vain. */
     uint8_t caps;   /* As it told last. */
-    struct peer_address *addresses; /* addresses_max; the one that answered last is first. */
     uint8_t addresses_max, address_count, address_turn;
-    uint8_t address_greeted; /* The one being greeted. */
+    uint8_t address_greeted;        /* The one being greeted. */
+    struct peer_address *addresses; /* addresses_max; the one that answered last is first. */
     struct link link;
     struct peer_overlay overlay;
     struct backoff backoff;
-    struct tally_mono wake; /* When peers_tick has something to do for it. */
-    bool has_shared;
-    uint8_t shared[32];                 /* X25519 of both identities: once per peer. */
+    struct tally_mono wake;             /* When peers_tick has something to do for it. */
     struct peer_order hello, heartbeat; /* The last that was taken of each. */
 
-    int standing;                  /* -100..100. */
     struct tally_mono standing_at; /* When it last faded. */
     struct tally_mono rewarded;    /* A first delivery counts once a second. */
-    unsigned bars;
     struct tally_mono barred_until;
+    int standing; /* -100..100. */
+    unsigned bars;
 
-    uint32_t rtt_us;   /* Smoothed; 0 unknown. */
-    int64_t offset_us; /* Its clock less ours; 0 unknown. */
-    bool has_offset;
-    uint8_t health;                /* 0..8: how far it doubts itself, as its last heartbeat told. */
+    struct tally_mono punch_after;  /* Not to be punched before (protocols 7.3). */
+    struct tally_mono stream_after; /* It is not dialled before: it is asked to dial. */
+    struct tally_mono kept; /* Till then others' links are given up first: we ask it regularly. */
+    int64_t offset_us;      /* Its clock less ours; 0 unknown. */
+    uint32_t rtt_us;        /* Smoothed; 0 unknown. */
     enum tally_drop last_error;    /* Why the last try or link ended. */
     enum tally_path_reason why;    /* There is no link, or no better one. */
-    struct tally_mono punch_after; /* Not to be punched before (protocols 7.3). */
     enum tally_error stream_error; /* Of the last dial in vain; OK. */
-    uint8_t first_size, first[PEERS_FIRST_MAX]; /* Rides along with our next hello. */
-    struct tally_mono stream_after;             /* It is not dialled before: it is asked to dial. */
-    struct tally_mono kept; /* Till then others' links are given up first: we ask it regularly. */
+    bool has_offset, has_shared;
+    uint8_t health;     /* 0..8: how far it doubts itself, as its last heartbeat told. */
+    uint8_t first_size; /* Of what rides along with our next hello. */
+    uint8_t first[PEERS_FIRST_MAX];
+    uint8_t shared[32]; /* X25519 of both identities: once per peer. */
 };
 
 struct peers_options {

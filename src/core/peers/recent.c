@@ -4,9 +4,10 @@
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
 
-void recent_init(struct recent *recent, const uint8_t key[16], struct tally_now now)
+void recent_init(struct recent *recent, uint64_t (*bits)[RECENT_BITS / 64], const uint8_t key[16],
+                 struct tally_now now)
 {
-    *recent = (struct recent){.turned = now.mono};
+    *recent = (struct recent){.bits = bits, .turned = now.mono};
     memcpy(recent->key, key, sizeof recent->key);
 }
 
@@ -45,7 +46,7 @@ void recent_add(struct recent *recent, const struct tally_address *address)
 bool recent_has(const struct recent *recent, const struct tally_address *address)
 {
     uint64_t hash = hash_of(recent, address);
-    for (unsigned generation = 0; generation < 2; generation++) {
+    for (unsigned generation = 0; generation < RECENT_TURNS; generation++) {
         unsigned found = 0;
         for (unsigned i = 0; i < RECENT_HASHES; i++) {
             uint64_t word = recent->bits[generation][place(hash, i) / 64];

@@ -9,16 +9,18 @@
  */
 #include "tally/types.h"
 
-enum { RECENT_MS = 600000, RECENT_BITS = 4096, RECENT_HASHES = 4 };
+enum { RECENT_MS = 600000, RECENT_BITS = 4096, RECENT_HASHES = 4, RECENT_TURNS = 2 };
 
 struct recent {
-    uint64_t bits[2][RECENT_BITS / 64]; /* The newest first. */
+    uint64_t (*bits)[RECENT_BITS / 64]; /* RECENT_TURNS of them, the newest first. */
     struct tally_mono turned;
     uint8_t key[16];
 };
 
-/* `key` is unpredictable, or others could choose addresses that look like any. */
-void recent_init(struct recent *recent, const uint8_t key[16], struct tally_now now);
+/* `bits` is lent for its life, RECENT_TURNS of them, all zero. `key` is unpredictable, or others
+   could choose addresses that look like any. */
+void recent_init(struct recent *recent, uint64_t (*bits)[RECENT_BITS / 64], const uint8_t key[16],
+                 struct tally_now now);
 
 /* Forgets what is old. To be called before each use: no timer is needed. */
 void recent_turn(struct recent *recent, struct tally_now now);

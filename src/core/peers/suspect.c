@@ -147,7 +147,7 @@ enum tally_drop suspect_on_probe_for(struct suspect *suspect, struct peers *peer
         return TALLY_DROP_SELF;
     if (!peer->mesh || key_equal(&message.key, &peer->key))
         return TALLY_DROP_REFUSED;
-    if (!bucket_take(&peer->link.requests, now.mono))
+    if (!bucket_word_take(&peer->link.requests, LINK_REQUEST_RATE, now.mono))
         return TALLY_DROP_BUSY;
     struct peer *about = peers_find(peers, &message.key);
     bool linked = about != NULL && about->link.state == LINK_LINKED;

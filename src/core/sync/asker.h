@@ -110,4 +110,7 @@ struct sync_news *news_add(struct sync *sync, enum sync_news_kind kind,
 bool asker_view(const struct sync *sync, const struct sync_asker *asker,
                 struct tally_log_view *view);
 
+/* How large a log may become: as large as it is signed, unless its key is revoked. */
+uint64_t sync_limit(const struct sync *sync, const struct sync_task *task);
+
 #endif

@@ -82,6 +82,12 @@ static bool task_fill(struct sync_task *task, const struct tally_checkpoint *che
     return true;
 }
 
+uint64_t sync_limit(const struct sync *sync, const struct sync_task *task)
+{
+    const struct fold *fold = sync->options.fold;
+    return revoked_limit(fold != NULL ? fold->revoked : NULL, &task->issuer, &task->origin_hash);
+}
+
 /* A checkpoint of at most our size: our own tree says what its root must be. */
 static enum sync_verdict compare_within(struct sync *sync, const struct tally_key *peer,
                                         const struct sync_task *task,
@@ -138,8 +144,13 @@ enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
         return SYNC_VERDICT_SAME;
     if (held && task->size <= view.size)
         return compare_within(sync, peer, task, &view, out);
-    struct sync_news *news =
-        key_equal(&task->issuer, &sync->options.key) ? news_add(sync, SYNC_NEWS_GUARD, peer) : NULL;
+    bool own = key_equal(&task->issuer, &sync->options.key);
+    if (!own && task->size > sync_limit(sync, task)) {
+        /* Whoever offers it may not know yet that the key is revoked. */
+        sync->drops[TALLY_DROP_REVOKED]++;
+        return SYNC_VERDICT_SAME;
+    }
+    struct sync_news *news = own ? news_add(sync, SYNC_NEWS_GUARD, peer) : NULL;
     if (news != NULL) {
         news->origin_hash = task->origin_hash;
         news->size = task->size;

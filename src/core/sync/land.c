@@ -83,6 +83,11 @@ static void append_ready(struct sync *sync, struct tally_now now, struct sync_as
         struct sync_package *package = package_at(asker, i);
         if (package->state == PACKAGE_APPENDING)
             continue;
+        /* Revoked since it was asked for: no receipt after the limit is stored. */
+        if (asker->tasks[0].size > sync_limit(sync, &asker->tasks[0])) {
+            asker_fail(sync, now, asker, TALLY_DROP_REVOKED, out);
+            return;
+        }
         if (package->state == PACKAGE_WHOLE && !chained(asker, i)) {
             package->state = PACKAGE_BAD;
             package->drop = TALLY_DROP_CHAIN;

@@ -69,7 +69,11 @@ enum tally_drop datagram_read(struct tally_bytes bytes, struct datagram *datagra
     enum tally_drop drop = envelope_read(bytes, datagram);
     if (drop != TALLY_DROP_NONE)
         return drop;
-    return tag_fits(datagram->kind, datagram->tagged) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
+    /* A revocation may come by itself: who takes over from a key is a stranger to those who have to
+       hear of it (gossip/notice.h). */
+    bool fits = tag_fits(datagram->kind, datagram->tagged) ||
+                (datagram->kind == TALLY_KIND_REVOCATION && bytes.size <= TALLY_RECORD_MAX);
+    return fits ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
 }
 
 enum tally_drop datagram_read_record(struct tally_bytes bytes, struct datagram *datagram)

@@ -151,18 +151,18 @@ static enum tally_error read_draft(int fd, struct draft *draft, struct keys *key
 
 /* Beside, fsync, link, fsync of the folder: a crash leaves no key or a whole one, and of two
    processes that make one at the same time the second fails instead of replacing the first's. */
-static enum tally_error write_draft(int folder, const char *text, const char *path,
-                                    struct complaint *complaint)
+static enum tally_error write_draft(int folder, const char *name, const char *text,
+                                    const char *path, struct complaint *complaint)
 {
     char beside[64];
-    (void)snprintf(beside, sizeof beside, ".identity.key.%ld", (long)getpid());
+    (void)snprintf(beside, sizeof beside, ".%s.%ld", name, (long)getpid());
     int fd = openat(folder, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     bool good = fd >= 0 && write(fd, text, FILE_TEXT + 1) == FILE_TEXT + 1 && fsync(fd) == 0;
     int code = errno;
     if (fd >= 0)
         (void)close(fd);
     if (good) {
-        good = linkat(folder, beside, folder, "identity.key", 0) == 0;
+        good = linkat(folder, beside, folder, name, 0) == 0;
         code = errno;
     }
     (void)unlinkat(folder, beside, 0);
@@ -176,8 +176,8 @@ static enum tally_error write_draft(int folder, const char *text, const char *pa
                     strerror(code));
 }
 
-static enum tally_error make(int folder, struct draft *draft, struct keys *keys, const char *path,
-                             struct complaint *complaint)
+static enum tally_error make(int folder, const char *name, struct draft *draft, struct keys *keys,
+                             const char *path, struct complaint *complaint)
 {
     uint8_t *secret = draft->bytes + sizeof prefix;
     memcpy(draft->bytes, prefix, sizeof prefix);
@@ -189,24 +189,26 @@ static enum tally_error make(int folder, struct draft *draft, struct keys *keys,
     draft->text[FILE_TEXT] = '\n';
     if (adopt(keys, secret) != TALLY_OK)
         return complain(complaint, TALLY_IO, "the new key does not verify; check this machine");
-    return write_draft(folder, draft->text, path, complaint);
+    return write_draft(folder, name, draft->text, path, complaint);
 }
 
-static enum tally_error read_or_make(int folder, bool create, struct keys *keys, const char *path,
-                                     struct complaint *complaint)
+static enum tally_error read_or_make(int folder, const char *name, bool create, struct keys *keys,
+                                     const char *path, struct complaint *complaint)
 {
     struct draft *draft = sodium_malloc(sizeof *draft);
     if (draft == NULL)
         return complain(complaint, TALLY_NO_MEMORY, "%s", tally_error_text(TALLY_NO_MEMORY));
     enum tally_error error;
-    int fd = openat(folder, "identity.key", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd >= 0) {
-        error = check_mode(fd, "keys/identity.key", path, 0600, complaint);
+        char shown[64];
+        (void)snprintf(shown, sizeof shown, "keys/%s", name);
+        error = check_mode(fd, shown, path, 0600, complaint);
         if (error == TALLY_OK)
             error = read_draft(fd, draft, keys, path, complaint);
         (void)close(fd);
     } else if (errno == ENOENT && create) {
-        error = make(folder, draft, keys, path, complaint);
+        error = make(folder, name, draft, keys, path, complaint);
     } else {
         error = complain(complaint, complaint_of_errno(errno), "%s: %s", path, strerror(errno));
     }
@@ -216,6 +218,12 @@ static enum tally_error read_or_make(int folder, bool create, struct keys *keys,
 
 enum tally_error keys_open(const char *data, bool create, struct keys **keys,
                            struct complaint *complaint)
+{
+    return keys_open_named(data, "identity.key", create, keys, complaint);
+}
+
+enum tally_error keys_open_named(const char *data, const char *name, bool create,
+                                 struct keys **keys, struct complaint *complaint)
 {
     char path[4096];
     *keys = NULL;
@@ -235,8 +243,8 @@ enum tally_error keys_open(const char *data, bool create, struct keys **keys,
     }
     enum tally_error error = check_mode(folder, "keys", path, 0700, complaint);
     if (error == TALLY_OK) {
-        strcat(path, "/identity.key");
-        error = read_or_make(folder, create, made, path, complaint);
+        strcat(strcat(path, "/"), name);
+        error = read_or_make(folder, name, create, made, path, complaint);
     }
     (void)close(folder);
     if (error == TALLY_OK)

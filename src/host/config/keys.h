@@ -22,6 +22,10 @@ struct keys;
 enum tally_error keys_open(const char *data, bool create, struct keys **keys,
                            struct complaint *complaint);
 
+/* The same for another key of its own file in keys/, named by a word of ours: "witness.key". */
+enum tally_error keys_open_named(const char *data, const char *name, bool create,
+                                 struct keys **keys, struct complaint *complaint);
+
 /* Wipes and frees; NULL is allowed. */
 void keys_free(struct keys *keys);
 

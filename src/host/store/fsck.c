@@ -6,6 +6,7 @@
 #include "core/base/bytes.h"
 #include "core/base/hex.h"
 #include "core/crypto/hash.h"
+#include "core/federation/revocation.h"
 #include "core/log/merkle.h"
 #include "host/store/check.h"
 
@@ -246,6 +247,28 @@ static void check_claim(struct check *check, const char *hex)
         report_path(check, path, "is damaged: its name is the hash of other bytes");
 }
 
+static void check_revocation(struct check *check, const char *hex)
+{
+    uint8_t bytes[TALLY_SIGNED_BODY_MAX];
+    struct tally_hash name, hash;
+    struct revocation revocation;
+    char path[DISK_PATH_MAX];
+    size_t size;
+    if (!hex_read(hex, name.bytes, sizeof name.bytes))
+        return;
+    snprintf(path, sizeof path, "revoked/%.64s", hex);
+    if (disk_read(check->store->disk.root, path, bytes, sizeof bytes, &size) != TALLY_OK) {
+        report_path(check, path, "cannot be read");
+        return;
+    }
+    hash_sha256(bytes_of(bytes, size), &hash);
+    if (!hash_equal(&hash, &name))
+        report_path(check, path, "is damaged: its name is the hash of other bytes");
+    else if (revocation_read(bytes_of(bytes, size), &revocation) != TALLY_DROP_NONE ||
+             revocation_verify(&revocation, &log_crypto) != TALLY_DROP_NONE)
+        report_path(check, path, "does not prove that a key is revoked");
+}
+
 /* ---- All ---- */
 
 static void each_name(struct check *check, const char *folder,
@@ -282,6 +305,8 @@ enum tally_error store_fsck(struct store *store, struct store_fsck *fsck)
     /* Directories of older versions have none until they are opened for writing. */
     if (faccessat(store->disk.root, "discrepancies", F_OK, 0) == 0)
         each_name(&check, "discrepancies", check_claim);
+    if (store->revocation_count > 0)
+        each_name(&check, "revoked", check_revocation);
     free(check.room);
     return fsck->problems == 0 ? TALLY_OK : TALLY_DAMAGED;
 }

@@ -13,6 +13,7 @@ enum {
     STORE_LAYOUT = 1,
     STORE_RESERVE = 1 << 20, /* Bytes kept for evidence and checkpoints on a full disk. */
     STORE_UPLOADS = 64,      /* Large bodies on their way: one a package. */
+    EVIDENCE_NAME = 65,      /* SHA-256 in hex, and a NUL. */
 };
 
 /* A log as the worker knows it. Identity never changes once it is in the store's list. */
@@ -78,8 +79,12 @@ struct store {
     size_t log_count;
     struct store_view views[TALLY_LOGS_MAX];
     size_t view_count;
+    struct store_kept *kept;
+    size_t kept_count;
     struct scratch *work, *show; /* The worker's, the loop's. */
     struct upload uploads[STORE_UPLOADS];
+    char (*revocations)[EVIDENCE_NAME]; /* What lay in revoked/ at the start, by name. */
+    size_t revocation_count;
 };
 
 /* A job and what it carries. */

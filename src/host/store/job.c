@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Jobs: copies of actions on their way through the worker and back to the loop. */
 #include "core/base/bytes.h"
-#include "core/base/hex.h"
 #include "core/crypto/hash.h"
+#include "host/store/evidence.h"
 #include "host/store/inside.h"
+#include "host/store/kept.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -28,6 +29,8 @@ static struct parts parts_of(struct tally_action *action)
                               &action->append.note};
     case TALLY_ACTION_PUBLISH:
         return (struct parts){.note = &action->publish.note};
+    case TALLY_ACTION_KEEP:
+        return (struct parts){.note = &action->keep.note};
     case TALLY_ACTION_BODY:
         return (struct parts){.views = {&action->body.bytes}};
     case TALLY_ACTION_EVIDENCE:
@@ -60,6 +63,8 @@ static uint64_t ticket_of(const struct tally_action *action)
         return action->seal.ticket;
     case TALLY_ACTION_PUBLISH:
         return action->publish.ticket;
+    case TALLY_ACTION_KEEP:
+        return action->keep.ticket;
     case TALLY_ACTION_BODY:
         return action->body.package;
     case TALLY_ACTION_RELEASE:
@@ -167,38 +172,18 @@ static void publish(struct store *store, struct job *job)
         job->log != NULL && job->log->size == job->head && hash_equal(&job->log->root, &job->root);
 }
 
-/* The file of a proved fork, and the mark in the log's own folder that names it, or the file of a
-   discrepancy alone: none is ever removed, and all find room on a full disk. */
-static enum tally_error keep_evidence(struct store *store, struct store_log *log,
-                                      const struct tally_action *action)
-{
-    char name[2 * sizeof action->evidence.name + 2], path[DISK_PATH_MAX];
-    hex_write(bytes_of(action->evidence.name.bytes, sizeof action->evidence.name.bytes), name);
-    snprintf(path, sizeof path, "%s/%s", action->evidence.claim ? "discrepancies" : "forks", name);
-    enum tally_error error = disk_put(&store->disk, path, &action->evidence.bytes, 1);
-    if (error == TALLY_OK && log != NULL && !log->frozen) {
-        strcat(name, "\n");
-        struct tally_bytes mark = bytes_text(name);
-        folder_path(&log->folder, "frozen", path);
-        error = disk_put(&store->disk, path, &mark, 1);
-    }
-    if (error != TALLY_OK) {
-        disk_forget(&store->disk);
-        return error;
-    }
-    return disk_flush(&store->disk);
-}
-
 static void evidence(struct store *store, struct job *job)
 {
     const struct tally_action *action = &job->action;
     struct tally_hash hash;
     hash_sha256(action->evidence.bytes, &hash);
-    job->log = action->evidence.claim ? NULL : log_find(store, &action->evidence.origin_hash);
+    job->log = action->evidence.claim || action->evidence.revocation
+                   ? NULL
+                   : log_find(store, &action->evidence.origin_hash);
     enum tally_error error = TALLY_MISMATCH;
     if (hash_equal(&hash, &action->evidence.name)) {
         do
-            error = keep_evidence(store, job->log, action);
+            error = evidence_keep(store, job->log, action);
         while (error == TALLY_FULL && reserve_spend(store));
     }
     job->public.error = error;
@@ -236,6 +221,8 @@ static void perform(struct group *group, struct job *job)
         publish(store, job);
     else if (job->public.kind == TALLY_ACTION_EVIDENCE)
         evidence(store, job);
+    else if (job->public.kind == TALLY_ACTION_KEEP)
+        job->public.error = kept_commit(store, job);
     else
         upload_release(store, job->action.release.ticket);
     if (job->log != NULL)
@@ -282,6 +269,8 @@ static struct store_view *view_of(struct store *store, const struct store_log *l
 void store_settle(struct store *store, struct store_job *public)
 {
     struct job *job = (struct job *)public;
+    if (public->kind == TALLY_ACTION_KEEP)
+        kept_settle(store, job);
     if (job->log == NULL)
         return;
     struct store_view *view = view_of(store, job->log);
@@ -317,6 +306,10 @@ bool store_job_event(const struct store_job *public, struct tally_event *event)
         event->kind = TALLY_EVENT_PUBLISHED;
         event->published.ticket = public->ticket;
         event->published.error = public->error;
+    } else if (public->kind == TALLY_ACTION_KEEP) {
+        event->kind = TALLY_EVENT_KEPT;
+        event->kept.ticket = public->ticket;
+        event->kept.error = public->error;
     } else if (public->kind == TALLY_ACTION_BODY && job->action.body.last) {
         event->kind = TALLY_EVENT_BODY;
         event->body.package = public->ticket;

@@ -6,7 +6,9 @@
  * every reader looks in the files first and, if it failed in the database, once more.
  */
 #include "core/base/bytes.h"
+#include "host/store/evidence.h"
 #include "host/store/inside.h"
+#include "host/store/kept.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -261,6 +263,17 @@ static bool show_body(void *context, const struct tally_hash *origin, uint64_t i
     return true;
 }
 
+static size_t on_kept(void *context, enum tally_kept kind, const struct tally_hash *origin,
+                      uint8_t *note, size_t capacity)
+{
+    return kept_read(context, kind, origin, note, capacity);
+}
+
+static bool on_kept_at(void *context, enum tally_kept kind, size_t index, struct tally_hash *origin)
+{
+    return kept_at(context, kind, index, origin);
+}
+
 struct tally_ledger store_ledger(struct store *store)
 {
     return (struct tally_ledger){.context = store,
@@ -271,5 +284,8 @@ struct tally_ledger store_ledger(struct store *store)
                                  .entries = show_entries,
                                  .entry = show_entry,
                                  .bodies = show_bodies,
-                                 .body = show_body};
+                                 .body = show_body,
+                                 .revocation = evidence_show,
+                                 .kept = on_kept,
+                                 .kept_at = on_kept_at};
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The data directory: whose it is, who holds it, which layout it has; and its smaller files. */
 #include "core/base/bytes.h"
+#include "host/store/evidence.h"
 #include "host/store/inside.h"
+#include "host/store/kept.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -192,7 +194,7 @@ static enum tally_error write_version(struct disk *disk)
 
 static enum tally_error make_folders(struct disk *disk)
 {
-    static const char *const names[] = {"logs", "forks", "discrepancies", "incoming"};
+    static const char *const names[] = {"logs", "forks", "discrepancies", "revoked", "incoming"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         enum tally_error error = disk_folder(disk, names[i]);
         if (error != TALLY_OK)
@@ -311,6 +313,10 @@ static enum tally_error open_all(const struct opening *opening)
     if (error == TALLY_OK)
         error = log_load_all(store, opening->message, opening->size);
     if (error == TALLY_OK)
+        error = evidence_list(store);
+    if (error == TALLY_OK)
+        error = kept_load(store);
+    if (error == TALLY_OK)
         show_all(store);
     return error;
 }
@@ -361,6 +367,8 @@ void store_close(struct store *store)
     if (store->lock >= 0)
         close(store->lock);
     disk_end(&store->disk);
+    free(store->revocations);
+    kept_free(store);
     free(store->work);
     free(store->show);
     free(store->dir);

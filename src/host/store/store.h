@@ -6,8 +6,10 @@
  * changes (durability: reliability chapter, section 5).
  *
  *     DIR/version lock state.db reserve peers.last incoming/ keys/ (not ours)
- *     DIR/forks/<sha256> discrepancies/<sha256>
- *     DIR/logs/<sha256 of origin>/origin checkpoint signed frozen tile/ bodies/ blob/<sha256>
+ *     DIR/forks/<sha256> discrepancies/<sha256> revoked/<sha256>
+ *     DIR/witness/<sha256 of origin>/checkpoint
+ *     DIR/logs/<sha256 of origin>/origin checkpoint signed cosigned frozen tile/ bodies/
+ *                                 blob/<sha256>
  *
  * Threads. One *loop* thread reads through the ledger and calls store_settle. One *worker* at a
  * time is inside store_commit, store_epoch or store_find_receipt, which wait for the disk. The
@@ -73,9 +75,9 @@ struct store_job {
 };
 
 /*
- * A job of an APPEND, SEAL, PUBLISH, BODY, RELEASE or EVIDENCE; NULL without memory. Bytes and
- * strings are copied. package is the one an APPEND or BODY names, else NULL; it is borrowed until
- * store_commit returned.
+ * A job of an APPEND, SEAL, PUBLISH, KEEP, BODY, RELEASE or EVIDENCE; NULL without memory. Bytes
+ * and strings are copied. package is the one an APPEND or BODY names, else NULL; it is borrowed
+ * until store_commit returned.
  */
 struct store_job *store_job_new(const struct tally_action *action,
                                 const struct tally_package *package);

@@ -145,7 +145,8 @@ static void on_appended(void *context, const struct tally_action *action)
     struct tally_admin_frame frame = {.kind = TALLY_ADMIN_APPENDED, .request = waiter.request};
     frame.appended.error = (uint8_t)action->answer.error;
     if (action->answer.error == TALLY_OK) {
-        frame.appended.origin = bytes_text(action->answer.origin);
+        if (action->answer.origin != NULL) /* A revocation has no place of ours. */
+            frame.appended.origin = bytes_text(action->answer.origin);
         frame.appended.index = action->answer.index;
         frame.appended.receipt = action->answer.receipt;
     }
@@ -162,7 +163,8 @@ static void on_appended(void *context, const struct tally_action *action)
 static bool must_wait(const struct client *client, const struct tally_admin_frame *frame)
 {
     return tally_node_guard(client->admin->host->node) == TALLY_GUARD_ASKING &&
-           (frame->kind == TALLY_ADMIN_APPEND || fed_kind_of(frame->state.type) != FED_CONFIRM);
+           (frame->kind == TALLY_ADMIN_APPEND ||
+            (frame->kind == TALLY_ADMIN_STATE && fed_kind_of(frame->state.type) != FED_CONFIRM));
 }
 
 /* False if the node takes no more for now: the request is then read again later. */
@@ -177,6 +179,9 @@ static bool append(struct client *client, const struct tally_admin_frame *frame)
         command =
             (struct tally_command){.kind = TALLY_COMMAND_STATE,
                                    .state = {.type = frame->state.type, .body = frame->state.body}};
+    if (frame->kind == TALLY_ADMIN_REVOKE)
+        command = (struct tally_command){.kind = TALLY_COMMAND_REVOKE,
+                                         .revoke = {.bytes = frame->revoke.bytes}};
     struct waiter *waiter = malloc(sizeof *waiter);
     if (waiter == NULL) {
         end(client);
@@ -267,7 +272,8 @@ static void obey(struct client *client)
         client->wanted = size;
         if (state == ADMIN_SHORT)
             return;
-        bool ours = frame.kind == TALLY_ADMIN_APPEND || frame.kind == TALLY_ADMIN_STATE;
+        bool ours = frame.kind == TALLY_ADMIN_APPEND || frame.kind == TALLY_ADMIN_STATE ||
+                    frame.kind == TALLY_ADMIN_REVOKE;
         if (state == ADMIN_READ && ours) {
             client->stalled = must_wait(client, &frame) || !append(client, &frame);
             if (client->stalled)

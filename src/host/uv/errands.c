@@ -58,6 +58,10 @@ static bool command_of(struct tally_bytes verb, struct tally_bytes argument,
         command->kind = TALLY_COMMAND_RECOVER;
         return true;
     }
+    if (bytes_equal(verb, bytes_text("cosign"))) {
+        command->kind = TALLY_COMMAND_COSIGN;
+        return true;
+    }
     command->kind = TALLY_COMMAND_FIND;
     if (bytes_equal(verb, bytes_text("find-peer"))) {
         command->find.peer = true;

@@ -115,6 +115,7 @@ static void perform(struct host *host, const struct tally_action *action)
         break;
     case TALLY_ACTION_SEAL:
     case TALLY_ACTION_PUBLISH:
+    case TALLY_ACTION_KEEP:
     case TALLY_ACTION_EVIDENCE:
         disk_perform(&host->disk, action, NULL);
         break;

@@ -47,9 +47,14 @@ struct host_options {
     size_t bootstrap_count;
     bool named; /* Peers will be named by commands before host_run. */
     enum tally_verify verify;
-    enum tally_level level;  /* What is told on stderr. */
-    uint64_t min_free_bytes; /* Below it the node is read-only. */
-    unsigned workers;        /* Threads that verify; 0: one a core. */
+    enum tally_level level;                    /* What is told on stderr. */
+    uint64_t min_free_bytes;                   /* Below it the node is read-only. */
+    unsigned workers;                          /* Threads that verify; 0: one a core. */
+    bool has_public;                           /* HTTP for whoever is not on the mesh, */
+    struct tally_address public;               /* there. */
+    const struct tally_foreign_log *foreign;   /* Logs witnessed beside those of parties; must */
+    size_t foreign_count;                      /* outlive the host, as must what they name. */
+    unsigned witness_gap_ms, witness_cycle_ms; /* As tally/node.h has them; 0: the usual. */
 };
 
 /* Takes the data directory, binds the sockets, starts the node. On failure *host is NULL. */

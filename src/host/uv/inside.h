@@ -6,6 +6,7 @@
  * it. A part turns a libuv callback into an event and calls host_step; it is called back to perform
  * actions, and then never steps: what it wants to tell at that moment waits for host_later.
  */
+#include "host/config/cosigner.h"
 #include "host/uv/admin.h"
 #include "host/uv/bootstrap.h"
 #include "host/uv/disk.h"
@@ -14,6 +15,7 @@
 #include "host/uv/interfaces.h"
 #include "host/uv/multicast.h"
 #include "host/uv/pool.h"
+#include "host/uv/public.h"
 #include "host/uv/remember.h"
 #include "host/uv/resolver.h"
 #include "host/uv/tcp.h"
@@ -48,6 +50,7 @@ struct host {
     struct host_options options;
     char *data;
     struct keys *keys;
+    struct cosigner cosigner;
     struct tally_key identity;
     struct tracer tracer;
     struct store *store;
@@ -76,6 +79,7 @@ struct host {
     struct pool pool;
     struct disk disk;
     struct admin admin;
+    struct public public;
     struct resolver resolver;
     struct bootstrap bootstrap;
     struct remember remember;

@@ -57,6 +57,7 @@ static enum tally_error open_data(struct host *host, struct complaint *complaint
     if (error != TALLY_OK)
         return error;
     host->identity = *keys_identity(host->keys);
+    cosigner_init(&host->cosigner, data);
     const struct store_options options = {
         .dir = data, .key = &host->identity, .min_free_bytes = host->options.min_free_bytes};
     error = store_open(&options, &host->store, sentence, sizeof sentence);
@@ -165,6 +166,11 @@ static enum tally_error open_node(struct host *host, struct complaint *complaint
         .ledger = store_ledger(host->store),
         .secret = keys_secret(),
         .crypto = keys_crypto(host->keys),
+        .cosigner = cosigner_window(&host->cosigner),
+        .foreign = host->options.foreign,
+        .foreign_count = host->options.foreign_count,
+        .witness_gap_ms = host->options.witness_gap_ms,
+        .witness_cycle_ms = host->options.witness_cycle_ms,
         .trace = trace_window(&host->tracer),
     };
     if (host->options.admin) {
@@ -280,6 +286,8 @@ static enum tally_error open_parts(struct host *host, struct complaint *complain
         remember_start(&host->remember);
         bootstrap_start(&host->bootstrap);
     }
+    if (error == TALLY_OK && host->options.has_public)
+        error = public_open(&host->public, host, &host->options.public, complaint);
     if (error == TALLY_OK && host->options.admin)
         error = admin_open(&host->admin, host, complaint);
     return error;
@@ -431,6 +439,7 @@ static void cancel(struct host *host)
 static void close_loop(struct host *host)
 {
     cancel(host);
+    public_close(&host->public);
     admin_close(&host->admin);
     gateway_close(&host->gateway);
     interfaces_close(&host->interfaces);
@@ -462,6 +471,7 @@ void host_close(struct host *host)
         tally_node_free(host->node);
     if (host->store != NULL)
         store_close(host->store);
+    cosigner_free(&host->cosigner);
     keys_free(host->keys);
     free(host->data);
     free(host);

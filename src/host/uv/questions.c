@@ -7,6 +7,7 @@
 #include "host/store/store.h"
 #include "host/uv/inside.h"
 #include "host/uv/report.h"
+#include "host/uv/report_witness.h"
 #include "tally/log.h"
 
 #include <stdlib.h>
@@ -122,10 +123,18 @@ static json_t *answer_doctor(struct host *host)
     return object;
 }
 
+static json_t *answer_witness(struct host *host)
+{
+    return report_witnesses(host);
+}
+
 static const struct {
     const char *verb;
     json_t *(*answer)(struct host *host);
-} answers[] = {{"status", answer_status}, {"peers", answer_peers}, {"doctor", answer_doctor}};
+} answers[] = {{"status", answer_status},
+               {"peers", answer_peers},
+               {"doctor", answer_doctor},
+               {"witness", answer_witness}};
 
 char *questions_answer(struct host *host, struct tally_bytes verb, enum tally_error *error)
 {

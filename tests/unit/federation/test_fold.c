@@ -141,6 +141,58 @@ static void nobody_else_says_whom_we_trust(void **state)
     assert_int_equal(withdraws(&teller, 'a'), FOLD_SELF);
 }
 
+/* The keys beside the identity: each for one promise, and the recovery key stays. */
+static void keys_are_certified(void **state)
+{
+    struct teller teller;
+    struct tally_hash before, after;
+    struct fed_statement keys = {.kind = FED_KEYS,
+                                 .has_key = {[FED_KEY_WITNESS] = true},
+                                 .keys = {[FED_KEY_WITNESS] = key_of('w')}};
+    teller_init(&teller, 'a', 8);
+    fold_hash(&teller.fold, &before);
+    assert_int_equal(says_as(&teller, 'b', &keys), FOLD_FOREIGN);
+    assert_int_equal(says(&teller, &keys), FOLD_TAKEN);
+    fold_hash(&teller.fold, &after);
+    assert_false(hash_equal(&before, &after));
+    assert_true(teller.fold.has_key[FED_KEY_WITNESS]);
+    assert_int_equal(teller.fold.keys_at, teller.next - 1);
+    keys.keys[FED_KEY_WITNESS] = key_of('a');
+    assert_int_equal(says(&teller, &keys), FOLD_SELF);
+    keys.keys[FED_KEY_WITNESS] = keys.keys[FED_KEY_MIRROR] = key_of('w');
+    keys.has_key[FED_KEY_MIRROR] = true;
+    assert_int_equal(says(&teller, &keys), FOLD_FORBIDDEN);
+    keys.keys[FED_KEY_MIRROR] = key_of('m');
+    keys.keys[FED_KEY_RECOVERY] = key_of('r');
+    keys.has_key[FED_KEY_RECOVERY] = true;
+    assert_int_equal(says(&teller, &keys), FOLD_TAKEN);
+    keys.keys[FED_KEY_RECOVERY] = key_of('s');
+    assert_int_equal(says(&teller, &keys), FOLD_FORBIDDEN);
+    keys.has_key[FED_KEY_RECOVERY] = false;
+    assert_int_equal(says(&teller, &keys), FOLD_FORBIDDEN);
+}
+
+/* Who is admitted is asked to cosign, until it is said otherwise; a withdrawal forgets that. */
+static void a_party_may_be_excused(void **state)
+{
+    struct teller teller;
+    struct tally_hash before, after;
+    const struct tally_key b = key_of('b');
+    struct fed_statement no = {.kind = FED_WITNESS, .party = b};
+    teller_init(&teller, 'a', 8);
+    assert_int_equal(says(&teller, &no), FOLD_FORBIDDEN);
+    assert_int_equal(admits(&teller, 'b', TALLY_TRUST_VERIFY, 7), FOLD_TAKEN);
+    fold_hash(&teller.fold, &before);
+    assert_int_equal(says(&teller, &no), FOLD_TAKEN);
+    fold_hash(&teller.fold, &after);
+    assert_false(hash_equal(&before, &after));
+    assert_true(fold_find(&teller.fold, &b)->excused);
+    assert_int_equal(fold_find(&teller.fold, &b)->level, TALLY_TRUST_VERIFY);
+    assert_int_equal(withdraws(&teller, 'b'), FOLD_TAKEN);
+    assert_int_equal(admits(&teller, 'b', TALLY_TRUST_VERIFY, 7), FOLD_TAKEN);
+    assert_false(fold_find(&teller.fold, &b)->excused);
+}
+
 static void what_is_not_understood_is_counted_and_changes_nothing(void **state)
 {
     struct teller teller;
@@ -154,7 +206,8 @@ static void what_is_not_understood_is_counted_and_changes_nothing(void **state)
     } cases[] = {
         {"fed_admit", "no", FOLD_MALFORMED},    {"fed_mode", "", FOLD_MALFORMED},
         {"fed_of_a_later", "{}", FOLD_UNKNOWN}, {"SYNC_EVENT", "{}", FOLD_OTHER},
-        {"SYNC_CONFIRMED", "{}", FOLD_OTHER},   {"fed_later", "", FOLD_UNKNOWN},
+        {"SYNC_CONFIRMED", "{}", FOLD_OTHER},   {"fed_witness_event", "", FOLD_OTHER},
+        {"fed_later", "", FOLD_UNKNOWN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(fold_take(&teller.fold, &self, bytes_text(cases[i].type),
@@ -164,7 +217,7 @@ static void what_is_not_understood_is_counted_and_changes_nothing(void **state)
     assert_true(hash_equal(&before, &after));
     struct tally_trust_status status;
     fold_status(&teller.fold, &status);
-    assert_int_equal(status.statements, 7);
+    assert_int_equal(status.statements, 8);
     assert_int_equal(status.unknown, 2);
     assert_int_equal(status.refused, 2);
     assert_int_equal(status.parties, 1);
@@ -244,6 +297,8 @@ int main(void)
         cmocka_unit_test(the_allowlist_is_strict_from_its_first_line),
         cmocka_unit_test(a_level_can_begin_the_allowlist),
         cmocka_unit_test(nobody_else_says_whom_we_trust),
+        cmocka_unit_test(keys_are_certified),
+        cmocka_unit_test(a_party_may_be_excused),
         cmocka_unit_test(what_is_not_understood_is_counted_and_changes_nothing),
         cmocka_unit_test(there_is_room_for_so_many),
         cmocka_unit_test(what_cannot_be_read_does_not_open_the_node),

@@ -12,13 +12,19 @@ static const struct fed_statement all[] = {
     {.kind = FED_WITHDRAW},
     {.kind = FED_MODE, .mode = TALLY_MODE_OPEN},
     {.kind = FED_MODE, .mode = TALLY_MODE_STRICT},
+    {.kind = FED_WITNESS, .asked = true},
+    {.kind = FED_WITNESS},
+    {.kind = FED_KEYS, .has_key = {[FED_KEY_WITNESS] = true}, .keys = {[FED_KEY_WITNESS] = {"w"}}},
+    {.kind = FED_KEYS,
+     .has_key = {true, true, true, true},
+     .keys = {{"recovery"}, {"witness"}, {"mirror"}, {"auditor"}}},
 };
 enum { ALL = sizeof all / sizeof *all };
 
 static struct fed_statement one_of(size_t index)
 {
     struct fed_statement one = all[index];
-    if (one.kind != FED_MODE)
+    if (one.kind != FED_MODE && one.kind != FED_KEYS)
         one.party = key_of('b');
     one.note = bytes_text("our auditors in Berlin");
     return one;
@@ -37,6 +43,9 @@ static void what_is_written_is_read(void **state)
         assert_int_equal(read.kind, one.kind);
         assert_memory_equal(&read.party, &one.party, sizeof one.party);
         assert_int_equal(read.level, one.level);
+        assert_int_equal(read.asked, one.asked);
+        assert_memory_equal(read.has_key, one.has_key, sizeof one.has_key);
+        assert_memory_equal(read.keys, one.keys, sizeof one.keys);
         assert_int_equal(read.has_roles, one.has_roles);
         assert_int_equal(read.roles, one.roles);
         assert_int_equal(read.mode, one.mode);

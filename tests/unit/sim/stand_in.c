@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stand_in.h"
 #include "tally/discrepancy.h"
+#include "tally/witness.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,12 @@ void tally_node_status(const struct tally_node *node, struct tally_node_status *
 {
     memset(status, 0, sizeof *status);
     status->drops[TALLY_DROP_FORGED] = stand_in.drops[node->slot];
+}
+
+bool tally_node_cosigned(const struct tally_node *node, size_t index,
+                         struct tally_cosigned_view *view)
+{
+    return false;
 }
 
 bool tally_node_peer(const struct tally_node *node, size_t index, struct tally_peer_view *view)

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Evidence: files that prove by themselves that an issuer contradicted itself, or that a key is
+   revoked, and what a discrepancy rests on. None is ever removed, and each finds room on a full
+   disk. */
+#include "host/store/evidence.h"
+#include "core/base/bytes.h"
+#include "core/base/hex.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum tally_error evidence_keep(struct store *store, struct store_log *log,
+                               const struct tally_action *action)
+{
+    char name[2 * sizeof action->evidence.name + 2], path[DISK_PATH_MAX];
+    const char *folder = action->evidence.claim        ? "discrepancies"
+                         : action->evidence.revocation ? "revoked"
+                                                       : "forks";
+    hex_write(bytes_of(action->evidence.name.bytes, sizeof action->evidence.name.bytes), name);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    enum tally_error error = disk_put(&store->disk, path, &action->evidence.bytes, 1);
+    if (error == TALLY_OK && log != NULL && !log->frozen) {
+        strcat(name, "\n");
+        struct tally_bytes mark = bytes_text(name);
+        folder_path(&log->folder, "frozen", path);
+        error = disk_put(&store->disk, path, &mark, 1);
+    }
+    if (error != TALLY_OK) {
+        disk_forget(&store->disk);
+        return error;
+    }
+    return disk_flush(&store->disk);
+}
+
+static int is_name(const struct dirent *entry)
+{
+    struct tally_hash hash;
+    return hex_read(entry->d_name, hash.bytes, sizeof hash.bytes);
+}
+
+enum tally_error evidence_list(struct store *store)
+{
+    struct dirent **names;
+    int count = scandirat(store->disk.root, "revoked", &names, is_name, alphasort);
+    if (count < 0)
+        return errno == ENOMEM ? TALLY_NO_MEMORY : TALLY_OK;
+    store->revocations = calloc((size_t)count + 1, sizeof *store->revocations);
+    for (int i = 0; i < count; i++) {
+        if (store->revocations != NULL)
+            memcpy(store->revocations[store->revocation_count++], names[i]->d_name, EVIDENCE_NAME);
+        free(names[i]);
+    }
+    free(names);
+    return store->revocations != NULL ? TALLY_OK : TALLY_NO_MEMORY;
+}
+
+size_t evidence_show(void *context, size_t index, uint8_t *bytes, size_t capacity)
+{
+    const struct store *store = context;
+    char path[DISK_PATH_MAX];
+    size_t size;
+    if (index >= store->revocation_count)
+        return 0;
+    snprintf(path, sizeof path, "revoked/%.64s", store->revocations[index]);
+    if (disk_read(store->disk.root, path, bytes, capacity, &size) == TALLY_OK && size > 0)
+        return size;
+    /* Not the end: whoever reads on finds the others. */
+    bytes[0] = 0;
+    return 1;
+}
