@@ -43,7 +43,7 @@ static void show_guard(const json_t *guard)
     size_t index;
     const json_t *peer;
     json_array_foreach(json_object_get(guard, "waits_for"), index, peer)
-        print_member(index == 0 ? "waits for" : "", json_string_value(peer));
+        print_member(index == 0 ? "awaits" : "", json_string_value(peer));
 }
 
 static void show_status(const json_t *status)

@@ -135,10 +135,10 @@ static void show_event(struct history *history, const struct shelf_receipt *rece
     print_time(receipt->receipt.time, when);
     history->count++;
     if (!history->call->json) {
-        (void)printf("%s  %s  %.*s  size %llu  %zu samples  %s\n", when, ours ? "gave" : "got",
-                     (int)event->origin.size, (const char *)event->origin.data,
-                     (unsigned long long)event->size, event->samples_count,
-                     result_of(event->result));
+        (void)printf("%s  %s  %s  %.*s  size %llu  %zu samples  %s\n", when, ours ? "to  " : "from",
+                     ours ? party : witness, (int)event->origin.size,
+                     (const char *)event->origin.data, (unsigned long long)event->size,
+                     event->samples_count, result_of(event->result));
         return;
     }
     json_t *samples = json_array();

@@ -272,8 +272,6 @@ static struct tally_party *party_take(struct fold *fold, const struct tally_key 
 static void apply(struct fold *fold, const struct tally_key *issuer,
                   const struct fed_statement *statement, uint64_t index)
 {
-    fold->last_kind = statement->kind;
-    fold->last = statement->party;
     if (statement->kind == FED_MODE)
         FSM_MOVE(modes, &fold->mode, statement->mode);
     if (statement->kind == FED_KEYS) {
@@ -324,6 +322,8 @@ enum fold_verdict fold_take_at(struct fold *fold, const struct tally_key *issuer
     fold->counts[verdict]++;
     if (verdict != FOLD_TAKEN)
         return verdict;
+    fold->last_kind = statement.kind;
+    fold->last = statement.party;
     if (fed_agrees(statement.kind))
         (void)agreements_take(&fold->agreements, issuer, &statement, place);
     else

@@ -44,12 +44,13 @@ static bool know_those_of_before(struct tally_node *node)
     return any;
 }
 
-static bool wrote_before(const struct tally_node *node)
+/* Whether a log of ours has a receipt, or, `sealed`, one under a checkpoint. */
+static bool wrote_before(const struct tally_node *node, bool sealed)
 {
     const struct tally_ledger *ledger = &node->options.ledger;
     struct tally_log_view view;
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
-        if (view.own && view.durable > 0)
+        if (view.own && (sealed ? view.size : view.durable) > 0)
             return true;
     return false;
 }
@@ -64,7 +65,7 @@ static bool must_ask(const struct tally_node *node)
     bool alone = node->options.profile == TALLY_PROFILE_OFFLINE;
     if (node->options.past != TALLY_PAST_OWN)
         return true;
-    return !alone && wrote_before(node);
+    return !alone && wrote_before(node, false);
 }
 
 /* A key of whose past nothing is known, on a node that may meet somebody who does. */
@@ -118,7 +119,8 @@ bool guarding_asks(const struct tally_node *node, const struct tally_key *key)
 void guarding_answered(struct tally_node *node, struct tally_now now, const struct tally_key *peer,
                        uint64_t count)
 {
-    guard_answered(&node->guarding.guard, now, peer, count > 0);
+    /* Where nothing was ever sealed, nobody can hold any of it, and who has nothing agrees. */
+    guard_answered(&node->guarding.guard, now, peer, count > 0 || !wrote_before(node, true));
 }
 
 void guarding_larger(struct tally_node *node, struct tally_now now, const struct tally_key *peer,
