@@ -182,11 +182,11 @@ static bool read_log_lists(struct call *call, struct log_list *logs, struct host
         uint8_t *text = shelf_slurp(call, path, LOG_LIST_BYTES, &size, code);
         if (text == NULL)
             return false;
-        enum tally_error error = log_list_read(logs, path, bytes_of(text, size), &call->complaint);
+        struct complaint complaint;
+        enum tally_error error = log_list_read(logs, path, bytes_of(text, size), &complaint);
         free(text);
         if (error != TALLY_OK) {
-            *code =
-                call_fail_with(call, EXIT_CONFIGURATION, error, path, "%s", call->complaint.text);
+            *code = call_fail_with(call, EXIT_CONFIGURATION, error, path, "%s", complaint.text);
             return false;
         }
     }
