@@ -144,9 +144,14 @@ class Node:
 
 
 def same(nodes, origin, size):
-    """Waits until all hold the log up to that size at least, with equal bytes as checkpoint."""
+    """Waits until all hold the log up to that size at least, with equal bytes as checkpoint, but
+    for its cosignatures, which come to some later than to others."""
+    def signed(note):
+        text, gap, lines = note.partition(b'\n\n')
+        return text + gap + lines.split(b'\n')[0]
+
     def equal():
-        notes = [node.checkpoint(origin) for node in nodes]
+        notes = [signed(node.checkpoint(origin)) for node in nodes]
         return notes[0] and len(set(notes)) == 1 and int(notes[0].split(b'\n')[1]) >= size
     until(equal, f'{origin} with {size} receipts on {len(nodes)} nodes')
     return nodes[0].checkpoint(origin)
