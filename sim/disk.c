@@ -382,6 +382,8 @@ static void complete_evidence(struct disk *disk, const struct disk_operation *op
 {
     const struct tally_action *action = &operation->action;
     struct disk_log *log = disk_find(disk, &action->evidence.origin_hash);
+    if (action->evidence.claim)
+        return; /* Nobody here reads it: what was stated names its hash. */
     if (log != NULL && !action->evidence.revocation)
         log->frozen = true;
     disk->files =

@@ -17,8 +17,8 @@ const char *expect_word(enum condition condition)
         [CONDITION_LINKED] = "linked",       [CONDITION_REACHED] = "reached",
         [CONDITION_DETECTED] = "detected",   [CONDITION_TRAFFIC] = "traffic",
         [CONDITION_GUARDED] = "guarded",     [CONDITION_FOLDED] = "folded",
-        [CONDITION_AGREED] = "agreed",       [CONDITION_REVOKED] = "revoked",
-        [CONDITION_COSIGNED] = "cosigned",
+        [CONDITION_DISPUTED] = "disputed",   [CONDITION_AGREED] = "agreed",
+        [CONDITION_REVOKED] = "revoked",     [CONDITION_COSIGNED] = "cosigned",
     };
     return words[condition];
 }
@@ -269,6 +269,34 @@ static bool folded(const struct world *world, const struct line *line, char *why
     return !line->negated;
 }
 
+/* Whether a node has such a case against another. */
+static bool has_case(const struct world *world, uint32_t slot, uint32_t other,
+                     const struct line *line)
+{
+    struct tally_discrepancy_view view;
+    const struct tally_node *node = world->slots[slot].node;
+    for (size_t i = 0; node != NULL && tally_node_discrepancy(node, i, &view); i++)
+        if (view.type == line->dispute && key_equal(&view.party, &world->slots[other].signer.key) &&
+            (line->stage == TALLY_DISCREPANCY_STATES || view.state == line->stage))
+            return true;
+    return false;
+}
+
+static bool disputed(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t slot = line->who.from; slot <= line->who.to; slot++)
+        for (uint32_t other = line->other.from; other <= line->other.to; other++) {
+            if (slot == other)
+                continue;
+            bool one = has_case(world, slot, other, line);
+            snprintf(why, size, "n%u %s such a discrepancy against n%u", slot + 1,
+                     one ? "stated" : "did not state", other + 1);
+            if (decided(line, one))
+                return one;
+        }
+    return !line->negated;
+}
+
 static bool agreed(const struct world *world, const struct line *line, char *why, size_t size)
 {
     for (uint32_t slot = line->who.from; slot <= line->who.to; slot++)
@@ -350,6 +378,8 @@ bool expect_is(const struct world *world, const struct line *line, char *why, si
         return detected(world, line, why, size);
     case CONDITION_FOLDED:
         return folded(world, line, why, size);
+    case CONDITION_DISPUTED:
+        return disputed(world, line, why, size);
     case CONDITION_AGREED:
         return agreed(world, line, why, size);
     case CONDITION_TRAFFIC:

@@ -7,6 +7,7 @@
  */
 #include "adversary.h"
 #include "core/federation/words.h"
+#include "tally/discrepancy.h"
 
 enum { SCENARIO_NODES_MAX = 1000000, SCENARIO_APPEND_MAX = 1000000 };
 
@@ -53,6 +54,8 @@ enum condition {
                             a node outside its LAN that nobody named to it. */
     CONDITION_DETECTED,  /* `who` is gone, and no honest node takes it for linked any more. */
     CONDITION_FOLDED,    /* What `who` stated comes to the same in it and wherever all of it is. */
+    CONDITION_DISPUTED,  /* `who` stated a discrepancy of that kind, in that state, against `other`.
+                          */
     CONDITION_TRAFFIC,   /* `who` sent at most `count` bytes a second of late. */
     CONDITION_REVOKED,   /* Each honest node that runs knows that the key of `who` is revoked. */
     CONDITION_GUARDED,   /* `who` learned that it signed more than it holds, and signs no more. */
@@ -99,6 +102,8 @@ struct line {
     bool negated;
     enum condition condition;
     enum tally_drop drop;
+    enum tally_discrepancy dispute;
+    enum tally_discrepancy_state stage; /* STATES: any. */
     uint64_t within_us;
 };
 

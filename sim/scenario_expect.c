@@ -20,6 +20,18 @@ static void read_drop(struct words *words, struct line *line)
         words_fail(words, "\"%s\" is no reason of a drop (tally/error.h lists them)", reason);
 }
 
+static void read_dispute(struct words *words, struct line *line)
+{
+    const char *type = words_next(words);
+    line->stage = TALLY_DISCREPANCY_STATES;
+    if (!tally_discrepancy_read(type, &line->dispute))
+        words_fail(words, "\"%s\" is no kind of discrepancy (tally/discrepancy.h lists them)",
+                   type);
+    for (unsigned i = 0; i < TALLY_DISCREPANCY_STATES; i++)
+        if (words_take(words, tally_discrepancy_state_name((enum tally_discrepancy_state)i)))
+            line->stage = (enum tally_discrepancy_state)i;
+}
+
 static void read_condition(struct words *words, struct line *line)
 {
     const char *word = words_next(words);
@@ -29,7 +41,7 @@ static void read_condition(struct words *words, struct line *line)
             words_fail(words,
                        "\"%s\" is no condition: converged, diverged, fork, holds, drops, "
                        "confirmed, linked, reached, detected, traffic, guarded, folded, "
-                       "agreed, revoked or cosigned",
+                       "disputed, agreed, revoked or cosigned",
                        word);
             return;
         }
@@ -64,6 +76,11 @@ void scenario_read_expect(struct words *words, struct line *line)
         line->who = words_who(words);
         line->other = words_who(words);
         line->count = (uint32_t)words_number(words, "how many receipts", 0, SCENARIO_APPEND_MAX);
+        break;
+    case CONDITION_DISPUTED:
+        line->who = words_who(words);
+        line->other = words_who(words);
+        read_dispute(words, line);
         break;
     case CONDITION_DROPS:
         line->who = words_who(words);

@@ -5,6 +5,7 @@
 #include "memory.h"
 #include "story_agree.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 void trust_state(struct world *world, uint32_t slot, const struct line *line)
 {
@@ -38,9 +39,13 @@ static uint64_t replayed(const struct world *world, uint32_t slot, uint32_t hold
     struct tally_hash origin_hash;
     struct fold fold;
     fold_init(&fold, key, parties, TALLY_PARTIES_MAX);
+    fold.discrepancies = discrepancies_new(key, DISCREPANCIES_MAX);
+    fold.schemas = schemas_new(SCHEMAS_MAX);
     replay_origin(key, &origin_hash);
     uint64_t count = replay_all(&fold, &ledger, &origin_hash, room);
     fold_hash(&fold, hash);
+    free(fold.discrepancies);
+    free(fold.schemas);
     memory_free(parties);
     memory_free(room);
     return count;

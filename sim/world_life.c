@@ -6,8 +6,6 @@
 #include "world.h"
 #include <assert.h>
 
-enum { PARTIES_MAX = 64, WITNESSED_MAX = 64 }; /* Stories speak of few, worlds have many nodes. */
-
 static void say(void *context, struct tally_now now, const struct tally_trace *trace)
 {
     struct slot *at = context;
@@ -159,6 +157,11 @@ static void limits(struct tally_node_options *node, const struct world_options *
     node->records_max = options->records_max;
     node->senders_max = options->senders_max;
     node->own_addresses_max = options->own_addresses_max;
+    /* Stories speak of few, and worlds have many nodes. */
+    node->parties_max = 64;
+    node->discrepancies_max = 32;
+    node->schemas_max = 4;
+    node->witnessed_max = 64;
 }
 
 /* What a node is told when it begins. */
@@ -217,14 +220,12 @@ void world_wake(struct world *world, uint32_t slot)
                          ? TALLY_PEERS_MAX
                          : options->known_max,
         .interfaces_max = 1, /* No node here has more. */
-        .parties_max = PARTIES_MAX,
         .seal_receipts = options->seal_receipts,
         .seal_ms = options->seal_ms,
         .ledger = disk_ledger(&at->disk),
         .secret = {&at->secret, draw},
         .crypto = signer_window(&at->signer),
         .cosigner = {at, cosigner_key, cosigner_sign},
-        .witnessed_max = WITNESSED_MAX,
         .trace = {at, say},
         .datagrams_only = options->datagrams_only,
         .scratch = world->scratch,

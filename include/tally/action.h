@@ -20,7 +20,7 @@ enum tally_action_kind {
     TALLY_ACTION_VERIFY,    /* Bytes of a package for the worker pool. */
     TALLY_ACTION_BODY,      /* Bytes of a large body of a verified package. */
     TALLY_ACTION_RELEASE,   /* A package is not wanted any more, whatever its state. */
-    TALLY_ACTION_EVIDENCE,  /* A proved fork or revocation: keep the file for ever. */
+    TALLY_ACTION_EVIDENCE,  /* Keep a file for ever; of a proved fork: mark the log frozen. */
     TALLY_ACTION_ANSWER,    /* To a COMMAND. */
     TALLY_ACTION_MULTICAST, /* A packet from an interface's mDNS socket (port 5353). */
     TALLY_ACTION_MAP,       /* One request to the gateway; MAPPED answers. */
@@ -115,6 +115,7 @@ struct tally_action {
             struct tally_hash origin_hash; /* The log to freeze, unless it is one. */
             struct tally_hash name;        /* SHA-256 of the bytes: the file's name. */
             struct tally_bytes bytes;
+            bool claim; /* Of a discrepancy that proves no fork: nothing freezes. */
         } evidence;
         struct {
             uint64_t ticket; /* The COMMAND's. */

@@ -90,7 +90,8 @@ enum tally_error {
     X(UNADMITTED,    30, "of a party that nobody admitted")                                        \
     X(WITHDRAWN,     31, "of a party whose admission was withdrawn")                               \
     X(LEVEL,         32, "above the level of its party")                                           \
-    X(ROLE,          33, "out of the roles of its party")
+    X(ROLE,          33, "out of the roles of its party")                                          \
+    X(SUSPENDED,     34, "of a log that is suspended until a discrepancy is resolved")
 
 enum tally_drop {
 #define X(name, number, text) TALLY_DROP_##name = number,

@@ -58,6 +58,8 @@ enum tally_level {
     X(ADMITTED, INFO, "admitted", "level", "roles")                                                \
     X(WITHDRAWN, INFO, "withdrawn", "", "")                                                        \
     X(MODE, INFO, "mode", "strict", "")                                                            \
+    X(DISPUTED, WARN, "discrepancy", "type", "index")                                              \
+    X(SETTLED, INFO, "discrepancy-moved", "state", "index")                                        \
     X(GUARD, INFO, "guard", "state", "silent")                                                     \
     X(PROPOSED, INFO, "proposed", "level", "")                                                     \
     X(AGREEMENT, INFO, "agreement", "state", "level")                                              \

@@ -2,8 +2,8 @@
 /* tally federation admit, level, withdraw, mode: statements, appended by the node. */
 #include "cmd/federation.h"
 
-#include "cmd/door.h"
 #include "cmd/print.h"
+#include "cmd/say.h"
 #include "cmd/trust.h"
 #include "cmd/verbs.h"
 #include "core/base/bytes.h"
@@ -14,7 +14,6 @@
 struct statement {
     struct call *call;
     struct fed_statement said;
-    bool answered;
     struct door_answer answer;
 };
 
@@ -46,12 +45,7 @@ static bool read_roles(struct call *call, struct fed_statement *said, enum exit_
 bool federation_note(struct call *call, const char *option, struct fed_statement *said,
                      enum exit_code *code)
 {
-    const char *note = call_option(call, option);
-    said->note = bytes_text(note == NULL ? "" : note);
-    if (said->note.size <= FED_NOTE_MAX && print_utf8(note == NULL ? "" : note))
-        return true;
-    *code = call_usage(call, "the %s is not text of at most %d bytes", option, FED_NOTE_MAX);
-    return false;
+    return say_note(call, &said->note, code);
 }
 
 static bool read_note(struct call *call, struct fed_statement *said, enum exit_code *code)
@@ -104,6 +98,7 @@ static enum exit_code check(struct call *call, const struct trust *trust,
     case FOLD_UNKNOWN:
     case FOLD_MALFORMED:
     case FOLD_FOREIGN:
+    case FOLD_NOTED:
     case FOLD_VERDICT_COUNT:
         break;
     }
@@ -112,64 +107,10 @@ static enum exit_code check(struct call *call, const struct trust *trust,
 
 /* ---- Saying it ---- */
 
-static void on_answer(void *context, const struct door_answer *answer)
-{
-    struct statement *statement = context;
-    statement->answered = true;
-    statement->answer = *answer;
-    statement->answer.origin = NULL;
-}
-
-static enum tally_error give(struct statement *statement, struct door *door)
-{
-    uint8_t body[FED_BODY_MAX];
-    size_t size = fed_write(&statement->said, body);
-    const struct tally_command command = {
-        .kind = TALLY_COMMAND_STATE,
-        .state = {.type = bytes_text(fed_type(statement->said.kind)),
-                  .body = bytes_of(body, size)}};
-    struct complaint *complaint = &statement->call->complaint;
-    enum tally_error error;
-    bool readable;
-    /* Another call's statement may still be under way: the node judges one after the other. */
-    while ((error = door_append(door, 0, &command, complaint)) == TALLY_BUSY)
-        if ((error = door_wait(door, -1, &readable, complaint)) != TALLY_OK)
-            return error;
-    while (error == TALLY_OK && !statement->answered)
-        error = door_wait(door, -1, &readable, complaint);
-    return error;
-}
-
-static enum exit_code send(struct statement *statement, const char *data)
-{
-    struct call *call = statement->call;
-    struct door *door;
-    bool known = paths_is_data(data);
-    const struct door_options options = {
-        .data = data, .alone = true, .on_answer = on_answer, .context = statement};
-    if (door_open(&options, &door, &call->complaint) != TALLY_OK)
-        return call_fail(call, data);
-    if (!known)
-        (void)fprintf(stderr, "tally: made a key and a data directory: %s\n", data);
-    enum exit_code code = EXIT_DONE;
-    if (give(statement, door) != TALLY_OK)
-        code = call_fail(call, data);
-    else if (statement->answer.error != TALLY_OK)
-        code = call_fail_with(call, exit_of_error(statement->answer.error), statement->answer.error,
-                              call->operands[0], "not stated: %s",
-                              tally_error_text(statement->answer.error));
-    if (door_close(door, &call->complaint) != TALLY_OK && code == EXIT_DONE)
-        code = call_fail(call, NULL);
-    return code;
-}
-
 enum exit_code federation_state(struct call *call, const char *data,
                                 const struct fed_statement *said, struct door_answer *answer)
 {
-    struct statement statement = {.call = call, .said = *said};
-    enum exit_code code = send(&statement, data);
-    *answer = statement.answer;
-    return code;
+    return say(call, said, data, answer);
 }
 
 static void print_done(const struct statement *statement, const struct trust *trust)
@@ -219,7 +160,7 @@ static enum exit_code state(struct statement *statement)
         code = check(call, &before, &statement->said);
     shelf_close(&before.shelf);
     if (code == EXIT_DONE)
-        code = send(statement, before.shelf.data);
+        code = say(call, &statement->said, before.shelf.data, &statement->answer);
     if (code == EXIT_DONE) {
         if (trust_open(&after, call, false)) {
             print_done(statement, &after);

@@ -3,6 +3,7 @@
 #include "cmd/anchor.h"
 #include "cmd/copy.h"
 #include "cmd/final.h"
+#include "cmd/meanings.h"
 #include "cmd/print.h"
 #include "cmd/receipts.h"
 #include "cmd/shelf.h"
@@ -201,6 +202,7 @@ enum exit_code verb_log_export(struct call *call)
     const char *to = call_option(call, "to");
     bool good = shelf_open(&shelf, call) && shelf_find(&shelf, call->operands[0], &log);
     if (good && to == NULL) {
+        shelf.schemas = meanings_load(&shelf, &shelf.key);
         good = export_lines(&shelf, &log);
     } else if (good) {
         char folder[PATHS_MAX + 128] = "";

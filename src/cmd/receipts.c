@@ -2,6 +2,7 @@
 /* tally receipt show, list. */
 #include "cmd/receipts.h"
 
+#include "cmd/meanings.h"
 #include "cmd/verbs.h"
 #include "core/base/bytes.h"
 #include "core/base/hex.h"
@@ -43,6 +44,12 @@ json_t *receipts_object(struct shelf *shelf, const struct shelf_log *log,
                           "profile", print_json_text(receipt->profile), "references",
                           references(receipt), "body_hash", print_json_hash(&receipt->body_hash),
                           "body_bytes", (json_int_t)receipt->body_size));
+    struct tally_bytes name_space = bytes_text(log->name_space);
+    (void)json_object_set_new(
+        object, "schema", meanings_object(schema_of(shelf->schemas, name_space, receipt->type)));
+    (void)json_object_set_new(
+        object, "schema_known",
+        json_boolean(meanings_known(shelf->schemas, name_space, receipt->type)));
     (void)json_object_set_new(object, "revoked",
                               json_boolean(receipt->sequence >= shelf_limit(shelf, log)));
     if (text)
@@ -73,6 +80,22 @@ static void show_body(const struct shelf *shelf, const struct shelf_log *log, ui
     free(body);
 }
 
+/* For people only where somebody registers schemas at all. */
+static void show_schema(const struct shelf *shelf, const struct shelf_log *log,
+                        const struct tally_receipt *receipt)
+{
+    struct tally_bytes name_space = bytes_text(log->name_space);
+    const struct schema *one = schema_of(shelf->schemas, name_space, receipt->type);
+    char hash[PRINT_HASH];
+    if (one != NULL) {
+        hex_write(bytes_of(one->hash.bytes, sizeof one->hash.bytes), hash);
+        (void)printf("schema     %.*s, %s\n", (int)one->version_size, one->version, hash);
+    } else if (shelf->schemas != NULL && shelf->schemas->count > 0 &&
+               !meanings_known(shelf->schemas, name_space, receipt->type)) {
+        (void)printf("schema     unknown: it is kept as it is\n");
+    }
+}
+
 static void show(struct shelf *shelf, const struct shelf_log *log,
                  const struct shelf_receipt *found)
 {
@@ -90,6 +113,7 @@ static void show(struct shelf *shelf, const struct shelf_log *log,
                  time, (int)receipt->type.size, (const char *)receipt->type.data,
                  (int)receipt->profile.size, (const char *)receipt->profile.data, body,
                  receipt->body_size);
+    show_schema(shelf, log, receipt);
     if (receipt->sequence >= shelf_limit(shelf, log))
         (void)printf(
             "revoked    its key is revoked, and this is behind what was good of the log\n");
@@ -135,6 +159,8 @@ enum exit_code verb_receipt_show(struct call *call)
     struct shelf_receipt receipt;
     uint64_t index = 0;
     bool good = shelf_open(&shelf, call);
+    if (good)
+        shelf.schemas = meanings_load(&shelf, &shelf.key);
     if (good && call->operand_count == 2)
         good = call_number(call, "index", call->operands[1], 0, INT64_MAX, &index) ||
                (shelf.code = EXIT_USAGE, false);
@@ -206,6 +232,7 @@ enum exit_code verb_receipt_list(struct call *call)
         return EXIT_USAGE;
     bool good = shelf_open(&shelf, call) && shelf_find(&shelf, call->operands[0], &log);
     if (good) {
+        shelf.schemas = meanings_load(&shelf, &shelf.key);
         uint64_t end = log.view.durable;
         if (given == NULL && !call->json) /* People want to see the latest. */
             from = end > limit ? end - limit : 0;

@@ -10,6 +10,7 @@
 #include "tally/log.h"
 #include "tally/windows.h"
 
+struct schemas;
 struct store;
 struct revoked;
 
@@ -22,6 +23,7 @@ struct shelf {
     struct tally_key key;
     struct revoked *revoked; /* Read when somebody asks; NULL before. */
     enum exit_code code;
+    struct schemas *schemas; /* For who shows receipts (meanings.h); NULL: not asked for. */
 };
 
 /* A log, with strings of its own. */

@@ -58,6 +58,10 @@ bool trust_open(struct trust *trust, struct call *call, bool new)
         return no_memory(trust, call);
     fold_init(&trust->fold, &nobody, trust->parties, TALLY_PARTIES_MAX);
     trust->fold.revoked = &trust->revoked;
+    trust->fold.discrepancies = discrepancies_new(&nobody, DISCREPANCIES_MAX);
+    trust->fold.schemas = schemas_new(SCHEMAS_MAX);
+    if (trust->fold.discrepancies == NULL || trust->fold.schemas == NULL)
+        return no_memory(trust, call);
     if (!shelf_data(call, trust->shelf.data, &trust->shelf.code))
         return false;
     if (new && !paths_is_data(trust->shelf.data))
@@ -72,7 +76,9 @@ bool trust_open(struct trust *trust, struct call *call, bool new)
         return no_memory(trust, call);
     trust->known = true;
     agree(trust);
+    trust->fold.discrepancies->reporter = trust->fold.self;
     (void)replay_own(&trust->fold, &trust->shelf.ledger, room);
+    (void)replay_arbiters(&trust->fold, &trust->shelf.ledger, UINT64_MAX);
     replay_others(&trust->fold, &trust->shelf.ledger, room);
     free(room);
     return true;
@@ -82,6 +88,8 @@ void trust_close(struct trust *trust)
 {
     shelf_close(&trust->shelf);
     free(trust->parties);
+    free(trust->fold.discrepancies);
+    free(trust->fold.schemas);
     free(trust->pairs);
     revoked_free(&trust->revoked);
 }

@@ -81,6 +81,50 @@ static const struct option note_options[] = {
     NO_MORE,
 };
 
+static const struct option cross_options[] = {
+    {"mesh", "PARTY", "whose checkpoints: a did:key, a peer id, or the beginning of one"},
+    {"namespace", "NAME", "of that log alone"},
+    NO_MORE,
+};
+
+static const struct option register_options[] = {
+    {"name", "TYPE", "the type of the receipts it is about"},
+    {"version", "TEXT", "which of its versions, at most 32 bytes"},
+    {"namespace", "NAME", "in that namespace alone (all)"},
+    {"note", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
+static const struct option schema_sync_options[] = {
+    {"mesh", "PARTY", "with whom: a did:key, a peer id, or the beginning of one"},
+    NO_MORE,
+};
+
+static const struct option proof_cross_options[] = {
+    {"by", "PARTY", "whose log federation anchors it, as far as it is held here (our own)"},
+    NO_MORE,
+};
+
+static const struct option case_list_options[] = {
+    {"all", NULL, "resolved ones too"},
+    {"of", "PARTY", "those of that party, as far as its statements are held here"},
+    NO_MORE,
+};
+
+static const struct option resolve_options[] = {
+    {"outcome", "HOW", "manual: it is resolved; automatic, arbitration, suspension: that begins"},
+    {"arbiter", "PARTY", "with arbitration: who is to judge, a third party at level attest"},
+    {"note", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
+static const struct option arbitrate_options[] = {
+    {"of", "PARTY", "whose discrepancy it is"},
+    {"claim", "VERDICT", "holds, or fails: of what was disputed"},
+    {"note", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
 static const struct option anchor_add_options[] = {
     {"log", "ORIGIN", "the log that is anchored, as tally log list shows it"},
     {"size", "N", "of its checkpoint of that size (the newest)"},
@@ -246,6 +290,12 @@ static const struct option help_options[] = {
     "all, and strict from then on, unless tally federation mode says otherwise. Goes through\n"    \
     "the running node, or writes by itself where none runs."
 
+#define DISCREPANCY                                                                                \
+    "ID is the number that tally discrepancy list shows, or the hash of its receipt. A node\n"     \
+    "resolves by itself what it can fetch again from others (automatic); what is left is an\n"     \
+    "operator's: manual, it was looked at and is over; arbitration, a third party is asked;\n"     \
+    "suspension, the log is neither taken nor shown until it is resolved. Each is a receipt of\n"  \
+    "ours, through the running node, or by the verb where none runs."
 #define AGREE                                                                                      \
     "ID is a hash, or its beginning. Proposals and answers are receipts in each party's own log\n" \
     "federation, which whom they are addressed to may read. The one it was offered to accepts,\n"  \
@@ -306,6 +356,19 @@ static const struct verb verbs[] = {
      "Verifies the receipt's signature, the path from it to the root, and the checkpoint's\n"
      "signature by the key.",
      verb_proof_check},
+    {"proof", "cross", NULL, "ORIGIN INDEX", 2, 2, proof_cross_options, "proof-cross/1", "4 5",
+     "Write two chained proofs: the receipt is in a log whose checkpoint another log holds",
+     "tally verify checks the file, without any node, network or data directory.",
+     verb_proof_cross},
+    {NULL, "verify", NULL, "FILE", 1, 1, proof_check_options, "cross-check/1", "4 5 6",
+     "Check a proof or evidence by what it is, without any node or data directory",
+     "Knows two chained proofs (tally proof cross), proofs (tally proof check, with its --key),\n"
+     "forks and discrepancies. --json is that of whoever checks it.",
+     verb_verify},
+    {"anchor", "cross", NULL, "", 0, 0, cross_options, "anchor-cross/1", "4 8",
+     "Make a party's checkpoints leaves of our log federation",
+     "The party must be admitted at level attest. A running node does so by itself once a day.",
+     verb_anchor_cross},
     {NULL, "status", NULL, "", 0, 0, ask_options, "status/1", "3 4 9",
      "Say how the running node is",
      "Who it is, how others reach it, how it finds them, what it holds; and what must be done.",
@@ -458,6 +521,39 @@ static const struct verb verbs[] = {
     {"fork", "check", NULL, "FILE", 1, 1, fork_options, "fork-check/1", "4 5 6",
      "Verify evidence, without any node or data directory", "Exit code 6 if it proves a fork.",
      verb_fork_check},
+    {"discrepancy", "list", NULL, "", 0, 0, case_list_options, "discrepancy-list/1", "4",
+     "List what was held against others: checks of what they showed that failed", "",
+     verb_discrepancy_list},
+    {"discrepancy", "show", NULL, "ID", 1, 1, of_options, "discrepancy/1", "4",
+     "Show one discrepancy: who, what was claimed, what was found, how far it went", DISCREPANCY,
+     verb_discrepancy_show},
+    {"discrepancy", "resolve", NULL, "ID", 1, 1, resolve_options, "discrepancy-resolve/1", "4 8",
+     "Say how a discrepancy goes on, or that it is resolved", DISCREPANCY,
+     verb_discrepancy_resolve},
+    {"discrepancy", "arbitrate", NULL, "ID", 1, 1, arbitrate_options, "discrepancy-arbitrate/1",
+     "4 8", "Give our verdict on the discrepancy of another, who asked for it",
+     "It is a receipt of ours, and counts for the other if it named us and admitted us at level\n"
+     "attest: if the claim holds, its case is resolved, else it suspends the log.",
+     verb_discrepancy_arbitrate},
+    {"discrepancy", "check", NULL, "FILE", 1, 1, none, "discrepancy-check/1", "4 5",
+     "Verify the evidence of a discrepancy, without any node or data directory",
+     "Evidence lies in the data directory under discrepancies/, that of forks under forks/ (tally\n"
+     "fork check). What is signed in it proves itself; that it came from the party is the word of\n"
+     "who kept it.",
+     verb_discrepancy_check},
+    {"schema", "list", NULL, "", 0, 0, of_options, "schema-list/1", "4",
+     "List the schemas of receipts that are registered", "", verb_schema_list},
+    {"schema", "show", NULL, "NAME", 1, 1, of_options, "schema/1", "4",
+     "Show the versions of one schema", "", verb_schema_show},
+    {"schema", "register", NULL, "FILE", 1, 1, register_options, "schema-register/1", "4 8",
+     "Register what receipts of a type mean: the hash of FILE, under a name and version",
+     "It is a receipt of ours. Parties at level verify compare theirs by themselves: one name and\n"
+     "version with two hashes is a discrepancy, schema_incompatible, at both. FILE stays where it\n"
+     "is.",
+     verb_schema_register},
+    {"schema", "sync", NULL, "", 0, 0, schema_sync_options, "schema-sync/1", "4 8",
+     "Compare our schemas with those a party has registered, and state what came of it", "",
+     verb_schema_sync},
     {NULL, "fsck", NULL, "", 0, 0, none, "fsck/1", "4 5", "Verify again everything on disk", FSCK,
      verb_fsck},
     {NULL, "version", NULL, "", 0, 0, none, "version/1", "", "Print the version", "", verb_version},

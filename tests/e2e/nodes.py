@@ -152,7 +152,8 @@ def signed(note, origin):
 
 
 def same(nodes, origin, size):
-    """Waits until all hold the log up to that size at least, with equal bytes as checkpoint."""
+    """Waits until all hold the log up to that size at least, with equal bytes as checkpoint, but
+    for its cosignatures, which come to some later than to others."""
     def equal():
         notes = [signed(node.checkpoint(origin), origin) for node in nodes]
         return notes[0] and len(set(notes)) == 1 and int(notes[0].split(b'\n')[1]) >= size

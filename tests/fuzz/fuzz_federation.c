@@ -9,10 +9,11 @@
 #include "core/federation/admission.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { PARTIES = 6 };
+enum { PARTIES = 6, CASES = 4, SCHEMAS = 3 };
 
 static const char *const types[] = {"fed_admit",          "fed_level",
                                     "fed_withdraw",       "fed_mode",
@@ -20,8 +21,12 @@ static const char *const types[] = {"fed_admit",          "fed_level",
                                     "fed_later",          "fed_trust_proposal",
                                     "fed_trust_accepted", "fed_trust_established",
                                     "fed_trust_rejected", "fed_trust_retracted",
-                                    "fed_trust_revoked",  "fed_keys",
-                                    "fed_revoke",         "fed_succeed"};
+                                    "fed_trust_revoked",  "fed_discrepancy",
+                                    "fed_resolution",     "fed_arbitration",
+                                    "fed_schema",         "fed_schema_sync",
+                                    "fed_cross_anchor",   "fed_keys",
+                                    "fed_revoke",         "fed_succeed",
+                                    "fed_witness"};
 
 static void again(struct tally_bytes type, struct tally_bytes body)
 {
@@ -107,6 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned i = 0; i < READINGS; i++) {
         fold_init(&readers[i].fold, &self, readers[i].parties, PARTIES);
         fold_lend(&readers[i].fold, readers[i].pairs, PARTIES);
+        readers[i].fold.discrepancies = discrepancies_new(&self, CASES);
+        readers[i].fold.schemas = schemas_new(SCHEMAS);
     }
     fold_hash(&readers[FOREIGN].fold, &empty);
     read_log(&readers[OURS], true, data, size);
@@ -127,5 +134,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(hash_equal(&hashes[OURS], &hashes[OURS_FIRST]));
     assert(hash_equal(&hashes[OURS], &hashes[THEIRS_FIRST]));
     assert(hash_equal(&deals[OURS_FIRST], &deals[THEIRS_FIRST]));
+    for (unsigned i = 0; i < READINGS; i++) {
+        free(readers[i].fold.discrepancies);
+        free(readers[i].fold.schemas);
+    }
     return 0;
 }

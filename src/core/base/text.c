@@ -63,6 +63,7 @@ static const char *const drop_names[] = {
     [TALLY_DROP_WITHDRAWN] = "withdrawn",
     [TALLY_DROP_LEVEL] = "level",
     [TALLY_DROP_ROLE] = "role",
+    [TALLY_DROP_SUSPENDED] = "suspended",
 };
 _Static_assert(sizeof drop_names / sizeof *drop_names == TALLY_DROP_COUNT, "a name for each drop");
 

@@ -2,6 +2,7 @@
 #include "core/federation/admission.h"
 
 #include "core/base/bytes.h"
+#include "tally/log.h"
 #include "tally/receipt.h"
 
 static const struct {
@@ -18,6 +19,7 @@ static const struct {
                            true},
     [ADMISSION_STATE] = {"state", TALLY_TRUST_VERIFY, 0, false},
     [ADMISSION_WITNESS] = {"witness", TALLY_TRUST_VERIFY, 0, false},
+    [ADMISSION_CROSS] = {"cross", TALLY_TRUST_ATTEST, 0, false},
     [ADMISSION_MIRROR] = {"mirror", TALLY_TRUST_INTEGRATE, 0, false},
     [ADMISSION_CARRY] = {"carry", TALLY_TRUST_ISOLATED, TALLY_ROLE_ANNOUNCE, false},
 };
@@ -38,7 +40,8 @@ static enum tally_drop by_list(const struct fold *fold, const struct tally_key *
     if (party == NULL && act == ADMISSION_WITNESS)
         return TALLY_DROP_UNADMITTED; /* What is kept for it would have no bound. */
     if (party == NULL)
-        return fold_strict(fold) ? TALLY_DROP_UNADMITTED : TALLY_DROP_NONE;
+        return fold_strict(fold) || act == ADMISSION_CROSS ? TALLY_DROP_UNADMITTED
+                                                           : TALLY_DROP_NONE;
     if (party->state != TALLY_PARTY_ADMITTED)
         return TALLY_DROP_WITHDRAWN;
     if (party->level < acts[act].least)
@@ -116,9 +119,39 @@ static enum tally_drop listed(const struct fold *fold, const struct tally_key *p
     return drop;
 }
 
+/* Whether a case of ours suspends the log, or its issuer. Whoever took over from a key does not get
+   rid of that: his log of the same namespace is suspended as the older one is. */
+static bool suspended(const struct fold *fold, const struct admission_log *log)
+{
+    const struct tally_key *key = log->issuer;
+    struct tally_hash elders;
+    if (fold == NULL)
+        return false;
+    if (discrepancy_suspends(fold->discrepancies, key, log->origin_hash))
+        return true;
+    for (unsigned i = 0; i < REVOKED_HEIRS; i++) {
+        char origin[TALLY_ORIGIN_MAX + 1];
+        if ((key = revoked_elder(fold->revoked, key)) == NULL)
+            return false;
+        tally_origin_hash(bytes_of(origin, tally_origin_write(key, log->name_space, origin)),
+                          &elders);
+        if (discrepancy_suspends(fold->discrepancies, key, &elders))
+            return true;
+    }
+    return false;
+}
+
+enum tally_drop admission_cosign(const struct fold *fold, const struct admission_log *log)
+{
+    return suspended(fold, log) ? TALLY_DROP_SUSPENDED
+                                : admission(fold, log->issuer, ADMISSION_WITNESS);
+}
+
 enum tally_drop admission_take(const struct fold *fold, const struct tally_key *peer,
                                const struct admission_log *log)
 {
+    if (suspended(fold, log))
+        return TALLY_DROP_SUSPENDED;
     enum tally_drop drop = listed(fold, peer, ADMISSION_SERVE, log);
     if (drop == TALLY_DROP_NONE || passes(fold, peer, log))
         return TALLY_DROP_NONE;
@@ -131,6 +164,8 @@ enum tally_drop admission_take(const struct fold *fold, const struct tally_key *
 enum tally_drop admission_show(const struct fold *fold, const struct tally_key *peer,
                                const struct admission_log *log)
 {
+    if (!key_equal(log->issuer, peer) && suspended(fold, log))
+        return TALLY_DROP_SUSPENDED;
     if (key_equal(log->issuer, peer))
         return TALLY_DROP_NONE;
     enum tally_drop drop = listed(fold, peer, ADMISSION_REQUEST, log);

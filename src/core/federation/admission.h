@@ -16,11 +16,13 @@
  *     STATE      verify       -          each signs what it got of the other, and shows its
  *                                        statements
  *     WITNESS    verify       -          each cosigns the other's checkpoints; never a stranger's
+ *     CROSS      attest       -          each makes the other's checkpoints leaves of its own log,
+ *                                        and takes the other's word as an arbiter
  *     MIRROR     integrate    -          logs of issuers that nobody admitted pass between us
  *     CARRY      isolated     announce   its logs are taken off files that an operator brings
  *
- * A stranger may all of that where the mesh is open, nothing where it is strict. What ATTEST adds
- * comes with cross-anchors.
+ * A stranger may all of that where the mesh is open, but CROSS, and nothing where it is strict. A
+ * log that is suspended (discrepancy.h) is neither taken nor shown, whoever brings it or asks.
  *
  * AGREEMENTS admit beside that list (agreement.h), whatever it says but a withdrawal or ISOLATED:
  *
@@ -45,6 +47,7 @@ enum admission_act {
     ADMISSION_PROPOSE,
     ADMISSION_STATE,
     ADMISSION_WITNESS,
+    ADMISSION_CROSS,
     ADMISSION_MIRROR,
     ADMISSION_CARRY,
     ADMISSION_ACTS
@@ -53,15 +56,16 @@ enum admission_act {
 /* "link", "announce", …: stable words. Never NULL. */
 const char *admission_act_name(enum admission_act act);
 
-/* NONE, or why not: REVOKED, UNADMITTED, WITHDRAWN, LEVEL, ROLE. fold NULL: everybody may
-   everything. A key that took over from another may what that one might. */
+/* NONE, or why not: REVOKED, UNADMITTED, WITHDRAWN, LEVEL, ROLE; of a log also SUSPENDED. fold
+   NULL: everybody may everything. A key that took over from another may what that one might. */
 enum tally_drop admission(const struct fold *fold, const struct tally_key *key,
                           enum admission_act act);
 
 /* A log as admission sees it. */
 struct admission_log {
     const struct tally_key *issuer;
-    bool statements; /* Its namespace is `federation`. */
+    const struct tally_hash *origin_hash; /* NULL: no log in particular; none is suspended. */
+    bool statements;                      /* Its namespace is `federation`. */
     struct tally_bytes name_space;
 };
 
@@ -72,6 +76,9 @@ static inline struct admission_log admission_log(const struct tally_key *issuer,
                                   .statements = strcmp(name_space, TALLY_STATEMENTS) == 0,
                                   .name_space = {(const uint8_t *)name_space, strlen(name_space)}};
 }
+
+/* Whether we cosign checkpoints of a log: WITNESS of its issuer, and it is not suspended. */
+enum tally_drop admission_cosign(const struct fold *fold, const struct admission_log *log);
 
 /* Whether we take a log from the peer: it may serve, and the log is of an issuer that may announce,
    or the peer mirrors and nobody spoke of the issuer; or an agreement, or what may become one, lets

@@ -120,6 +120,12 @@ static enum agreement_verdict judge_stance(const struct stance *stance,
     case FED_KEYS:
     case FED_WITNESS:
     case FED_CONFIRM:
+    case FED_DISCREPANCY:
+    case FED_RESOLUTION:
+    case FED_ARBITRATION:
+    case FED_SCHEMA:
+    case FED_SCHEMA_SYNC:
+    case FED_CROSS_ANCHOR:
     case FED_REVOKE_KEY:
     case FED_SUCCEED_KEY:
     case FED_KINDS:
@@ -280,6 +286,12 @@ static void apply(struct stance *stance, const struct tally_key *issuer,
     case FED_KEYS:
     case FED_WITNESS:
     case FED_CONFIRM:
+    case FED_DISCREPANCY:
+    case FED_RESOLUTION:
+    case FED_ARBITRATION:
+    case FED_SCHEMA:
+    case FED_SCHEMA_SYNC:
+    case FED_CROSS_ANCHOR:
     case FED_REVOKE_KEY:
     case FED_SUCCEED_KEY:
     case FED_KINDS:

@@ -230,6 +230,12 @@ enum agreement_verdict agreements_advise(const struct agreements *agreements,
     case FED_KEYS:
     case FED_WITNESS:
     case FED_CONFIRM:
+    case FED_DISCREPANCY:
+    case FED_RESOLUTION:
+    case FED_ARBITRATION:
+    case FED_SCHEMA:
+    case FED_SCHEMA_SYNC:
+    case FED_CROSS_ANCHOR:
     case FED_REVOKE_KEY:
     case FED_SUCCEED_KEY:
     case FED_KINDS:

@@ -158,8 +158,44 @@ static bool of_keys(enum fed_kind kind)
     return kind == FED_KEYS || kind == FED_REVOKE_KEY || kind == FED_SUCCEED_KEY;
 }
 
-enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *issuer,
-                             const struct fed_statement *statement)
+bool fold_trusts(const struct fold *fold, const struct tally_key *key, enum tally_trust level)
+{
+    const struct tally_party *party = fold_find(fold, key);
+    return key_equal(key, &fold->self) ||
+           (party != NULL && party->state == TALLY_PARTY_ADMITTED && party->level >= level);
+}
+
+/* An arbiter is one that we admitted so far that its word may count. */
+static enum fold_verdict judge_dispute(const struct fold *fold, const struct tally_key *issuer,
+                                       const struct fed_statement *statement, uint64_t index)
+{
+    bool own = fold_own(fold, issuer);
+    if (fold->discrepancies == NULL)
+        return FOLD_OTHER;
+    if (own && statement->kind == FED_RESOLUTION && statement->resolution.has_arbiter &&
+        !fold_trusts(fold, &statement->resolution.arbiter, TALLY_TRUST_ATTEST))
+        return FOLD_FORBIDDEN;
+    if (!own && statement->kind != FED_ARBITRATION)
+        return FOLD_FOREIGN;
+    return discrepancy_judge(fold->discrepancies, issuer, own, statement, index);
+}
+
+/* Of what does not change the state it is only said whether it is ours to say. */
+static enum fold_verdict judge_note(const struct fold *fold, const struct tally_key *issuer,
+                                    const struct tally_key *party, enum tally_trust level)
+{
+    const struct tally_party *standing = fold_standing(fold, party);
+    if (!fold_own(fold, issuer))
+        return FOLD_FOREIGN;
+    if (key_equal(party, &fold->self))
+        return FOLD_SELF;
+    return standing != NULL && standing->state == TALLY_PARTY_ADMITTED && standing->level >= level
+               ? FOLD_NOTED
+               : FOLD_FORBIDDEN;
+}
+
+static enum fold_verdict judge(const struct fold *fold, const struct tally_key *issuer,
+                               const struct fed_statement *statement, uint64_t index)
 {
     bool self = key_equal(issuer, &fold->self), own = self || fold_own(fold, issuer);
     /* What a key that this node had before said of itself is not about the key of now. */
@@ -189,17 +225,35 @@ enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *is
         if (!own)
             return FOLD_FOREIGN;
         return (modes[fold->mode] & TO(statement->mode)) != 0 ? FOLD_TAKEN : FOLD_FORBIDDEN;
+    case FED_DISCREPANCY:
+    case FED_RESOLUTION:
+    case FED_ARBITRATION:
+        return judge_dispute(fold, issuer, statement, index);
+    case FED_SCHEMA:
+        if (!own || fold->schemas == NULL)
+            return own ? FOLD_OTHER : FOLD_FOREIGN;
+        return schema_judge(fold->schemas, &statement->schema);
+    case FED_SCHEMA_SYNC:
+        return judge_note(fold, issuer, &statement->schema_sync.party, TALLY_TRUST_VERIFY);
+    case FED_CROSS_ANCHOR:
+        return judge_note(fold, issuer, &statement->cross_anchor.party, TALLY_TRUST_ATTEST);
     case FED_PROPOSE:
     case FED_ACCEPT:
     case FED_ESTABLISH:
     case FED_REJECT:
     case FED_RETRACT:
     case FED_REVOKE:
-        if (!key_equal(issuer, &fold->self))
+        if (!self)
             return FOLD_FOREIGN;
         return verdict_of(agreements_judge(&fold->agreements, issuer, statement));
     }
     return FOLD_UNKNOWN;
+}
+
+enum fold_verdict fold_judge(const struct fold *fold, const struct tally_key *issuer,
+                             const struct fed_statement *statement)
+{
+    return judge(fold, issuer, statement, UINT64_MAX);
 }
 
 /* The party of a statement, made if nothing was said of it before. */
@@ -215,7 +269,8 @@ static struct tally_party *party_take(struct fold *fold, const struct tally_key 
     return party;
 }
 
-static void apply(struct fold *fold, const struct fed_statement *statement, uint64_t index)
+static void apply(struct fold *fold, const struct tally_key *issuer,
+                  const struct fed_statement *statement, uint64_t index)
 {
     if (statement->kind == FED_MODE)
         FSM_MOVE(modes, &fold->mode, statement->mode);
@@ -227,6 +282,15 @@ static void apply(struct fold *fold, const struct fed_statement *statement, uint
     if (statement->kind == FED_REVOKE_KEY) {
         fold->ended = true;
         fold->ended_at = index;
+    }
+    if (statement->kind == FED_SCHEMA) {
+        schema_apply(fold->schemas, &statement->schema, index);
+        return;
+    }
+    if (statement->kind == FED_DISCREPANCY || statement->kind == FED_RESOLUTION ||
+        statement->kind == FED_ARBITRATION) {
+        discrepancy_apply(fold->discrepancies, issuer, statement, index);
+        return;
     }
     if (rules[statement->kind].from == 0)
         return; /* About no party. */
@@ -253,7 +317,7 @@ enum fold_verdict fold_take_at(struct fold *fold, const struct tally_key *issuer
 {
     struct fed_statement statement;
     enum fold_verdict verdict = fed_read(type, body, &statement) == TALLY_DROP_NONE
-                                    ? fold_judge(fold, issuer, &statement)
+                                    ? judge(fold, issuer, &statement, place->index)
                                     : FOLD_MALFORMED;
     fold->counts[verdict]++;
     if (verdict != FOLD_TAKEN)
@@ -263,7 +327,7 @@ enum fold_verdict fold_take_at(struct fold *fold, const struct tally_key *issuer
     if (fed_agrees(statement.kind))
         (void)agreements_take(&fold->agreements, issuer, &statement, place);
     else
-        apply(fold, &statement, place->index);
+        apply(fold, issuer, &statement, place->index);
     return verdict;
 }
 
@@ -326,6 +390,10 @@ void fold_hash(const struct fold *fold, struct tally_hash *hash)
         hash_sha256_two(bytes_of(before.bytes, sizeof before.bytes), bytes_of(one, sizeof one),
                         hash);
     }
+    if (fold->discrepancies != NULL)
+        discrepancy_hash(fold->discrepancies, hash);
+    if (fold->schemas != NULL)
+        schema_hash(fold->schemas, hash);
 }
 
 void fold_status(const struct fold *fold, struct tally_trust_status *status)
@@ -365,5 +433,7 @@ bool fold_holds(const struct fold *fold)
         if (i > 0 && memcmp(party[-1].key.bytes, party->key.bytes, 32) >= 0)
             return false;
     }
+    if (fold->discrepancies != NULL && !discrepancy_holds(fold->discrepancies))
+        return false;
     return fold->count <= fold->capacity && agreements_holds(&fold->agreements);
 }

@@ -12,35 +12,18 @@
  *
  * What a table does not permit changes nothing, and is counted by its verdict. Whom we trust we say
  * ourselves; of other parties' statements those count that are addressed to us and of agreements,
- * each in its issuer's own stance (agreement.h), which is why it matters only in which order one
- * log is folded, not which log comes first. What others say of their own keys stands beside the
- * fold (revoked.h), and has no order at all. A key that took over from another has its standing, as
- * long as nothing else was stated of it; and what the keys stated that this node had before is its
- * own.
+ * each in its issuer's own stance (agreement.h), and the verdicts of arbiters that we named
+ * (discrepancy.h), which is why it matters only in which order one log is folded, not which log
+ * comes first. What others say of their own keys stands beside the fold (revoked.h), and has no
+ * order at all. A key that took over from another has its standing, as long as nothing else was
+ * stated of it; and what the keys stated that this node had before is its own.
  */
 #include "core/federation/bond.h"
+#include "core/federation/discrepancy.h"
 #include "core/federation/revoked.h"
+#include "core/federation/schemas.h"
 #include "core/federation/words.h"
 #include "tally/limits.h"
-
-/*    name       text */
-#define FOLD_VERDICTS(X)                                                                           \
-    X(TAKEN, "it counts")                                                                          \
-    X(OTHER, "it is not about trust")                                                              \
-    X(UNKNOWN, "of a kind that this version does not know; kept, without effect")                  \
-    X(MALFORMED, "not of the one form that is allowed")                                            \
-    X(FOREIGN, "another party's word, which does not count here")                                  \
-    X(SELF, "about the node itself")                                                               \
-    X(FORBIDDEN, "not permitted after what was stated before")                                     \
-    X(FULL, "about one party more than a node keeps")                                              \
-    X(ENDED, "after the key was revoked")
-
-enum fold_verdict {
-#define X(name, text) FOLD_##name,
-    FOLD_VERDICTS(X)
-#undef X
-        FOLD_VERDICT_COUNT
-};
 
 struct fold {
     struct tally_key self;         /* Whose statements these are. */
@@ -57,6 +40,9 @@ struct fold {
     enum tally_mode mode;
     bool listed;   /* Somebody was admitted above ISOLATED, ever: there is an allowlist. */
     uint64_t lost; /* Statements that could not be read. */
+    /* Lent as `parties` are, after fold_init; NULL: such statements are passed over. */
+    struct discrepancies *discrepancies;
+    struct schemas *schemas;
     uint64_t counts[FOLD_VERDICT_COUNT];
     struct agreements agreements; /* None unless memory was lent for them. */
 };
@@ -90,6 +76,9 @@ void fold_hear(struct fold *fold, const struct tally_key *issuer, struct tally_b
 
 /* One that the disk did not give back. Nobody knows what it said, so strangers may nothing. */
 void fold_lost(struct fold *fold);
+
+/* Whether a party is one of ours at that level or above; we are at all. */
+bool fold_trusts(const struct fold *fold, const struct tally_key *key, enum tally_trust level);
 
 /* What was said of a key; NULL: nothing. */
 const struct tally_party *fold_find(const struct fold *fold, const struct tally_key *key);

@@ -180,3 +180,39 @@ bool replay_keys(struct revoked *revoked, const struct tally_ledger *ledger,
     }
     return news;
 }
+
+/* Reads on in an arbiter's log, for one case. */
+static bool hear(struct fold *fold, const struct tally_ledger *ledger, struct discrepancy *one,
+                 uint64_t most)
+{
+    struct tally_log_view view;
+    struct tally_hash origin_hash;
+    replay_origin(&one->arbiter, &origin_hash);
+    if (!ledger->find(ledger->context, &origin_hash, &view))
+        return false;
+    for (; one->read < view.durable && most > 0 && discrepancy_waits(one); most--) {
+        uint8_t envelope[TALLY_ENVELOPE_MAX], body[FED_BODY_MAX];
+        struct tally_receipt receipt;
+        uint64_t index = one->read++;
+        size_t body_size = 0;
+        size_t size =
+            ledger->entry(ledger->context, &origin_hash, index, envelope, sizeof envelope);
+        if (size > 0 && tally_receipt_read(bytes_of(envelope, size), &receipt) == TALLY_DROP_NONE &&
+            fed_kind_of(receipt.type) == FED_ARBITRATION && receipt.body_size <= sizeof body &&
+            ledger->body(ledger->context, &origin_hash, index, 0, body, sizeof body, &body_size))
+            (void)fold_take(fold, &receipt.issuer, receipt.type, bytes_of(body, body_size), index);
+    }
+    return one->judged;
+}
+
+unsigned replay_arbiters(struct fold *fold, const struct tally_ledger *ledger, uint64_t most)
+{
+    struct discrepancy *one;
+    unsigned heard = 0;
+    size_t at = 0;
+    if (fold->discrepancies == NULL)
+        return 0;
+    while ((one = discrepancy_next(fold->discrepancies, &at)) != NULL)
+        heard += hear(fold, ledger, one, most);
+    return heard;
+}

@@ -24,6 +24,9 @@ uint64_t replay_some(struct fold *fold, const struct tally_ledger *ledger,
 uint64_t replay_all(struct fold *fold, const struct tally_ledger *ledger,
                     const struct tally_hash *origin_hash, uint8_t *room);
 
+/* Hears the arbiters that were named and have not spoken: of each, from where it was left, at most
+   `most` statements of what is held of its log. Returns how many verdicts were new. */
+unsigned replay_arbiters(struct fold *fold, const struct tally_ledger *ledger, uint64_t most);
 /* Other parties' statements, as far as their logs are held: those about agreements with us. */
 void replay_others(struct fold *fold, const struct tally_ledger *ledger, uint8_t *room);
 /* Folds what this node stated: first under the keys that it had before, the oldest first and each

@@ -5,13 +5,26 @@
 #include "core/federation/terms.h"
 
 static const char *const types[FED_KINDS] = {
-    [FED_ADMIT] = "fed_admit",           [FED_LEVEL] = "fed_level",
-    [FED_WITHDRAW] = "fed_withdraw",     [FED_MODE] = "fed_mode",
-    [FED_CONFIRM] = "fed_confirm",       [FED_PROPOSE] = "fed_trust_proposal",
-    [FED_ACCEPT] = "fed_trust_accepted", [FED_ESTABLISH] = "fed_trust_established",
-    [FED_REJECT] = "fed_trust_rejected", [FED_RETRACT] = "fed_trust_retracted",
-    [FED_REVOKE] = "fed_trust_revoked",  [FED_KEYS] = "fed_keys",
-    [FED_REVOKE_KEY] = "fed_revoke",     [FED_SUCCEED_KEY] = "fed_succeed",
+    [FED_ADMIT] = "fed_admit",
+    [FED_LEVEL] = "fed_level",
+    [FED_WITHDRAW] = "fed_withdraw",
+    [FED_MODE] = "fed_mode",
+    [FED_CONFIRM] = "fed_confirm",
+    [FED_PROPOSE] = "fed_trust_proposal",
+    [FED_ACCEPT] = "fed_trust_accepted",
+    [FED_ESTABLISH] = "fed_trust_established",
+    [FED_REJECT] = "fed_trust_rejected",
+    [FED_RETRACT] = "fed_trust_retracted",
+    [FED_REVOKE] = "fed_trust_revoked",
+    [FED_DISCREPANCY] = "fed_discrepancy",
+    [FED_RESOLUTION] = "fed_resolution",
+    [FED_ARBITRATION] = "fed_arbitration",
+    [FED_SCHEMA] = "fed_schema",
+    [FED_SCHEMA_SYNC] = "fed_schema_sync",
+    [FED_CROSS_ANCHOR] = "fed_cross_anchor",
+    [FED_KEYS] = "fed_keys",
+    [FED_REVOKE_KEY] = "fed_revoke",
+    [FED_SUCCEED_KEY] = "fed_succeed",
     [FED_WITNESS] = "fed_witness",
 };
 
@@ -111,6 +124,24 @@ enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
     case FED_MODE:
         read_mode(&r, statement);
         break;
+    case FED_DISCREPANCY:
+        tally_fed_discrepancy_read(&r, &statement->discrepancy);
+        break;
+    case FED_RESOLUTION:
+        tally_fed_resolution_read(&r, &statement->resolution);
+        break;
+    case FED_ARBITRATION:
+        tally_fed_arbitration_read(&r, &statement->arbitration);
+        break;
+    case FED_SCHEMA:
+        tally_fed_schema_read(&r, &statement->schema);
+        break;
+    case FED_SCHEMA_SYNC:
+        tally_fed_schema_sync_read(&r, &statement->schema_sync);
+        break;
+    case FED_CROSS_ANCHOR:
+        tally_fed_cross_anchor_read(&r, &statement->cross_anchor);
+        break;
     case FED_CONFIRM:
         read_confirm(&r, statement);
         break;
@@ -143,6 +174,33 @@ static bool reads_back(const struct fed_statement *statement, struct tally_bytes
            fed_read(bytes_text(fed_type(statement->kind)), body, &again) == TALLY_DROP_NONE;
 }
 
+static void write_admit(const struct fed_statement *statement, struct wire_writer *w)
+{
+    tally_fed_admit_write(&(struct tally_fed_admit){.party = statement->party,
+                                                    .level = (uint8_t)statement->level,
+                                                    .roles = statement->roles,
+                                                    .note = statement->note},
+                          w);
+}
+
+static void write_level(const struct fed_statement *statement, struct wire_writer *w)
+{
+    tally_fed_level_write(&(struct tally_fed_level){.party = statement->party,
+                                                    .level = (uint8_t)statement->level,
+                                                    .has_roles = statement->has_roles,
+                                                    .roles = statement->roles,
+                                                    .note = statement->note},
+                          w);
+}
+
+static void write_witness(const struct fed_statement *statement, struct wire_writer *w)
+{
+    tally_fed_witness_write(&(struct tally_fed_witness){.party = statement->party,
+                                                        .asked = statement->asked,
+                                                        .note = statement->note},
+                            w);
+}
+
 size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MAX])
 {
     struct wire_writer w;
@@ -153,19 +211,10 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
     case FED_KINDS:
         return 0;
     case FED_ADMIT:
-        tally_fed_admit_write(&(struct tally_fed_admit){.party = statement->party,
-                                                        .level = (uint8_t)statement->level,
-                                                        .roles = statement->roles,
-                                                        .note = statement->note},
-                              &w);
+        write_admit(statement, &w);
         break;
     case FED_LEVEL:
-        tally_fed_level_write(&(struct tally_fed_level){.party = statement->party,
-                                                        .level = (uint8_t)statement->level,
-                                                        .has_roles = statement->has_roles,
-                                                        .roles = statement->roles,
-                                                        .note = statement->note},
-                              &w);
+        write_level(statement, &w);
         break;
     case FED_WITHDRAW:
         tally_fed_withdraw_write(
@@ -177,6 +226,24 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
         tally_fed_mode_write(&(struct tally_fed_mode){.mode = statement->mode == TALLY_MODE_OPEN,
                                                       .note = statement->note},
                              &w);
+        break;
+    case FED_DISCREPANCY:
+        tally_fed_discrepancy_write(&statement->discrepancy, &w);
+        break;
+    case FED_RESOLUTION:
+        tally_fed_resolution_write(&statement->resolution, &w);
+        break;
+    case FED_ARBITRATION:
+        tally_fed_arbitration_write(&statement->arbitration, &w);
+        break;
+    case FED_SCHEMA:
+        tally_fed_schema_write(&statement->schema, &w);
+        break;
+    case FED_SCHEMA_SYNC:
+        tally_fed_schema_sync_write(&statement->schema_sync, &w);
+        break;
+    case FED_CROSS_ANCHOR:
+        tally_fed_cross_anchor_write(&statement->cross_anchor, &w);
         break;
     case FED_CONFIRM:
         tally_fed_confirm_write(&(struct tally_fed_confirm){.note = statement->note}, &w);
@@ -195,10 +262,7 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
         fed_write_keys(statement, &w);
         break;
     case FED_WITNESS:
-        tally_fed_witness_write(&(struct tally_fed_witness){.party = statement->party,
-                                                            .asked = statement->asked,
-                                                            .note = statement->note},
-                                &w);
+        write_witness(statement, &w);
         break;
     }
     struct tally_bytes written = wire_writer_bytes(&w);

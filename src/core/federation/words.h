@@ -25,6 +25,12 @@ enum fed_kind {
     FED_REJECT,
     FED_RETRACT,
     FED_REVOKE,
+    FED_DISCREPANCY, /* discrepancy.h has what becomes of these three. */
+    FED_RESOLUTION,
+    FED_ARBITRATION,
+    FED_SCHEMA, /* schemas.h */
+    FED_SCHEMA_SYNC,
+    FED_CROSS_ANCHOR, /* cross.h */
     FED_KEYS,
     FED_REVOKE_KEY,
     FED_SUCCEED_KEY,
@@ -75,6 +81,14 @@ struct fed_statement {
     bool has_key[FED_KEYS_COUNT]; /* KEYS. */
     struct tally_key keys[FED_KEYS_COUNT];
     struct fed_revoke revoke;
+    union {
+        struct tally_fed_discrepancy discrepancy;
+        struct tally_fed_resolution resolution;
+        struct tally_fed_arbitration arbitration;
+        struct tally_fed_schema schema;
+        struct tally_fed_schema_sync schema_sync;
+        struct tally_fed_cross_anchor cross_anchor;
+    };
 };
 
 /* Whether a kind is of agreements. */

@@ -19,15 +19,20 @@ bool federating_new(struct federating *federating, const struct tally_node_optio
     federating->heard = calloc(options->logs_max, sizeof *federating->heard);
     fold_init(&federating->fold, &options->key, parties, options->parties_max);
     fold_lend(&federating->fold, pairs, pairs_max);
+    federating->fold.discrepancies = discrepancies_new(&options->key, options->discrepancies_max);
+    federating->fold.schemas = schemas_new(options->schemas_max);
     replay_origin(&options->key, &federating->origin_hash);
     federating->fold.revoked = &federating->revoked;
     return revoked_new(&federating->revoked, options->revoked_max) && parties != NULL &&
-           pairs != NULL && federating->heard != NULL;
+           pairs != NULL && federating->heard != NULL && federating->fold.discrepancies != NULL &&
+           federating->fold.schemas != NULL;
 }
 
 void federating_free(struct federating *federating)
 {
     free(federating->fold.parties);
+    free(federating->fold.discrepancies);
+    free(federating->fold.schemas);
     free(federating->fold.agreements.pairs);
     free(federating->heard);
     revoked_free(&federating->revoked);
@@ -95,6 +100,8 @@ void federating_durable(struct tally_node *node, struct tally_now now)
         uint64_t index = federating->folded++;
         if (replay_one(&federating->fold, ledger, &federating->origin_hash, index) != FOLD_TAKEN)
             continue;
+        if (disputing_stated(node, now))
+            continue; /* It changes what no party may. */
         counted(node, now, index);
     }
     if (federating->folded >= federating->awaited)
@@ -116,6 +123,7 @@ static enum tally_error error_of(enum fold_verdict verdict)
 {
     switch (verdict) {
     case FOLD_TAKEN:
+    case FOLD_NOTED:
         return TALLY_OK;
     case FOLD_OTHER:
     case FOLD_UNKNOWN:

@@ -36,8 +36,8 @@ struct federating {
 
 enum { FEDERATING_RETRY_MS = 1000 };
 
-/* Takes memory for the parties, pairs and logs of the options; false without. federating_free gives
-   it back. */
+/* Takes memory for parties, pairs, logs, discrepancies and schemas; false without. federating_free
+   gives it back. */
 bool federating_new(struct federating *federating, const struct tally_node_options *options);
 void federating_free(struct federating *federating);
 

@@ -71,6 +71,10 @@ static void defaults(struct tally_node_options *options)
         options->parties_max = TALLY_PARTIES_MAX;
     if (options->revoked_max == 0)
         options->revoked_max = options->parties_max / 2;
+    if (options->discrepancies_max == 0)
+        options->discrepancies_max = DISCREPANCIES_MAX;
+    if (options->schemas_max == 0)
+        options->schemas_max = SCHEMAS_MAX;
     if (options->pending_max == 0)
         options->pending_max = TALLY_PENDING_MAX;
     if (options->seal_receipts == 0)
@@ -232,6 +236,10 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
         return NULL;
     }
     witness_start(&node->witness, now);
+    disputing_start(node, now);
+    crossing_init(&node->crossing, now);
+    if (node->federating.fold.schemas->count > 0)
+        comparing_start(&node->comparing, now);
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_STARTED,
                                      .a = node->options.epoch,
@@ -454,6 +462,9 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
     next = least(next, sync_deadline(&node->sync));
     next = least(next, federating_deadline(&node->federating));
     next = least(next, witness_deadline(&node->witness));
+    next = least(next, disputing_deadline(&node->disputing));
+    next = least(next, crossing_deadline(&node->crossing));
+    next = least(next, comparing_deadline(&node->comparing));
     next = least(next, mapping_deadline(&node->mapping));
     return least(next, connections_deadline(&node->connections));
 }
@@ -474,6 +485,9 @@ static void tick(struct tally_node *node, struct tally_now now)
     federating_tick(node, now);
     sync_tick(&node->sync, now, &node->outbox);
     witness_tick(&node->witness, now, &node->outbox);
+    disputing_tick(node, now);
+    crossing_tick(node, now);
+    comparing_tick(node, now);
     struct lease_news leases[MAPPING_FAMILIES] = {{.lost_count = 0}};
     mapping_tick(&node->mapping, now, leases, &node->outbox);
     wire_mapping(node, now, leases);
@@ -511,7 +525,7 @@ bool tally_node_holds(const struct tally_node *node)
            mdns_holds(&node->mdns) && sync_holds(&node->sync) && witness_holds(&node->witness) &&
            connections_holds(&node->connections) && mapping_holds(&node->mapping) &&
            fold_holds(&node->federating.fold) && revoked_holds(&node->federating.revoked) &&
-           guard_holds(&node->guarding.guard);
+           guard_holds(&node->guarding.guard) && disputing_holds(&node->disputing);
 }
 
 /* ---- Questions. ---- */

@@ -5,8 +5,11 @@
    tally/node.h. */
 #include "core/log/issuer.h"
 #include "core/mdns/mdns.h"
+#include "core/node/comparing.h"
 #include "core/node/connections.h"
+#include "core/node/crossing.h"
 #include "core/node/datagrams.h"
+#include "core/node/disputing.h"
 #include "core/node/federating.h"
 #include "core/node/finding.h"
 #include "core/node/guarding.h"
@@ -23,6 +26,9 @@ struct tally_node {
     struct datagrams datagrams;
     struct issuer issuer;
     struct federating federating;
+    struct disputing disputing;
+    struct crossing crossing;
+    struct comparing comparing;
     struct guarding guarding;
     struct sync sync;
     struct witness witness;

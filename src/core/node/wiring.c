@@ -57,6 +57,8 @@ static void heard_heartbeat(struct tally_node *node, struct tally_now now,
                                              .a = log->size,
                                              .b = log->ours != NULL ? log->ours->size : 0});
         /* A split head or a smaller one than before is worth the signed checkpoint as well. */
+        if (log->ours != NULL)
+            disputing_told(node, now, log->ours, log->size);
         if (log->relation == HEAD_AHEAD || log->relation == HEAD_SPLIT || log->regression)
             cause += be64_read(log->root.bytes) | 1;
     }
@@ -185,6 +187,7 @@ static void head_moved(struct tally_node *node, struct tally_now now, const stru
     if (!view_find(node, &news->origin_hash, &view))
         return;
     wire_head(node, now, &view, false);
+    disputing_head(node, now, &view, news->count);
     if (view.own)
         guarding_fetched(node, now, &view);
     revoking_named(node, &view, news->size - news->count);
@@ -205,6 +208,7 @@ void wire_fork(struct tally_node *node, struct tally_now now, const struct sync_
 {
     struct tally_log_view view;
     node->forks++;
+    disputing_forked(node, now, news);
     node_trace(node, now,
                &(struct tally_trace){
                    .kind = TALLY_TRACE_FORKED,
@@ -254,6 +258,9 @@ void wire_sync(struct tally_node *node, struct tally_now now)
             break;
         case SYNC_NEWS_FORK:
             wire_fork(node, now, &news);
+            break;
+        case SYNC_NEWS_FAILED:
+            disputing_failed(node, now, &news);
             break;
         case SYNC_NEWS_GUARD:
             guarding_larger(node, now, &news.peer, &news.origin_hash, news.size);

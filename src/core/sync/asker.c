@@ -62,6 +62,26 @@ void asker_fail(struct sync *sync, struct tally_now now, struct sync_asker *aske
     sync_closed(sync, now, &asker->peer, asker->stream, out);
 }
 
+struct sync_news *asker_failed(struct sync *sync, const struct sync_asker *asker,
+                               enum tally_drop drop, uint64_t first, struct outbox *out)
+{
+    const struct sync_task *task = &asker->tasks[0];
+    bool about = drop == TALLY_DROP_PROOF || drop == TALLY_DROP_CHAIN || drop == TALLY_DROP_BODY ||
+                 drop == TALLY_DROP_FORGED;
+    if (!about || asker->task_count == 0 || !outbox_room(out, 1, task->note_size))
+        return NULL;
+    struct sync_news *news = news_add(sync, SYNC_NEWS_FAILED, &asker->peer);
+    if (news == NULL)
+        return NULL;
+    news->drop = drop;
+    news->origin_hash = task->origin_hash;
+    news->size = task->size;
+    news->root = task->root;
+    news->first = first;
+    news->one = outbox_copy(out, bytes_of(task->note, task->note_size));
+    return news;
+}
+
 /* Another asker fetches this log already: two would only hinder each other. */
 static bool fetched_elsewhere(const struct sync *sync, const struct sync_asker *asker,
                               const struct tally_hash *origin_hash)
@@ -234,7 +254,8 @@ void asker_wake(struct sync *sync, struct tally_now now, struct sync_asker *aske
 static bool may_take(struct sync *sync, const struct sync_asker *asker,
                      const struct sync_task *task)
 {
-    const struct admission_log log = admission_log(&task->issuer, task->name_space);
+    struct admission_log log = admission_log(&task->issuer, task->name_space);
+    log.origin_hash = &task->origin_hash;
     enum tally_drop drop = sync->options.by_hand
                                ? admission(sync->options.fold, &task->issuer, ADMISSION_CARRY)
                                : admission_take(sync->options.fold, &asker->peer, &log);
@@ -326,8 +347,10 @@ enum tally_drop asker_on_proof(struct sync *sync, struct tally_now now, struct s
         return TALLY_DROP_NONE;
     }
     if (!tally_consistency_holds(asker->held, task->size, proof->hashes, proof->hashes_count,
-                                 &proof->root, &task->root))
+                                 &proof->root, &task->root)) {
+        (void)asker_failed(sync, asker, TALLY_DROP_PROOF, 0, out);
         return TALLY_DROP_PROOF;
+    }
     if (!hash_equal(&proof->root, &view.root)) {
         prefix_fork(sync, asker, proof, out);
         asker_task_done(sync, now, asker, out);

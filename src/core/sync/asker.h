@@ -12,6 +12,11 @@ void asker_move(struct sync_asker *asker, enum sync_state next);
 void asker_fail(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                 enum tally_drop drop, struct outbox *out);
 
+/* What the peer gave of the current task's log does not verify: news of it, if the drop says that
+   it is about the log, and there is room. `first`: no more is known to be right. */
+struct sync_news *asker_failed(struct sync *sync, const struct sync_asker *asker,
+                               enum tally_drop drop, uint64_t first, struct outbox *out);
+
 /* The current task is over, done or not: takes the next, or tells the peer, or rests. */
 void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                      struct outbox *out);

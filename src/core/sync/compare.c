@@ -19,6 +19,7 @@ static struct sync_news *keep(struct sync *sync, const struct tally_key *peer,
     if (news != NULL) {
         news->origin_hash = *origin_hash;
         news->size = size;
+        news->evidence = action->evidence.name;
     }
     return news;
 }

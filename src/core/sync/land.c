@@ -59,6 +59,21 @@ static void append(struct sync *sync, struct sync_asker *asker, struct sync_pack
                                              .final = final};
 }
 
+/* What is wrong with a package, for who keeps it as evidence. */
+static void tell_bad(struct sync *sync, const struct sync_asker *asker,
+                     const struct sync_package *package, struct outbox *out)
+{
+    struct sync_news *news = asker_failed(sync, asker, package->drop, package->first, out);
+    size_t size = (1u + package->proof_count) * sizeof *package->proof;
+    if (news == NULL || package->drop != TALLY_DROP_PROOF || !outbox_room(out, 1, size))
+        return;
+    uint8_t *bytes = outbox_take(out, size);
+    memcpy(bytes, &package->subtree, sizeof package->subtree);
+    memcpy(bytes + sizeof package->subtree, package->proof, size - sizeof package->subtree);
+    news->end = package->end;
+    news->other = bytes_of(bytes, size);
+}
+
 /* Hands over to the disk what is whole, in order, up to the first that is bad: the same is kept
    whatever the order in which the pool was done with them (reliability 10.3). */
 static void append_ready(struct sync *sync, struct tally_now now, struct sync_asker *asker,
@@ -78,6 +93,7 @@ static void append_ready(struct sync *sync, struct tally_now now, struct sync_as
             package->drop = TALLY_DROP_CHAIN;
         }
         if (package->state == PACKAGE_BAD) {
+            tell_bad(sync, asker, package, out);
             asker_fail(sync, now, asker, package->drop, out);
             return;
         }
@@ -99,6 +115,7 @@ void sync_on_verified(struct sync *sync, struct tally_now now, const struct tall
         package->drop = event->verified.drop;
         if (package->drop == TALLY_DROP_NONE && !proved(asker, package, &event->verified.subtree))
             package->drop = TALLY_DROP_PROOF;
+        package->subtree = event->verified.subtree;
         package->state = package->drop == TALLY_DROP_NONE ? PACKAGE_WHOLE : PACKAGE_BAD;
         if (package->state == PACKAGE_WHOLE) {
             package->last = event->verified.last;
@@ -121,6 +138,7 @@ void sync_on_body(struct sync *sync, struct tally_now now, const struct tally_ev
         if (package == NULL || package != fetch_body_wanting(asker) || !asker->body_asked)
             continue;
         if (event->body.drop != TALLY_DROP_NONE) {
+            (void)asker_failed(sync, asker, event->body.drop, event->body.index, out);
             asker_fail(sync, now, asker, event->body.drop, out);
             return;
         }

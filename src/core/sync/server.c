@@ -49,7 +49,8 @@ enum tally_drop server_refuse(struct sync_server *server, uint32_t request, enum
 static enum tally_drop shown(const struct sync *sync, const struct sync_server *server,
                              const struct tally_log_view *view)
 {
-    const struct admission_log log = admission_log(&view->issuer, view->name_space);
+    struct admission_log log = admission_log(&view->issuer, view->name_space);
+    log.origin_hash = &view->origin_hash;
     return admission_show(sync->options.fold, &server->peer, &log);
 }
 

@@ -38,6 +38,7 @@ struct sync_package {
     uint32_t size, got;         /* Bytes of the compact package. */
     struct tally_hash previous; /* What it says was before it; checked against its neighbour. */
     struct tally_hash last;     /* Hash of its last envelope. */
+    struct tally_hash subtree;  /* BAD for PROOF: what it has instead. */
     uint8_t large[TALLY_TILE_WIDTH]; /* Offsets of receipts whose bodies are still wanted. */
     uint16_t large_count, large_next;
     uint8_t proof_count;

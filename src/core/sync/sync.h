@@ -25,6 +25,7 @@ enum sync_news_kind {
     SYNC_NEWS_CLOSE,     /* The stream is not wanted any more; drop says why. */
     SYNC_NEWS_HEAD,      /* Our copy of the log moved to a new checkpoint. */
     SYNC_NEWS_FORK,      /* Evidence was written to the outbox: the log is frozen. */
+    SYNC_NEWS_FAILED,    /* What the peer gave of a log does not verify: drop says how. */
     SYNC_NEWS_GUARD,     /* The peer holds a larger checkpoint of our own log. */
     SYNC_NEWS_ANSWERED,  /* The peer told all it holds of our logs: count of them. */
     SYNC_NEWS_CONFIRMED, /* The peer confirmed what it fetched. */
@@ -44,6 +45,9 @@ struct sync_news {
     struct tally_hash reference; /* STATE: receipt cited, if has_reference. */
     bool has_reference;
     struct tally_bytes one, other; /* FORK: the notes that are to be told; until next step. */
+    struct tally_hash root;        /* FAILED: of the head that was fetched, whose note is `one`. */
+    struct tally_hash evidence;    /* FORK: its name. */
+    uint64_t first, end; /* FAILED: where it may begin; of a package, `other`: root and proof. */
     /* FORK of two sizes: the root of the larger tree at the smaller size, and behind it a proof of
        `count`; until next step. */
     const struct tally_hash *hashes;

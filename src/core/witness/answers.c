@@ -76,7 +76,8 @@ static enum tally_drop shown(const struct witness *witness, const struct witness
     struct tally_log_view view;
     if (!ledger->find(ledger->context, origin_hash, &view))
         return TALLY_DROP_UNKNOWN;
-    const struct admission_log log = admission_log(&view.issuer, view.name_space);
+    struct admission_log log = admission_log(&view.issuer, view.name_space);
+    log.origin_hash = origin_hash;
     return admission_show(witness->options.fold, &server->peer, &log);
 }
 

@@ -22,12 +22,13 @@ struct witness_log *witness_log_find(const struct witness *witness,
     return NULL;
 }
 
-/* Step 2: an origin that we witness, of a party that is admitted so far or named by the operator.
- */
+/* Step 2: an origin that we witness, of a party that is admitted so far or named by the operator,
+   and not suspended. */
 static bool signers_of(const struct witness *witness, struct tally_bytes origin,
                        struct signers *signers)
 {
     struct tally_bytes name_space;
+    struct tally_hash origin_hash;
     for (size_t i = 0; i < witness->options.foreign_count; i++) {
         const struct tally_foreign_log *log = &witness->options.foreign[i];
         if (!bytes_equal(origin, bytes_text(log->origin)))
@@ -36,10 +37,16 @@ static bool signers_of(const struct witness *witness, struct tally_bytes origin,
         return true;
     }
     *signers = (struct signers){.foreign = false};
-    return tally_origin_read(origin, &signers->issuer, &name_space) &&
-           !key_equal(&signers->issuer, &witness->options.key) &&
-           admission(witness->options.fold, &signers->issuer, ADMISSION_WITNESS) ==
-               TALLY_DROP_NONE &&
+    if (!tally_origin_read(origin, &signers->issuer, &name_space) ||
+        key_equal(&signers->issuer, &witness->options.key))
+        return false;
+    tally_origin_hash(origin, &origin_hash);
+    const struct admission_log log = {.issuer = &signers->issuer,
+                                      .origin_hash = &origin_hash,
+                                      .statements =
+                                          bytes_equal(name_space, bytes_text(TALLY_STATEMENTS)),
+                                      .name_space = name_space};
+    return admission_cosign(witness->options.fold, &log) == TALLY_DROP_NONE &&
            tally_vkey_of_origin(&signers->vkey, origin);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Evidence: files that prove by themselves that an issuer contradicted itself, or that a key is
-   revoked. None is ever removed, and each finds room on a full disk. */
+   revoked, and what a discrepancy rests on. None is ever removed, and each finds room on a full
+   disk. */
 #include "host/store/evidence.h"
 #include "core/base/bytes.h"
 #include "core/base/hex.h"
@@ -15,7 +16,9 @@ enum tally_error evidence_keep(struct store *store, struct store_log *log,
                                const struct tally_action *action)
 {
     char name[2 * sizeof action->evidence.name + 2], path[DISK_PATH_MAX];
-    const char *folder = action->evidence.revocation ? "revoked" : "forks";
+    const char *folder = action->evidence.claim        ? "discrepancies"
+                         : action->evidence.revocation ? "revoked"
+                                                       : "forks";
     hex_write(bytes_of(action->evidence.name.bytes, sizeof action->evidence.name.bytes), name);
     snprintf(path, sizeof path, "%s/%s", folder, name);
     enum tally_error error = disk_put(&store->disk, path, &action->evidence.bytes, 1);

@@ -227,6 +227,26 @@ static void check_evidence(struct check *check, const char *hex)
         report_path(check, path, "does not prove a fork: %s", tally_drop_text(drop));
 }
 
+/* What was kept of a discrepancy proves no fork: it must be the bytes that were named. */
+static void check_claim(struct check *check, const char *hex)
+{
+    uint8_t *bytes = check->room->more_entries;
+    struct tally_hash name, hash;
+    char path[DISK_PATH_MAX];
+    size_t size;
+    if (!hex_read(hex, name.bytes, sizeof name.bytes))
+        return;
+    snprintf(path, sizeof path, "discrepancies/%.64s", hex);
+    if (disk_read(check->store->disk.root, path, bytes, sizeof check->room->more_entries, &size) !=
+        TALLY_OK) {
+        report_path(check, path, "cannot be read");
+        return;
+    }
+    hash_sha256(bytes_of(bytes, size), &hash);
+    if (!hash_equal(&hash, &name))
+        report_path(check, path, "is damaged: its name is the hash of other bytes");
+}
+
 static void check_revocation(struct check *check, const char *hex)
 {
     uint8_t bytes[TALLY_SIGNED_BODY_MAX];
@@ -282,6 +302,9 @@ enum tally_error store_fsck(struct store *store, struct store_fsck *fsck)
         report_path(&check, "state.db", "is damaged");
     each_name(&check, "logs", check_log);
     each_name(&check, "forks", check_evidence);
+    /* Directories of older versions have none until they are opened for writing. */
+    if (faccessat(store->disk.root, "discrepancies", F_OK, 0) == 0)
+        each_name(&check, "discrepancies", check_claim);
     if (store->revocation_count > 0)
         each_name(&check, "revoked", check_revocation);
     free(check.room);

@@ -177,7 +177,9 @@ static void evidence(struct store *store, struct job *job)
     const struct tally_action *action = &job->action;
     struct tally_hash hash;
     hash_sha256(action->evidence.bytes, &hash);
-    job->log = action->evidence.revocation ? NULL : log_find(store, &action->evidence.origin_hash);
+    job->log = action->evidence.claim || action->evidence.revocation
+                   ? NULL
+                   : log_find(store, &action->evidence.origin_hash);
     enum tally_error error = TALLY_MISMATCH;
     if (hash_equal(&hash, &action->evidence.name)) {
         do

@@ -194,7 +194,7 @@ static enum tally_error write_version(struct disk *disk)
 
 static enum tally_error make_folders(struct disk *disk)
 {
-    static const char *const names[] = {"logs", "forks", "revoked", "incoming"};
+    static const char *const names[] = {"logs", "forks", "discrepancies", "revoked", "incoming"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         enum tally_error error = disk_folder(disk, names[i]);
         if (error != TALLY_OK)

@@ -6,7 +6,8 @@
  * changes (durability: reliability chapter, section 5).
  *
  *     DIR/version lock state.db reserve peers.last incoming/ keys/ (not ours)
- *     DIR/forks/<sha256> revoked/<sha256> witness/<sha256 of origin>/checkpoint
+ *     DIR/forks/<sha256> discrepancies/<sha256> revoked/<sha256>
+ *     DIR/witness/<sha256 of origin>/checkpoint
  *     DIR/logs/<sha256 of origin>/origin checkpoint signed cosigned frozen tile/ bodies/
  *                                 blob/<sha256>
  *

@@ -10,13 +10,15 @@
 
 static void each_level_may_what_is_below_it(void **state)
 {
-    /* With all roles: LINK, ANNOUNCE, SERVE, REQUEST, PROPOSE, STATE, WITNESS, MIRROR, CARRY. */
+    /* With all roles: LINK, ANNOUNCE, SERVE, REQUEST, PROPOSE, STATE, WITNESS, CROSS, MIRROR,
+       CARRY. */
     static const enum tally_drop table[TALLY_TRUST_COUNT][ADMISSION_ACTS] = {
-        [TALLY_TRUST_ISOLATED] = {LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, NONE},
-        [TALLY_TRUST_OBSERVE] = {NONE, NONE, NONE, NONE, NONE, LEVEL, LEVEL, LEVEL, NONE},
-        [TALLY_TRUST_VERIFY] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, LEVEL, NONE},
-        [TALLY_TRUST_ATTEST] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, LEVEL, NONE},
-        [TALLY_TRUST_INTEGRATE] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE},
+        [TALLY_TRUST_ISOLATED] = {LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, LEVEL,
+                                  NONE},
+        [TALLY_TRUST_OBSERVE] = {NONE, NONE, NONE, NONE, NONE, LEVEL, LEVEL, LEVEL, LEVEL, NONE},
+        [TALLY_TRUST_VERIFY] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, LEVEL, LEVEL, NONE},
+        [TALLY_TRUST_ATTEST] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, LEVEL, NONE},
+        [TALLY_TRUST_INTEGRATE] = {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE},
     };
     for (enum tally_trust level = TALLY_TRUST_ISOLATED; level < TALLY_TRUST_COUNT; level++)
         for (enum admission_act act = ADMISSION_LINK; act < ADMISSION_ACTS; act++) {
@@ -58,8 +60,10 @@ static void strangers_and_others_without_a_word(void **state)
     struct teller teller;
     const struct tally_key b = key_of('b'), c = key_of('c'), self = key_of('a');
     for (enum admission_act act = ADMISSION_LINK; act < ADMISSION_ACTS; act++) {
-        /* Nobody cosigns for strangers, however open the mesh is. */
-        enum tally_drop stranger = act == ADMISSION_WITNESS ? TALLY_DROP_UNADMITTED : NONE;
+        /* Nobody cosigns for strangers, however open the mesh is; and to be each other's anchor, or
+           arbiter, takes more than that. */
+        enum tally_drop stranger =
+            act == ADMISSION_WITNESS || act == ADMISSION_CROSS ? TALLY_DROP_UNADMITTED : NONE;
         teller_init(&teller, 'a', 8);
         assert_int_equal(admission(NULL, &c, act), NONE);
         assert_int_equal(admission(&teller.fold, &c, act), stranger);

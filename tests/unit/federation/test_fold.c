@@ -204,9 +204,9 @@ static void what_is_not_understood_is_counted_and_changes_nothing(void **state)
         const char *type, *body;
         enum fold_verdict verdict;
     } cases[] = {
-        {"fed_admit", "no", FOLD_MALFORMED},     {"fed_mode", "", FOLD_MALFORMED},
-        {"fed_schema_sync", "{}", FOLD_UNKNOWN}, {"SYNC_EVENT", "{}", FOLD_OTHER},
-        {"SYNC_CONFIRMED", "{}", FOLD_OTHER},    {"fed_witness_event", "", FOLD_OTHER},
+        {"fed_admit", "no", FOLD_MALFORMED},    {"fed_mode", "", FOLD_MALFORMED},
+        {"fed_of_a_later", "{}", FOLD_UNKNOWN}, {"SYNC_EVENT", "{}", FOLD_OTHER},
+        {"SYNC_CONFIRMED", "{}", FOLD_OTHER},   {"fed_witness_event", "", FOLD_OTHER},
         {"fed_later", "", FOLD_UNKNOWN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

@@ -286,8 +286,8 @@ static void the_heir_has_the_standing(void **state)
                                   .level = TALLY_TRUST_VERIFY,
                                   .has_roles = true,
                                   .roles = TALLY_ROLE_REQUEST};
-    const struct admission_log log = {&a.key, false, bytes_text("audit")},
-                               heirs = {&b.key, false, bytes_text("audit")};
+    const struct admission_log log = admission_log(&a.key, "audit"),
+                               heirs = admission_log(&b.key, "audit");
     assert_int_equal(says(&teller, &admit), FOLD_TAKEN);
     assert_int_equal(admission(&teller.fold, &b.key, ADMISSION_LINK), TALLY_DROP_UNADMITTED);
     assert_int_equal(revoke_give(&revoked, &rotation), TALLY_DROP_NONE);
@@ -314,7 +314,7 @@ static void old_logs_are_good(void **state)
 {
     struct teller teller;
     const struct holder a = holder_of('a'), peer = holder_of('p');
-    const struct admission_log log = {&a.key, false, bytes_text("audit")};
+    const struct admission_log log = admission_log(&a.key, "audit");
     teller_init(&teller, 's', 8);
     teller.fold.revoked = &revoked;
     for (unsigned i = 0; i < 2; i++) {

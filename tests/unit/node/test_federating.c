@@ -8,6 +8,7 @@
 #include "core/base/bytes.h"
 #include "core/base/random.h"
 #include "core/federation/replay.h"
+#include "core/node/disputing.h"
 #include "disk.h"
 #include "memory.h"
 #include "support/channels.h"
@@ -325,6 +326,132 @@ static void a_stranger_has_a_stream_in_an_open_mesh_only(void **state)
     hang_up(9);
 }
 
+/* ---- Discrepancies. ---- */
+
+static void drain(void)
+{
+    struct tally_action action;
+    while (tally_node_next(node, &action))
+        perform(&action);
+    disk_goes_on();
+}
+
+/* Time passes; whatever is due is done. */
+static void wait(uint64_t ms)
+{
+    for (uint64_t end = now.mono.ms + ms; now.mono.ms < end; drain()) {
+        uint64_t next = tally_node_deadline(node).ms;
+        next = next <= now.mono.ms ? now.mono.ms + 1 : next < end ? next : end;
+        now.wall.us += (int64_t)(next - now.mono.ms) * 1000;
+        now.mono.ms = next;
+        step(&(struct tally_event){.kind = TALLY_EVENT_TICK});
+    }
+}
+
+/* A check of what a party showed of a log fails; whether that was stated. */
+static bool fails_at(const struct tally_key *party, enum tally_discrepancy type, uint16_t log,
+                     bool automatic)
+{
+    struct tally_hash origin_hash = {{0}};
+    origin_hash.bytes[0] = (uint8_t)log;
+    origin_hash.bytes[1] = (uint8_t)(log >> 8);
+    const struct dispute dispute = {.type = type,
+                                    .party = party,
+                                    .log = &origin_hash,
+                                    .automatic = automatic,
+                                    .grounds = bytes_text("what was shown")};
+    step(&(struct tally_event){.kind = TALLY_EVENT_TICK});
+    bool stated = discrepancy_raise(node, now, &dispute);
+    drain();
+    return stated;
+}
+
+static struct tally_discrepancy_view case_at(size_t index)
+{
+    struct tally_discrepancy_view view;
+    assert_true(tally_node_discrepancy(node, index, &view));
+    return view;
+}
+
+static void nobody_makes_a_node_write_much(void **state)
+{
+    struct tally_key parties[6] = {{{0}}};
+    const struct tally_key stranger = {{0xee}};
+    for (uint8_t i = 0; i < 6; i++) {
+        parties[i].bytes[0] = (uint8_t)(20 + i);
+        assert_int_equal(say(FED_ADMIT, &parties[i], TALLY_TRUST_VERIFY), TALLY_OK);
+    }
+    /* Keys cost nothing: of those that nobody knows nothing is said; nor of ourselves. */
+    for (uint16_t i = 0; i < 50; i++) {
+        struct tally_key key = {{0xdd, (uint8_t)i}};
+        assert_false(fails_at(&key, TALLY_DISCREPANCY_ROOT_MISMATCH, i, false));
+    }
+    assert_false(fails_at(&stranger, TALLY_DISCREPANCY_FORK, 1, false));
+    assert_false(fails_at(&signer.key, TALLY_DISCREPANCY_FORK, 1, false));
+    struct tally_discrepancy_view view;
+    assert_false(tally_node_discrepancy(node, 0, &view));
+    /* One party: a few a day, whatever it does, and half a day for what is not critical. */
+    unsigned stated = 0, warned = 0;
+    for (uint16_t i = 0; i < 200; i++)
+        stated += fails_at(&parties[0], TALLY_DISCREPANCY_ROOT_MISMATCH, i, false);
+    assert_int_equal(stated, DISPUTING_PARTY_DAY);
+    for (uint8_t p = 1; p < 4; p++)
+        for (uint16_t i = 0; i < 50; i++)
+            warned += fails_at(&parties[p], TALLY_DISCREPANCY_TERM_VIOLATION,
+                               (uint16_t)(1000 + 100 * p + i), false);
+    assert_int_equal(stated + warned, DISPUTING_DAY / 2);
+    for (uint8_t p = 1; p < 6; p++)
+        for (uint16_t i = 0; i < 200; i++)
+            stated += fails_at(&parties[p], TALLY_DISCREPANCY_FORK, (uint16_t)(2000 + i), false);
+    assert_int_equal(stated + warned, DISPUTING_DAY);
+    uint64_t statements = trust().statements;
+    for (uint8_t p = 0; p < 6; p++)
+        for (uint16_t i = 0; i < 200; i++)
+            assert_false(
+                fails_at(&parties[p], TALLY_DISCREPANCY_FORK, (uint16_t)(9000 + i), false));
+    assert_int_equal(trust().statements, statements);
+}
+
+static void what_nobody_can_fetch_is_an_operators(void **state)
+{
+    assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_VERIFY), TALLY_OK);
+    assert_true(fails_at(&somebody, TALLY_DISCREPANCY_ROOT_MISMATCH, 1, true));
+    assert_true(fails_at(&somebody, TALLY_DISCREPANCY_FORK, 1, false));
+    assert_false(fails_at(&somebody, TALLY_DISCREPANCY_ROOT_MISMATCH, 1, true)); /* It is open. */
+    wait(DISPUTING_LOOK_MS);
+    assert_int_equal(case_at(0).state, TALLY_DISCREPANCY_RESYNC);
+    assert_int_equal(case_at(1).state, TALLY_DISCREPANCY_MANUAL);
+    /* A restart goes on with it. */
+    tally_node_free(node);
+    wake();
+    wait(DISPUTING_WAIT_MS / 2);
+    assert_int_equal(case_at(0).state, TALLY_DISCREPANCY_RESYNC);
+    wait(DISPUTING_WAIT_MS);
+    assert_int_equal(case_at(0).state, TALLY_DISCREPANCY_MANUAL);
+    uint64_t statements = trust().statements;
+    wait(3 * DISPUTING_WAIT_MS);
+    assert_int_equal(trust().statements, statements); /* Nobody says it twice. */
+}
+
+static void what_holds_again_is_resolved(void **state)
+{
+    struct tally_hash log = {{1}};
+    assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_VERIFY), TALLY_OK);
+    assert_true(fails_at(&somebody, TALLY_DISCREPANCY_SIZE_REGRESSION, 1, true));
+    wait(DISPUTING_LOOK_MS);
+    disputing_settle(node, now, TALLY_DISCREPANCY_ROOT_MISMATCH, &somebody, &log); /* Another. */
+    drain();
+    assert_int_equal(case_at(0).state, TALLY_DISCREPANCY_RESYNC);
+    disputing_settle(node, now, TALLY_DISCREPANCY_SIZE_REGRESSION, &somebody, &log);
+    drain();
+    assert_int_equal(case_at(0).state, TALLY_DISCREPANCY_RESOLVED);
+    assert_int_equal(case_at(0).outcome, TALLY_OUTCOME_AUTOMATIC);
+    /* The same again within an hour is a party that plays. */
+    assert_false(fails_at(&somebody, TALLY_DISCREPANCY_SIZE_REGRESSION, 1, true));
+    wait(DISPUTING_AGAIN_MS);
+    assert_true(fails_at(&somebody, TALLY_DISCREPANCY_SIZE_REGRESSION, 1, true));
+}
+
 int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
@@ -336,6 +463,9 @@ int main(void)
         T(a_restart_folds_the_same),
         T(a_lost_statement_closes_the_node),
         T(a_stranger_has_a_stream_in_an_open_mesh_only),
+        T(nobody_makes_a_node_write_much),
+        T(what_nobody_can_fetch_is_an_operators),
+        T(what_holds_again_is_resolved),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stand_in.h"
+#include "tally/discrepancy.h"
 #include "tally/witness.h"
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,12 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
 bool tally_node_holds(const struct tally_node *node)
 {
     return stand_in.holds;
+}
+
+bool tally_node_discrepancy(const struct tally_node *node, size_t index,
+                            struct tally_discrepancy_view *view)
+{
+    return false;
 }
 
 void tally_node_trust(const struct tally_node *node, struct tally_trust_status *trust)

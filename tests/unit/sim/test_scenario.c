@@ -211,7 +211,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
          "s:2: a partition names the island of each node: 3 numbers, here are 2"},
         {"nodes 2\nat 1 lie n1 white\n",
          "s:2: \"white\" is no lie: ahead, root, fork, gap, silent, forged, rewind, rewrite, "
-         "flood, replay, spoof, garbled, collude or perjury"},
+         "flood, replay, spoof, garbled, collude, perjury or revoked-user"},
         {"nodes 2\ndisk n1\n", "s:2: disk wants sync A..B, slow P, failed P, torn P or full BYTES"},
         {"nodes 2\ndisk n1 wet 3\n",
          "s:2: \"wet\" is no option of a disk: sync, slow, failed, torn or full"},
@@ -222,7 +222,8 @@ static void what_is_wrong_is_said_with_its_line(void **state)
          "s:2: \"boredom\" is no reason of a drop (tally/error.h lists them)"},
         {"nodes 2\nexpect wonders\n",
          "s:2: \"wonders\" is no condition: converged, diverged, fork, holds, drops, confirmed, "
-         "linked, reached, detected, traffic, guarded, folded, agreed or cosigned"},
+         "linked, reached, detected, traffic, guarded, folded, disputed, agreed, revoked or "
+         "cosigned"},
         {"nodes 2\nat 1 admit n1 n2 trusted\n",
          "s:2: \"trusted\" is no level: isolated, observe, verify, attest or integrate"},
         {"nodes 2\nat 1 level n1 n2 verify roles all\n",

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where checks fail, or hold again: what is raised of it, and with which evidence. */
+#include "core/node/disputing.h"
+
+#include "core/base/bytes.h"
+#include "core/federation/grounds.h"
+#include "core/log/tree.h"
+#include "core/node/node.h"
+
+#include <string.h>
+
+/* A package was proved against the root of its head, and is not what that says. */
+static void range_of(const struct sync_news *news, struct grounds *grounds)
+{
+    size_t count = news->other.size / sizeof(struct tally_hash);
+    if (count == 0 || count - 1 > TALLY_PROOF_MAX)
+        return;
+    grounds->has_range = true;
+    grounds->first = news->first;
+    grounds->end = news->end;
+    grounds->size = news->size;
+    memcpy(&grounds->subtree, news->other.data, sizeof grounds->subtree);
+    grounds->proof_count = count - 1;
+    memcpy(grounds->proof, news->other.data + sizeof grounds->subtree,
+           grounds->proof_count * sizeof *grounds->proof);
+}
+
+void disputing_failed(struct tally_node *node, struct tally_now now, const struct sync_news *news)
+{
+    uint8_t bytes[GROUNDS_MAX];
+    struct grounds grounds = {.type = news->drop == TALLY_DROP_FORGED
+                                          ? TALLY_DISCREPANCY_SIGNATURE_INVALID
+                                          : TALLY_DISCREPANCY_ROOT_MISMATCH,
+                              .party = news->peer,
+                              .time = now.wall,
+                              .note = news->one};
+    range_of(news, &grounds);
+    size_t size = grounds_write(&grounds, bytes);
+    const struct dispute dispute = {
+        .type = grounds.type,
+        .party = &news->peer,
+        .log = &news->origin_hash,
+        .claimed_size = news->size,
+        .claimed_root = &news->root,
+        .computed_root = grounds.has_range ? &grounds.subtree : NULL,
+        .has_divergence = news->drop != TALLY_DROP_PROOF || grounds.has_range,
+        .divergence = news->first,
+        .checked = grounds.has_range ? (uint32_t)(grounds.end - grounds.first) : 0,
+        .automatic = true,
+        .grounds = bytes_of(bytes, size),
+        .note = tally_drop_text(news->drop),
+    };
+    (void)discrepancy_raise(node, now, &dispute);
+}
+
+void disputing_forked(struct tally_node *node, struct tally_now now, const struct sync_news *news)
+{
+    const struct tally_ledger *ledger = &node->options.ledger;
+    struct tally_log_view view;
+    struct tally_checkpoint checkpoint;
+    struct tally_note note;
+    if (!ledger->find(ledger->context, &news->origin_hash, &view))
+        return;
+    bool told = tally_note_read(news->other, &note) == TALLY_DROP_NONE &&
+                tally_checkpoint_read(note.text, &checkpoint) == TALLY_DROP_NONE;
+    const struct dispute dispute = {
+        .type = TALLY_DISCREPANCY_FORK,
+        .party = &view.issuer,
+        .log = &news->origin_hash,
+        .claimed_size = told ? checkpoint.size : news->size,
+        .claimed_root = told ? &checkpoint.root : NULL,
+        .computed_root = &view.root,
+        .evidence = &news->evidence,
+        .note = "two signatures that contradict each other",
+    };
+    (void)discrepancy_raise(node, now, &dispute);
+}
+
+/* The issuer itself tells less than the checkpoint of it that we hold, in a heartbeat that is
+   signed and newer than all before. */
+void disputing_told(struct tally_node *node, struct tally_now now, const struct head *held,
+                    uint64_t size)
+{
+    const struct tally_ledger *ledger = &node->options.ledger;
+    uint8_t note[GROUNDS_PART_MAX], bytes[GROUNDS_MAX];
+    if (held->own)
+        return;
+    if (size >= held->size) {
+        disputing_settle(node, now, TALLY_DISCREPANCY_SIZE_REGRESSION, &held->issuer,
+                         &held->origin);
+        return;
+    }
+    if (discrepancy_open(node->federating.fold.discrepancies, TALLY_DISCREPANCY_SIZE_REGRESSION,
+                         &held->issuer, &held->origin) != NULL)
+        return;
+    size_t known = ledger->checkpoint(ledger->context, &held->origin, note, sizeof note);
+    const struct grounds grounds = {.type = TALLY_DISCREPANCY_SIZE_REGRESSION,
+                                    .party = held->issuer,
+                                    .time = now.wall,
+                                    .note = bytes_of(note, known)};
+    const struct dispute dispute = {
+        .type = grounds.type,
+        .party = &held->issuer,
+        .log = &held->origin,
+        .claimed_size = size,
+        .computed_root = &held->root,
+        .has_divergence = true,
+        .divergence = size,
+        .automatic = true,
+        .grounds = bytes_of(bytes, grounds_write(&grounds, bytes)),
+        .note = "its issuer tells a smaller size than it has signed",
+    };
+    (void)discrepancy_raise(node, now, &dispute);
+}
+
+/* How far the last receipt of a log is ahead of our clock. One that is long past says nothing:
+   logs come late. False: it cannot be read. */
+static bool ahead_us(const struct tally_node *node, struct tally_now now,
+                     const struct tally_log_view *view, uint8_t envelope[TALLY_ENVELOPE_MAX],
+                     size_t *size, int64_t *us)
+{
+    const struct tally_ledger *ledger = &node->options.ledger;
+    struct tally_receipt receipt;
+    *size = ledger->entry(ledger->context, &view->origin_hash, view->size - 1, envelope,
+                          TALLY_ENVELOPE_MAX);
+    if (*size == 0 || tally_receipt_read(bytes_of(envelope, *size), &receipt) != TALLY_DROP_NONE)
+        return false;
+    *us = receipt.time.us > now.wall.us ? receipt.time.us - now.wall.us : 0;
+    return true;
+}
+
+static void check_time(struct tally_node *node, struct tally_now now,
+                       const struct tally_log_view *view)
+{
+    const int64_t most_us = (int64_t)TALLY_DRIFT_MS * 1000;
+    uint8_t envelope[TALLY_ENVELOPE_MAX], bytes[GROUNDS_MAX];
+    size_t size;
+    int64_t us;
+    /* If most of our peers say that it is our clock that is wrong, it is no party's fault. */
+    if (peers_clock_offset(&node->datagrams.peers) > most_us / 2 ||
+        !ahead_us(node, now, view, envelope, &size, &us))
+        return;
+    if (us <= most_us) {
+        disputing_settle(node, now, TALLY_DISCREPANCY_TIMESTAMP_DRIFT, &view->issuer,
+                         &view->origin_hash);
+        return;
+    }
+    const struct grounds grounds = {.type = TALLY_DISCREPANCY_TIMESTAMP_DRIFT,
+                                    .party = view->issuer,
+                                    .time = now.wall,
+                                    .receipt = bytes_of(envelope, size)};
+    const struct dispute dispute = {
+        .type = grounds.type,
+        .party = &view->issuer,
+        .log = &view->origin_hash,
+        .claimed_size = view->size,
+        .claimed_root = &view->root,
+        .has_divergence = true,
+        .divergence = view->size - 1,
+        .checked = 1,
+        .automatic = true,
+        .grounds = bytes_of(bytes, grounds_write(&grounds, bytes)),
+        .note = "a receipt claims a time that is more than 300 s ahead",
+    };
+    (void)discrepancy_raise(node, now, &dispute);
+}
+
+void disputing_head(struct tally_node *node, struct tally_now now,
+                    const struct tally_log_view *view, uint64_t count)
+{
+    if (view->own || view->size == 0 || count == 0)
+        return;
+    check_time(node, now, view);
+    comparing_head(node, now, view, count);
+    /* What waits for this log, or for an arbiter's, looks at once. */
+    if (node->disputing.count > 0)
+        node->disputing.next = now.mono;
+}
