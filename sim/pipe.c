@@ -404,7 +404,8 @@ static void shut_out(struct world *world, struct pipe *pipe)
     put(world, pipe, dialler->slot, dialler->slot, pipe->begun_us + again_us, HAPPENING_STREAM);
 }
 
-/* The dial of the other node that this one meets, from and to the same addresses; NULL: none. */
+/* The dial of the other node that this one meets, from and to the same addresses, and not taken at
+   its far end yet; NULL: none. */
 static struct pipe *crossing(const struct world *world, const struct pipe *pipe, uint32_t slot)
 {
     const struct slot *at = &world->slots[slot];
@@ -412,7 +413,8 @@ static struct pipe *crossing(const struct world *world, const struct pipe *pipe,
         struct pipe *other = at->pipes[i];
         if (other != pipe && pipe->ends[0].listening && other->ends[0].slot == slot &&
             other->ends[0].listening && other->ends[0].state == END_DIALLING &&
-            other->ends[0].refused == TALLY_OK && address_equal(&other->to, &pipe->from))
+            other->ends[1].state == END_DIALLING && other->ends[0].refused == TALLY_OK &&
+            address_equal(&other->to, &pipe->from))
             return other;
     }
     return NULL;
@@ -463,7 +465,9 @@ static void answer(struct world *world, struct pipe *pipe)
             world->slots[other->slot].reached = true;
         pipe->box = 0;
     }
-    if (world->slots[other->slot].node == NULL || dialler->state == END_CLOSED) {
+    /* A box that forgot whose a mapping was may lead a dial back to who dials: nobody is there. */
+    if (world->slots[other->slot].node == NULL || dialler->state == END_CLOSED ||
+        other->slot == dialler->slot) {
         other->state = END_CLOSED;
         finish(world, pipe, dialler, TALLY_REFUSED);
         return;
