@@ -37,7 +37,7 @@ void help_overview(FILE *file)
     for (size_t i = 0; (verb = verb_at(i)) != NULL; i++) {
         char title[64];
         verb_title(verb, title, sizeof title);
-        (void)fprintf(file, "  %-20s %s\n", title, verb->summary);
+        (void)fprintf(file, "  %-22s %s\n", title, verb->summary);
     }
     (void)fprintf(file, "\ntally VERB --help explains one; tally help --man is the manual page\n");
 }

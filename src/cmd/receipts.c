@@ -46,7 +46,8 @@ json_t *receipts_object(struct shelf *shelf, const struct shelf_log *log,
                           "body_bytes", (json_int_t)receipt->body_size));
     struct tally_bytes name_space = bytes_text(log->name_space);
     (void)json_object_set_new(
-        object, "schema", meanings_object(schema_of(shelf->schemas, name_space, receipt->type)));
+        object, "type_schema",
+        meanings_object(schema_of(shelf->schemas, name_space, receipt->type)));
     (void)json_object_set_new(
         object, "schema_known",
         json_boolean(meanings_known(shelf->schemas, name_space, receipt->type)));

@@ -257,8 +257,8 @@ def schemas(folder):
         run('append', '--data', a.data, '--namespace', 'audit', '--type', 'odd', '--lines', '-',
             input=b'unknown\n')
         shown = [ask('receipt', 'show', '--data', a.data, origin, index) for index in (0, 1)]
-        expect(shown[0]['schema_known'] and shown[0]['schema']['version'] == '1.0', f'{shown}')
-        expect(not shown[1]['schema_known'] and shown[1]['schema'] is None, f'{shown}')
+        expect(shown[0]['schema_known'] and shown[0]['type_schema']['version'] == '1.0', f'{shown}')
+        expect(not shown[1]['schema_known'] and shown[1]['type_schema'] is None, f'{shown}')
         text = run('receipt', 'show', '--data', a.data, origin, '1')[0]
         expect('unknown: it is kept' in text, text)
         run('schema', 'show', 'odd', '--data', a.data, code=4)
