@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from nodes import Failed, Nodes, ask, expect, run, tell, until
+from nodes import TALLY, Failed, Nodes, ask, expect, run, tell, until
 
 
 def lines(first, last):
@@ -194,9 +194,8 @@ def killed(folder):
         for life in range(6):
             a.start(peers=[b])
             until(lambda: guard(a)['state'] == 'recovering', 'it asks anew')
-            with subprocess.Popen([os.environ.get('TALLY', 'build/tally'), 'log', 'recover',
-                                   '--from-peers', '--data', a.data], stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL):
+            with subprocess.Popen([TALLY, 'log', 'recover', '--from-peers', '--data', a.data],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
                 time.sleep(0.02 + 0.03 * life)
                 a.stop(signal.SIGKILL)
             expect(size(a, origin) in (300, 12000), f'{size(a, origin)}')
