@@ -84,6 +84,14 @@ static void disk_goes_on(void)
             step(&event);
 }
 
+static bool of_disk(enum tally_action_kind kind)
+{
+    return kind == TALLY_ACTION_APPEND || kind == TALLY_ACTION_SEAL ||
+           kind == TALLY_ACTION_PUBLISH || kind == TALLY_ACTION_VERIFY ||
+           kind == TALLY_ACTION_BODY || kind == TALLY_ACTION_RELEASE || kind == TALLY_ACTION_KEEP ||
+           kind == TALLY_ACTION_EVIDENCE;
+}
+
 /* What the node asks for: its disk, and the stream to the client. */
 static void perform(const struct tally_action *action)
 {
@@ -97,7 +105,7 @@ static void perform(const struct tally_action *action)
         answers++;
     } else if (action->kind == TALLY_ACTION_APPEND && fails != TALLY_OK) {
         failed = action->append.ticket;
-    } else {
+    } else if (of_disk(action->kind)) {
         (void)disk_perform(&disk, action, 0, &chance, &lane, &due);
     }
 }
