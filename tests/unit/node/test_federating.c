@@ -84,14 +84,6 @@ static void disk_goes_on(void)
             step(&event);
 }
 
-static bool of_disk(enum tally_action_kind kind)
-{
-    return kind == TALLY_ACTION_APPEND || kind == TALLY_ACTION_SEAL ||
-           kind == TALLY_ACTION_PUBLISH || kind == TALLY_ACTION_VERIFY ||
-           kind == TALLY_ACTION_BODY || kind == TALLY_ACTION_RELEASE || kind == TALLY_ACTION_KEEP ||
-           kind == TALLY_ACTION_EVIDENCE;
-}
-
 /* What the node asks for: its disk, and the stream to the client. */
 static void perform(const struct tally_action *action)
 {
@@ -105,7 +97,7 @@ static void perform(const struct tally_action *action)
         answers++;
     } else if (action->kind == TALLY_ACTION_APPEND && fails != TALLY_OK) {
         failed = action->append.ticket;
-    } else if (of_disk(action->kind)) {
+    } else if (disk_takes(action->kind)) {
         (void)disk_perform(&disk, action, 0, &chance, &lane, &due);
     }
 }
