@@ -1,60 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The routing table: who is let in, who stays, who is asked, who is named to others. */
-#include "core/base/bytes.h"
-#include "core/dht/metric.h"
-#include "core/dht/table.h"
-
-#include "support/cmocka.h"
+#include "rows.h"
 
 #include <stdlib.h>
-
-enum { NARROW = 3 }; /* A bucket of TABLE_K, as most are. */
-
-static struct tally_now at_s(uint64_t s)
-{
-    return (struct tally_now){{1000000 + s * 1000}, {0}};
-}
-
-static struct tally_key key_number(uint64_t n)
-{
-    struct tally_key key = {{7}};
-    be64_write(key.bytes + 8, n);
-    return key;
-}
-
-static const struct tally_key own_key = {{1, 2, 3}};
-
-/* A /24 of its own for each number. */
-static struct tally_address address_number(uint64_t n)
-{
-    struct tally_address address = {{[10] = 0xff, [11] = 0xff}, 4001};
-    be32_write(address.ip + 12, UINT32_C(0x14000000) + (uint32_t)n * 256 + 9);
-    return address;
-}
-
-static void setup(struct table *table, unsigned contacts_max)
-{
-    const struct table_options options = {.key = own_key, .contacts_max = contacts_max, .seed = 3};
-    assert_true(table_new(table, &options, at_s(0)));
-}
-
-static unsigned bucket_of(const struct table *table, const struct tally_key *key)
-{
-    struct tally_hash point;
-    metric_point(key, &point);
-    unsigned shared = metric_shared(&table->point, &point);
-    return shared < TABLE_BUCKETS ? shared : TABLE_BUCKETS - 1;
-}
-
-/* The next number from *n on whose key falls into that bucket. */
-static struct tally_key key_in(const struct table *table, unsigned bucket, uint64_t *n)
-{
-    for (;;) {
-        struct tally_key key = key_number((*n)++);
-        if (bucket_of(table, &key) == bucket)
-            return key;
-    }
-}
 
 static enum tally_drop offer(struct table *table, uint64_t s, const struct tally_key *key,
                              uint64_t place)
@@ -63,31 +11,6 @@ static enum tally_drop offer(struct table *table, uint64_t s, const struct tally
     enum tally_drop drop = table_offer(table, at_s(s), key, &address);
     assert_true(table->count > 100 || table_holds(table));
     return drop;
-}
-
-static enum tally_drop answered(struct table *table, uint64_t s, const struct tally_key *key,
-                                uint64_t place)
-{
-    struct tally_address address = address_number(place);
-    enum tally_drop drop = table_answered(table, at_s(s), key, &address, 80);
-    assert_true(table->count > 100 || table_holds(table)); /* Which takes its time. */
-    return drop;
-}
-
-static const struct contact *find(const struct table *table, const struct tally_key *key)
-{
-    struct tally_hash point;
-    metric_point(key, &point);
-    return table_find(table, &point);
-}
-
-static bool is_live(const struct table *table, const struct tally_key *key)
-{
-    const struct table_bucket *bucket = &table->buckets[bucket_of(table, key)];
-    for (unsigned i = 0; i < bucket->count && i < bucket->width; i++)
-        if (key_equal(&table->contacts[bucket->list[i]].key, key))
-            return true;
-    return false;
 }
 
 /* ---- */
