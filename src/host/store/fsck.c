@@ -204,68 +204,58 @@ static void check_log(struct check *check, const char *hex)
 
 /* ---- Evidence ---- */
 
-static void check_evidence(struct check *check, const char *hex)
+/* What lies in a folder under the hash of its bytes; false if that is no name, or there is nothing
+   to look at more closely: then it was reported. */
+static bool read_named(struct check *check, const char *folder, const char *hex,
+                       char path[DISK_PATH_MAX], struct tally_bytes *kept)
 {
     uint8_t *bytes = check->room->more_entries;
     struct tally_hash name, hash;
-    struct tally_fork fork;
-    char path[DISK_PATH_MAX];
     size_t size;
     if (!hex_read(hex, name.bytes, sizeof name.bytes))
-        return;
-    snprintf(path, sizeof path, "forks/%.64s", hex);
+        return false;
+    snprintf(path, DISK_PATH_MAX, "%s/%.64s", folder, hex);
     if (disk_read(check->store->disk.root, path, bytes, sizeof check->room->more_entries, &size) !=
         TALLY_OK) {
         report_path(check, path, "cannot be read");
-        return;
+        return false;
     }
-    hash_sha256(bytes_of(bytes, size), &hash);
-    enum tally_drop drop = tally_fork_check(bytes_of(bytes, size), NULL, &log_crypto, &fork);
-    if (!hash_equal(&hash, &name))
-        report_path(check, path, "is damaged: its name is the hash of other bytes");
-    else if (drop != TALLY_DROP_NONE && drop != TALLY_DROP_KEY)
+    *kept = bytes_of(bytes, size);
+    hash_sha256(*kept, &hash);
+    if (hash_equal(&hash, &name))
+        return true;
+    report_path(check, path, "is damaged: its name is the hash of other bytes");
+    return false;
+}
+
+static void check_evidence(struct check *check, const char *hex)
+{
+    struct tally_bytes kept;
+    struct tally_fork fork;
+    char path[DISK_PATH_MAX];
+    if (!read_named(check, "forks", hex, path, &kept))
+        return;
+    enum tally_drop drop = tally_fork_check(kept, NULL, &log_crypto, &fork);
+    if (drop != TALLY_DROP_NONE && drop != TALLY_DROP_KEY)
         report_path(check, path, "does not prove a fork: %s", tally_drop_text(drop));
 }
 
 /* What was kept of a discrepancy proves no fork: it must be the bytes that were named. */
 static void check_claim(struct check *check, const char *hex)
 {
-    uint8_t *bytes = check->room->more_entries;
-    struct tally_hash name, hash;
+    struct tally_bytes kept;
     char path[DISK_PATH_MAX];
-    size_t size;
-    if (!hex_read(hex, name.bytes, sizeof name.bytes))
-        return;
-    snprintf(path, sizeof path, "discrepancies/%.64s", hex);
-    if (disk_read(check->store->disk.root, path, bytes, sizeof check->room->more_entries, &size) !=
-        TALLY_OK) {
-        report_path(check, path, "cannot be read");
-        return;
-    }
-    hash_sha256(bytes_of(bytes, size), &hash);
-    if (!hash_equal(&hash, &name))
-        report_path(check, path, "is damaged: its name is the hash of other bytes");
+    (void)read_named(check, "discrepancies", hex, path, &kept);
 }
 
 static void check_revocation(struct check *check, const char *hex)
 {
-    uint8_t bytes[TALLY_SIGNED_BODY_MAX];
-    struct tally_hash name, hash;
+    struct tally_bytes kept;
     struct revocation revocation;
     char path[DISK_PATH_MAX];
-    size_t size;
-    if (!hex_read(hex, name.bytes, sizeof name.bytes))
-        return;
-    snprintf(path, sizeof path, "revoked/%.64s", hex);
-    if (disk_read(check->store->disk.root, path, bytes, sizeof bytes, &size) != TALLY_OK) {
-        report_path(check, path, "cannot be read");
-        return;
-    }
-    hash_sha256(bytes_of(bytes, size), &hash);
-    if (!hash_equal(&hash, &name))
-        report_path(check, path, "is damaged: its name is the hash of other bytes");
-    else if (revocation_read(bytes_of(bytes, size), &revocation) != TALLY_DROP_NONE ||
-             revocation_verify(&revocation, &log_crypto) != TALLY_DROP_NONE)
+    if (read_named(check, "revoked", hex, path, &kept) &&
+        (revocation_read(kept, &revocation) != TALLY_DROP_NONE ||
+         revocation_verify(&revocation, &log_crypto) != TALLY_DROP_NONE))
         report_path(check, path, "does not prove that a key is revoked");
 }
 
