@@ -209,39 +209,16 @@ enum agreement_verdict agreements_advise(const struct agreements *agreements,
     const struct agreement_pair *pair = agreements_find(agreements, &statement->party);
     if (verdict != AGREEMENT_TAKEN)
         return verdict;
-    switch (statement->kind) {
-    case FED_PROPOSE:
+    if (statement->kind == FED_PROPOSE)
         return advise_propose(agreements, pair, statement);
-    case FED_ACCEPT:
+    if (statement->kind == FED_ACCEPT)
         return advise_accept(agreements, pair, statement);
-    case FED_ESTABLISH:
+    if (statement->kind == FED_ESTABLISH)
         return agreement_due(agreements, pair) ? AGREEMENT_TAKEN : AGREEMENT_STALE;
-    case FED_REJECT:
+    if (statement->kind == FED_REJECT)
         verdict = answerable(agreements, pair, &statement->about);
-        return verdict == AGREEMENT_EXPIRED ? AGREEMENT_TAKEN : verdict;
-    case FED_RETRACT:
-    case FED_REVOKE:
-    case FED_UNKNOWN:
-    case FED_SYNC:
-    case FED_ADMIT:
-    case FED_LEVEL:
-    case FED_WITHDRAW:
-    case FED_MODE:
-    case FED_KEYS:
-    case FED_WITNESS:
-    case FED_CONFIRM:
-    case FED_DISCREPANCY:
-    case FED_RESOLUTION:
-    case FED_ARBITRATION:
-    case FED_SCHEMA:
-    case FED_SCHEMA_SYNC:
-    case FED_CROSS_ANCHOR:
-    case FED_REVOKE_KEY:
-    case FED_SUCCEED_KEY:
-    case FED_KINDS:
-        break;
-    }
-    return verdict;
+    /* What has expired may be rejected still; the rest was judged. */
+    return verdict == AGREEMENT_EXPIRED ? AGREEMENT_TAKEN : verdict;
 }
 
 /* ---- What is to be told. ---- */
