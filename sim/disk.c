@@ -163,6 +163,13 @@ static bool on_body(struct disk *disk, const struct tally_action *action, uint64
     return true;
 }
 
+static bool is_stored(enum tally_action_kind kind)
+{
+    return kind == TALLY_ACTION_APPEND || kind == TALLY_ACTION_SEAL ||
+           kind == TALLY_ACTION_PUBLISH || kind == TALLY_ACTION_KEEP ||
+           kind == TALLY_ACTION_EVIDENCE;
+}
+
 bool disk_perform(struct disk *disk, const struct tally_action *action, uint64_t now_us,
                   struct random *chance, enum disk_lane *lane, uint64_t *due_us)
 {
@@ -175,6 +182,8 @@ bool disk_perform(struct disk *disk, const struct tally_action *action, uint64_t
         disk_package_free(disk_package_take(disk, action->release.ticket));
         return false;
     }
+    if (!is_stored(action->kind))
+        return false;
     *lane = DISK_STORE;
     struct disk_operation *operation = operation_new(action);
     if (action->kind == TALLY_ACTION_APPEND && action->append.envelope.size == 0)

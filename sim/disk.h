@@ -145,17 +145,8 @@ struct disk_change {
 void disk_init(struct disk *disk, struct signer *signer);
 void disk_free(struct disk *disk);
 
-/* Whether an action is for a disk to perform. */
-static inline bool disk_takes(enum tally_action_kind kind)
-{
-    return kind == TALLY_ACTION_APPEND || kind == TALLY_ACTION_SEAL ||
-           kind == TALLY_ACTION_PUBLISH || kind == TALLY_ACTION_VERIFY ||
-           kind == TALLY_ACTION_BODY || kind == TALLY_ACTION_RELEASE || kind == TALLY_ACTION_KEEP ||
-           kind == TALLY_ACTION_EVIDENCE;
-}
-
 /* Takes an action on; false if nothing will come of it later (RELEASE, a piece that is not the
-   last), else the lane and when its operation is done. */
+   last, what is not for a disk), else the lane and when its operation is done. */
 bool disk_perform(struct disk *disk, const struct tally_action *action, uint64_t now_us,
                   struct random *chance, enum disk_lane *lane, uint64_t *due_us);
 

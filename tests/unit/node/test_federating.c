@@ -97,7 +97,7 @@ static void perform(const struct tally_action *action)
         answers++;
     } else if (action->kind == TALLY_ACTION_APPEND && fails != TALLY_OK) {
         failed = action->append.ticket;
-    } else if (disk_takes(action->kind)) {
+    } else {
         (void)disk_perform(&disk, action, 0, &chance, &lane, &due);
     }
 }

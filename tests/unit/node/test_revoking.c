@@ -84,7 +84,7 @@ static void step(const struct tally_event *event)
     while (tally_node_next(node, &action)) {
         if (action.kind == TALLY_ACTION_ANSWER)
             answer = action;
-        else if (disk_takes(action.kind) && (action.kind != TALLY_ACTION_EVIDENCE || !lost))
+        else if (action.kind != TALLY_ACTION_EVIDENCE || !lost)
             (void)disk_perform(&disk, &action, 0, &chance, &lane, &due);
     }
     for (unsigned i = 0; i < DISK_LANES; i++)
