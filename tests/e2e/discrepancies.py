@@ -27,8 +27,9 @@ def move(node, index, outcome, *words, code=0):
 def damage(node, origin):
     """Turns a byte in the signature of the first receipt that a node holds of a log."""
     path = os.path.join(node.data, 'logs', node.logs()[origin]['origin_hash'], 'tile', 'entries')
-    name = sorted(os.listdir(path))[0]
-    with open(os.path.join(path, name), 'r+b') as file:
+    while os.path.isdir(path):   # The full bundle, or the partial one.
+        path = os.path.join(path, sorted(os.listdir(path))[0])
+    with open(path, 'r+b') as file:
         end = 2 + int.from_bytes(file.read(2), 'big')
         file.seek(end - 10)
         byte = file.read(1)
@@ -265,6 +266,45 @@ def schemas(folder):
         run('schema', 'show', 'drill', '--data', a.data)
 
 
+def sampled(folder):
+    """A witness draws samples: what is not in the signed tree is stated with evidence, and once"""
+    with Nodes(folder, 'a', 'b') as (a, b):
+        for node, other, roles in ((a, b, 'announce,serve,request'), (b, a, 'announce,request')):
+            federation(node, 'admit', key_of(other), '--level', 'verify', '--roles', roles)
+        a.start('--witness-gap', '1')
+        b.start('--witness-cycle', '3', peers=[a])   # It takes no logs of a's: a witness only.
+        origin = a.append('audit', [f'line {number}' for number in range(3)])[0]['origin']
+        until(lambda: any(item['origin'] == origin and item['result'] == 'verified' for item in
+                          ask('witness-history', '--data', b.data)['items']), 'b sampled')
+        expect(not case(b, 'root_mismatch', '--all'), 'a case of nothing')
+        hashed = a.logs()[origin]['origin_hash']
+        # The first one's signature is another now; of four receipts all are drawn.
+        a.stop()
+        damage(a, origin)
+        a.start('--witness-gap', '1', peers=[b])
+        a.append('audit', ['four'])
+        found = until(lambda: case(b, 'root_mismatch', '--all'), 'what a shows is not in its tree')
+        expect(found['party'] == key_of(a) and found['details']['log'] == hashed, f'{found}')
+        expect(found['details']['first_divergence_at'] == 'receipt-sequence-0', f'{found}')
+        path = os.path.join(b.data, 'discrepancies', found['evidence'])
+        checked = ask('discrepancy', 'check', path)
+        expect(checked['contradicts'] and checked['party'] == key_of(a), f'{checked}')
+        with open(path, encoding='utf-8') as file:
+            text = file.read()
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(text.replace('\nsample 0 1 ', '\nsample 1 2 '))
+        run('discrepancy', 'check', path, code=0)   # It leads nowhere there either.
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(text.replace('\nsample 0 1 ', '\nsample 0 2 '))
+        run('discrepancy', 'check', path, code=5)
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(text)
+        count = len(cases(b, '--all'))
+        a.append('audit', ['five'])
+        until(lambda: len(ask('witness-history', '--data', b.data)['items']) >= 3, 'sampled again')
+        expect(len(cases(b, '--all')) == count, 'it is said once, not with each sample')
+
+
 if __name__ == '__main__':
     tell([forged_and_fetched_elsewhere, fork_resolved_by_hand, suspended_log, cross_anchored,
-          schemas])
+          schemas, sampled])

@@ -22,7 +22,7 @@ static void write_base64(struct lines *lines, const char *word, struct tally_byt
 
 static void write_range(struct lines *lines, const struct grounds *grounds)
 {
-    lines_text(lines, "range ");
+    lines_text(lines, grounds->is_sample ? "sample " : "range ");
     lines_number(lines, grounds->first);
     lines_text(lines, " ");
     lines_number(lines, grounds->end);
@@ -106,7 +106,8 @@ static bool read_range(struct tally_bytes *rest, struct grounds *grounds)
         return false;
     for (grounds->proof_count = 0; lines_take(rest, &line); grounds->proof_count++) {
         if (line.size == 0)
-            return grounds->first < grounds->end && grounds->end <= grounds->size;
+            return grounds->first < grounds->end && grounds->end <= grounds->size &&
+                   (!grounds->is_sample || grounds->end == grounds->first + 1);
         if (grounds->proof_count == TALLY_PROOF_MAX ||
             !lines_read_hash(line, &grounds->proof[grounds->proof_count]))
             return false;
@@ -138,7 +139,8 @@ enum tally_drop grounds_read(struct tally_bytes bytes, struct grounds *grounds)
     if (lines_take_text(&rest, "checkpoint ") &&
         (!read_size(&rest, &size) || !lines_take_bytes(&rest, size, &grounds->note)))
         return TALLY_DROP_MALFORMED;
-    grounds->has_range = lines_take_text(&rest, "range ");
+    grounds->is_sample = lines_take_text(&rest, "sample ");
+    grounds->has_range = grounds->is_sample || lines_take_text(&rest, "range ");
     if ((grounds->has_range && !read_range(&rest, grounds)) ||
         !read_base64(&rest, "receipt ", &grounds->receipt) ||
         !read_base64(&rest, "theirs ", &grounds->theirs) ||
@@ -156,6 +158,11 @@ static enum tally_drop check_receipt(const struct grounds *grounds,
     (void)base64_read((const char *)grounds->receipt.data, grounds->receipt.size, envelope,
                       sizeof envelope, &size);
     const struct tally_bytes bytes = bytes_of(envelope, size);
+    if (grounds->is_sample) {
+        struct tally_hash leaf; /* Of whatever was shown: nobody may have signed it. */
+        tally_receipt_leaf(bytes, &leaf);
+        return hash_equal(&leaf, &grounds->subtree) ? TALLY_DROP_NONE : TALLY_DROP_PROOF;
+    }
     enum tally_drop drop = tally_receipt_verify(bytes, crypto);
     if (grounds->type != TALLY_DISCREPANCY_TIMESTAMP_DRIFT)
         return drop;
@@ -163,6 +170,17 @@ static enum tally_drop check_receipt(const struct grounds *grounds,
         return TALLY_DROP_FORGED;
     int64_t ahead = receipt.time.us - grounds->time.us;
     return ahead > (int64_t)TALLY_DRIFT_MS * 1000 ? TALLY_DROP_NONE : TALLY_DROP_PROOF;
+}
+
+/* Whether what came leads to the root after all. */
+static bool leads(const struct grounds *grounds, const struct tally_hash *root)
+{
+    if (grounds->is_sample)
+        return tally_inclusion_holds(grounds->first, grounds->size, &grounds->subtree,
+                                     grounds->proof, grounds->proof_count, root);
+    return tally_subtree_holds(grounds->first / TALLY_TILE_WIDTH * TALLY_TILE_WIDTH, grounds->end,
+                               grounds->size, grounds->proof, grounds->proof_count,
+                               &grounds->subtree, root);
 }
 
 enum tally_drop grounds_check(struct tally_bytes bytes, const struct tally_crypto *crypto,
@@ -175,11 +193,8 @@ enum tally_drop grounds_check(struct tally_bytes bytes, const struct tally_crypt
     if (grounds->note.size > 0 &&
         tally_checkpoint_open(grounds->note, NULL, crypto, &checkpoint) != TALLY_DROP_NONE)
         return TALLY_DROP_FORGED;
-    if (grounds->has_range &&
-        (grounds->note.size == 0 || checkpoint.size != grounds->size ||
-         tally_subtree_holds(grounds->first / TALLY_TILE_WIDTH * TALLY_TILE_WIDTH, grounds->end,
-                             grounds->size, grounds->proof, grounds->proof_count, &grounds->subtree,
-                             &checkpoint.root)))
+    if (grounds->has_range && (grounds->note.size == 0 || checkpoint.size != grounds->size ||
+                               leads(grounds, &checkpoint.root)))
         return TALLY_DROP_PROOF;
     return grounds->receipt.size > 0 ? check_receipt(grounds, crypto) : TALLY_DROP_NONE;
 }

@@ -10,8 +10,10 @@
  *     checkpoint <bytes>          a signed note follows: what the party claims
  *     range <first> <end> <size>  then the root that these receipts have, the hashes that came with
  *                                 them, and an empty line: they do not lead to the note's root
- *     receipt <bytes>             an envelope, in base64
- *     theirs <bytes>, ours <bytes>   anything else, in base64
+ *     sample <index> <end> <size> instead: of one receipt, which was to be shown; its leaf hash,
+ * and an inclusion proof that does not lead to the note's root receipt <bytes>             an
+ * envelope, in base64; of a sample: what was shown theirs <bytes>, ours <bytes>   anything else, in
+ * base64
  *
  * Parts that do not apply are left out. What is signed in it proves itself; that the rest came from
  * the party is the reporter's word.
@@ -30,6 +32,7 @@ struct grounds {
     struct tally_wall time;
     struct tally_bytes note; /* Empty: none; so are the others. At most GROUNDS_PART_MAX bytes. */
     bool has_range;
+    bool is_sample; /* Of one receipt: subtree is its leaf, the proof one of inclusion. */
     uint64_t first, end, size;
     struct tally_hash subtree;
     size_t proof_count;

@@ -189,10 +189,14 @@ void disputing_settle(struct tally_node *node, struct tally_now now, enum tally_
 {
     const struct discrepancy *one =
         discrepancy_open(fold_of(node)->discrepancies, type, party, log);
-    struct disputing_case *watched = one != NULL && one->state == TALLY_DISCREPANCY_RESYNC
-                                         ? case_of(&node->disputing, one->index)
-                                         : NULL;
-    if (watched != NULL)
+    if (one == NULL || !one->automatic)
+        return;
+    case_add(node, now, one);
+    struct disputing_case *watched = case_of(&node->disputing, one->index);
+    if (watched == NULL)
+        return;
+    watched->passes = true; /* What is left of its stages is done by looks. */
+    if (one->state == TALLY_DISCREPANCY_RESYNC)
         move(node, now, watched, TALLY_OUTCOME_AUTOMATIC, true);
 }
 
@@ -251,17 +255,20 @@ static bool look(struct tally_node *node, struct tally_now now, struct disputing
     switch (one->state) {
     case TALLY_DISCREPANCY_OPEN:
     case TALLY_DISCREPANCY_RESYNC:
-        if (watched->until.ms <= now.mono.ms || !one->automatic)
+        if ((watched->until.ms <= now.mono.ms && !watched->passes) || !one->automatic)
             move(node, now, watched, TALLY_OUTCOME_MANUAL, false);
         else if (one->state == TALLY_DISCREPANCY_OPEN)
             move(node, now, watched, TALLY_OUTCOME_AUTOMATIC, false);
-        else if (agrees(node, one))
+        else if (watched->passes || agrees(node, one))
             move(node, now, watched, TALLY_OUTCOME_AUTOMATIC, true);
         return true;
     case TALLY_DISCREPANCY_ARBITRATION:
         adopt(node, now, watched, one);
         return true;
     case TALLY_DISCREPANCY_MANUAL:
+        if (watched->passes)
+            move(node, now, watched, TALLY_OUTCOME_AUTOMATIC, false);
+        return watched->passes;
     case TALLY_DISCREPANCY_SUSPENDED:
     case TALLY_DISCREPANCY_RESOLVED:
     case TALLY_DISCREPANCY_STATES:

@@ -8,7 +8,7 @@
  *
  *     raised ─▶ OPEN ─▶ RESYNC: all others that are linked are asked for their heads
  *                          ├─ what we hold now agrees with the claim ─▶ RESOLVED, automatic
- *                          └─ DISPUTING_WAIT_MS passed ─▶ MANUAL
+ *                          └─ DISPUTING_WAIT_MS passed ─▶ MANUAL, and back if the check passes
  *     a named arbiter spoke ─▶ RESOLVED if the claim holds, else SUSPENDED
  *
  * No peer can make a node write much: of one kind about one log there is one open case, and one an
@@ -22,6 +22,7 @@
 
 struct tally_node;
 struct head;
+struct witness_news;
 
 enum {
     DISPUTING_DAY = 32,
@@ -65,6 +66,7 @@ struct disputing_case {
     uint64_t index;
     struct tally_mono until; /* OPEN, RESYNC: then it is an operator's. */
     struct tally_mono again; /* A statement was asked for: not again before. */
+    bool passes;             /* What failed was seen to be as it should be: disputing_settle. */
 };
 
 struct disputing {
@@ -88,7 +90,7 @@ bool discrepancy_raise(struct tally_node *node, struct tally_now now,
                        const struct dispute *dispute);
 
 /* What failed before is as it should be now: an open case of that kind, about that log or party,
-   is resolved if it was to resolve itself. */
+   is resolved if it was to resolve itself; also one that has become an operator's meanwhile. */
 void disputing_settle(struct tally_node *node, struct tally_now now, enum tally_discrepancy type,
                       const struct tally_key *party, const struct tally_hash *log);
 
@@ -104,6 +106,11 @@ void disputing_head(struct tally_node *node, struct tally_now now,
                     const struct tally_log_view *view, uint64_t count);
 void disputing_told(struct tally_node *node, struct tally_now now, const struct head *held,
                     uint64_t size);
+
+/* A log that we witness was sampled: what was shown is not in the tree, or nothing was shown by an
+   issuer who was there; one that is out of reach owes nothing. */
+void disputing_sampled(struct tally_node *node, struct tally_now now,
+                       const struct witness_news *news);
 
 bool disputing_holds(const struct disputing *disputing);
 

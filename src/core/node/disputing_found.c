@@ -113,6 +113,78 @@ void disputing_told(struct tally_node *node, struct tally_now now, const struct 
     (void)discrepancy_raise(node, now, &dispute);
 }
 
+/* ---- Samples (formats 5.4). ---- */
+
+/* What was shown, as it was shown, against the checkpoint that we cosigned. */
+static void not_in_tree(struct grounds *grounds, const struct witness_sample *sample)
+{
+    const struct sample_wrong *wrong = &sample->wrong;
+    grounds->has_range = grounds->is_sample = true;
+    grounds->first = wrong->index;
+    grounds->end = wrong->index + 1;
+    grounds->size = sample->size;
+    grounds->subtree = wrong->leaf;
+    grounds->proof_count = wrong->count;
+    memcpy(grounds->proof, wrong->hashes, wrong->count * sizeof *wrong->hashes);
+    grounds->receipt = bytes_of(wrong->envelope, wrong->size);
+}
+
+static void sample_failed(struct tally_node *node, struct tally_now now,
+                          const struct witness_news *news, enum tally_discrepancy type)
+{
+    const struct tally_ledger *ledger = &node->options.ledger;
+    const struct witness_sample *sample = &node->witness.sample;
+    uint8_t note[GROUNDS_PART_MAX], bytes[GROUNDS_MAX];
+    bool wrong = type == TALLY_DISCREPANCY_ROOT_MISMATCH;
+    size_t known =
+        ledger->kept(ledger->context, TALLY_KEPT_WITNESSED, &news->origin_hash, note, sizeof note);
+    struct grounds grounds = {
+        .type = type, .party = news->peer, .time = now.wall, .note = bytes_of(note, known)};
+    struct tally_note read;
+    struct tally_checkpoint checkpoint;
+    /* It may have been cosigned further meanwhile: then the note says nothing of this tree. */
+    if (tally_note_read(grounds.note, &read) != TALLY_DROP_NONE ||
+        tally_checkpoint_read(read.text, &checkpoint) != TALLY_DROP_NONE ||
+        checkpoint.size != sample->size)
+        return;
+    if (wrong)
+        not_in_tree(&grounds, sample);
+    const struct dispute dispute = {
+        .type = type,
+        .party = &news->peer,
+        .log = &news->origin_hash,
+        .claimed_size = sample->size,
+        .claimed_root = &sample->root,
+        .has_divergence = true,
+        .divergence = wrong ? sample->wrong.index : sample->indexes[sample->done],
+        .checked = sample->done,
+        .automatic = true,
+        .grounds = bytes_of(bytes, grounds_write(&grounds, bytes)),
+        .note = wrong ? "a sample is not in the tree that was signed"
+                      : "a receipt that was drawn as a sample is not shown",
+    };
+    (void)discrepancy_raise(node, now, &dispute);
+}
+
+void disputing_sampled(struct tally_node *node, struct tally_now now,
+                       const struct witness_news *news)
+{
+    switch (news->status) {
+    case WITNESS_SAMPLE_VERIFIED:
+        /* That a tree is wrong somewhere is not undone by other samples: only holding it is. */
+        disputing_settle(node, now, TALLY_DISCREPANCY_SAMPLE_MISSING, &news->peer,
+                         &news->origin_hash);
+        return;
+    case WITNESS_SAMPLE_FAILED:
+        sample_failed(node, now, news, TALLY_DISCREPANCY_ROOT_MISMATCH);
+        return;
+    case WITNESS_SAMPLE_SILENT:
+        if (news->refused)
+            sample_failed(node, now, news, TALLY_DISCREPANCY_SAMPLE_MISSING);
+        return;
+    }
+}
+
 /* How far the last receipt of a log is ahead of our clock. One that is long past says nothing:
    logs come late. False: it cannot be read. */
 static bool ahead_us(const struct tally_node *node, struct tally_now now,

@@ -75,6 +75,7 @@ static void heard(struct tally_node *node, struct tally_now now, const struct wi
         return;
     case WITNESS_NEWS_SAMPLED:
         trace(node, now, TALLY_TRACE_SAMPLED, news, news->size, news->status);
+        disputing_sampled(node, now, news);
         return;
     }
 }

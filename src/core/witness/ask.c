@@ -289,6 +289,8 @@ static void on_refuse(struct witness *witness, struct tally_now now, struct witn
 {
     uint64_t wait = refuse->retry_ms;
     if (peer->errand.kind == TALLY_FEDERATION_INCLUSION_WANT) {
+        if (refuse->reason != TALLY_DROP_BUSY)
+            witness_sample_refused(witness);
         witness_sample_shown(witness, &peer->errand, NULL);
         return;
     }

@@ -91,6 +91,8 @@ struct tally_mono witness_samples_deadline(const struct witness *witness);
 /* The next receipt that this peer is to show; false: none. */
 bool witness_sample_next(const struct witness *witness, const struct witness_peer *peer,
                          struct peer_errand *errand);
+/* Its issuer says that it does not show it. */
+void witness_sample_refused(struct witness *witness);
 /* It showed one, or could not. */
 void witness_sample_shown(struct witness *witness, const struct peer_errand *errand,
                           const struct tally_federation_frame *frame);

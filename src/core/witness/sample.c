@@ -10,10 +10,7 @@
 
 enum {
     SHOW_MS = 60000, /* So long the issuer has to show them all. */
-    RESULT_VERIFIED = 0,
-    RESULT_FAILED = 1,
-    RESULT_SILENT = 2,
-    BODY_MAX = 640, /* Of fed_witness_event: the schema's bounds. */
+    BODY_MAX = 640,  /* Of fed_witness_event: the schema's bounds. */
 };
 
 void witness_sample_due(struct witness *witness, struct tally_now now, struct witness_log *log)
@@ -93,13 +90,35 @@ bool witness_sample_next(const struct witness *witness, const struct witness_pee
                          struct peer_errand *errand)
 {
     const struct witness_sample *sample = &witness->sample;
-    if (!sample->busy || sample->done == sample->count ||
+    /* What ended is not asked on, until the tick that states it. */
+    if (!sample->busy || sample->done == sample->count || sample->until.ms == 0 ||
         !key_equal(&witness->logs[sample->log].issuer, &peer->key))
         return false;
     errand->kind = TALLY_FEDERATION_INCLUSION_WANT;
     errand->log = sample->log;
     errand->index = sample->indexes[sample->done];
     return true;
+}
+
+/* What is evidence later is copied: the frame is gone by then. */
+static void keep_wrong(struct witness_sample *sample, uint64_t index, const struct tally_hash *leaf,
+                       const struct tally_federation_inclusion *shown)
+{
+    struct sample_wrong *wrong = &sample->wrong;
+    if (sample->failed++ > 0)
+        return;
+    wrong->index = index;
+    wrong->leaf = *leaf;
+    wrong->count = shown->hashes_count;
+    memcpy(wrong->hashes, shown->hashes, shown->hashes_count * sizeof *shown->hashes);
+    wrong->size = shown->envelope.size <= sizeof wrong->envelope ? shown->envelope.size : 0;
+    if (wrong->size > 0)
+        memcpy(wrong->envelope, shown->envelope.data, wrong->size);
+}
+
+void witness_sample_refused(struct witness *witness)
+{
+    witness->sample.refused = true;
 }
 
 void witness_sample_shown(struct witness *witness, const struct peer_errand *errand,
@@ -115,9 +134,9 @@ void witness_sample_shown(struct witness *witness, const struct peer_errand *err
         return;
     }
     tally_receipt_leaf(frame->inclusion.envelope, &leaf);
-    sample->failed +=
-        !tally_inclusion_holds(errand->index, sample->size, &leaf, frame->inclusion.hashes,
-                               frame->inclusion.hashes_count, &sample->root);
+    if (!tally_inclusion_holds(errand->index, sample->size, &leaf, frame->inclusion.hashes,
+                               frame->inclusion.hashes_count, &sample->root))
+        keep_wrong(sample, errand->index, &leaf, &frame->inclusion);
     sample->done++;
 }
 
@@ -147,9 +166,11 @@ static void state(struct witness *witness, unsigned result, struct outbox *out)
     }
     news = witness_news_add(witness, WITNESS_NEWS_SAMPLED);
     if (news != NULL) {
+        news->peer = witness->logs[sample->log].issuer;
         news->origin_hash = witness->logs[sample->log].origin_hash;
         news->size = sample->size;
         news->status = result;
+        news->refused = sample->refused;
     }
 }
 
@@ -159,9 +180,9 @@ static void finish(struct witness *witness, struct tally_now now, struct outbox 
     struct witness_log *log = &witness->logs[sample->log];
     bool whole = sample->done == sample->count;
     state(witness,
-          sample->failed > 0 ? RESULT_FAILED
-          : whole            ? RESULT_VERIFIED
-                             : RESULT_SILENT,
+          sample->failed > 0 ? WITNESS_SAMPLE_FAILED
+          : whole            ? WITNESS_SAMPLE_VERIFIED
+                             : WITNESS_SAMPLE_SILENT,
           out);
     sample->busy = false;
     log->sample_at.ms = now.mono.ms + witness->options.cycle_ms;

@@ -145,6 +145,15 @@ struct witness_own {
 
 /* ---- Samples: one log at a time. ---- */
 
+/* The first receipt that was shown, and is not in the tree. */
+struct sample_wrong {
+    uint64_t index;
+    struct tally_hash leaf;
+    size_t count, size;
+    struct tally_hash hashes[TALLY_PROOF_MAX];
+    uint8_t envelope[TALLY_ENVELOPE_MAX];
+};
+
 struct witness_sample {
     bool busy;
     unsigned log;
@@ -152,6 +161,8 @@ struct witness_sample {
     uint64_t size, time_s;
     uint8_t nonce[32];
     unsigned count, done, failed;
+    bool refused;              /* Its issuer was there, and did not show the next. */
+    struct sample_wrong wrong; /* If any failed. */
     uint64_t indexes[WITNESS_SAMPLES];
     struct tally_mono until;
     char origin[TALLY_ORIGIN_MAX + 1];

@@ -34,7 +34,15 @@ enum witness_news_kind {
     WITNESS_NEWS_NOTE,    /* Peer showed a checkpoint of our log, not verified: bytes. */
     WITNESS_NEWS_FORK,    /* Evidence went to the outbox: origin_hash, size, bytes and other. */
     WITNESS_NEWS_STATE,   /* The node is to state: type, bytes. */
-    WITNESS_NEWS_SAMPLED, /* A log was sampled: origin_hash, size, status: its result. */
+    WITNESS_NEWS_SAMPLED, /* A log of peer's was sampled: origin_hash, size, status: its result,
+                             refused. Until the next tick the module's `sample` has the rest. */
+};
+
+/* How a sample ended. Numbers are on the wire (fed_witness_event). */
+enum {
+    WITNESS_SAMPLE_VERIFIED,
+    WITNESS_SAMPLE_FAILED, /* Something was shown that is not in the tree. */
+    WITNESS_SAMPLE_SILENT, /* Not all of it was shown. */
 };
 
 /* Views are valid until the next step. */
@@ -47,6 +55,7 @@ struct witness_news {
     unsigned status;
     struct tally_hash origin_hash;
     uint64_t size, old;
+    bool refused; /* SAMPLED, silent: its issuer was there and would not, or could not, show it. */
     const char *type;
     struct tally_bytes bytes, other;
 };

@@ -433,6 +433,23 @@ static void what_nobody_can_fetch_is_an_operators(void **state)
     assert_int_equal(trust().statements, statements); /* Nobody says it twice. */
 }
 
+/* What passes only once an hour, or a day, passes when the case is an operator's already. */
+static void what_holds_again_late_is_resolved_too(void **state)
+{
+    struct tally_hash log = {{1}};
+    assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_VERIFY), TALLY_OK);
+    assert_true(fails_at(&somebody, TALLY_DISCREPANCY_SAMPLE_MISSING, 1, true));
+    assert_true(fails_at(&somebody, TALLY_DISCREPANCY_FORK, 1, false));
+    wait(2 * DISPUTING_WAIT_MS);
+    assert_int_equal(case_at(0).state, TALLY_DISCREPANCY_MANUAL);
+    disputing_settle(node, now, TALLY_DISCREPANCY_SAMPLE_MISSING, &somebody, &log);
+    disputing_settle(node, now, TALLY_DISCREPANCY_FORK, &somebody, &log); /* Never by itself. */
+    wait(10 * DISPUTING_LOOK_MS);
+    assert_int_equal(case_at(0).state, TALLY_DISCREPANCY_RESOLVED);
+    assert_int_equal(case_at(0).outcome, TALLY_OUTCOME_AUTOMATIC);
+    assert_int_equal(case_at(1).state, TALLY_DISCREPANCY_MANUAL);
+}
+
 static void what_holds_again_is_resolved(void **state)
 {
     struct tally_hash log = {{1}};
@@ -466,6 +483,7 @@ int main(void)
         T(nobody_makes_a_node_write_much),
         T(what_nobody_can_fetch_is_an_operators),
         T(what_holds_again_is_resolved),
+        T(what_holds_again_late_is_resolved_too),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,8 +55,11 @@ static size_t entry(void *context, const struct tally_hash *origin, uint64_t ind
                     uint8_t *envelope, size_t capacity)
 {
     struct side *side = context;
+    if (hash_equal(origin, &side->origin_hash) && side->hides)
+        return 0;
     if (hash_equal(origin, &side->origin_hash))
-        return (size_t)snprintf((char *)envelope, capacity, "leaf-%d", (int)index);
+        return (size_t)snprintf((char *)envelope, capacity, side->lies ? "lie-%d" : "leaf-%d",
+                                (int)index);
     memcpy(envelope, side->envelope, side->envelope_size);
     return side->envelope_size;
 }
@@ -255,6 +258,8 @@ static void heard(struct side *side, const struct witness_news *news)
     side->forks += news->kind == WITNESS_NEWS_FORK;
     side->notes += news->kind == WITNESS_NEWS_NOTE;
     side->signed_count += news->kind == WITNESS_NEWS_SIGNED;
+    if (news->kind == WITNESS_NEWS_SAMPLED)
+        side->sampled = *news;
     if (news->kind == WITNESS_NEWS_STATE)
         side_states(side, news);
     if (news->kind == WITNESS_NEWS_ANSWER)

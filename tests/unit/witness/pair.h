@@ -47,9 +47,11 @@ struct side {
     uint8_t envelope[TALLY_ENVELOPE_MAX], body[FED_BODY_MAX];
     size_t envelope_size, body_size;
     bool slow, broken; /* KEEP is not answered; is answered IO. */
+    bool lies, hides;  /* Shows another receipt than is in its tree; none. */
     uint64_t ticket;   /* Of the last KEEP. */
     uint64_t wanted, got, refused, forks, signed_count, notes, states, publishes;
     unsigned last_status;
+    struct witness_news sampled; /* The last SAMPLED. */
 };
 
 extern struct side ann, bob;

@@ -141,6 +141,45 @@ static void samples_are_shown_and_stated(void **state)
     assert_int_equal(ann.states, 0);
 }
 
+static void what_is_shown_falsely_is_evidence(void **state)
+{
+    side_grows(&ann, 40);
+    ann.lies = true;
+    pair_pass(12000);
+    const struct witness_sample *sample = &bob.witness.sample;
+    const struct sample_wrong *wrong = &sample->wrong;
+    assert_int_equal(bob.sampled.status, WITNESS_SAMPLE_FAILED);
+    assert_true(key_equal(&bob.sampled.peer, &ann.key));
+    assert_int_equal(sample->failed, sample->count);
+    assert_int_equal(wrong->index, sample->indexes[0]); /* The first of them is kept, as it came. */
+    assert_memory_equal(wrong->envelope, "lie-", 4);
+    assert_false(tally_inclusion_holds(wrong->index, sample->size, &wrong->leaf, wrong->hashes,
+                                       wrong->count, &sample->root));
+    /* The true receipt under the same proof leads there: it is the receipt that lied. */
+    struct tally_hash leaf;
+    logs_leaf(wrong->index, &leaf);
+    assert_true(tally_inclusion_holds(wrong->index, sample->size, &leaf, wrong->hashes,
+                                      wrong->count, &sample->root));
+    ann.lies = false;
+    side_grows(&ann, 41);
+    pair_pass(90000);
+    assert_int_equal(bob.sampled.status, WITNESS_SAMPLE_VERIFIED);
+}
+
+static void who_hides_is_told_from_who_is_away(void **state)
+{
+    side_grows(&ann, 40);
+    ann.hides = true;
+    pair_pass(80000);
+    assert_int_equal(bob.sampled.status, WITNESS_SAMPLE_SILENT);
+    assert_true(bob.sampled.refused);
+    ann.hides = false;
+    side_grows(&ann, 41);
+    pair_pass(100000);
+    assert_int_equal(bob.sampled.status, WITNESS_SAMPLE_VERIFIED);
+    assert_false(bob.sampled.refused);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +191,8 @@ int main(void)
         STORY(nothing_leaves_before_it_is_durable),
         STORY(who_is_not_admitted_so_far_is_not_witnessed),
         STORY(samples_are_shown_and_stated),
+        STORY(what_is_shown_falsely_is_evidence),
+        STORY(who_hides_is_told_from_who_is_away),
 #undef STORY
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
