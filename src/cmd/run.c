@@ -173,6 +173,22 @@ static bool read_public(struct call *call, struct host_options *options, enum ex
     return true;
 }
 
+static bool read_public_logs(struct call *call, struct host_options *options, enum exit_code *code)
+{
+    const char *which = call_option(call, "public-logs");
+    enum public_logs logs = PUBLIC_LOGS_OWN;
+    while (which != NULL && logs < PUBLIC_LOGS_KINDS && strcmp(which, public_logs_name(logs)) != 0)
+        logs++;
+    options->public_logs = logs;
+    if (logs == PUBLIC_LOGS_KINDS)
+        *code = call_usage(call, "--public-logs \"%.80s\" is not own, all or none", which);
+    else if (which != NULL && !options->has_public)
+        *code = call_usage(call, "--public-logs goes with --public IP:PORT");
+    else
+        return true;
+    return false;
+}
+
 static bool read_log_lists(struct call *call, struct log_list *logs, struct host_options *options,
                            enum exit_code *code)
 {
@@ -207,7 +223,8 @@ static bool read_witness(struct call *call, struct host_options *options, enum e
     options->witness_gap_ms = (unsigned)gap_s * 1000;
     options->witness_cycle_ms =
         cycle_s * 1000 > UINT32_MAX ? UINT32_MAX : (unsigned)(cycle_s * 1000);
-    return read_public(call, options, code) && read_log_lists(call, &logs, options, code);
+    return read_public(call, options, code) && read_public_logs(call, options, code) &&
+           read_log_lists(call, &logs, options, code);
 }
 
 /* ---- What is shown at the start ---- */

@@ -11,6 +11,7 @@
  */
 #include "host/config/complaint.h"
 #include "host/uv/dns.h"
+#include "host/uv/public_tiles.h"
 #include "tally/node.h"
 
 #define HOST_CHECKED __attribute__((warn_unused_result))
@@ -52,6 +53,7 @@ struct host_options {
     unsigned workers;                          /* Threads that verify; 0: one a core. */
     bool has_public;                           /* HTTP for whoever is not on the mesh, */
     struct tally_address public;               /* there. */
+    enum public_logs public_logs;              /* Whose logs are served there. */
     const struct tally_foreign_log *foreign;   /* Logs witnessed beside those of parties; must */
     size_t foreign_count;                      /* outlive the host, as must what they name. */
     unsigned witness_gap_ms, witness_cycle_ms; /* As tally/node.h has them; 0: the usual. */

@@ -287,7 +287,8 @@ static enum tally_error open_parts(struct host *host, struct complaint *complain
         bootstrap_start(&host->bootstrap);
     }
     if (error == TALLY_OK && host->options.has_public)
-        error = public_open(&host->public, host, &host->options.public, complaint);
+        error = public_open(&host->public, host, &host->options.public, host->options.public_logs,
+                            complaint);
     if (error == TALLY_OK && host->options.admin)
         error = admin_open(&host->admin, host, complaint);
     return error;

@@ -103,15 +103,16 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 
 /* ---- Answers ---- */
 
-static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status, const char *type,
-                             const void *bytes, size_t size)
+/* Says of an answer what it is and how long it may be kept by others, and sends it. */
+static enum MHD_Result send_off(struct MHD_Connection *connection, unsigned status,
+                                const char *type, const char *cache, struct MHD_Response *response)
 {
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(size, (void *)bytes, MHD_RESPMEM_MUST_COPY);
     if (response == NULL)
         return MHD_NO;
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, cache);
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (status == TALLY_WITNESS_BUSY || status == TALLY_WITNESS_UNAVAILABLE)
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "2");
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
@@ -119,6 +120,13 @@ static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status,
     enum MHD_Result queued = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return queued;
+}
+
+static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status, const char *type,
+                             const void *bytes, size_t size)
+{
+    return send_off(connection, status, type, "no-store",
+                    MHD_create_response_from_buffer(size, (void *)bytes, MHD_RESPMEM_MUST_COPY));
 }
 
 /* RFC 9457. What C2SP does not fix the body of. */
@@ -208,6 +216,15 @@ static enum MHD_Result add_checkpoint(struct request *request)
     return MHD_YES;
 }
 
+static enum MHD_Result send_file(struct MHD_Connection *connection, const struct public_file *file)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(file->size, file->bytes, MHD_RESPMEM_MUST_FREE);
+    if (response == NULL)
+        free(file->bytes);
+    return send_off(connection, MHD_HTTP_OK, file->type, file->cache, response);
+}
+
 /* /<64 lower-case hex digits>/checkpoint */
 static bool monitored(const char *url, struct tally_hash *origin_hash)
 {
@@ -224,7 +241,11 @@ static enum MHD_Result get(struct request *request, const char *url)
 {
     struct tally_hash origin_hash;
     uint8_t note[TALLY_WITNESS_NOTE_MAX];
+    struct public_file file;
     const struct tally_ledger ledger = store_ledger(request->public->host->store);
+    if (public_file_find(&ledger, host_node(request->public->host), request->public->logs, url,
+                         &file))
+        return send_file(request->connection, &file);
     size_t size = monitored(url, &origin_hash) ? ledger.kept(ledger.context, TALLY_KEPT_WITNESSED,
                                                              &origin_hash, note, sizeof note)
                                                : 0;
@@ -302,13 +323,15 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 /* ---- Begin and end ---- */
 
 enum tally_error public_open(struct public *public, struct host *host,
-                             const struct tally_address *address, struct complaint *complaint)
+                             const struct tally_address *address, enum public_logs logs,
+                             struct complaint *complaint)
 {
     struct sockaddr_storage bound;
     int family = address_is_v4(address) ? AF_INET : AF_INET6;
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
     (void)address_to_socket(address, family, &bound);
     public->host = host;
+    public->logs = logs;
     errno = 0;
     public->daemon = MHD_start_daemon(
         family == AF_INET6 ? flags | MHD_USE_IPv6 : flags, address->port, NULL, NULL, on_request,

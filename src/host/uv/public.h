@@ -7,12 +7,14 @@
  *
  *     POST /add-checkpoint                        C2SP tlog-witness: 200 and lines, 409 and a size
  *     GET  /<sha256 of origin in hex>/checkpoint  the last that we cosigned for that log
+ *     GET  /logs/<sha256 of origin in hex>/...    C2SP tlog-tiles: host/uv/public_tiles.h
  *
  * and nothing else. libmicrohttpd reads and writes; its epoll descriptor is one more in our loop,
  * so there is no thread. One request a connection, each with a total deadline of its own, since the
  * library's counts idle time only.
  */
 #include "host/config/complaint.h"
+#include "host/uv/public_tiles.h"
 #include "tally/types.h"
 #include <uv.h>
 
@@ -31,6 +33,7 @@ struct public_client;
 struct public
 {
     struct host *host;
+    enum public_logs logs; /* Which are served. */
     struct MHD_Daemon *daemon;
     uv_poll_t poll;
     uv_timer_t timer;
@@ -40,7 +43,8 @@ struct public
 };
 
 enum tally_error public_open(struct public *public, struct host *host,
-                             const struct tally_address *address, struct complaint *complaint);
+                             const struct tally_address *address, enum public_logs logs,
+                             struct complaint *complaint);
 /* Idempotent. */
 void public_close(struct public *public);
 
