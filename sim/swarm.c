@@ -65,7 +65,12 @@ static void node_line(struct drawing *drawing, uint32_t tenths, const char *verb
 
 static void draw_append(struct drawing *drawing, uint32_t tenths)
 {
-    node_line(drawing, tenths, "append", somebody(drawing));
+    uint32_t node = somebody(drawing);
+    if (drawing->sealing && !drawing_once_in(drawing, 4)) {
+        node_line(drawing, tenths + drawing_number(drawing, 1, 5), "seal", node);
+        drawing_line(drawing, "\n");
+    }
+    node_line(drawing, tenths, "append", node);
     if (drawing_number(drawing, 0, 2) > 0)
         drawing_line(drawing, " %" PRIu32 "\n", drawing_number(drawing, 1, 60));
     else
@@ -273,6 +278,10 @@ static void draw_writers(struct drawing *drawing)
     drawing_at(drawing, 30 / drawing->haste);
     drawing_line(drawing, " append n%" PRIu32 "..n%" PRIu32 " %" PRIu32 "\n", first, last,
                  drawing_number(drawing, 1, 20));
+    if (drawing->sealing) {
+        drawing_at(drawing, 36 / drawing->haste);
+        drawing_line(drawing, " seal n%" PRIu32 "..n%" PRIu32 "\n", first, last);
+    }
     if (!drawing_once_in(drawing, 5))
         return;
     /* The faces of a liar grow apart, and evidence of two sizes is not passed on. */
@@ -288,7 +297,8 @@ void swarm_draw(uint64_t seed, struct swarm_sizes sizes, char text[SWARM_TEXT_MA
 {
     struct drawing drawing = {.chance = {seed ^ 0x737761726d}, .text = text};
     uint32_t times[FAULTS_MOST], count = drawing_number(&drawing, FAULTS_LEAST, FAULTS_MOST);
-    drawing.haste = drawing_once_in(&drawing, 4) ? 1 : HASTE;
+    bool many = sizes.least > DRAWN_FEW;
+    drawing.haste = drawing_once_in(&drawing, many ? 8 : 4) ? 1 : HASTE;
     /* First all times, so that what begins early knows when there is calm. */
     uint32_t tenths = 50 / drawing.haste;
     for (uint32_t i = 0; i < count; i++) {

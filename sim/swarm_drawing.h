@@ -44,6 +44,7 @@ struct drawing {
         haste; /* Spans of time are divided by it: faults come fast, or as slowly as timeouts. */
     uint32_t calm;  /* When faults end, in tenths of a second. */
     int32_t offset; /* Of n1's clock, in seconds. */
+    bool sealing;   /* Who appends seals, mostly. */
     bool fork;      /* The liar has two faces. */
     bool unnamed;   /* DNS does not answer, or with nothing. */
 };
