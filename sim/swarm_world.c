@@ -161,9 +161,9 @@ static void draw_setting(struct drawing *drawing)
 
 static void draw_liar(struct drawing *drawing)
 {
-    static const char *const lies[] = {"ahead",  "root",    "fork",    "gap",   "silent",
-                                       "forged", "rewind",  "rewrite", "flood", "replay",
-                                       "spoof",  "garbled", "collude"};
+    static const char *const lies[] = {"ahead",  "root",    "fork",    "gap",         "silent",
+                                       "forged", "rewind",  "rewrite", "flood",       "replay",
+                                       "spoof",  "garbled", "collude", "revoked-user"};
     uint32_t lie = drawing_number(drawing, 0, sizeof lies / sizeof *lies - 1);
     /* Who stands in DNS is not told of it: somebody honest has to ask, or they never hear of each
        other. */
@@ -172,7 +172,14 @@ static void draw_liar(struct drawing *drawing)
         return;
     drawing->liar = drawing_number(drawing, drawing->fixed + 1, drawing->nodes);
     drawing->fork = strcmp(lies[lie], "fork") == 0;
-    drawing_at(drawing, drawing_number(drawing, 40, 150) / drawing->haste);
+    uint32_t tenths = drawing_number(drawing, 40, 150) / drawing->haste;
+    if (strcmp(lies[lie], "revoked-user") == 0) {
+        /* Its operator revokes the key, and whoever stole it goes on with it. */
+        drawing_at(drawing, tenths);
+        drawing_line(drawing, " revoke n%" PRIu32 "\n", drawing->liar);
+        tenths += 5;
+    }
+    drawing_at(drawing, tenths);
     /* Of a flood each datagram of few is as much to each of them as less of one to many. */
     drawing_line(drawing, " lie n%" PRIu32 " %s %" PRIu32 "\n", drawing->liar, lies[lie],
                  drawing_number(drawing, 1, drawing->nodes > DRAWN_FEW ? LIES_MANY : LIES_FEW));
