@@ -3,7 +3,7 @@
 #include "scenario_read.h"
 #include <string.h>
 
-enum { TIMEOUT_MAX_S = 86400, FLAP_MAX_S = 86400 };
+enum { TIMEOUT_MAX_S = 86400, FLAP_LEAST_US = 100000, FLAP_MAX_S = 86400 };
 
 /* One of some words; false after saying which there are. */
 static bool choose(struct words *words, const char *const *choices, size_t count, const char *what,
@@ -132,13 +132,22 @@ static void read_domain(struct words *words, struct line *line)
     line->keyless = words_take(words, "keyless");
 }
 
+/* Of what is open and closed in turn: never without end at once. */
+static uint64_t read_phase(struct words *words, const char *what)
+{
+    int64_t us = words_seconds(words, what);
+    if (us < FLAP_LEAST_US || us > FLAP_MAX_S * INT64_C(1000000))
+        words_fail(words, "%s is from 0.1 to %d seconds", what, FLAP_MAX_S);
+    return us > 0 ? (uint64_t)us : 0;
+}
+
 static void read_flap(struct words *words, struct line *line)
 {
     line->verb = VERB_FLAP;
     line->who = words_who(words);
     line->other = words_who(words);
-    line->us = words_number(words, "seconds it is open", 1, FLAP_MAX_S) * 1000000;
-    line->closed_us = words_number(words, "seconds it is closed", 1, FLAP_MAX_S) * 1000000;
+    line->us = read_phase(words, "a time it is open");
+    line->closed_us = read_phase(words, "a time it is closed");
 }
 
 bool scenario_read_place(struct words *words, struct line *line)

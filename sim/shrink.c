@@ -218,6 +218,16 @@ static char *nodes_first(char *bare)
     return text;
 }
 
+void shrink_tell(const struct shrink_report *report, char *words, size_t size)
+{
+    int used = snprintf(words, size, "%.1f %% smaller: %zu of %zu lines, %u of %u nodes",
+                        shrink_share(report), report->to.lines, report->from.lines,
+                        report->to.nodes, report->from.nodes);
+    if (report->to.seconds > 0)
+        (void)snprintf(words + used, size - (size_t)used, ", %.1f of %.1f s", report->to.seconds,
+                       report->from.seconds);
+}
+
 double shrink_share(const struct shrink_report *report)
 {
     const struct shrink_size *from = &report->from, *to = &report->to;
@@ -235,11 +245,15 @@ static void write_story(const struct shrinking *shrinking, struct sheet *sheet)
     const struct shrink_report *report = shrinking->report;
     char words[200];
     trial_say(&report->after, words, sizeof words);
-    sheet_put(sheet,
-              "# Shrunk from %s: %zu lines, %u nodes and %.1f s were %zu, %u and %.1f.\n# Breaks "
-              "%s.\n",
-              shrinking->name, report->to.lines, report->to.nodes, report->to.seconds,
-              report->from.lines, report->from.nodes, report->from.seconds, words);
+    sheet_put(sheet, "# Shrunk from %s: ", shrinking->name);
+    if (report->to.seconds > 0)
+        sheet_put(sheet, "%zu lines, %u nodes and %.1f s were %zu, %u and %.1f.\n",
+                  report->to.lines, report->to.nodes, report->to.seconds, report->from.lines,
+                  report->from.nodes, report->from.seconds);
+    else
+        sheet_put(sheet, "%zu lines and %u nodes were %zu and %u.\n", report->to.lines,
+                  report->to.nodes, report->from.lines, report->from.nodes);
+    sheet_put(sheet, "# Breaks %s.\n", words);
     if (report->after.verdict == TRIAL_BROKEN)
         sheet_put(sheet, "# id %s\n", report->after.end.id);
     sheet_put(sheet, "%s", shrinking->text);

@@ -40,4 +40,7 @@ void shrink(const char *name, const char *text, const struct shrink_options *opt
 /* How much of lines x nodes x seconds is gone, in percent. */
 double shrink_share(const struct shrink_report *report);
 
+/* The same in some words, with what is left; of a core that died nobody knows the seconds. */
+void shrink_tell(const struct shrink_report *report, char *words, size_t size);
+
 #endif

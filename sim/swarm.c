@@ -9,6 +9,10 @@
 enum {
     CLOCK_MOST_S = 200, /* A clock that is wrong by more is told so, not followed. */
     FORK_LEAST = 4,     /* So many, and there is somebody honest on both sides. */
+    FAULTS_LEAST = 8,   /* And what users do, counted alike. */
+    FAULTS_MOST = 16,
+    HASTE = 6,   /* So many times as fast is what happens in most stories. */
+    WRITERS = 3, /* Of many nodes. */
 };
 
 void drawing_line(struct drawing *drawing, const char *form, ...)
@@ -39,17 +43,34 @@ static uint32_t somebody(struct drawing *drawing)
     return node == drawing->liar ? node % drawing->nodes + 1 : node;
 }
 
-/* «at T VERB nN» and no more. */
-static void node_line(struct drawing *drawing, uint32_t second, const char *verb, uint32_t node)
+void drawing_at(struct drawing *drawing, uint32_t tenths)
 {
-    drawing_line(drawing, "at %" PRIu32 " %s n%" PRIu32, second, verb, node);
+    drawing_line(drawing, "at %" PRIu32 ".%" PRIu32, tenths / 10, tenths % 10);
+}
+
+void drawing_span(struct drawing *drawing, uint32_t least, uint32_t most)
+{
+    uint32_t tenths = drawing_number(drawing, least * 10, most * 10) / drawing->haste;
+    drawing_line(drawing, " %" PRIu32 ".%" PRIu32, tenths / 10, tenths % 10 + (tenths == 0));
+}
+
+/* «at T VERB nN» and no more. */
+static void node_line(struct drawing *drawing, uint32_t tenths, const char *verb, uint32_t node)
+{
+    drawing_at(drawing, tenths);
+    drawing_line(drawing, " %s n%" PRIu32, verb, node);
 }
 
 /* ---- Faults. ---- */
 
-static void draw_append(struct drawing *drawing, uint32_t second)
+static void draw_append(struct drawing *drawing, uint32_t tenths)
 {
-    node_line(drawing, second, "append", somebody(drawing));
+    uint32_t node = somebody(drawing);
+    if (drawing->sealing && !drawing_once_in(drawing, 4)) {
+        node_line(drawing, tenths + drawing_number(drawing, 1, 5), "seal", node);
+        drawing_line(drawing, "\n");
+    }
+    node_line(drawing, tenths, "append", node);
     if (drawing_number(drawing, 0, 2) > 0)
         drawing_line(drawing, " %" PRIu32 "\n", drawing_number(drawing, 1, 60));
     else
@@ -57,29 +78,32 @@ static void draw_append(struct drawing *drawing, uint32_t second)
                      drawing_number(drawing, 1, 8));
 }
 
-static void draw_division(struct drawing *drawing, uint32_t second)
+static void draw_division(struct drawing *drawing, uint32_t tenths)
 {
     uint32_t other = drawing_number(drawing, 1, drawing->nodes);
     switch (drawing_number(drawing, 0, 5)) {
     case 0:
-        drawing_line(drawing, "at %" PRIu32 " heal\n", second);
+        drawing_at(drawing, tenths);
+        drawing_line(drawing, " heal\n");
         break;
     case 1:
-        node_line(drawing, second, "cut", somebody(drawing));
+        node_line(drawing, tenths, "cut", somebody(drawing));
         drawing_line(drawing, " from n%" PRIu32 "\n", other);
         break;
     case 2:
     case 3:
-        node_line(drawing, second, "flap", somebody(drawing));
+        node_line(drawing, tenths, "flap", somebody(drawing));
         if (drawing_once_in(drawing, 2))
             drawing_line(drawing, " all");
         else
             drawing_line(drawing, " n%" PRIu32, other);
-        drawing_line(drawing, " %" PRIu32, drawing_number(drawing, 1, 20));
-        drawing_line(drawing, " %" PRIu32 "\n", drawing_number(drawing, 1, 10));
+        drawing_span(drawing, 1, 20);
+        drawing_span(drawing, 1, 10);
+        drawing_line(drawing, "\n");
         break;
     default:
-        drawing_line(drawing, "at %" PRIu32 " partition", second);
+        drawing_at(drawing, tenths);
+        drawing_line(drawing, " partition");
         for (uint32_t i = 0; i < drawing->nodes; i++)
             drawing_line(drawing, " %" PRIu32, drawing_number(drawing, 1, 2));
         drawing_line(drawing, "\n");
@@ -88,40 +112,42 @@ static void draw_division(struct drawing *drawing, uint32_t second)
 }
 
 /* Nodes come and go: as power does, as operators do, as laptops do. */
-static void draw_life(struct drawing *drawing, uint32_t second)
+static void draw_life(struct drawing *drawing, uint32_t tenths)
 {
     uint32_t node = somebody(drawing);
     uint64_t bit = UINT64_C(1) << node;
     switch (drawing_number(drawing, 0, 5)) {
     case 0:
     case 1:
-        drawing_line(drawing, "at %" PRIu32 ".%03" PRIu32 " crash n%" PRIu32 "\n", second,
-                     drawing_number(drawing, 0, 999), node);
+        drawing_at(drawing, tenths);
+        drawing_line(drawing, "%02" PRIu32 " crash n%" PRIu32 "\n", drawing_number(drawing, 0, 99),
+                     node);
         drawing->down |= bit;
         break;
     case 2:
-        node_line(drawing, second, "leave", node);
+        node_line(drawing, tenths, "leave", node);
         drawing_line(drawing, "\n");
         drawing->down |= bit;
         break;
     case 3:
-        node_line(drawing, second, "suspend", node);
-        drawing_line(drawing, " %" PRIu32 "\n", drawing_number(drawing, 1, 15));
+        node_line(drawing, tenths, "suspend", node);
+        drawing_span(drawing, 1, 15);
+        drawing_line(drawing, "\n");
         break;
     default:
-        node_line(drawing, second, "restart", node);
+        node_line(drawing, tenths, "restart", node);
         drawing_line(drawing, "\n");
         drawing->down &= ~bit;
         break;
     }
 }
 
-static void draw_disk(struct drawing *drawing, uint32_t second)
+static void draw_disk(struct drawing *drawing, uint32_t tenths)
 {
     uint32_t node = somebody(drawing);
     uint64_t bit = UINT64_C(1) << node;
     drawing->sick |= bit;
-    node_line(drawing, second, "disk", node);
+    node_line(drawing, tenths, "disk", node);
     switch (drawing_number(drawing, 0, 3)) {
     case 0:
         drawing_line(drawing, " slow %" PRIu32 "\n", drawing_number(drawing, 1, 20));
@@ -139,18 +165,19 @@ static void draw_disk(struct drawing *drawing, uint32_t second)
     }
 }
 
-static void draw_clock(struct drawing *drawing, uint32_t second)
+static void draw_clock(struct drawing *drawing, uint32_t tenths)
 {
     int32_t step = (int32_t)drawing_number(drawing, 0, 200) - 100;
     if (drawing->offset + step > CLOCK_MOST_S || drawing->offset + step < -CLOCK_MOST_S)
         return;
     drawing->offset += step;
-    drawing_line(drawing, "at %" PRIu32 " step n1 %" PRId32 "\n", second, step);
+    drawing_at(drawing, tenths);
+    drawing_line(drawing, " step n1 %" PRId32 "\n", step);
 }
 
 /* Somebody carries a node to where another one is. Who was the first in a home stays there: there
    is always somebody behind each box. */
-static void draw_move(struct drawing *drawing, uint32_t second)
+static void draw_move(struct drawing *drawing, uint32_t tenths)
 {
     uint32_t node = somebody(drawing), to = drawing_number(drawing, 1, drawing->nodes);
     if (node <= drawing->fixed || node == to || drawing->home[node] == drawing->home[to] ||
@@ -158,44 +185,45 @@ static void draw_move(struct drawing *drawing, uint32_t second)
         (drawing->setting != SETTING_NEIGHBOURS && drawing->home[to] != 0 &&
          !drawing_room(drawing, drawing->home[to])))
         return;
-    node_line(drawing, second, "move", node);
+    node_line(drawing, tenths, "move", node);
     drawing_line(drawing, " to n%" PRIu32 "\n", to);
     drawing->home[node] = drawing->home[to];
 }
 
-static void draw_gateway(struct drawing *drawing, uint32_t second)
+static void draw_gateway(struct drawing *drawing, uint32_t tenths)
 {
-    node_line(drawing, second, "gateway",
+    node_line(drawing, tenths, "gateway",
               drawing->first[drawing_number(drawing, 1, drawing->homes)]);
     drawing_line(drawing, drawing_once_in(drawing, 2) ? " restart" : " renumber");
     drawing_line(drawing, drawing_once_in(drawing, 3) ? " silent\n" : "\n");
 }
 
 /* What happens to places, as far as there are any; and to DNS. */
-static void draw_place(struct drawing *drawing, uint32_t second)
+static void draw_place(struct drawing *drawing, uint32_t tenths)
 {
     if (drawing->setting == SETTING_NAMES && drawing_once_in(drawing, 3)) {
         drawing->unnamed = !drawing->unnamed;
-        drawing_line(drawing, "at %" PRIu32 " domain mesh.example %s\n", second,
+        drawing_at(drawing, tenths);
+        drawing_line(drawing, " domain mesh.example %s\n",
                      !drawing->unnamed             ? "n1..n2"
                      : drawing_once_in(drawing, 2) ? "silent"
                                                    : "none");
     } else if (drawing->homes == 0) {
-        draw_division(drawing, second);
+        draw_division(drawing, tenths);
     } else if (drawing->setting == SETTING_NEIGHBOURS || drawing_once_in(drawing, 3)) {
-        draw_move(drawing, second);
+        draw_move(drawing, tenths);
     } else {
-        draw_gateway(drawing, second);
+        draw_gateway(drawing, tenths);
     }
 }
 
-static void draw_fault(struct drawing *drawing, uint32_t second)
+static void draw_fault(struct drawing *drawing, uint32_t tenths)
 {
-    static void (*const faults[])(struct drawing * drawing, uint32_t second) = {
+    static void (*const faults[])(struct drawing * drawing, uint32_t tenths) = {
         draw_append, draw_append, draw_append, draw_division, draw_division,
         draw_life,   draw_life,   draw_disk,   draw_clock,    draw_place,
     };
-    faults[drawing_number(drawing, 0, sizeof faults / sizeof *faults - 1)](drawing, second);
+    faults[drawing_number(drawing, 0, sizeof faults / sizeof *faults - 1)](drawing, tenths);
 }
 
 /* ---- Calm. ---- */
@@ -205,7 +233,7 @@ static void each_of(struct drawing *drawing, uint64_t nodes, const char *verb, c
 {
     for (uint32_t node = 1; node <= drawing->nodes; node++)
         if ((nodes >> node & 1) != 0) {
-            node_line(drawing, SAFETY_S, verb, node);
+            node_line(drawing, drawing->calm, verb, node);
             drawing_line(drawing, "%s\n", rest);
         }
 }
@@ -214,9 +242,14 @@ static void each_of(struct drawing *drawing, uint64_t nodes, const char *verb, c
 static void draw_calm(struct drawing *drawing)
 {
     uint64_t elsewhere = 0;
-    drawing_line(drawing, "at %d heal\nat %d link loss 0 corrupt 0 replay 0\n", SAFETY_S, SAFETY_S);
-    if (drawing->unnamed)
-        drawing_line(drawing, "at %d domain mesh.example n1..n2\n", SAFETY_S);
+    drawing_at(drawing, drawing->calm);
+    drawing_line(drawing, " heal\n");
+    drawing_at(drawing, drawing->calm);
+    drawing_line(drawing, " link loss 0 corrupt 0 replay 0\n");
+    if (drawing->unnamed) {
+        drawing_at(drawing, drawing->calm);
+        drawing_line(drawing, " domain mesh.example n1..n2\n");
+    }
     for (uint32_t node = 2; drawing->setting == SETTING_NEIGHBOURS && node <= drawing->nodes;
          node++)
         if (drawing->home[node] != drawing->home[1])
@@ -233,22 +266,54 @@ static void draw_calm(struct drawing *drawing)
         drawing_line(drawing, "expect fork n%" PRIu32 " within %d\n", drawing->liar, LIVENESS_S);
 }
 
+/* Who writes from the start: everybody, where few are; of many, whose logs all hold and confirm,
+   mostly a few next to each other. */
+static void draw_writers(struct drawing *drawing)
+{
+    uint32_t first = 1, last = drawing->nodes;
+    if (drawing->nodes > DRAWN_FEW && !drawing_once_in(drawing, 8)) {
+        first = drawing_number(drawing, 1, drawing->nodes - WRITERS + 1);
+        last = first + drawing_number(drawing, 0, WRITERS - 1);
+    }
+    drawing_at(drawing, 30 / drawing->haste);
+    drawing_line(drawing, " append n%" PRIu32 "..n%" PRIu32 " %" PRIu32 "\n", first, last,
+                 drawing_number(drawing, 1, 20));
+    if (drawing->sealing) {
+        drawing_at(drawing, 36 / drawing->haste);
+        drawing_line(drawing, " seal n%" PRIu32 "..n%" PRIu32 "\n", first, last);
+    }
+    if (!drawing_once_in(drawing, 5))
+        return;
+    /* The faces of a liar grow apart, and evidence of two sizes is not passed on. */
+    drawing->fork = false;
+    drawing_line(drawing, "every");
+    drawing_span(drawing, 2, 9);
+    drawing_line(drawing, "7 until %" PRIu32 ".%" PRIu32, drawing->calm / 10, drawing->calm % 10);
+    drawing_line(drawing, " append n%" PRIu32 "..n%" PRIu32 " %" PRIu32 "\n", first, last,
+                 drawing_number(drawing, 1, 5));
+}
+
 void swarm_draw(uint64_t seed, struct swarm_sizes sizes, char text[SWARM_TEXT_MAX])
 {
     struct drawing drawing = {.chance = {seed ^ 0x737761726d}, .text = text};
+    uint32_t times[FAULTS_MOST], count = drawing_number(&drawing, FAULTS_LEAST, FAULTS_MOST);
+    bool many = sizes.least > DRAWN_FEW;
+    drawing.haste = drawing_once_in(&drawing, many ? 8 : 4) ? 1 : HASTE;
+    /* First all times, so that what begins early knows when there is calm. */
+    uint32_t tenths = 50 / drawing.haste;
+    for (uint32_t i = 0; i < count; i++) {
+        times[i] = tenths;
+        tenths += drawing_number(&drawing, 10, 60) / drawing.haste;
+    }
+    drawing.calm = tenths;
     drawing_world(&drawing, seed, sizes);
     /* One who was not there from the start. */
-    if (drawing_once_in(&drawing, 3) && drawing.nodes != drawing.liar)
-        drawing_line(&drawing, "at %" PRIu32 " join n%" PRIu32 "\n",
-                     drawing_number(&drawing, 6, 30), drawing.nodes);
-    drawing_line(&drawing, "at 3 append all %" PRIu32 "\n", drawing_number(&drawing, 1, 20));
-    if (drawing_once_in(&drawing, 5)) {
-        /* The faces of a liar grow apart, and evidence of two sizes is not passed on. */
-        drawing.fork = false;
-        drawing_line(&drawing, "every %" PRIu32 ".7 until %d append all %" PRIu32 "\n",
-                     drawing_number(&drawing, 2, 9), SAFETY_S, drawing_number(&drawing, 1, 5));
+    if (drawing_once_in(&drawing, 3) && drawing.nodes != drawing.liar) {
+        drawing_at(&drawing, drawing_number(&drawing, 60 / drawing.haste, drawing.calm));
+        drawing_line(&drawing, " join n%" PRIu32 "\n", drawing.nodes);
     }
-    for (uint32_t second = 5; second < SAFETY_S; second += drawing_number(&drawing, 1, 6))
-        draw_fault(&drawing, second);
+    draw_writers(&drawing);
+    for (uint32_t i = 0; i < count; i++)
+        draw_fault(&drawing, times[i]);
     draw_calm(&drawing);
 }

@@ -10,8 +10,8 @@
 
 enum {
     DRAWN_NODES_MAX = SWARM_NODES_MOST,
-    SAFETY_S = 40,     /* Faults happen until then, */
-    LIVENESS_S = 240,  /* and so long after them all must be well; */
+    DRAWN_FEW = 7,     /* Up to so many are few nodes. */
+    LIVENESS_S = 240,  /* So long after the faults all must be well; */
     STRANGERS_S = 720, /* or so long, where all hangs on two who rest ten minutes if in vain. */
     /* Who did not name them takes so many of one prefix into its mesh (MESH_PREFIX). */
     BOX_NODES_MAX = 2,
@@ -40,9 +40,13 @@ struct drawing {
     uint32_t outer[DRAWN_NODES_MAX + 1]; /* the box it is seen as from the wide network. */
     uint64_t down;                       /* Bit per node that is not running, */
     uint64_t sick;                       /* and whose disk has faults. */
-    int32_t offset;                      /* Of n1's clock, in seconds. */
-    bool fork;                           /* The liar has two faces. */
-    bool unnamed;                        /* DNS does not answer, or with nothing. */
+    uint32_t
+        haste; /* Spans of time are divided by it: faults come fast, or as slowly as timeouts. */
+    uint32_t calm;  /* When faults end, in tenths of a second. */
+    int32_t offset; /* Of n1's clock, in seconds. */
+    bool sealing;   /* Who appends seals, mostly. */
+    bool fork;      /* The liar has two faces. */
+    bool unnamed;   /* DNS does not answer, or with nothing. */
 };
 
 void drawing_line(struct drawing *drawing, const char *form, ...)
@@ -53,6 +57,10 @@ uint32_t drawing_number(struct drawing *drawing, uint32_t least, uint32_t most);
 
 /* Once in so many times. */
 bool drawing_once_in(struct drawing *drawing, uint32_t times);
+
+/* «at T», and « T», a span between seconds as hasty as the story. */
+void drawing_at(struct drawing *drawing, uint32_t tenths);
+void drawing_span(struct drawing *drawing, uint32_t least, uint32_t most);
 
 /* Whether one more may be behind the same address as those of a box. */
 bool drawing_room(const struct drawing *drawing, uint32_t home);

@@ -5,8 +5,9 @@
 #include <string.h>
 
 enum {
-    FEW_MOST = 7,
     LIBSODIUM_TIMES = 8, /* Once in so many stories. */
+    LIES_FEW = 300,      /* How much of a lie there is, among few nodes */
+    LIES_MANY = 20,      /* and among many. */
     FIXED = 2,           /* Whom strangers and homes have to hold on to. */
     OFFSET_MOST_S = 200  /* A clock that is wrong by more is told so, not followed. */
 };
@@ -32,7 +33,12 @@ static void draw_options(struct drawing *drawing)
     uint32_t nodes = drawing->nodes;
     if (drawing_once_in(drawing, 4))
         drawing_line(drawing, "option verify checkpoint\n");
-    if (drawing_once_in(drawing, 4))
+    /* What each of many confirms to the next all hold again: they come as often as logs are sealed,
+       and are most of what there is to do. Users of such a mesh seal theirs themselves. */
+    drawing->sealing = nodes > DRAWN_FEW && !drawing_once_in(drawing, 8);
+    if (drawing->sealing)
+        drawing_line(drawing, "option seal_ms %" PRIu32 "\n", drawing_number(drawing, 4000, 8000));
+    else if (drawing_once_in(drawing, 4))
         drawing_line(drawing, "option seal_ms %" PRIu32 "\n", drawing_number(drawing, 50, 5000));
     if (drawing_once_in(drawing, 10))
         return;
@@ -116,7 +122,7 @@ static void draw_segments(struct drawing *drawing)
 static void draw_peers(struct drawing *drawing)
 {
     static const char *const profiles[] = {"static", "auto", "server"};
-    if (drawing->nodes > FEW_MOST)
+    if (drawing->nodes > DRAWN_FEW)
         drawing_line(drawing, "option peers %" PRIu32 "\nprofile all auto\n",
                      drawing_number(drawing, 2, 5));
     else
@@ -155,9 +161,9 @@ static void draw_setting(struct drawing *drawing)
 
 static void draw_liar(struct drawing *drawing)
 {
-    static const char *const lies[] = {"ahead",  "root",    "fork",    "gap",   "silent",
-                                       "forged", "rewind",  "rewrite", "flood", "replay",
-                                       "spoof",  "garbled", "collude"};
+    static const char *const lies[] = {"ahead",  "root",    "fork",    "gap",         "silent",
+                                       "forged", "rewind",  "rewrite", "flood",       "replay",
+                                       "spoof",  "garbled", "collude", "revoked-user"};
     uint32_t lie = drawing_number(drawing, 0, sizeof lies / sizeof *lies - 1);
     /* Who stands in DNS is not told of it: somebody honest has to ask, or they never hear of each
        other. */
@@ -166,9 +172,17 @@ static void draw_liar(struct drawing *drawing)
         return;
     drawing->liar = drawing_number(drawing, drawing->fixed + 1, drawing->nodes);
     drawing->fork = strcmp(lies[lie], "fork") == 0;
-    drawing_line(drawing, "at %" PRIu32, drawing_number(drawing, 4, 15));
+    uint32_t tenths = drawing_number(drawing, 40, 150) / drawing->haste;
+    if (strcmp(lies[lie], "revoked-user") == 0) {
+        /* Its operator revokes the key, and whoever stole it goes on with it. */
+        drawing_at(drawing, tenths);
+        drawing_line(drawing, " revoke n%" PRIu32 "\n", drawing->liar);
+        tenths += 5;
+    }
+    drawing_at(drawing, tenths);
+    /* Of a flood each datagram of few is as much to each of them as less of one to many. */
     drawing_line(drawing, " lie n%" PRIu32 " %s %" PRIu32 "\n", drawing->liar, lies[lie],
-                 drawing_number(drawing, 1, 300));
+                 drawing_number(drawing, 1, drawing->nodes > DRAWN_FEW ? LIES_MANY : LIES_FEW));
 }
 
 void drawing_world(struct drawing *drawing, uint64_t seed, struct swarm_sizes sizes)
@@ -181,16 +195,19 @@ void drawing_world(struct drawing *drawing, uint64_t seed, struct swarm_sizes si
     drawing->fixed =
         drawing->setting == SETTING_NAMED || drawing->setting == SETTING_NEIGHBOURS ? 0 : FIXED;
     /* Most bugs need few; some need many, which cost as much as a hundred stories of few. */
-    drawing->nodes = drawing_number(drawing, SWARM_NODES_LEAST, FEW_MOST);
+    drawing->nodes = drawing_number(drawing, SWARM_NODES_LEAST, DRAWN_FEW);
     if (drawing_once_in(drawing, 8)) {
-        uint32_t one = drawing_number(drawing, FEW_MOST + 1, DRAWN_NODES_MAX);
-        uint32_t other = drawing_number(drawing, FEW_MOST + 1, DRAWN_NODES_MAX);
+        uint32_t one = drawing_number(drawing, DRAWN_FEW + 1, DRAWN_NODES_MAX);
+        uint32_t other = drawing_number(drawing, DRAWN_FEW + 1, DRAWN_NODES_MAX);
         drawing->nodes = one < other ? one : other;
     }
-    if (sizes.least > 0)
-        drawing->nodes = drawing_number(drawing, sizes.least, sizes.most);
+    if (sizes.least > 0) {
+        uint32_t one = drawing_number(drawing, sizes.least, sizes.most);
+        uint32_t other = drawing_number(drawing, sizes.least, sizes.most);
+        drawing->nodes = one < other ? one : other;
+    }
     /* Of many homes most know nobody who can be reached. */
-    if (drawing->setting == SETTING_HOMES && drawing->nodes > FEW_MOST)
+    if (drawing->setting == SETTING_HOMES && drawing->nodes > DRAWN_FEW)
         drawing->setting = SETTING_STRANGERS;
     drawing_line(drawing, "# Drawn from seed %" PRIu64 ".\n", seed);
     drawing_line(drawing, "nodes %" PRIu32 "\nseed %" PRIu64 "\n", drawing->nodes, seed);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,9 +33,22 @@ static void child(int result_end, int words, const char *name, const char *text)
 {
     struct trial_result result;
     dup2(words, STDERR_FILENO);
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* The story is what is kept. */
     trial_here(name, text, false, &result);
     ssize_t written = write(result_end, &result, sizeof result);
     _exit(written == sizeof result ? 0 : 1);
+}
+
+/* 0: it is no story. */
+static uint32_t nodes_of(const char *name, const char *text)
+{
+    struct scenario scenario;
+    char message[sizeof((struct story_end *)0)->message];
+    if (!scenario_read(&scenario, name, text, message, sizeof message))
+        return 0;
+    uint32_t nodes = scenario.options.nodes;
+    scenario_free(&scenario);
+    return nodes;
 }
 
 bool trial_start(struct trial *trial, const char *name, const char *text, double seconds)
@@ -57,7 +71,11 @@ bool trial_start(struct trial *trial, const char *name, const char *text, double
         close(words);
         return false;
     }
-    *trial = (struct trial){pid, ends[0], words, command_seconds() + seconds};
+    *trial = (struct trial){.pid = pid,
+                            .result = ends[0],
+                            .words = words,
+                            .nodes = nodes_of(name, text),
+                            .until = command_seconds() + seconds};
     return true;
 }
 
@@ -68,7 +86,7 @@ static void last_words(int words, char *message, size_t size)
     off_t end = lseek(words, 0, SEEK_END);
     off_t from = end > (off_t)sizeof text - 1 ? end - (off_t)sizeof text + 1 : 0;
     ssize_t count = pread(words, text, sizeof text - 1, from);
-    while (count > 0 && text[count - 1] == '\n')
+    while (count > 0 && (text[count - 1] == '\n' || text[count - 1] == '.'))
         text[--count] = '\0';
     const char *line = strrchr(text, '\n');
     line = line != NULL ? line + 1 : text;
@@ -88,6 +106,7 @@ void trial_wait(struct trial *trial, struct trial_result *result)
         waitpid(trial->pid, &status, 0);
     } else {
         memset(result, 0, sizeof *result);
+        result->nodes = trial->nodes;
         if (poll_it.revents == 0)
             kill(trial->pid, SIGKILL);
         waitpid(trial->pid, &status, 0);

@@ -26,6 +26,7 @@ struct trial_result {
 struct trial {
     pid_t pid;
     int result, words; /* What it sends; what it says on standard error. */
+    uint32_t nodes;    /* Of its story, which a core that dies no longer tells. */
     double until;      /* command_seconds. */
 };
 

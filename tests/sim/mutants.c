@@ -10,6 +10,7 @@
 #include "core/sync/sync.h"
 #include "tally/log.h"
 #include "tally/receipt.h"
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ WRAP(enum tally_drop, tally_package_open, const struct tally_package_job *job,
 
 WRAP(void, sync_on_space, struct sync *sync, struct tally_now now, bool writable)
 {
+    assert(broken != MUTANT_DIES || writable);
     if (broken != MUTANT_CONVERGED || !writable)
         __real_sync_on_space(sync, now, writable);
 }

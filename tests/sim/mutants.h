@@ -13,6 +13,7 @@
     X(COUNTER, replay)        /* What came once may come again. */                                 \
     X(RECEIPT, signature)     /* Receipts are taken as their issuers signed them, whoever did. */  \
     X(CONVERGED, space)       /* A disk that was full is for ever. */                              \
+    X(DIES, assertion)        /* It stops on one when a disk is full. */                           \
     X(HOLDS, count)           /* A link that ends is counted on. */                                \
     X(ALLOCATES, heap)        /* A step allocates. */                                              \
     X(DATAGRAM, datagram)     /* A greeting has one byte too many. */                              \

@@ -66,7 +66,7 @@ static void places_are_read(void **state)
         "domain mesh.example n8 n9 keyless\ndomain gone.example none\n"
         "at 5 domain gone.example silent\n"
         "at 6 gateway n1 restart silent\nat 7 gateway n4 renumber\n"
-        "at 8 move n2 to n9\nat 9 flap n1 n2..n3 10 3\n"
+        "at 8 move n2 to n9\nat 9 flap n1 n2..n3 10 0.5\n"
         "at 10 join n5\nat 11 leave n5..n6\n"
         "expect linked n1 n2..n3 within 4\nexpect reached n1\nexpect detected n5\n"
         "expect not traffic n1 2000\n";
@@ -98,7 +98,7 @@ static void places_are_read(void **state)
     assert_true(lines[10].silent && !lines[10].renumber);
     assert_true(!lines[11].silent && lines[11].renumber);
     assert_int_equal(lines[12].other.from, 8);
-    assert_true(lines[13].us == 10000000 && lines[13].closed_us == 3000000);
+    assert_true(lines[13].us == 10000000 && lines[13].closed_us == 500000);
     assert_int_equal(lines[14].verb, VERB_JOIN);
     assert_int_equal(lines[15].verb, VERB_LEAVE);
     assert_int_equal(lines[16].condition, CONDITION_LINKED);
@@ -171,8 +171,7 @@ static void what_is_wrong_about_places(void **state)
         {"nodes 2\nbootstrap n3\n", "s:2: there is no node n3: this story has 2"},
         {"nodes 2\ndomain\n", "s:2: domain NAME WHO…, none or silent: \"\" is no name"},
         {"nodes 2\ndomain mesh.example\n", "s:2: domain NAME WHO…, none or silent, not \"\""},
-        {"nodes 2\nat 1 flap n1 n2 0 3\n",
-         "s:2: \"0\" is not seconds it is open: a number from 1 to 86400"},
+        {"nodes 2\nat 1 flap n1 n2 0 3\n", "s:2: a time it is open is from 0.1 to 86400 seconds"},
         {"nodes 2\nexpect traffic n1\n",
          "s:2: \"\" is not bytes a second: a number from 0 to 4294967295"},
     };
