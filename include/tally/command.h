@@ -25,6 +25,8 @@ enum tally_command_kind {
                               at once: MISMATCH, MALFORMED, BUSY, or it is told to everybody. */
     TALLY_COMMAND_WITNESS, /* An add-checkpoint request. ANSWER with a status, once it is true. */
     TALLY_COMMAND_COSIGN,  /* Ask our witnesses now, not when it is due. ANSWER at once. */
+    TALLY_COMMAND_ANCHOR,  /* An anchor of a log was judged otherwise than before. ANSWER at once:
+                              OK, or NOT_FOUND where it is nothing to hold against anybody. */
 };
 
 struct tally_command {
@@ -43,6 +45,13 @@ struct tally_command {
         struct {
             struct tally_bytes bytes; /* As HTTP carries it (tally/witness.h). */
         } witness;
+        struct {
+            bool good;                     /* All anchors of that log are; else this one is bad. */
+            struct tally_hash origin_hash; /* Of the log. */
+            uint64_t size;                 /* Of the checkpoint that was anchored, */
+            struct tally_hash root;        /* and its root. */
+            struct tally_bytes finding;    /* What was found, as text: it is kept as evidence. */
+        } anchor;
         struct {
             struct tally_key key;
             struct tally_address address; /* Of its datagrams and its streams alike. */

@@ -87,18 +87,21 @@ void anchor_print(const struct book_record *record)
 static void add_row(struct grid *grid, const struct book_record *record)
 {
     const struct tally_anchor *anchor = &record->anchor;
-    char id[13], size[24], height[24], time[PRINT_TIME] = "-";
+    char id[13], size[24], height[24], time[PRINT_TIME] = "-", checked[PRINT_TIME] = "-";
     (void)snprintf(id, sizeof id, "%.12s", record->id);
     (void)snprintf(size, sizeof size, "%" PRIu64, record->size);
     (void)snprintf(height, sizeof height, "%" PRIu64, anchor->height);
     if (anchor->time_ms != 0)
         print_time((struct tally_wall){anchor->time_ms * 1000}, time);
+    if (record->checked_ms != 0)
+        print_time((struct tally_wall){record->checked_ms * 1000}, checked);
     const char *const cells[] = {id,
                                  tally_anchor_state_name(anchor->state),
                                  tally_anchor_reason_name(anchor->reason),
                                  anchor->chain,
                                  height,
                                  time,
+                                 checked,
                                  size,
                                  record->origin};
     grid_add(grid, cells);
@@ -107,8 +110,8 @@ static void add_row(struct grid *grid, const struct book_record *record)
 enum exit_code verb_anchor_list(struct call *call)
 {
     static const struct grid_column columns[] = {
-        {"ID", false},     {"STATE", false}, {"REASON", false}, {"CHAIN", true},
-        {"HEIGHT", false}, {"TIME", false},  {"SIZE", false},   {"ORIGIN", true}};
+        {"ID", false},   {"STATE", false},   {"REASON", false}, {"CHAIN", true}, {"HEIGHT", false},
+        {"TIME", false}, {"CHECKED", false}, {"SIZE", false},   {"ORIGIN", true}};
     struct desk desk;
     struct shelf_log log;
     bool good = desk_open(&desk, call, call_option(call, "log"), &log);

@@ -228,5 +228,59 @@ def damaged(folder):
     expect(ask('fsck', '--data', log.data)['good'], 'fsck')
 
 
+def judged_in_the_background(folder):
+    """A running node judges what is due; a bad anchor of another is a case until it is good"""
+    authority = Authority(os.path.join(folder, 'tsa'))
+
+    def policy(**sections):
+        path = os.path.join(b.data, 'anchors.json')
+        with open(path + '.new', 'w', encoding='utf-8') as file:
+            json.dump(sections, file)
+        os.chmod(path + '.new', 0o600)
+        os.rename(path + '.new', path)
+
+    def cases():
+        return [one for one in ask('discrepancy', 'list', '--data', b.data, '--all')['items']
+                if one['discrepancy_type'] == 'anchor_invalid']
+
+    def anchor():
+        (one,) = ask('anchor', 'list', '--data', b.data)['items']
+        return one
+
+    with Nodes(folder, 'a', 'b') as (a, b):
+        a.start()
+        b.start('--anchor-cycle', '1', peers=[a])
+        origin = a.append('audit', ['one', 'two'])[0]['origin']
+        until(lambda: b.has(origin, 2), 'b holds it')
+        token = os.path.join(folder, 'token')
+        with open(token, 'wb') as file:
+            file.write(authority.stamp(bytes.fromhex(b.logs()[origin]['root'])))
+        policy()
+        made = ask('anchor', 'add', token, '--log', origin, '--data', b.data)
+        is_so(made, 'received', 'no_backend')
+        expect(not cases(), 'a case of what nobody judged')
+        # The operator says whom to believe: no verb runs, and the node finds it wanting.
+        policy(rfc3161={'test': terms(authority, policies=[authority.OTHER_POLICY])})
+        until(lambda: anchor()['state'] == 'quarantined', 'it is judged')
+        found = until(cases, 'it is stated')[0]
+        expect(found['details']['log'] == origin and found['severity'] == 'critical', f'{found}')
+        checked = ask('discrepancy', 'check',
+                      os.path.join(b.data, 'discrepancies', found['evidence']), code=None)
+        expect('anchor_invalid' in json.dumps(checked), f'{checked}')
+        expect('anchor-moved' in b.said() and 'to=quarantined' in b.said(), b.said()[-500:])
+        # Judged again by hand under another policy: good, and the case is over by itself.
+        policy(rfc3161={'test': terms(authority)})
+        run('anchor', 'verify', made['id'], '--data', b.data)
+        until(lambda: cases()[0]['state'] == 'resolved', 'it settles')
+        expect(len(cases()) == 1 and cases()[0]['outcome'] == 'automatic', f'{cases()}')
+        # A file that cannot be read stops nothing.
+        with open(os.path.join(b.data, 'anchors.json'), 'w', encoding='utf-8') as file:
+            file.write('{')
+        until(lambda: 'anchors-unread' in b.said(), 'it is said')
+        expect(b.process.poll() is None, 'the node ended')
+        run('run', '--data', a.data, '--anchor-cycle', '0', code=2)
+
+
 if __name__ == '__main__':
-    tell([authority_good, authority_lies, authority_in_time, learnt, mistakes, damaged])
+    tell([authority_good, authority_lies, authority_in_time, learnt, mistakes, damaged,
+          judged_in_the_background])

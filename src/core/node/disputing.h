@@ -22,6 +22,7 @@
 
 struct tally_node;
 struct head;
+struct tally_command;
 struct witness_news;
 
 enum {
@@ -111,6 +112,10 @@ void disputing_told(struct tally_node *node, struct tally_now now, const struct 
    issuer who was there; one that is out of reach owes nothing. */
 void disputing_sampled(struct tally_node *node, struct tally_now now,
                        const struct witness_news *news);
+
+/* COMMAND ANCHOR: the host judged an anchor of a log of another. False: it is of no such log. */
+bool disputing_anchor(struct tally_node *node, struct tally_now now,
+                      const struct tally_command *command);
 
 bool disputing_holds(const struct disputing *disputing);
 

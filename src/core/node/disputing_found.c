@@ -185,6 +185,37 @@ void disputing_sampled(struct tally_node *node, struct tally_now now,
     }
 }
 
+bool disputing_anchor(struct tally_node *node, struct tally_now now,
+                      const struct tally_command *command)
+{
+    const struct tally_ledger *ledger = &node->options.ledger;
+    struct tally_log_view view;
+    uint8_t bytes[GROUNDS_MAX];
+    if (!ledger->find(ledger->context, &command->anchor.origin_hash, &view) || view.own)
+        return false;
+    if (command->anchor.good) {
+        disputing_settle(node, now, TALLY_DISCREPANCY_ANCHOR_INVALID, &view.issuer,
+                         &view.origin_hash);
+        return true;
+    }
+    const struct grounds grounds = {.type = TALLY_DISCREPANCY_ANCHOR_INVALID,
+                                    .party = view.issuer,
+                                    .time = now.wall,
+                                    .ours = command->anchor.finding};
+    const struct dispute dispute = {
+        .type = grounds.type,
+        .party = &view.issuer,
+        .log = &view.origin_hash,
+        .claimed_size = command->anchor.size,
+        .computed_root = &command->anchor.root,
+        .automatic = true,
+        .grounds = bytes_of(bytes, grounds_write(&grounds, bytes)),
+        .note = "an anchor of this log does not hold, or not any more",
+    };
+    (void)discrepancy_raise(node, now, &dispute);
+    return true;
+}
+
 /* How far the last receipt of a log is ahead of our clock. One that is long past says nothing:
    logs come late. False: it cannot be read. */
 static bool ahead_us(const struct tally_node *node, struct tally_now now,

@@ -344,6 +344,10 @@ static void on_command(struct tally_node *node, struct tally_now now,
         witness_command(&node->witness, now, command->witness.bytes, command->ticket,
                         &node->outbox);
         return;
+    case TALLY_COMMAND_ANCHOR:
+        node_answer(node, command->ticket,
+                    disputing_anchor(node, now, command) ? TALLY_OK : TALLY_NOT_FOUND);
+        return;
     case TALLY_COMMAND_COSIGN:
         witness_hurry(&node->witness, now);
         node_answer(node, command->ticket, TALLY_OK);

@@ -56,6 +56,7 @@ struct host_options {
     enum public_logs public_logs;              /* Whose logs are served there. */
     const struct tally_foreign_log *foreign;   /* Logs witnessed beside those of parties; must */
     size_t foreign_count;                      /* outlive the host, as must what they name. */
+    unsigned anchor_cycle_ms;                  /* Between looks at anchors; 0: the usual. */
     unsigned witness_gap_ms, witness_cycle_ms; /* As tally/node.h has them; 0: the usual. */
 };
 

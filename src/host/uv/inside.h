@@ -8,6 +8,7 @@
  */
 #include "host/config/cosigner.h"
 #include "host/uv/admin.h"
+#include "host/uv/anchoring.h"
 #include "host/uv/bootstrap.h"
 #include "host/uv/disk.h"
 #include "host/uv/gateway.h"
@@ -83,6 +84,7 @@ struct host {
     struct resolver resolver;
     struct bootstrap bootstrap;
     struct remember remember;
+    struct anchoring anchoring;
 
     struct host_waiter waiters[HOST_COMMANDS];
     uint64_t tickets;

@@ -246,6 +246,7 @@ static enum tally_error open_loop(struct host *host, struct complaint *complaint
     host->looped = true;
     bootstrap_open(&host->bootstrap, host);
     remember_open(&host->remember, host);
+    anchoring_open(&host->anchoring, host, host->options.anchor_cycle_ms);
     (void)uv_timer_init(&host->loop, &host->timer);
     (void)uv_timer_init(&host->loop, &host->grace);
     (void)uv_timer_init(&host->loop, &host->space);
@@ -289,6 +290,8 @@ static enum tally_error open_parts(struct host *host, struct complaint *complain
     if (error == TALLY_OK && host->options.has_public)
         error = public_open(&host->public, host, &host->options.public, host->options.public_logs,
                             complaint);
+    if (error == TALLY_OK)
+        anchoring_start(&host->anchoring);
     if (error == TALLY_OK && host->options.admin)
         error = admin_open(&host->admin, host, complaint);
     return error;
@@ -375,6 +378,7 @@ void host_stop(struct host *host)
         return;
     }
     host->phase = HOST_FINISHING;
+    anchoring_stop(&host->anchoring);
     if (host->options.network)
         remember_write(&host->remember);
     (void)uv_timer_start(&host->grace, on_grace, GRACE_MS, 0);
@@ -440,6 +444,7 @@ static void cancel(struct host *host)
 static void close_loop(struct host *host)
 {
     cancel(host);
+    anchoring_stop(&host->anchoring);
     public_close(&host->public);
     admin_close(&host->admin);
     gateway_close(&host->gateway);

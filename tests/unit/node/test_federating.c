@@ -433,6 +433,25 @@ static void what_nobody_can_fetch_is_an_operators(void **state)
     assert_int_equal(trust().statements, statements); /* Nobody says it twice. */
 }
 
+/* The host judged an anchor: of a log that nobody holds here, nobody is to blame. */
+static void an_anchor_of_nothing_blames_nobody(void **state)
+{
+    struct tally_event event = {.kind = TALLY_EVENT_COMMAND};
+    assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_VERIFY), TALLY_OK);
+    for (int good = 0; good < 2; good++) {
+        event.command = (struct tally_command){
+            .kind = TALLY_COMMAND_ANCHOR,
+            .ticket = 77,
+            .anchor = {.good = good, .size = 1, .finding = bytes_text("btc:regtest\n")}};
+        step(&event);
+        drain();
+        assert_int_equal(answer.answer.ticket, 77);
+        assert_int_equal(answer.answer.error, TALLY_NOT_FOUND);
+    }
+    struct tally_discrepancy_view view;
+    assert_false(tally_node_discrepancy(node, 0, &view));
+}
+
 /* What passes only once an hour, or a day, passes when the case is an operator's already. */
 static void what_holds_again_late_is_resolved_too(void **state)
 {
@@ -484,6 +503,7 @@ int main(void)
         T(what_nobody_can_fetch_is_an_operators),
         T(what_holds_again_is_resolved),
         T(what_holds_again_late_is_resolved_too),
+        T(an_anchor_of_nothing_blames_nobody),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
