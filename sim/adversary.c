@@ -257,9 +257,9 @@ bool adversary_deaf(const struct world *world, uint32_t slot, const struct datag
 {
     /* Answers of the DHT (protocols 5.2), and to a probe: who gave none is not told to others. */
     enum { ECHO = 5, NODES = 33, FOUND_RECORD = 35, LOG_STATE = 37, REGISTERED = 41, ADS = 43 };
-    enum { RELAY = 18, REVOKED_SET = 30 };
+    enum { RELAY = 18, URGENT_SET = 30 };
     if (world->slots[slot].lie == LIE_REVOKED && datagram->size >= TALLY_DATAGRAM_MIN)
-        return datagram->bytes[2] == RELAY || datagram->bytes[2] == REVOKED_SET;
+        return datagram->bytes[2] == RELAY || datagram->bytes[2] == URGENT_SET;
     if (world->slots[slot].lie != LIE_COLLUDE || datagram->size < TALLY_DATAGRAM_MIN ||
         world->slots[datagram->sender].lie == LIE_COLLUDE)
         return false;

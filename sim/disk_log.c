@@ -244,17 +244,27 @@ static bool ledger_body(void *context, const struct tally_hash *origin, uint64_t
     return true;
 }
 
-static size_t ledger_revocation(void *context, size_t index, uint8_t *bytes, size_t capacity)
+static size_t show_file(const struct disk *disk, bool revocation, size_t index, uint8_t *bytes,
+                        size_t capacity)
 {
-    const struct disk *disk = context;
     for (size_t i = 0; i < disk->file_count; i++) {
         const struct disk_file *file = &disk->files[i];
-        if (!file->revocation || index-- > 0 || file->size > capacity)
+        if (file->revocation != revocation || index-- > 0 || file->size > capacity)
             continue;
         memcpy(bytes, file->bytes, file->size);
         return file->size;
     }
     return 0;
+}
+
+static size_t ledger_revocation(void *context, size_t index, uint8_t *bytes, size_t capacity)
+{
+    return show_file(context, true, index, bytes, capacity);
+}
+
+static size_t ledger_fork(void *context, size_t index, uint8_t *bytes, size_t capacity)
+{
+    return show_file(context, false, index, bytes, capacity);
 }
 
 struct tally_ledger disk_ledger(struct disk *disk)
@@ -270,6 +280,7 @@ struct tally_ledger disk_ledger(struct disk *disk)
         .bodies = ledger_bodies,
         .body = ledger_body,
         .revocation = ledger_revocation,
+        .forked = ledger_fork,
         .kept = disk_kept,
         .kept_at = disk_kept_at,
     };

@@ -56,6 +56,8 @@ struct tally_ledger {
     /* The revocation of that index, as an EVIDENCE brought it, in an order that is fixed at the
        start; bytes written, 0 past the last. NULL: none is kept. */
     size_t (*revocation)(void *context, size_t index, uint8_t *bytes, size_t capacity);
+    /* The same of forks (tally_fork_check). */
+    size_t (*forked)(void *context, size_t index, uint8_t *bytes, size_t capacity);
     /* A note that KEEP made durable, for the log of that origin; bytes written, 0 if there is none
        or it does not fit. And for which logs there is one, in any order; false past the last. Both
        NULL: none is ever kept. */

@@ -7,15 +7,6 @@
 /* The wire's form of a fork proof. */
 enum { FORM_RECEIPTS = 0, FORM_NOTES = 1 };
 
-static void send(struct peers *peers, struct spread *spread, struct tally_now now,
-                 enum tally_kind kind, const struct wire_writer *w, struct outbox *out)
-{
-    struct parcel parcel;
-    parcel_make(peers, kind, wire_writer_bytes(w), false, &parcel);
-    spread_put(spread, peers, NULL, now, bytes_of(parcel.bytes, parcel.size), 0, SPREAD_URGENT,
-               false, out);
-}
-
 /* The two with their proof; false if they are of one size, or do not fit so. */
 static bool write_prefix(const struct alarm *alarm, struct wire_writer *w)
 {
@@ -30,25 +21,34 @@ static bool write_prefix(const struct alarm *alarm, struct wire_writer *w)
     return true;
 }
 
-void alarm_send(struct peers *peers, struct spread *spread, struct tally_now now,
-                const struct alarm *alarm, struct outbox *out)
+enum tally_kind alarm_write(const struct alarm *alarm, struct wire_writer *w)
 {
-    uint8_t notes[2][ALARM_NOTE_MAX], body[TALLY_SIGNED_BODY_MAX];
-    struct wire_writer w;
-    wire_writer_init(&w, body, sizeof body);
-    if (write_prefix(alarm, &w)) {
-        send(peers, spread, now, TALLY_KIND_FORK_PREFIX, &w, out);
-        return;
-    }
+    uint8_t notes[2][ALARM_NOTE_MAX];
+    if (write_prefix(alarm, w))
+        return TALLY_KIND_FORK_PREFIX;
     const struct tally_fork_proof message = {
         .form = FORM_NOTES,
         .first = bytes_of(notes[0], note_fit(alarm->first, notes[0], sizeof notes[0])),
         .second = bytes_of(notes[1], note_fit(alarm->second, notes[1], sizeof notes[1])),
     };
-    if (message.first.size == 0 || message.second.size == 0)
+    if (message.first.size > 0 && message.second.size > 0)
+        tally_fork_proof_write(&message, w);
+    return TALLY_KIND_FORK_PROOF;
+}
+
+void alarm_send(struct peers *peers, struct spread *spread, struct tally_now now,
+                const struct alarm *alarm, struct outbox *out)
+{
+    uint8_t body[TALLY_SIGNED_BODY_MAX];
+    struct wire_writer w;
+    struct parcel parcel;
+    wire_writer_init(&w, body, sizeof body);
+    enum tally_kind kind = alarm_write(alarm, &w);
+    if (wire_writer_bytes(&w).size == 0)
         return;
-    tally_fork_proof_write(&message, &w);
-    send(peers, spread, now, TALLY_KIND_FORK_PROOF, &w, out);
+    parcel_make(peers, kind, wire_writer_bytes(&w), false, &parcel);
+    spread_put(spread, peers, NULL, now, bytes_of(parcel.bytes, parcel.size), 0, SPREAD_URGENT,
+               false, out);
 }
 
 static enum tally_drop read_notes(struct tally_bytes body, struct alarm_news *news)

@@ -30,9 +30,12 @@ struct alarm_news {
     unsigned hops;
 };
 
-/* Tells everybody. A proof that does not fit is left out: then whoever holds as much of the log
-   proves it by its own tree. Nothing happens if the notes do not fit: streams carry the evidence.
- */
+/* Writes what is told, and says as which kind. A proof that does not fit is left out: then whoever
+   holds as much of the log proves it by its own tree. Nothing is written if the notes do not fit:
+   streams carry the evidence. */
+enum tally_kind alarm_write(const struct alarm *alarm, struct wire_writer *w);
+
+/* Tells everybody, if there is something to tell. */
 void alarm_send(struct peers *peers, struct spread *spread, struct tally_now now,
                 const struct alarm *alarm, struct outbox *out);
 

@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-bool notice_new(struct notice *notice, size_t peers_max, uint64_t seed, struct tally_now now)
+bool notice_new(struct notice *notice, size_t peers_max, size_t forks_max, uint64_t seed,
+                struct tally_now now)
 {
     *notice = (struct notice){.link_count = peers_max,
                               .tell = TALLY_NEVER,
@@ -15,18 +16,41 @@ bool notice_new(struct notice *notice, size_t peers_max, uint64_t seed, struct t
                               .random = {seed}};
     bucket_init(&notice->passes, NOTICE_PASS_RATE, NOTICE_PASS_BURST, now.mono);
     bucket_init(&notice->knocks, NOTICE_KNOCK_RATE, NOTICE_KNOCK_BURST, now.mono);
+    if (!alarms_new(&notice->alarms, forks_max))
+        return false;
     notice->links = calloc(peers_max, sizeof *notice->links);
+    if (notice->links == NULL)
+        alarms_free(&notice->alarms);
     return notice->links != NULL;
 }
 
 void notice_free(struct notice *notice)
 {
+    alarms_free(&notice->alarms);
     free(notice->links);
 }
 
 static const struct revoked *revoked_of(const struct peers *peers)
 {
     return peers->options.fold != NULL ? peers->options.fold->revoked : NULL;
+}
+
+/* What is known of one kind. */
+struct known {
+    size_t count, records;
+    const uint8_t *fingerprint; /* NULL: of this kind nothing is ever known here. */
+};
+
+static struct known known_of(const struct notice *notice, const struct peers *peers,
+                             enum notice_about about)
+{
+    const struct alarms *alarms = &notice->alarms;
+    const struct revoked *revoked = revoked_of(peers);
+    if (about == NOTICE_FORKED)
+        return (struct known){alarms->count, alarms->count, alarms->fingerprint};
+    if (revoked == NULL)
+        return (struct known){0};
+    return (struct known){revoked->count, revoked->evidence_count, revoked->fingerprint};
 }
 
 /* ---- Telling. ---- */
@@ -40,16 +64,33 @@ void notice_send(struct peers *peers, struct spread *spread, struct tally_now no
                false, out);
 }
 
-static void set_send(struct peers *peers, const struct peer *peer, bool want, struct outbox *out)
+static void set_send(struct peers *peers, const struct peer *peer, enum notice_about about,
+                     const struct known *known, bool want, struct outbox *out)
 {
-    const struct revoked *revoked = revoked_of(peers);
-    struct tally_revoked_set message = {.count = (uint16_t)revoked->count, .want = want};
-    uint8_t body[TALLY_REVOKED_SET_SIZE_MAX];
+    struct tally_urgent_set message = {
+        .about = (uint8_t)about, .count = (uint16_t)known->count, .want = want};
+    uint8_t body[TALLY_URGENT_SET_SIZE_MAX];
     struct wire_writer w;
-    memcpy(message.fingerprint, revoked->fingerprint, sizeof message.fingerprint);
+    if (!outbox_room(out, 1, TALLY_DATAGRAM_MAX))
+        return;
+    memcpy(message.fingerprint, known->fingerprint, sizeof message.fingerprint);
     wire_writer_init(&w, body, sizeof body);
-    tally_revoked_set_write(&message, &w);
-    peers_tell(peers, peer, TALLY_KIND_REVOKED_SET, wire_writer_bytes(&w), out);
+    tally_urgent_set_write(&message, &w);
+    peers_tell(peers, peer, TALLY_KIND_URGENT_SET, wire_writer_bytes(&w), out);
+}
+
+/* Of what kinds something is known; false if of none. */
+static bool sets_send(const struct notice *notice, struct peers *peers, const struct peer *peer,
+                      struct outbox *out)
+{
+    bool any = false;
+    for (unsigned about = 0; about < NOTICE_SETS; about++) {
+        const struct known known = known_of(notice, peers, about);
+        any |= known.count > 0;
+        if (known.count > 0 && peer != NULL)
+            set_send(peers, peer, about, &known, false, out);
+    }
+    return any;
 }
 
 static struct notice_link *link_of(struct notice *notice, const struct peers *peers,
@@ -73,52 +114,60 @@ void notice_wake(struct notice *notice, const struct peers *peers, struct tally_
 void notice_linked(struct notice *notice, struct peers *peers, const struct peer *peer,
                    struct tally_now now, struct outbox *out)
 {
-    const struct revoked *revoked = revoked_of(peers);
-    if (revoked == NULL || revoked->count == 0 || peer->link.state != LINK_LINKED)
-        return;
-    notice_wake(notice, peers, now);
-    if (outbox_room(out, 1, TALLY_DATAGRAM_MAX))
-        set_send(peers, peer, false, out);
+    if (peer->link.state == LINK_LINKED && sets_send(notice, peers, peer, out))
+        notice_wake(notice, peers, now);
+}
+
+/* It asks for all. While the same two sets differ each rest is twice as long. */
+static enum tally_drop begin(struct notice_told *told, const struct known *known,
+                             const struct tally_urgent_set *message, struct tally_now now)
+{
+    uint32_t differed = be32_read(message->fingerprint) ^ be32_read(known->fingerprint);
+    bool same = told->differed == differed;
+    if (told->telling || now.mono.ms < told->soon.ms || (same && now.mono.ms < told->again.ms))
+        return TALLY_DROP_BUSY;
+    told->rests = (uint8_t)(!same ? 0 : told->rests + (told->rests < NOTICE_RESTS));
+    told->telling = known->records > 0;
+    told->told = 0;
+    told->differed = differed;
+    told->soon.ms = now.mono.ms + NOTICE_AGAIN_MS;
+    told->again.ms = now.mono.ms + ((uint64_t)NOTICE_AGAIN_MS << told->rests);
+    return TALLY_DROP_NONE;
 }
 
 enum tally_drop notice_on_set(struct notice *notice, struct peers *peers, const struct peer *peer,
                               struct tally_now now, const struct datagram *datagram,
                               struct outbox *out)
 {
-    const struct revoked *revoked = revoked_of(peers);
     struct wire_reader r;
-    struct tally_revoked_set message;
+    struct tally_urgent_set message;
     wire_reader_init(&r, datagram->body);
-    tally_revoked_set_read(&r, &message);
+    tally_urgent_set_read(&r, &message);
     if (!wire_reader_done(&r))
         return TALLY_DROP_MALFORMED;
-    if (revoked == NULL ||
-        memcmp(message.fingerprint, revoked->fingerprint, sizeof message.fingerprint) == 0)
+    const struct known known = known_of(notice, peers, message.about);
+    if (known.fingerprint == NULL ||
+        memcmp(message.fingerprint, known.fingerprint, sizeof message.fingerprint) == 0)
         return TALLY_DROP_NONE;
     if (!message.want) {
-        if (outbox_room(out, 1, TALLY_DATAGRAM_MAX))
-            set_send(peers, peer, true, out);
+        set_send(peers, peer, message.about, &known, true, out);
         return TALLY_DROP_NONE;
     }
-    struct notice_link *link = link_of(notice, peers, peer);
-    if (link->telling || now.mono.ms < link->again.ms)
-        return TALLY_DROP_BUSY;
-    link->telling = revoked->evidence_count > 0;
-    link->told = 0;
-    link->again.ms = now.mono.ms + NOTICE_AGAIN_MS;
-    if (link->telling)
+    struct notice_told *told = &link_of(notice, peers, peer)->sets[message.about];
+    enum tally_drop drop = begin(told, &known, &message, now);
+    if (told->telling)
         notice->tell = now.mono;
-    return TALLY_DROP_NONE;
+    return drop;
 }
 
 /* To one link, in the form in which everybody passes it on. */
-static void relay(struct peers *peers, const struct peer *peer, struct tally_bytes bytes,
-                  struct outbox *out)
+static void relay(struct peers *peers, const struct peer *peer, enum tally_kind kind,
+                  struct tally_bytes bytes, struct outbox *out)
 {
     uint8_t body[TALLY_RELAY_SIZE_MAX];
     struct parcel parcel;
     struct wire_writer w;
-    parcel_make(peers, TALLY_KIND_REVOCATION, bytes, false, &parcel);
+    parcel_make(peers, kind, bytes, false, &parcel);
     const struct tally_relay message = {.class = SPREAD_URGENT,
                                         .record = bytes_of(parcel.bytes, parcel.size)};
     wire_writer_init(&w, body, sizeof body);
@@ -127,18 +176,39 @@ static void relay(struct peers *peers, const struct peer *peer, struct tally_byt
 }
 
 /* The next few; true if there are more. */
-static bool tell(struct notice_link *link, struct peers *peers, const struct peer *peer,
-                 struct outbox *out)
+static bool tell(const struct notice *notice, struct notice_told *told, enum notice_about about,
+                 struct peers *peers, const struct peer *peer, struct outbox *out)
 {
     const struct revoked *revoked = revoked_of(peers);
-    for (unsigned i = 0; i < NOTICE_TELL && link->told < revoked->evidence_count; i++) {
-        const struct revoked_evidence *evidence = &revoked->evidence[link->told];
+    size_t records = known_of(notice, peers, about).records;
+    for (unsigned i = 0; i < NOTICE_TELL && told->told < records; i++) {
         if (!outbox_room(out, 1, TALLY_DATAGRAM_MAX))
             return true;
-        relay(peers, peer, bytes_of(evidence->bytes, evidence->size), out);
-        link->told++;
+        if (about == NOTICE_FORKED) {
+            const struct alarms_entry *entry = &notice->alarms.list[told->told++];
+            relay(peers, peer, entry->kind, bytes_of(entry->bytes, entry->size), out);
+        } else {
+            const struct revoked_evidence *evidence = &revoked->evidence[told->told++];
+            relay(peers, peer, TALLY_KIND_REVOCATION, bytes_of(evidence->bytes, evidence->size),
+                  out);
+        }
     }
-    return link->told < revoked->evidence_count;
+    return told->told < records;
+}
+
+/* The same of all kinds. */
+static bool tell_all(struct notice *notice, struct notice_link *link, struct peers *peers,
+                     const struct peer *peer, struct outbox *out)
+{
+    bool holds =
+        peer->used && peer->link.state == LINK_LINKED && peer->link.meshed.ms == link->since_ms;
+    bool more = false;
+    for (unsigned about = 0; about < NOTICE_SETS; about++) {
+        struct notice_told *told = &link->sets[about];
+        told->telling = told->telling && holds && tell(notice, told, about, peers, peer, out);
+        more |= told->telling;
+    }
+    return more;
 }
 
 struct tally_mono notice_deadline(const struct notice *notice)
@@ -194,30 +264,18 @@ static void knock_all(struct notice *notice, struct peers *peers, struct tally_n
 void notice_tick(struct notice *notice, struct peers *peers, struct tally_now now,
                  struct outbox *out)
 {
-    const struct revoked *revoked = revoked_of(peers);
     bool more = false;
     if (now.mono.ms >= notice->knock.ms)
         knock_all(notice, peers, now, out);
     if (now.mono.ms >= notice->set.ms) {
-        const struct peer *peer = draw(notice, peers);
-        if (peer != NULL && revoked->count > 0 && outbox_room(out, 1, TALLY_DATAGRAM_MAX))
-            set_send(peers, peer, false, out);
+        (void)sets_send(notice, peers, draw(notice, peers), out);
         notice->set.ms = now.mono.ms + NOTICE_SET_MS * 4 / 5 +
                          random_below(&notice->random, NOTICE_SET_MS * 2 / 5);
     }
     if (now.mono.ms < notice->tell.ms)
         return;
-    for (size_t i = 0; i < peers->capacity; i++) {
-        const struct peer *peer = &peers->list[i];
-        if (!notice->links[i].telling)
-            continue;
-        if (!peer->used || peer->link.state != LINK_LINKED ||
-            peer->link.meshed.ms != notice->links[i].since_ms)
-            notice->links[i].telling = false;
-        else
-            notice->links[i].telling = tell(&notice->links[i], peers, peer, out);
-        more |= notice->links[i].telling;
-    }
+    for (size_t i = 0; i < peers->capacity; i++)
+        more |= tell_all(notice, &notice->links[i], peers, &peers->list[i], out);
     notice->tell = more ? (struct tally_mono){now.mono.ms + NOTICE_TELL_MS} : TALLY_NEVER;
 }
 

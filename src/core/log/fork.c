@@ -12,6 +12,8 @@
  * size, in base64, the hashes of the consistency proof, an empty line and the two notes; after
  * `receipts` the two envelopes in base64, a line each.
  */
+#include "core/log/fork.h"
+
 #include "core/base/base64.h"
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
@@ -204,42 +206,55 @@ static enum tally_drop check_receipts(struct tally_bytes rest, const struct tall
     return bytes_before(one, other) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
 }
 
-struct prefix {
-    bool given;
-    struct tally_hash root, hashes[TALLY_PROOF_MAX];
-    size_t count;
-};
-
-static bool take_prefix(struct tally_bytes *rest, struct prefix *prefix)
+static bool take_prefix(struct tally_bytes *rest, struct fork_notes *notes)
 {
     struct tally_bytes line;
-    if (!lines_take(rest, &line) || !lines_read_hash(line, &prefix->root))
+    if (!lines_take(rest, &line) || !lines_read_hash(line, &notes->prefix))
         return false;
     while (lines_take(rest, &line) && line.size > 0) {
-        if (prefix->count == TALLY_PROOF_MAX ||
-            !lines_read_hash(line, &prefix->hashes[prefix->count]))
+        if (notes->count == TALLY_PROOF_MAX || !lines_read_hash(line, &notes->proof[notes->count]))
             return false;
-        prefix->count++;
+        notes->count++;
     }
     return line.size == 0;
 }
 
-static enum tally_drop check_notes(struct tally_bytes one, struct tally_bytes other,
-                                   const struct prefix *prefix, const struct tally_vkey *vkey,
+static bool take_notes(struct tally_bytes rest, struct fork_notes *notes)
+{
+    struct tally_bytes line, field;
+    uint64_t one_size, other_size;
+    notes->count = 0;
+    notes->prefixed = lines_take_text(&rest, "prefix ");
+    return (notes->prefixed || lines_take_text(&rest, "notes ")) && lines_take(&rest, &line) &&
+           lines_take_until(&line, ' ', &field) && lines_read_number(field, &one_size) &&
+           lines_read_number(line, &other_size) &&
+           (!notes->prefixed || take_prefix(&rest, notes)) &&
+           lines_take_bytes(&rest, one_size, &notes->one) &&
+           lines_take_bytes(&rest, other_size, &notes->other) && rest.size == 0;
+}
+
+bool fork_read_notes(struct tally_bytes bytes, struct fork_notes *notes)
+{
+    struct tally_bytes rest = bytes;
+    return bytes.size <= TALLY_FORK_MAX && lines_take_text(&rest, FORK_BEGIN) &&
+           take_notes(rest, notes);
+}
+
+static enum tally_drop check_notes(const struct fork_notes *notes, const struct tally_vkey *vkey,
                                    const struct tally_crypto *crypto, struct tally_fork *fork)
 {
     struct side sides[2];
     struct tally_vkey own;
-    enum tally_drop drop = side_open(&sides[0], one, &vkey, &own, crypto);
+    enum tally_drop drop = side_open(&sides[0], notes->one, &vkey, &own, crypto);
     if (drop == TALLY_DROP_NONE)
-        drop = side_open(&sides[1], other, &vkey, &own, crypto);
+        drop = side_open(&sides[1], notes->other, &vkey, &own, crypto);
     if (drop != TALLY_DROP_NONE)
         return drop;
     if (!in_order(&sides[0], &sides[1]) ||
-        !contradict(&sides[0], &sides[1], prefix->given ? &prefix->root : NULL, prefix->hashes,
-                    prefix->count))
+        !contradict(&sides[0], &sides[1], notes->prefixed ? &notes->prefix : NULL, notes->proof,
+                    notes->count))
         return TALLY_DROP_PROOF;
-    fork->kind = prefix->given ? TALLY_FORK_PREFIX : TALLY_FORK_NOTES;
+    fork->kind = notes->prefixed ? TALLY_FORK_PREFIX : TALLY_FORK_NOTES;
     fork->issuer = vkey->key;
     fork->size = sides[0].checkpoint.size;
     name_origin(fork, sides[0].checkpoint.origin);
@@ -249,21 +264,13 @@ static enum tally_drop check_notes(struct tally_bytes one, struct tally_bytes ot
 enum tally_drop tally_fork_check(struct tally_bytes bytes, const struct tally_vkey *vkey,
                                  const struct tally_crypto *crypto, struct tally_fork *fork)
 {
-    struct tally_bytes rest = bytes, line, field, one, other;
-    struct prefix prefix = {0};
-    uint64_t one_size, other_size;
+    struct tally_bytes rest = bytes;
+    struct fork_notes notes;
     if (bytes.size > TALLY_FORK_MAX || !lines_take_text(&rest, FORK_BEGIN))
         return TALLY_DROP_MALFORMED;
     if (lines_take_text(&rest, "receipts\n"))
         return check_receipts(rest, crypto, fork);
-    prefix.given = lines_take_text(&rest, "prefix ");
-    if (!prefix.given && !lines_take_text(&rest, "notes "))
+    if (!take_notes(rest, &notes))
         return TALLY_DROP_MALFORMED;
-    if (!lines_take(&rest, &line) || !lines_take_until(&line, ' ', &field) ||
-        !lines_read_number(field, &one_size) || !lines_read_number(line, &other_size) ||
-        (prefix.given && !take_prefix(&rest, &prefix)) ||
-        !lines_take_bytes(&rest, one_size, &one) || !lines_take_bytes(&rest, other_size, &other) ||
-        rest.size > 0)
-        return TALLY_DROP_MALFORMED;
-    return check_notes(one, other, &prefix, vkey, crypto, fork);
+    return check_notes(&notes, vkey, crypto, fork);
 }

@@ -45,7 +45,7 @@ bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *
         goto no_spread;
     if (!beacon_new(&datagrams->beacon, options->senders_max, keys[3], options->peers.seed + 4))
         goto no_beacon;
-    if (!notice_new(&datagrams->notice, spread.peers_max, options->peers.seed + 6, now))
+    if (!notice_new(&datagrams->notice, spread.peers_max, logs_max, options->peers.seed + 6, now))
         goto no_notice;
     if (!dht_new(&datagrams->dht, &options->dht, now))
         goto no_dht;
@@ -376,7 +376,7 @@ static enum tally_drop on_reaching(struct datagrams *datagrams, const struct arr
                             &arrival->news->links, arrival->out);
 }
 
-static enum tally_drop on_revoked_set(struct datagrams *datagrams, const struct arrival *arrival)
+static enum tally_drop on_urgent_set(struct datagrams *datagrams, const struct arrival *arrival)
 {
     return notice_on_set(&datagrams->notice, &datagrams->peers, arrival->peer, arrival->now,
                          arrival->datagram, arrival->out);
@@ -440,7 +440,7 @@ static handler *const handlers[] = {
     [TALLY_KIND_EXTEND] = on_dht,          [TALLY_KIND_FIND_LOG] = on_dht,
     [TALLY_KIND_REGISTER] = on_dht,        [TALLY_KIND_REGISTERED] = on_dht,
     [TALLY_KIND_TOPIC_QUERY] = on_dht,     [TALLY_KIND_ADS] = on_dht,
-    [TALLY_KIND_PUT_RECORD] = on_dht,      [TALLY_KIND_REVOKED_SET] = on_revoked_set,
+    [TALLY_KIND_PUT_RECORD] = on_dht,      [TALLY_KIND_URGENT_SET] = on_urgent_set,
 };
 
 /* What may ride along with a hello: requests of a few bytes. */

@@ -96,6 +96,10 @@ void datagrams_pass_alarm(struct datagrams *datagrams, struct tally_now now,
                           const struct peer *from, const struct alarm_news *alarm,
                           struct outbox *out);
 
+/* A fork of a log that is held is known, by this evidence: it is told to who links later. */
+void datagrams_forked(struct datagrams *datagrams, struct tally_now now,
+                      const struct tally_hash *origin_hash, struct tally_bytes evidence);
+
 /* The same for a revocation; and one that came by no datagram. */
 void datagrams_pass_notice(struct datagrams *datagrams, struct tally_now now,
                            const struct peer *from, const struct notice_news *notice,

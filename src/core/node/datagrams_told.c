@@ -24,6 +24,13 @@ void datagrams_notice(struct datagrams *datagrams, struct tally_now now, struct 
     notice_send(&datagrams->peers, &datagrams->spread, now, bytes, out);
 }
 
+void datagrams_forked(struct datagrams *datagrams, struct tally_now now,
+                      const struct tally_hash *origin_hash, struct tally_bytes evidence)
+{
+    if (alarms_take_evidence(&datagrams->notice.alarms, origin_hash, evidence))
+        notice_wake(&datagrams->notice, &datagrams->peers, now);
+}
+
 void datagrams_admit(struct datagrams *datagrams, struct tally_now now, struct outbox *out)
 {
     struct peers *peers = &datagrams->peers;
@@ -74,5 +81,5 @@ bool datagrams_holds(const struct datagrams *datagrams)
     return peers_holds(&datagrams->peers) && heads_holds(&datagrams->heads) &&
            spread_holds(&datagrams->spread) && reaching_holds(&datagrams->reaching) &&
            suspect_holds(&datagrams->suspect, &datagrams->peers) &&
-           overlay_holds(&datagrams->overlay);
+           alarms_holds(&datagrams->notice.alarms) && overlay_holds(&datagrams->overlay);
 }

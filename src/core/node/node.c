@@ -237,6 +237,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     }
     witness_start(&node->witness, now);
     disputing_start(node, now);
+    wire_forks_kept(node, now);
     crossing_init(&node->crossing, now);
     if (node->federating.fold.schemas->count > 0)
         comparing_start(&node->comparing, now);

@@ -101,6 +101,8 @@ void wire_witness(struct tally_node *node, struct tally_now now);
 void wire_mapping(struct tally_node *node, struct tally_now now, const struct lease_news *news);
 void wire_reaching(struct tally_node *node, struct tally_now now);
 
+/* At the start: forks that were known before are told to who links. */
+void wire_forks_kept(struct tally_node *node, struct tally_now now);
 /* Evidence of a fork was written: everybody is told, if the notes are there. */
 void wire_fork(struct tally_node *node, struct tally_now now, const struct sync_news *news);
 

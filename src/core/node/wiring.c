@@ -204,10 +204,31 @@ static void head_moved(struct tally_node *node, struct tally_now now, const stru
     heartbeat_hurry(&node->datagrams.heartbeat, now);
 }
 
+void wire_forks_kept(struct tally_node *node, struct tally_now now)
+{
+    const struct tally_ledger *ledger = &node->options.ledger;
+    uint8_t bytes[TALLY_FORK_MAX];
+    size_t size = 1;
+    for (size_t i = 0; ledger->forked != NULL && size > 0; i++) {
+        struct tally_fork fork;
+        struct tally_hash origin_hash;
+        struct tally_log_view view;
+        size = ledger->forked(ledger->context, i, bytes, sizeof bytes);
+        if (size == 0 || tally_fork_check(bytes_of(bytes, size), NULL, &node->options.crypto,
+                                          &fork) != TALLY_DROP_NONE)
+            continue;
+        tally_origin_hash(bytes_text(fork.origin), &origin_hash);
+        if (view_find(node, &origin_hash, &view))
+            datagrams_forked(&node->datagrams, now, &origin_hash, bytes_of(bytes, size));
+    }
+}
+
 void wire_fork(struct tally_node *node, struct tally_now now, const struct sync_news *news)
 {
     struct tally_log_view view;
     node->forks++;
+    if (view_find(node, &news->origin_hash, &view))
+        datagrams_forked(&node->datagrams, now, &news->origin_hash, news->file);
     disputing_forked(node, now, news);
     node_trace(node, now,
                &(struct tally_trace){

@@ -35,7 +35,8 @@ static void forked(struct tally_node *node, struct tally_now now, const struct w
                                    .origin_hash = news->origin_hash,
                                    .size = news->size,
                                    .one = news->bytes,
-                                   .other = news->other};
+                                   .other = news->other,
+                                   .file = news->file};
     wire_fork(node, now, &fork);
 }
 

@@ -20,6 +20,7 @@ static struct sync_news *keep(struct sync *sync, const struct tally_key *peer,
         news->origin_hash = *origin_hash;
         news->size = size;
         news->evidence = action->evidence.name;
+        news->file = action->evidence.bytes;
     }
     return news;
 }

@@ -134,6 +134,7 @@ static void fork_keep(struct witness *witness, const struct tally_hash *origin_h
     hash_sha256(action->evidence.bytes, &action->evidence.name);
     news->origin_hash = *origin_hash;
     news->size = held_size;
+    news->file = action->evidence.bytes;
     news->bytes = outbox_copy(out, bytes_of(held, size));
     news->other = outbox_copy(out, request->bytes);
 }

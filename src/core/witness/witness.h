@@ -58,6 +58,7 @@ struct witness_news {
     bool refused; /* SAMPLED, silent: its issuer was there and would not, or could not, show it. */
     const char *type;
     struct tally_bytes bytes, other;
+    struct tally_bytes file; /* FORK: the evidence. */
 };
 
 struct witness_options {

@@ -41,33 +41,57 @@ static int is_name(const struct dirent *entry)
     return hex_read(entry->d_name, hash.bytes, sizeof hash.bytes);
 }
 
-enum tally_error evidence_list(struct store *store)
+static enum tally_error list(struct store *store, const char *folder, struct evidence_names *kept)
 {
     struct dirent **names;
-    int count = scandirat(store->disk.root, "revoked", &names, is_name, alphasort);
+    int count = scandirat(store->disk.root, folder, &names, is_name, alphasort);
     if (count < 0)
         return errno == ENOMEM ? TALLY_NO_MEMORY : TALLY_OK;
-    store->revocations = calloc((size_t)count + 1, sizeof *store->revocations);
+    kept->list = calloc((size_t)count + 1, sizeof *kept->list);
     for (int i = 0; i < count; i++) {
-        if (store->revocations != NULL)
-            memcpy(store->revocations[store->revocation_count++], names[i]->d_name, EVIDENCE_NAME);
+        if (kept->list != NULL)
+            memcpy(kept->list[kept->count++], names[i]->d_name, EVIDENCE_NAME);
         free(names[i]);
     }
     free(names);
-    return store->revocations != NULL ? TALLY_OK : TALLY_NO_MEMORY;
+    return kept->list != NULL ? TALLY_OK : TALLY_NO_MEMORY;
 }
 
-size_t evidence_show(void *context, size_t index, uint8_t *bytes, size_t capacity)
+enum tally_error evidence_list(struct store *store)
 {
-    const struct store *store = context;
+    enum tally_error error = list(store, "revoked", &store->revocations);
+    return error == TALLY_OK ? list(store, "forks", &store->forks) : error;
+}
+
+void evidence_free(struct store *store)
+{
+    free(store->revocations.list);
+    free(store->forks.list);
+}
+
+static size_t show(const struct store *store, const char *folder, const struct evidence_names *kept,
+                   size_t index, uint8_t *bytes, size_t capacity)
+{
     char path[DISK_PATH_MAX];
     size_t size;
-    if (index >= store->revocation_count)
+    if (index >= kept->count)
         return 0;
-    snprintf(path, sizeof path, "revoked/%.64s", store->revocations[index]);
+    snprintf(path, sizeof path, "%s/%.64s", folder, kept->list[index]);
     if (disk_read(store->disk.root, path, bytes, capacity, &size) == TALLY_OK && size > 0)
         return size;
     /* Not the end: whoever reads on finds the others. */
     bytes[0] = 0;
     return 1;
+}
+
+size_t evidence_show_revocation(void *context, size_t index, uint8_t *bytes, size_t capacity)
+{
+    const struct store *store = context;
+    return show(store, "revoked", &store->revocations, index, bytes, capacity);
+}
+
+size_t evidence_show_fork(void *context, size_t index, uint8_t *bytes, size_t capacity)
+{
+    const struct store *store = context;
+    return show(store, "forks", &store->forks, index, bytes, capacity);
 }

@@ -7,9 +7,11 @@
 /* Puts the file, and the mark in the log's own folder if it freezes; durable when it returns. */
 STORE_CHECKED enum tally_error evidence_keep(struct store *store, struct store_log *log,
                                              const struct tally_action *action);
-/* At the opening: which revocations there are. A folder that is not there has none. */
+/* At the opening: which revocations and forks there are. A folder that is not there has none. */
 STORE_CHECKED enum tally_error evidence_list(struct store *store);
+void evidence_free(struct store *store);
 /* The ledger's: one of these. */
-size_t evidence_show(void *context, size_t index, uint8_t *bytes, size_t capacity);
+size_t evidence_show_revocation(void *context, size_t index, uint8_t *bytes, size_t capacity);
+size_t evidence_show_fork(void *context, size_t index, uint8_t *bytes, size_t capacity);
 
 #endif

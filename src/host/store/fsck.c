@@ -295,7 +295,7 @@ enum tally_error store_fsck(struct store *store, struct store_fsck *fsck)
     /* Directories of older versions have none until they are opened for writing. */
     if (faccessat(store->disk.root, "discrepancies", F_OK, 0) == 0)
         each_name(&check, "discrepancies", check_claim);
-    if (store->revocation_count > 0)
+    if (store->revocations.count > 0)
         each_name(&check, "revoked", check_revocation);
     free(check.room);
     return fsck->problems == 0 ? TALLY_OK : TALLY_DAMAGED;

@@ -65,6 +65,12 @@ struct upload {
     struct tally_hash hash;
 };
 
+/* What lay in revoked/ or forks/ at the start, by name. */
+struct evidence_names {
+    char (*list)[EVIDENCE_NAME];
+    size_t count;
+};
+
 struct store {
     char *dir;
     bool read_only, foreign;
@@ -83,8 +89,7 @@ struct store {
     size_t kept_count;
     struct scratch *work, *show; /* The worker's, the loop's. */
     struct upload uploads[STORE_UPLOADS];
-    char (*revocations)[EVIDENCE_NAME]; /* What lay in revoked/ at the start, by name. */
-    size_t revocation_count;
+    struct evidence_names revocations, forks;
 };
 
 /* A job and what it carries. */

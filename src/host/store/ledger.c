@@ -285,7 +285,8 @@ struct tally_ledger store_ledger(struct store *store)
                                  .entry = show_entry,
                                  .bodies = show_bodies,
                                  .body = show_body,
-                                 .revocation = evidence_show,
+                                 .revocation = evidence_show_revocation,
+                                 .forked = evidence_show_fork,
                                  .kept = on_kept,
                                  .kept_at = on_kept_at};
 }

@@ -367,7 +367,7 @@ void store_close(struct store *store)
     if (store->lock >= 0)
         close(store->lock);
     disk_end(&store->disk);
-    free(store->revocations);
+    evidence_free(store);
     kept_free(store);
     free(store->work);
     free(store->show);

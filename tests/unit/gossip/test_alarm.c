@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Forks as datagrams: what goes out, what is read of it, and what is not. */
 #include "core/gossip/alarm.h"
+#include "core/gossip/notice.h"
 
 #include "core/base/bytes.h"
 #include "core/gossip/note_fit.h"
@@ -224,6 +225,93 @@ static void a_namespace_that_no_log_can_have_is_none(void **state)
     assert_false(alarm_open(&news, &notes, &got));
 }
 
+/* ---- Who comes later (core/gossip/notice.h). ---- */
+
+/* The other says what it knows of forks, as a count and a fingerprint. */
+static enum tally_drop says(uint8_t fingerprint, bool want)
+{
+    struct tally_urgent_set set = {.about = NOTICE_FORKED, .count = 1, .want = want};
+    uint8_t body[TALLY_URGENT_SET_SIZE_MAX];
+    struct wire_writer w;
+    memset(set.fingerprint, fingerprint, sizeof set.fingerprint);
+    wire_writer_init(&w, body, sizeof body);
+    tally_urgent_set_write(&set, &w);
+    const struct datagram datagram = {.body = wire_writer_bytes(&w)};
+    struct peers *peers = &finder->datagrams.peers;
+    outbox_clear(&finder->outbox);
+    enum tally_drop drop =
+        notice_on_set(&finder->datagrams.notice, peers, peers_find(peers, &other->key), mesh->now,
+                      &datagram, &finder->outbox);
+    notice_tick(&finder->datagrams.notice, peers, mesh->now, &finder->outbox);
+    return drop;
+}
+
+/* What the finder says to that; 0: nothing. */
+static unsigned said(struct datagram *datagram)
+{
+    struct tally_action action;
+    if (!outbox_next(&finder->outbox, &action))
+        return 0;
+    assert_int_equal(datagram_read(action.send.bytes, datagram), TALLY_DROP_NONE);
+    return datagram->kind;
+}
+
+static void who_asks_later_is_told_what_was_known_before(void **state)
+{
+    struct made one, two;
+    struct datagram datagram, record;
+    struct alarm_news news;
+    struct sides_notes notes;
+    struct tally_relay relay;
+    struct wire_reader r;
+    const struct tally_hash origin_hash = {{1, 2, 3}};
+    struct alarm got, alarm = {.first = make(&one, "audit", SMALLER),
+                               .second = make(&two, "audit", LARGER),
+                               .prefix = hashes(1),
+                               .proof = hashes(2),
+                               .count = 2};
+    struct alarms *alarms = &finder->datagrams.notice.alarms;
+    assert_int_equal(says(0, true), TALLY_DROP_NONE);
+    assert_int_equal(said(&datagram), 0); /* Both know nothing. */
+    assert_true(alarms_take(alarms, &origin_hash, &alarm));
+    assert_false(alarms_take(alarms, &origin_hash, &alarm)); /* One a log. */
+    /* The same length asks and is told so: want yours. */
+    assert_int_equal(says(7, false), TALLY_DROP_NONE);
+    assert_int_equal(said(&datagram), TALLY_KIND_URGENT_SET);
+    assert_int_equal(says(0, true), TALLY_DROP_NONE);
+    assert_int_equal(said(&datagram), TALLY_KIND_RELAY);
+    wire_reader_init(&r, datagram.body);
+    tally_relay_read(&r, &relay);
+    assert_int_equal(datagram_read_record(relay.record, &record), TALLY_DROP_NONE);
+    assert_int_equal(receive(&record, &news), TALLY_DROP_NONE);
+    assert_true(alarm_open(&news, &notes, &got));
+    assert_true(bytes_equal(got.second, bytes_of(two.bytes, two.size)));
+    assert_int_equal(said(&datagram), 0);
+}
+
+/* Where nobody holds the log the sets differ for good: asking again and again costs us little. */
+static void who_asks_again_and_again_is_told_ever_more_rarely(void **state)
+{
+    struct made one, two;
+    const struct tally_hash origin_hash = {{1, 2, 3}};
+    const struct alarm alarm = {.first = make(&one, "audit", SMALLER),
+                                .second = make(&two, "audit", LARGER),
+                                .prefix = hashes(1)};
+    assert_true(alarms_take(&finder->datagrams.notice.alarms, &origin_hash, &alarm));
+    unsigned told = 0;
+    for (unsigned second = 0; second < 2 * 3600; second++) {
+        told += says(0, true) == TALLY_DROP_NONE;
+        mesh->now.mono.ms += 1000;
+    }
+    assert_in_range(told, 8, 10); /* 0, 0.5, 1.5, 3.5 … 63.5, 127.5 minutes. */
+    /* It learned something: that is worth an answer at once, and the next one a rest later. */
+    assert_int_equal(says(1, true), TALLY_DROP_NONE);
+    mesh->now.mono.ms += NOTICE_AGAIN_MS - 1;
+    assert_int_equal(says(2, true), TALLY_DROP_BUSY);
+    mesh->now.mono.ms++;
+    assert_int_equal(says(2, true), TALLY_DROP_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +321,8 @@ int main(void)
         T(what_does_not_fit_with_its_proof_goes_without),
         T(an_alarm_that_is_bent_is_dropped_by_its_reason),
         T(a_namespace_that_no_log_can_have_is_none),
+        T(who_asks_later_is_told_what_was_known_before),
+        T(who_asks_again_and_again_is_told_ever_more_rarely),
 #undef T
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
