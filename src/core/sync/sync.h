@@ -44,10 +44,9 @@ struct sync_news {
     struct tally_bytes body;     /* STATE: valid until the next step. */
     struct tally_hash reference; /* STATE: receipt cited, if has_reference. */
     bool has_reference;
-    struct tally_bytes one, other; /* FORK: the notes that are to be told; until next step. */
-    struct tally_hash root;        /* FAILED: of the head that was fetched, whose note is `one`. */
-    struct tally_hash evidence;    /* FORK: its name, */
-    struct tally_bytes file;       /* and its bytes; until next step. */
+    struct tally_bytes one, other, file; /* FORK: notes to be told, evidence; until next step. */
+    struct tally_hash root;     /* FAILED: of the head that was fetched, whose note is `one`. */
+    struct tally_hash evidence; /* FORK: its name. */
     uint64_t first, end; /* FAILED: where it may begin; of a package, `other`: root and proof. */
     /* FORK of two sizes: the root of the larger tree at the smaller size, and behind it a proof of
        `count`; until next step. */
