@@ -116,6 +116,29 @@ uint32_t agreements_verify_s(const struct agreements *agreements, const struct t
     return bond.state == TALLY_AGREEMENT_ACTIVE ? bond.signature->verify_s : 0;
 }
 
+uint32_t agreements_retention_days(const struct agreements *agreements,
+                                   const struct revoked *revoked, const struct tally_key *issuer,
+                                   struct tally_bytes name_space)
+{
+    uint32_t most = 0;
+    bool agreed = false;
+    for (size_t i = 0; i < agreements->count; i++) {
+        const struct agreement_pair *pair = &agreements->pairs[i];
+        struct bond bond;
+        agreement_bond(pair, agreements->clock, &bond);
+        bool party = key_equal(&pair->key, issuer) || revoked_precedes(revoked, issuer, &pair->key);
+        if (bond.signature == NULL || !terms_share(&bond.signature->scrolls, name_space) ||
+            (!party && bond.level < TALLY_TRUST_INTEGRATE))
+            continue;
+        if (bond.signature->retention_days == 0 || pair->theirs.lost)
+            return 0;
+        agreed |= party;
+        if (most < bond.signature->retention_days)
+            most = bond.signature->retention_days;
+    }
+    return agreed ? most : 0;
+}
+
 /* ---- Our own next words. ---- */
 
 static const struct signature *accepted(const struct stance *stance,
