@@ -106,6 +106,19 @@ void agreement_bond(const struct agreement_pair *pair, struct tally_wall clock, 
                    bond->state == TALLY_AGREEMENT_ACTIVE || bond->state == TALLY_AGREEMENT_NOTICE);
 }
 
+enum tally_trust agreements_pledged(const struct agreements *agreements,
+                                    const struct tally_key *party)
+{
+    const struct agreement_pair *pair = agreements_find(agreements, party);
+    const struct signature *last = NULL;
+    for (unsigned i = 0; pair != NULL && i < SIGNATURES; i++) {
+        const struct signature *one = &pair->ours.signatures[i];
+        if (one->given && (last == NULL || one->index > last->index))
+            last = one;
+    }
+    return last != NULL && !last->revoked ? last->level : TALLY_TRUST_ISOLATED;
+}
+
 uint32_t agreements_verify_s(const struct agreements *agreements, const struct tally_key *party)
 {
     const struct agreement_pair *pair = agreements_find(agreements, party);

@@ -41,6 +41,12 @@ struct bond {
 };
 void agreement_bond(const struct agreement_pair *pair, struct tally_wall clock, struct bond *bond);
 
+/* The level at which we signed with a party, by our own log alone: ISOLATED without, once we
+   revoked it, or put another in its place. It does not wait for the other's log, so whoever folds
+   ours finds the same, whatever else was read. */
+enum tally_trust agreements_pledged(const struct agreements *agreements,
+                                    const struct tally_key *party);
+
 /* How often the parties verify each other's logs, by what holds now; 0: nothing was agreed. */
 uint32_t agreements_verify_s(const struct agreements *agreements, const struct tally_key *party);
 
