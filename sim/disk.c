@@ -113,6 +113,8 @@ static struct disk_operation *operation_new(const struct tally_action *action)
         operation->action.evidence.bytes.data = operation->copy;
     } else if (action->kind == TALLY_ACTION_SEAL) {
         operation->ticket = action->seal.ticket;
+    } else if (action->kind == TALLY_ACTION_PRUNE) {
+        operation->ticket = action->prune.ticket;
     }
     return operation;
 }
@@ -167,7 +169,7 @@ static bool is_stored(enum tally_action_kind kind)
 {
     return kind == TALLY_ACTION_APPEND || kind == TALLY_ACTION_SEAL ||
            kind == TALLY_ACTION_PUBLISH || kind == TALLY_ACTION_KEEP ||
-           kind == TALLY_ACTION_EVIDENCE;
+           kind == TALLY_ACTION_EVIDENCE || kind == TALLY_ACTION_PRUNE;
 }
 
 bool disk_perform(struct disk *disk, const struct tally_action *action, uint64_t now_us,
@@ -430,6 +432,11 @@ static bool complete(struct disk *disk, const struct disk_operation *operation,
         event->kind = TALLY_EVENT_KEPT;
         event->kept.ticket = operation->ticket;
         event->kept.error = disk_keep(disk, &operation->action);
+    } else if (operation->kind == TALLY_ACTION_PRUNE) {
+        event->kind = TALLY_EVENT_PRUNED;
+        event->pruned.ticket = operation->ticket;
+        event->pruned.error = disk_log_prune(disk_find(disk, &operation->action.prune.origin_hash),
+                                             operation->action.prune.to);
     } else {
         complete_evidence(disk, operation, change);
         return false;

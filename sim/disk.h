@@ -22,6 +22,7 @@ struct disk_entry {
     uint8_t *envelope;
     uint16_t envelope_size;
     bool body_held;
+    bool pruned;   /* Its body was dropped. */
     bool withheld; /* A liar's: it is in the tree, and never served. */
     uint32_t body_size;
     uint8_t *body;
@@ -35,8 +36,9 @@ struct disk_log {
     struct simtree tree; /* Leaves of what is durable. */
     struct disk_entry *entries;
     size_t entry_capacity;
-    uint64_t tiled; /* Tiles are held up to here: own receipts beyond are pending. */
-    uint64_t size;  /* Of the stored checkpoint. */
+    uint64_t pruned; /* Bodies of so many were dropped. */
+    uint64_t tiled;  /* Tiles are held up to here: own receipts beyond are pending. */
+    uint64_t size;   /* Of the stored checkpoint. */
     struct tally_hash root;
     uint8_t *note;
     size_t note_size;

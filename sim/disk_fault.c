@@ -60,6 +60,10 @@ bool disk_failed(struct disk *disk, const struct disk_operation *operation,
         event->kind = TALLY_EVENT_KEPT;
         event->kept.ticket = operation->ticket;
         event->kept.error = TALLY_IO;
+    } else if (operation->kind == TALLY_ACTION_PRUNE) {
+        event->kind = TALLY_EVENT_PRUNED;
+        event->pruned.ticket = operation->ticket;
+        event->pruned.error = TALLY_IO;
     } else {
         return false;
     }

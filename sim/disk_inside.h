@@ -11,6 +11,9 @@ void disk_log_free(struct disk_log *log);
 void disk_log_append(struct disk_log *log, struct tally_bytes envelope, struct tally_bytes body,
                      bool body_held);
 
+/* PRUNE: drops the bodies of the first `to` receipts of a replica. */
+enum tally_error disk_log_prune(struct disk_log *log, uint64_t to);
+
 /* KEEP; and what the window shows of it. */
 enum tally_error disk_keep(struct disk *disk, const struct tally_action *action);
 void disk_kept_free(struct disk *disk);

@@ -117,6 +117,22 @@ void disk_copy(struct disk *copy, const struct disk *disk, struct signer *signer
     }
 }
 
+enum tally_error disk_log_prune(struct disk_log *log, uint64_t to)
+{
+    if (log == NULL || log->own || to > log->size)
+        return log == NULL ? TALLY_NOT_FOUND : TALLY_MISMATCH;
+    for (; log->pruned < to; log->pruned++) {
+        struct disk_entry *entry = &log->entries[log->pruned];
+        if (!entry->body_held || entry->body_size == 0)
+            continue;
+        memory_free(entry->body);
+        entry->body = NULL;
+        entry->body_held = false;
+        entry->pruned = true;
+    }
+    return TALLY_OK;
+}
+
 /* ---- The window. ---- */
 
 static void view_of(const struct disk_log *log, struct tally_log_view *view)
@@ -130,6 +146,7 @@ static void view_of(const struct disk_log *log, struct tally_log_view *view)
         .root = log->root,
         .durable = simtree_size(&log->tree),
         .fetched = log->own ? simtree_size(&log->tree) : 0,
+        .pruned = log->pruned,
         .own = log->own,
         .frozen = log->frozen,
     };
@@ -233,9 +250,14 @@ static bool ledger_body(void *context, const struct tally_hash *origin, uint64_t
                         size_t offset, uint8_t *bytes, size_t capacity, size_t *size)
 {
     const struct disk_log *log = disk_find(context, origin);
-    if (log == NULL || index >= simtree_size(&log->tree) || !log->entries[index].body_held)
+    *size = 0;
+    if (log == NULL || index >= simtree_size(&log->tree))
         return false;
     const struct disk_entry *entry = &log->entries[index];
+    if (!entry->body_held) {
+        *size = entry->pruned ? entry->body_size : 0;
+        return false;
+    }
     *size = entry->body_size;
     if (offset >= entry->body_size)
         return true;

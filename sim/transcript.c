@@ -92,6 +92,16 @@ static bool add_light(struct transcript *transcript, uint64_t us, uint32_t slot,
     return true;
 }
 
+/* What the disk says to an action. */
+static enum tally_error stored(const struct tally_event *event)
+{
+    if (event->kind == TALLY_EVENT_PUBLISHED)
+        return event->published.error;
+    if (event->kind == TALLY_EVENT_KEPT)
+        return event->kept.error;
+    return event->kind == TALLY_EVENT_PRUNED ? event->pruned.error : event->appended.error;
+}
+
 void transcript_event(struct transcript *transcript, uint64_t us, uint32_t slot,
                       const struct tally_event *event)
 {
@@ -117,14 +127,14 @@ void transcript_event(struct transcript *transcript, uint64_t us, uint32_t slot,
         add_number(transcript, event->stream_closed.error);
         break;
     case TALLY_EVENT_APPENDED:
-        add_number(transcript, event->appended.error);
+    case TALLY_EVENT_PUBLISHED:
+    case TALLY_EVENT_KEPT:
+    case TALLY_EVENT_PRUNED:
+        add_number(transcript, stored(event));
         break;
     case TALLY_EVENT_SEALED:
         add_number(transcript, event->sealed.size);
         add(transcript, event->sealed.root.bytes, 32);
-        break;
-    case TALLY_EVENT_PUBLISHED:
-        add_number(transcript, event->published.error);
         break;
     case TALLY_EVENT_VERIFIED:
         add_number(transcript, event->verified.drop);
@@ -154,13 +164,17 @@ void transcript_event(struct transcript *transcript, uint64_t us, uint32_t slot,
     case TALLY_EVENT_RESOLVED:
         add_number(transcript, event->resolved.count);
         break;
-    case TALLY_EVENT_KEPT:
-        add_number(transcript, event->kept.error);
-        break;
     case TALLY_EVENT_TICK:
     case TALLY_EVENT_SPACE:
         break;
     }
+}
+
+static void add_multicast(struct transcript *transcript, const struct tally_action *action)
+{
+    add_number(transcript, action->multicast.interface);
+    add(transcript, action->multicast.to.ip, sizeof action->multicast.to.ip);
+    add_bytes(transcript, action->multicast.bytes);
 }
 
 void transcript_action(struct transcript *transcript, uint64_t us, uint32_t slot,
@@ -195,6 +209,9 @@ void transcript_action(struct transcript *transcript, uint64_t us, uint32_t slot
     case TALLY_ACTION_PUBLISH:
         add_bytes(transcript, action->publish.note);
         break;
+    case TALLY_ACTION_PRUNE:
+        add_number(transcript, action->prune.to);
+        break;
     case TALLY_ACTION_VERIFY:
         add_bytes(transcript, action->verify.bytes);
         break;
@@ -212,9 +229,7 @@ void transcript_action(struct transcript *transcript, uint64_t us, uint32_t slot
         add_number(transcript, action->answer.error);
         break;
     case TALLY_ACTION_MULTICAST:
-        add_number(transcript, action->multicast.interface);
-        add(transcript, action->multicast.to.ip, sizeof action->multicast.to.ip);
-        add_bytes(transcript, action->multicast.bytes);
+        add_multicast(transcript, action);
         break;
     case TALLY_ACTION_MAP:
         add_number(transcript, action->map.outer_port);

@@ -128,6 +128,7 @@ static void perform(struct world *world, uint32_t slot, const struct tally_actio
     case TALLY_ACTION_RELEASE:
     case TALLY_ACTION_EVIDENCE:
     case TALLY_ACTION_KEEP:
+    case TALLY_ACTION_PRUNE:
         if (disk_perform(&at->disk, action, world->now_us, &at->chance, &lane, &due_us))
             world_put(world, slot, slot, due_us, HAPPENING_DISK, (void *)(uintptr_t)lane);
         break;

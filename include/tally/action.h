@@ -27,6 +27,7 @@ enum tally_action_kind {
     TALLY_ACTION_RESOLVE,   /* Ask DNS for a domain's nodes; RESOLVED answers. */
     TALLY_ACTION_FOUND,     /* One result of a FIND. */
     TALLY_ACTION_KEEP,      /* Make a cosigned checkpoint durable; KEPT answers. */
+    TALLY_ACTION_PRUNE,     /* Drop the bodies of a replica's first receipts; PRUNED answers. */
 };
 
 /* Whose log, enough to create its folder. Strings live as long as the action. */
@@ -166,6 +167,11 @@ struct tally_action {
             struct tally_hash root;
             struct tally_bytes note;
         } keep;
+        struct {
+            uint64_t ticket;
+            struct tally_hash origin_hash;
+            uint64_t to; /* Of [0, to), not above the checkpoint's size; the rest stays. */
+        } prune;
     };
 };
 

@@ -91,7 +91,8 @@ enum tally_error {
     X(WITHDRAWN,     31, "of a party whose admission was withdrawn")                               \
     X(LEVEL,         32, "above the level of its party")                                           \
     X(ROLE,          33, "out of the roles of its party")                                          \
-    X(SUSPENDED,     34, "of a log that is suspended until a discrepancy is resolved")
+    X(SUSPENDED,     34, "of a log that is suspended until a discrepancy is resolved")             \
+    X(PRUNED,        35, "a body that is not kept any more")
 
 enum tally_drop {
 #define X(name, number, text) TALLY_DROP_##name = number,

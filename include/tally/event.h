@@ -35,6 +35,7 @@ enum tally_event_kind {
     TALLY_EVENT_GATEWAY,   /* A gateway spoke of itself: it may have forgotten its mappings. */
     TALLY_EVENT_RESOLVED,  /* Answers RESOLVE. */
     TALLY_EVENT_KEPT,      /* Answers KEEP: it is durable. */
+    TALLY_EVENT_PRUNED,    /* Answers PRUNE: the bodies are gone for good. */
 };
 
 /* What a domain says of one node. */
@@ -140,6 +141,10 @@ struct tally_event {
             uint64_t ticket;
             enum tally_error error; /* MISMATCH: another size was kept meanwhile. */
         } kept;
+        struct {
+            uint64_t ticket;
+            enum tally_error error;
+        } pruned;
     };
 };
 

@@ -36,7 +36,8 @@ enum {
     TALLY_WITNESSED_MAX = 1024,   /* Logs we cosign for: as many as a node holds. */
     TALLY_WITNESSES_MAX = 16,     /* Parties asked to cosign: a note is read with 16 signatures. */
     TALLY_WITNESS_GAP_MS = 10000, /* Rounds of a log: what is sealed in between goes together. */
-    TALLY_WITNESS_CYCLE_MS = 3600000, /* Samples of a witnessed log, and statements of them. */
+    TALLY_WITNESS_CYCLE_MS = 3600000, /* Samples of a witnessed log, unless another
+                                         time was agreed on. */
 
     /* Datagrams. */
     TALLY_DATAGRAM_MAX = 1200,      /* IPv6's least MTU less headers, as QUIC rounds it. */

@@ -168,8 +168,8 @@ enum tally_drop tally_package_open(const struct tally_package_job *job, struct t
 /*
  * Writes the compact form of [first, end) from bundles as stored: entries and bodies hold the
  * receipts of [first, end) and nothing else (tally_entries_skip). NONE with *size set; CHAIN if the
- * envelopes are not that run of one log; BODY if a small body is absent or not the receipt's;
- * BUSY if it does not fit into capacity (TALLY_PACKAGE_MAX always does).
+ * envelopes are not that run of one log; BODY if a body is not the receipt's, or one of a statement
+ * absent; BUSY if it does not fit into capacity (TALLY_PACKAGE_MAX always does).
  */
 enum tally_drop tally_package_write(uint64_t first, uint64_t end, struct tally_bytes entries,
                                     struct tally_bytes bodies, uint8_t *compact, size_t capacity,

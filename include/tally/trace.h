@@ -67,7 +67,8 @@ enum tally_level {
     X(WITNESSED, DEBUG, "witnessed", "size", "old")                                                \
     X(COSIGNED, DEBUG, "cosigned", "size", "lines")                                                \
     X(UNCOSIGNED, WARN, "not-cosigned", "status", "size")                                          \
-    X(SAMPLED, INFO, "sampled", "size", "result")
+    X(SAMPLED, INFO, "sampled", "size", "result")                                                  \
+    X(PRUNED, INFO, "pruned", "bodies", "")
 
 enum tally_trace_kind {
 #define X(kind, level, word, a, b) TALLY_TRACE_##kind,

@@ -20,6 +20,7 @@ struct tally_log_view {
     uint64_t durable;              /* Receipts on disk, sealed or not, >= size. */
     uint64_t fetched;              /* Own: so many were fetched back from others, >= size; those
                                       beyond size count when the checkpoint over them comes. */
+    uint64_t pruned;               /* Bodies of so many first receipts were dropped by PRUNE. */
     bool own;                      /* The issuer is this node. */
     bool frozen;                   /* A fork of its issuer is proved. */
 };
@@ -45,12 +46,13 @@ struct tally_ledger {
     size_t (*entry)(void *context, const struct tally_hash *origin, uint64_t index,
                     uint8_t *envelope, size_t capacity);
     /* Body bundle `index` as stored, (u32 length || body)*, the first `width` ones; length
-       0xffffffff stands for a body that is not in the bundle: large, withheld or not held. Bytes
+       0xffffffff stands for a body that is not in the bundle: large, pruned or not held. Bytes
        written, 0 if the bundle is not held or does not fit. */
     size_t (*bodies)(void *context, const struct tally_hash *origin, uint64_t index, unsigned width,
                      uint8_t *bytes, size_t capacity);
     /* A piece of the body of one receipt, large or not: its whole size in *size, and the bytes
-       from offset on, at most capacity of them. False if withheld or not held. */
+       from offset on, at most capacity of them. False if it is not there: *size is its size where
+       the envelope is held and the body pruned, withheld or never came; else 0. */
     bool (*body)(void *context, const struct tally_hash *origin, uint64_t index, size_t offset,
                  uint8_t *bytes, size_t capacity, size_t *size);
     /* The revocation of that index, as an EVIDENCE brought it, in an order that is fixed at the

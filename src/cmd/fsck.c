@@ -57,14 +57,19 @@ enum exit_code verb_fsck(struct call *call)
     if (call->json) {
         json_t *object = print_object("fsck/1");
         (void)json_object_update_new(
-            object, json_pack("{s:b, s:I, s:I, s:I, s:O}", "good", error == TALLY_OK, "logs",
+            object, json_pack("{s:b, s:I, s:I, s:I, s:I, s:O}", "good", error == TALLY_OK, "logs",
                               (json_int_t)fsck.logs, "receipts", (json_int_t)fsck.receipts,
-                              "pending", (json_int_t)fsck.pending, "problems", report.problems));
+                              "pending", (json_int_t)fsck.pending, "pruned",
+                              (json_int_t)fsck.pruned, "problems", report.problems));
         print_json(object);
     } else if (error == TALLY_OK) {
         (void)printf("good: %" PRIu64 " receipts in %" PRIu64 " logs, %" PRIu64
                      " not yet under a checkpoint; every signature, hash and tree verifies\n",
                      fsck.receipts, fsck.logs, fsck.pending);
+        if (fsck.pruned > 0)
+            (void)printf("%" PRIu64 " bodies are not kept any more, as was agreed with their "
+                         "issuers; their hashes are, and are proved\n",
+                         fsck.pruned);
     } else {
         code = call_fail_with(
             call, code, error, shelf.data,

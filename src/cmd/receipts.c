@@ -11,6 +11,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#define PRUNED                                                                                     \
+    "pruned: the time for which its issuer and this node agreed to keep it is over; its hash and " \
+    "proofs stay"
+
 enum { PAGE = 100, PAGE_MAX = 1000 }; /* docs/operations.md, limits. */
 
 static json_t *references(const struct tally_receipt *receipt)
@@ -57,6 +61,9 @@ json_t *receipts_object(struct shelf *shelf, const struct shelf_log *log,
         (void)json_object_set_new(object, "body", print_json_text(bytes));
     else if (body != NULL)
         (void)json_object_set_new(object, "body_base64", print_json_base64(bytes));
+    else
+        (void)json_object_set_new(object, "body_pruned",
+                                  json_boolean(receipt->sequence < log->view.pruned));
     free(body);
     return object;
 }
@@ -66,7 +73,7 @@ static void show_body(const struct shelf *shelf, const struct shelf_log *log, ui
     size_t size;
     uint8_t *body = shelf_body(shelf, log, index, &size);
     if (body == NULL)
-        (void)printf("body       not held here\n");
+        (void)printf("body       %s\n", index < log->view.pruned ? PRUNED : "not held here");
     else if (!print_bytes_are_text(bytes_of(body, size)))
         (void)printf("body       not text: tally receipt show --body writes it as it is\n");
     else {
@@ -176,7 +183,8 @@ enum exit_code verb_receipt_show(struct call *call)
             (void)fwrite(body, 1, size, stdout);
         else
             shelf.code = call_fail_with(call, EXIT_NOT_FOUND, TALLY_NOT_FOUND, log.origin,
-                                        "the body of receipt %" PRIu64 " is not held here", index);
+                                        "the body of receipt %" PRIu64 " is %s", index,
+                                        index < log.view.pruned ? PRUNED : "not held here");
         good = body != NULL;
         free(body);
     } else if (good && call->json) {

@@ -205,6 +205,28 @@ def refused(node, noun, code, part, *words):
     expect(error['schema'] == 'tally/error/1' and error['exit'] == code, f'{error}')
 
 
+def witnessed(folder):
+    """At level verify both cosign, though neither admitted the other so far; the end ends it too"""
+    with Nodes(folder, 'a', 'b') as (a, b):
+        strict(a, b)
+        name = propose(a, b, '--trust-level', 'verify', '--scrolls', 'audit')
+        a.start('--witness-gap', '1')
+        b.start('--witness-gap', '1', peers=[a])
+        origins = {node: node.append('audit', ['one'])[0]['origin'] for node in (a, b)}
+        waits(b, name)
+        expect(not cosigned(a, origins[a]) and not cosigned(b, origins[b]), 'cosigned too soon')
+        proposals(b, 'accept', name[:8])
+        until(lambda: cosigned(a, origins[a]) == {key_of(b)}, 'asked without being admitted')
+        until(lambda: cosigned(b, origins[b]) == {key_of(a)}, 'and the other way')
+        agreements(a, 'revoke', active(a)[0]['agreement_id'][:8], '--notice-days', '0')
+        until(lambda: not ask('witness', 'list', '--data', a.data)['items'], 'nobody is asked')
+
+
+def cosigned(node, origin):
+    items = ask('witness', 'list', '--data', node.data)['items']
+    return {item['party'] for item in items if item['origin'] == origin and item['size'] > 0}
+
+
 def mistakes(folder):
     """Each mistake has its sentence and its exit code, with and without a running node"""
     with Nodes(folder, 'a', 'b') as (a, b):
@@ -242,4 +264,4 @@ def mistakes(folder):
 
 
 if __name__ == '__main__':
-    tell([negotiated, crossing, answers, mistakes])
+    tell([negotiated, crossing, answers, witnessed, mistakes])

@@ -263,6 +263,7 @@ static void perform(unsigned number, const struct tally_action *action)
     case TALLY_ACTION_BODY:
     case TALLY_ACTION_RELEASE:
     case TALLY_ACTION_EVIDENCE:
+    case TALLY_ACTION_PRUNE:
         break;
     }
     if (action->kind == TALLY_ACTION_APPEND && party->refuse != TALLY_OK)

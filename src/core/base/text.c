@@ -64,6 +64,7 @@ static const char *const drop_names[] = {
     [TALLY_DROP_LEVEL] = "level",
     [TALLY_DROP_ROLE] = "role",
     [TALLY_DROP_SUSPENDED] = "suspended",
+    [TALLY_DROP_PRUNED] = "pruned",
 };
 _Static_assert(sizeof drop_names / sizeof *drop_names == TALLY_DROP_COUNT, "a name for each drop");
 

@@ -106,6 +106,19 @@ void agreement_bond(const struct agreement_pair *pair, struct tally_wall clock, 
                    bond->state == TALLY_AGREEMENT_ACTIVE || bond->state == TALLY_AGREEMENT_NOTICE);
 }
 
+enum tally_trust agreements_pledged(const struct agreements *agreements,
+                                    const struct tally_key *party)
+{
+    const struct agreement_pair *pair = agreements_find(agreements, party);
+    const struct signature *last = NULL;
+    for (unsigned i = 0; pair != NULL && i < SIGNATURES; i++) {
+        const struct signature *one = &pair->ours.signatures[i];
+        if (one->given && (last == NULL || one->index > last->index))
+            last = one;
+    }
+    return last != NULL && !last->revoked ? last->level : TALLY_TRUST_ISOLATED;
+}
+
 uint32_t agreements_verify_s(const struct agreements *agreements, const struct tally_key *party)
 {
     const struct agreement_pair *pair = agreements_find(agreements, party);
@@ -114,6 +127,29 @@ uint32_t agreements_verify_s(const struct agreements *agreements, const struct t
         return 0;
     agreement_bond(pair, agreements->clock, &bond);
     return bond.state == TALLY_AGREEMENT_ACTIVE ? bond.signature->verify_s : 0;
+}
+
+uint32_t agreements_retention_days(const struct agreements *agreements,
+                                   const struct revoked *revoked, const struct tally_key *issuer,
+                                   struct tally_bytes name_space)
+{
+    uint32_t most = 0;
+    bool agreed = false;
+    for (size_t i = 0; i < agreements->count; i++) {
+        const struct agreement_pair *pair = &agreements->pairs[i];
+        struct bond bond;
+        agreement_bond(pair, agreements->clock, &bond);
+        bool party = key_equal(&pair->key, issuer) || revoked_precedes(revoked, issuer, &pair->key);
+        if (bond.signature == NULL || !terms_share(&bond.signature->scrolls, name_space) ||
+            (!party && bond.level < TALLY_TRUST_INTEGRATE))
+            continue;
+        if (bond.signature->retention_days == 0 || pair->theirs.lost)
+            return 0;
+        agreed |= party;
+        if (most < bond.signature->retention_days)
+            most = bond.signature->retention_days;
+    }
+    return agreed ? most : 0;
 }
 
 /* ---- Our own next words. ---- */

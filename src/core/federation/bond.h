@@ -24,6 +24,7 @@
  * left it.
  */
 #include "core/federation/agreement.h"
+#include "core/federation/revoked.h"
 
 /* The state of the offer that one of the two made last. */
 enum tally_proposal_state agreement_proposal(const struct agreement_pair *pair, bool ours,
@@ -40,8 +41,21 @@ struct bond {
 };
 void agreement_bond(const struct agreement_pair *pair, struct tally_wall clock, struct bond *bond);
 
+/* The level at which we signed with a party, by our own log alone: ISOLATED without, once we
+   revoked it, or put another in its place. It does not wait for the other's log, so whoever folds
+   ours finds the same, whatever else was read. */
+enum tally_trust agreements_pledged(const struct agreements *agreements,
+                                    const struct tally_key *party);
+
 /* How often the parties verify each other's logs, by what holds now; 0: nothing was agreed. */
 uint32_t agreements_verify_s(const struct agreements *agreements, const struct tally_key *party);
+
+/* For how many days bodies of a party's log are kept: the longest that was agreed with it, or with
+   those to whom level integrate has us pass it on; also when that ended. A key that took over from
+   it is the same party. 0: for ever. */
+uint32_t agreements_retention_days(const struct agreements *agreements,
+                                   const struct revoked *revoked, const struct tally_key *issuer,
+                                   struct tally_bytes name_space);
 
 /* Whether an offer of ours was accepted on its own terms and waits for our signature. */
 bool agreement_due(const struct agreements *agreements, const struct agreement_pair *pair);

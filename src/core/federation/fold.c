@@ -161,11 +161,17 @@ static bool of_keys(enum fed_kind kind)
 bool fold_trusts(const struct fold *fold, const struct tally_key *key, enum tally_trust level)
 {
     const struct tally_party *party = fold_find(fold, key);
-    return key_equal(key, &fold->self) ||
-           (party != NULL && party->state == TALLY_PARTY_ADMITTED && party->level >= level);
+    if (key_equal(key, &fold->self))
+        return true;
+    if (party != NULL && party->state != TALLY_PARTY_ADMITTED)
+        return false; /* No agreement outlives that. */
+    return (party != NULL && party->level >= level) ||
+           (party == NULL || party->level > TALLY_TRUST_ISOLATED
+                ? agreements_pledged(&fold->agreements, key) >= level
+                : false);
 }
 
-/* An arbiter is one that we admitted so far that its word may count. */
+/* An arbiter is one that we admitted, or signed with, so far that its word may count. */
 static enum fold_verdict judge_dispute(const struct fold *fold, const struct tally_key *issuer,
                                        const struct fed_statement *statement, uint64_t index)
 {
@@ -189,9 +195,9 @@ static enum fold_verdict judge_note(const struct fold *fold, const struct tally_
         return FOLD_FOREIGN;
     if (key_equal(party, &fold->self))
         return FOLD_SELF;
-    return standing != NULL && standing->state == TALLY_PARTY_ADMITTED && standing->level >= level
-               ? FOLD_NOTED
-               : FOLD_FORBIDDEN;
+    bool listed =
+        standing != NULL && standing->state == TALLY_PARTY_ADMITTED && standing->level >= level;
+    return listed || fold_trusts(fold, party, level) ? FOLD_NOTED : FOLD_FORBIDDEN;
 }
 
 static enum fold_verdict judge(const struct fold *fold, const struct tally_key *issuer,

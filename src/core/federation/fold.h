@@ -77,7 +77,8 @@ void fold_hear(struct fold *fold, const struct tally_key *issuer, struct tally_b
 /* One that the disk did not give back. Nobody knows what it said, so strangers may nothing. */
 void fold_lost(struct fold *fold);
 
-/* Whether a party is one of ours at that level or above; we are at all. */
+/* Whether a party is one of ours at that level or above, admitted by us or by an agreement that we
+   signed (agreements_pledged); we are at all. */
 bool fold_trusts(const struct fold *fold, const struct tally_key *key, enum tally_trust level);
 
 /* What was said of a key; NULL: nothing. */

@@ -81,7 +81,8 @@ static struct tally_bytes read_name(struct wire_reader *r, size_t least, size_t 
     return wire_reader_good(r) ? table->names[index] : (struct tally_bytes){0};
 }
 
-/* Body hash and size; the body itself if it is small. */
+/* Body hash and size; the body itself if it is small and was not pruned. Of statements none ever
+   is. */
 static void read_body(struct opener *o)
 {
     struct wire_reader *r = &o->r;
@@ -89,7 +90,9 @@ static void read_body(struct opener *o)
     if (next_is(r, 0x92, 0x92)) {
         wire_read_array(r, 2, 2);
         wire_read_fixed(r, receipt->body_hash.bytes, sizeof receipt->body_hash.bytes);
-        receipt->body_size = (uint32_t)wire_read_uint(r, TALLY_BODY_INLINE_MAX + 1, TALLY_BODY_MAX);
+        uint32_t least =
+            strcmp(o->job->name_space, TALLY_STATEMENTS) == 0 ? TALLY_BODY_INLINE_MAX + 1 : 1;
+        receipt->body_size = (uint32_t)wire_read_uint(r, least, TALLY_BODY_MAX);
         o->body = (struct tally_bytes){0};
         return;
     }
@@ -175,7 +178,7 @@ static enum tally_drop open_receipt(struct opener *o, unsigned index)
     hash_leaf(o, size, &package->leaves[index]);
     put_entry(package, envelope, size);
     put_body(package, o->body);
-    if (!o->body.data)
+    if (o->receipt.body_size > TALLY_BODY_INLINE_MAX)
         package->large[package->large_count++] = (uint8_t)index;
     o->receipt.sequence++;
     hash_sha256(bytes_of(envelope, size), &o->receipt.previous);

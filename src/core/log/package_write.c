@@ -61,7 +61,10 @@ static void write_name(struct wire_writer *w, const struct package_names *table,
 static bool write_body(struct wire_writer *w, const struct tally_receipt *receipt,
                        struct tally_bytes body)
 {
-    if (receipt->body_size <= TALLY_BODY_INLINE_MAX) {
+    bool small = receipt->body_size <= TALLY_BODY_INLINE_MAX;
+    bool pruned = !body.data && receipt->body_size > 0 &&
+                  !bytes_equal(receipt->name_space, bytes_text(TALLY_STATEMENTS));
+    if (small && !pruned) {
         wire_write_bin(w, body);
         return body.data && body.size == receipt->body_size;
     }

@@ -231,6 +231,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
         wire_head(node, now, &view, false);
     federating_start(node);
+    pruning_start(node, now);
     if (!guarding_new(node, now)) {
         tally_node_free(node);
         return NULL;
@@ -421,6 +422,9 @@ static void on_event(struct tally_node *node, struct tally_now now, const struct
         issuer_on_published(&node->issuer, now, event, &issuer, &node->outbox);
         wire_issuer(node, now, &issuer);
         return;
+    case TALLY_EVENT_PRUNED:
+        pruning_on_pruned(node, now, event);
+        return;
     case TALLY_EVENT_VERIFIED:
         sync_on_verified(&node->sync, now, event, &node->outbox);
         return;
@@ -469,6 +473,7 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
     next = least(next, witness_deadline(&node->witness));
     next = least(next, disputing_deadline(&node->disputing));
     next = least(next, crossing_deadline(&node->crossing));
+    next = least(next, pruning_deadline(node));
     next = least(next, comparing_deadline(&node->comparing));
     next = least(next, mapping_deadline(&node->mapping));
     return least(next, connections_deadline(&node->connections));
@@ -493,6 +498,7 @@ static void tick(struct tally_node *node, struct tally_now now)
     disputing_tick(node, now);
     crossing_tick(node, now);
     comparing_tick(node, now);
+    pruning_tick(node, now);
     struct lease_news leases[MAPPING_FAMILIES] = {{.lost_count = 0}};
     mapping_tick(&node->mapping, now, leases, &node->outbox);
     wire_mapping(node, now, leases);

@@ -15,6 +15,7 @@
 #include "core/node/guarding.h"
 #include "core/node/joining.h"
 #include "core/node/mapping.h"
+#include "core/node/pruning.h"
 #include "core/node/scratch.h"
 #include "core/sync/sync.h"
 #include "core/witness/witness.h"
@@ -30,6 +31,7 @@ struct tally_node {
     struct crossing crossing;
     struct comparing comparing;
     struct guarding guarding;
+    struct pruning pruning;
     struct sync sync;
     struct witness witness;
     struct connections connections;

@@ -395,6 +395,9 @@ enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct 
     if (asker->state == SYNC_RESTING || asker->due ||
         (!fetching && frame->request != asker->request))
         return TALLY_DROP_UNASKED;
+    if (fetching && refuse->reason == TALLY_DROP_PRUNED &&
+        land_pruned(sync, now, asker, frame, out))
+        return TALLY_DROP_NONE;
     if (asker->task_count > 0)
         shun(asker, now, 4 * wait);
     if (fetching) {

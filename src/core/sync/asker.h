@@ -98,6 +98,11 @@ bool fetch_due(const struct sync *sync, const struct sync_asker *asker);
 size_t fetch_compose(const struct sync *sync, struct sync_asker *asker, uint8_t *frame,
                      size_t capacity);
 
+/* A body that was asked for is not kept there any more: the log goes on without it. False: that is
+   no excuse, for who signed the log keeps it, and what is stated everybody does. */
+bool land_pruned(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                 const struct tally_sync_frame *frame, struct outbox *out);
+
 /* Packages that are not on their way to the disk yet are released. */
 void fetch_abandon(struct sync_asker *asker, struct outbox *out);
 

@@ -131,6 +131,7 @@ size_t fetch_compose(const struct sync *sync, struct sync_asker *asker, uint8_t 
         message.body_want.origin = asker->tasks[0].origin_hash;
         message.body_want.index = package->first + package->large[package->large_next];
         asker->body_asked = true;
+        asker->body_request = message.request;
         asker->body_size = asker->body_offset = 0;
     } else if (want_due(sync, asker)) {
         if (asker->wants == 0)

@@ -150,6 +150,22 @@ void sync_on_body(struct sync *sync, struct tally_now now, const struct tally_ev
     }
 }
 
+bool land_pruned(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                 const struct tally_sync_frame *frame, struct outbox *out)
+{
+    const struct sync_task *task = &asker->tasks[0];
+    const struct sync_package *wanting = fetch_body_wanting(asker);
+    if (!asker->body_asked || frame->request != asker->body_request || asker->body_offset > 0 ||
+        wanting == NULL || key_equal(&asker->peer, &task->issuer) ||
+        strcmp(task->name_space, TALLY_STATEMENTS) == 0)
+        return false;
+    package_find(asker, wanting->ticket)->large_next++;
+    asker->body_asked = false;
+    asker->heard = now.mono;
+    append_ready(sync, now, asker, out);
+    return true;
+}
+
 /* The log moved to its new head: what came is noted for the statement, unless it was statements. */
 static void fetched(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                     struct outbox *out)

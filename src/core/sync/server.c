@@ -315,10 +315,14 @@ static size_t body_compose(struct sync *sync, struct sync_server *server, uint8_
     uint8_t *bytes = sync->scratch->bodies;
     struct tally_log_view view;
     size_t size = 0;
-    if (!log_find(sync, server, &request->origin_hash, &view) ||
-        !ledger->body(ledger->context, &request->origin_hash, request->from, request->offset, bytes,
-                      SYNC_BUNDLE_MAX, &size) ||
-        request->offset >= size)
+    if (!log_find(sync, server, &request->origin_hash, &view))
+        return refuse(server, TALLY_DROP_REFUSED, 10000, frame, capacity);
+    if (!ledger->body(ledger->context, &request->origin_hash, request->from, request->offset, bytes,
+                      SYNC_BUNDLE_MAX, &size))
+        /* What is gone for good is said, so that nobody waits for it. */
+        return refuse(server, size > 0 && !view.own ? TALLY_DROP_PRUNED : TALLY_DROP_REFUSED, 10000,
+                      frame, capacity);
+    if (request->offset >= size)
         return refuse(server, TALLY_DROP_REFUSED, 10000, frame, capacity);
     size_t part =
         size - request->offset < SYNC_BUNDLE_MAX ? size - request->offset : SYNC_BUNDLE_MAX;

@@ -115,6 +115,7 @@ struct sync_asker {
     struct sync_package packages[SYNC_PACKAGES]; /* A ring, in order of their numbers. */
     unsigned package_first, package_count;
     bool body_asked;
+    uint32_t body_request;           /* The number of that request. */
     uint32_t body_size, body_offset; /* Of the large body that comes now; whole if equal, not 0. */
     uint32_t brought;                /* Bytes since `heard`. */
 

@@ -35,21 +35,21 @@ struct witness_peer *witness_peer_find(const struct witness *witness, const stru
 
 /* ---- Who they are. ---- */
 
-/* By our list, or by an agreement with whom is on it. */
-static bool is_wanted(const struct fold *fold, const struct tally_party *party)
+/* By our list, or by an agreement. */
+static bool is_wanted(const struct fold *fold, const struct tally_key *key)
 {
-    return admission(fold, &party->key, ADMISSION_WITNESS) == TALLY_DROP_NONE;
+    return admission(fold, key, ADMISSION_WITNESS) == TALLY_DROP_NONE;
 }
 
-static void peer_add(struct witness *witness, const struct tally_party *party)
+static void peer_add(struct witness *witness, const struct tally_key *key, bool excused)
 {
-    struct witness_peer *peer = witness_peer_find(witness, &party->key);
+    struct witness_peer *peer = witness_peer_find(witness, key);
     for (unsigned i = 0; peer == NULL && i < TALLY_WITNESSES_MAX; i++) {
         if (witness->peers[i].state != PEER_FREE)
             continue;
         peer = &witness->peers[i];
         FSM_MOVE(moves, &peer->state, PEER_IDLE);
-        peer->key = party->key;
+        peer->key = *key;
         peer->has_vkey = false;
         peer->stream = 0;
         peer->again.ms = 0;
@@ -58,7 +58,7 @@ static void peer_add(struct witness *witness, const struct tally_party *party)
             witness->own[j].asked[i] = (struct witness_asked){.state = ASKED_NOT};
     }
     if (peer != NULL)
-        peer->asked = !party->excused;
+        peer->asked = !excused;
 }
 
 static void stream_give_up(struct witness *witness, struct witness_peer *peer, enum tally_drop drop)
@@ -80,17 +80,22 @@ void witness_admit(struct witness *witness, struct tally_now now)
         return;
     for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
         struct witness_peer *peer = &witness->peers[i];
-        const struct tally_party *party =
-            peer->state != PEER_FREE ? fold_find(fold, &peer->key) : NULL;
-        if (peer->state == PEER_FREE || (party != NULL && is_wanted(fold, party)))
+        if (peer->state == PEER_FREE || is_wanted(fold, &peer->key))
             continue;
         witness_round_skip(witness, peer);
         stream_give_up(witness, peer, TALLY_DROP_NONE);
         FSM_MOVE(moves, &peer->state, PEER_FREE);
     }
     for (size_t i = 0; i < fold->count; i++)
-        if (is_wanted(fold, &fold->parties[i]))
-            peer_add(witness, &fold->parties[i]);
+        if (is_wanted(fold, &fold->parties[i].key))
+            peer_add(witness, &fold->parties[i].key, fold->parties[i].excused);
+    /* Whom nobody admitted, and an agreement binds as far as that: the list has its places first.
+     */
+    for (size_t i = 0; i < fold->agreements.count; i++) {
+        const struct tally_key *key = &fold->agreements.pairs[i].key;
+        if (fold_find(fold, key) == NULL && is_wanted(fold, key))
+            peer_add(witness, key, false);
+    }
 }
 
 /* ---- What is to be asked. ---- */

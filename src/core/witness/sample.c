@@ -13,6 +13,13 @@ enum {
     BODY_MAX = 640,  /* Of fed_witness_event: the schema's bounds. */
 };
 
+/* How long a log rests between its samples: as was agreed with its issuer, else as is usual. */
+static uint64_t cycle_of(const struct witness *witness, const struct witness_log *log)
+{
+    uint64_t agreed_s = agreements_verify_s(&witness->options.fold->agreements, &log->issuer);
+    return agreed_s > 0 ? agreed_s * 1000 : witness->options.cycle_ms;
+}
+
 void witness_sample_due(struct witness *witness, struct tally_now now, struct witness_log *log)
 {
     /* Of logs of statements there are none, or two witnesses would state that they stated. */
@@ -185,7 +192,7 @@ static void finish(struct witness *witness, struct tally_now now, struct outbox 
                              : WITNESS_SAMPLE_SILENT,
           out);
     sample->busy = false;
-    log->sample_at.ms = now.mono.ms + witness->options.cycle_ms;
+    log->sample_at.ms = now.mono.ms + cycle_of(witness, log);
     log->sample = SAMPLE_NONE;
     if (log->held.size > sample->size)
         witness_sample_due(witness, now, log); /* It has grown meanwhile. */

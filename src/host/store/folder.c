@@ -178,9 +178,11 @@ static enum tally_error cut(struct disk *disk, const struct folder *folder, cons
 {
     char path[DISK_PATH_MAX];
     struct tile form = *tile;
+    enum tally_error error = TALLY_OK;
     form.width = FULL;
     folder_tile_path(folder, &form, path);
-    enum tally_error error = disk_remove(disk, path);
+    if (tile->width < FULL)
+        error = disk_remove(disk, path);
     form.width = held + 1;
     while (error == TALLY_OK && form.width < FULL && (form.width = find_partial(folder, &form))) {
         if (form.width != tile->width) {
@@ -203,6 +205,12 @@ enum tally_error folder_put(struct disk *disk, const struct folder *folder, cons
     char path[DISK_PATH_MAX];
     folder_tile_path(folder, tile, path);
     return disk_put(disk, path, parts, count);
+}
+
+enum tally_error folder_only(struct disk *disk, const struct folder *folder,
+                             const struct tile *tile)
+{
+    return cut(disk, folder, tile, 0);
 }
 
 void folder_tidy(const struct folder *folder, const struct tile *full)

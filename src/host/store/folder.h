@@ -54,6 +54,10 @@ STORE_CHECKED enum tally_error folder_put(struct disk *disk, const struct folder
                                           const struct tile *tile, unsigned held,
                                           const struct tally_bytes *parts, size_t count);
 
+/* Removes all forms of a tile or bundle but this one, which is durable. */
+STORE_CHECKED enum tally_error folder_only(struct disk *disk, const struct folder *folder,
+                                           const struct tile *tile);
+
 /* Removes the partial forms of a full tile or bundle that is durable. */
 void folder_tidy(const struct folder *folder, const struct tile *full);
 

@@ -9,6 +9,7 @@
 #include "core/federation/revocation.h"
 #include "core/log/merkle.h"
 #include "host/store/check.h"
+#include "host/store/prune.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -186,6 +187,8 @@ static void check_log(struct check *check, const char *hex)
             check_report(check, "origin", "is missing, or does not say whose log this is");
         return;
     }
+    if (!prune_load(log))
+        check_report(check, "pruned", "does not say how many bodies are not kept any more");
     check->fsck->logs++;
     check->chained = true;
     memset(&check->previous, 0, sizeof check->previous);
@@ -283,7 +286,7 @@ enum tally_error store_fsck(struct store *store, struct store_fsck *fsck)
     struct check check = {.store = store, .fsck = fsck, .room = malloc(sizeof *check.room)};
     if (check.room == NULL)
         return TALLY_NO_MEMORY;
-    fsck->logs = fsck->receipts = fsck->pending = fsck->problems = 0;
+    fsck->logs = fsck->receipts = fsck->pending = fsck->pruned = fsck->problems = 0;
     for (size_t i = 0; i < store->log_count; i++)
         check.total += store->logs[i]->durable;
     if (store->state.db == NULL)

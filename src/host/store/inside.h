@@ -30,6 +30,8 @@ struct store_log {
     uint64_t ahead;   /* The same with those of the open group. */
     uint64_t fetched; /* Own: so many were fetched back from others (fetched.c), >= size. */
     uint64_t indexed; /* Of them in the receipt index. */
+    uint64_t pruned;  /* Bodies of so many first receipts are to be gone (prune.c), ... */
+    uint64_t erased;  /* ... and of so many are. */
     uint64_t sealed;  /* Size and root of the last seal; 0 before. */
     struct tally_hash sealed_root;
     uint64_t signed_size; /* Own: of the signed file. */
@@ -42,7 +44,7 @@ struct store_log {
 struct store_view {
     const struct store_log *log; /* Only what never changes. */
     bool frozen;
-    uint64_t size, durable, fetched;
+    uint64_t size, durable, fetched, pruned;
     struct tally_hash root;
     uint8_t *note;
     size_t note_size;
@@ -102,7 +104,7 @@ struct job {
     size_t note_size;
     uint64_t end; /* APPEND of a package: behind its last receipt. */
     /* For settle: receipts durable after the job; and if it moved the head, to where. */
-    uint64_t durable, fetched, head;
+    uint64_t durable, fetched, pruned, head;
     struct tally_hash root;
     bool moved, froze;
     uint8_t bytes[];

@@ -5,6 +5,7 @@
 #include "host/store/evidence.h"
 #include "host/store/inside.h"
 #include "host/store/kept.h"
+#include "host/store/prune.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -37,6 +38,7 @@ static struct parts parts_of(struct tally_action *action)
         return (struct parts){.views = {&action->evidence.bytes}};
     case TALLY_ACTION_SEAL:
     case TALLY_ACTION_RELEASE:
+    case TALLY_ACTION_PRUNE:
         return (struct parts){0};
     case TALLY_ACTION_SEND:
     case TALLY_ACTION_DIAL:
@@ -65,6 +67,8 @@ static uint64_t ticket_of(const struct tally_action *action)
         return action->publish.ticket;
     case TALLY_ACTION_KEEP:
         return action->keep.ticket;
+    case TALLY_ACTION_PRUNE:
+        return action->prune.ticket;
     case TALLY_ACTION_BODY:
         return action->body.package;
     case TALLY_ACTION_RELEASE:
@@ -172,6 +176,14 @@ static void publish(struct store *store, struct job *job)
         job->log != NULL && job->log->size == job->head && hash_equal(&job->log->root, &job->root);
 }
 
+static void prune(struct store *store, struct job *job)
+{
+    job->log = log_find(store, &job->action.prune.origin_hash);
+    job->public.error =
+        job->log == NULL ? TALLY_NOT_FOUND : prune_log(store, job->log, job->action.prune.to);
+    job->pruned = job->log != NULL ? job->log->pruned : 0;
+}
+
 static void evidence(struct store *store, struct job *job)
 {
     const struct tally_action *action = &job->action;
@@ -221,6 +233,8 @@ static void perform(struct group *group, struct job *job)
         publish(store, job);
     else if (job->public.kind == TALLY_ACTION_EVIDENCE)
         evidence(store, job);
+    else if (job->public.kind == TALLY_ACTION_PRUNE)
+        prune(store, job);
     else if (job->public.kind == TALLY_ACTION_KEEP)
         job->public.error = kept_commit(store, job);
     else
@@ -278,6 +292,8 @@ void store_settle(struct store *store, struct store_job *public)
     if (job->package != NULL && job->log->own)
         view->fetched = job->fetched;
     view->frozen = view->frozen || job->froze;
+    if (public->kind == TALLY_ACTION_PRUNE)
+        view->pruned = job->pruned;
     if (!job->moved)
         return;
     view->size = job->head;
@@ -310,6 +326,10 @@ bool store_job_event(const struct store_job *public, struct tally_event *event)
         event->kind = TALLY_EVENT_KEPT;
         event->kept.ticket = public->ticket;
         event->kept.error = public->error;
+    } else if (public->kind == TALLY_ACTION_PRUNE) {
+        event->kind = TALLY_EVENT_PRUNED;
+        event->pruned.ticket = public->ticket;
+        event->pruned.error = public->error;
     } else if (public->kind == TALLY_ACTION_BODY && job->action.body.last) {
         event->kind = TALLY_EVENT_BODY;
         event->body.package = public->ticket;

@@ -36,6 +36,7 @@ static void describe(const struct store_view *view, struct tally_log_view *out)
                                    .root = view->root,
                                    .durable = view->durable,
                                    .fetched = view->fetched,
+                                   .pruned = view->pruned,
                                    .own = view->log->own,
                                    .frozen = view->frozen};
 }
@@ -221,13 +222,14 @@ static size_t show_entry(void *context, const struct tally_hash *origin, uint64_
     return entry.size;
 }
 
-/* A large body lies in a file of its own. */
+/* A large body lies in a file of its own. `size` is its size unless the file is damaged. */
 static bool read_blob(const struct store_view *view, const struct tally_receipt *receipt,
-                      size_t offset, uint8_t *bytes, size_t capacity)
+                      size_t offset, uint8_t *bytes, size_t capacity, size_t *size)
 {
     char path[DISK_PATH_MAX];
     folder_blob_path(&view->log->folder, &receipt->body_hash, path);
     int fd = openat(view->log->folder.root, path, O_RDONLY | O_CLOEXEC);
+    *size = receipt->body_size;
     if (fd < 0)
         return false;
     struct stat about;
@@ -235,6 +237,8 @@ static bool read_blob(const struct store_view *view, const struct tally_receipt 
     bool good = fstat(fd, &about) == 0 && about.st_size == receipt->body_size &&
                 disk_read_at(fd, bytes, want, offset, &got) && got == want;
     close(fd);
+    if (!good)
+        *size = 0;
     return good;
 }
 
@@ -245,14 +249,14 @@ static bool show_body(void *context, const struct tally_hash *origin, uint64_t i
     const struct store_view *view = find_view(store, origin);
     struct tally_bytes entry, body;
     struct tally_receipt receipt;
+    *size = 0;
     if (!find_item(store, view, TILE_BODIES, index, &body))
         return false;
     if (body.data == NULL) {
         if (!find_item(store, view, TILE_ENTRIES, index, &entry) ||
             tally_receipt_read(entry, &receipt) != TALLY_DROP_NONE || offset > receipt.body_size)
             return false;
-        *size = receipt.body_size;
-        return read_blob(view, &receipt, offset, bytes, capacity);
+        return read_blob(view, &receipt, offset, bytes, capacity, size);
     }
     if (offset > body.size)
         return false;

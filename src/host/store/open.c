@@ -4,6 +4,7 @@
 #include "host/store/evidence.h"
 #include "host/store/inside.h"
 #include "host/store/kept.h"
+#include "host/store/prune.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -291,6 +292,7 @@ static void show_all(struct store *store)
                                                                 .size = log->size,
                                                                 .durable = log->durable,
                                                                 .fetched = log->fetched,
+                                                                .pruned = log->pruned,
                                                                 .root = log->root,
                                                                 .note = log->note,
                                                                 .note_size = log->note_size};
@@ -312,6 +314,8 @@ static enum tally_error open_all(const struct opening *opening)
         error = prepare(opening);
     if (error == TALLY_OK)
         error = log_load_all(store, opening->message, opening->size);
+    if (error == TALLY_OK && !store->read_only)
+        prune_finish_all(store);
     if (error == TALLY_OK)
         error = evidence_list(store);
     if (error == TALLY_OK)

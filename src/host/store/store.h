@@ -9,7 +9,7 @@
  *     DIR/forks/<sha256> discrepancies/<sha256> revoked/<sha256>
  *     DIR/witness/<sha256 of origin>/checkpoint
  *     DIR/logs/<sha256 of origin>/origin checkpoint signed cosigned frozen tile/ bodies/
- *                                 blob/<sha256>
+ *                                 blob/<sha256> pruned
  *
  * Threads. One *loop* thread reads through the ledger and calls store_settle. One *worker* at a
  * time is inside store_commit, store_epoch or store_find_receipt, which wait for the disk. The
@@ -75,9 +75,9 @@ struct store_job {
 };
 
 /*
- * A job of an APPEND, SEAL, PUBLISH, KEEP, BODY, RELEASE or EVIDENCE; NULL without memory. Bytes
- * and strings are copied. package is the one an APPEND or BODY names, else NULL; it is borrowed
- * until store_commit returned.
+ * A job of an APPEND, SEAL, PUBLISH, KEEP, PRUNE, BODY, RELEASE or EVIDENCE; NULL without memory.
+ * Bytes and strings are copied. package is the one an APPEND or BODY names, else NULL; it is
+ * borrowed until store_commit returned.
  */
 struct store_job *store_job_new(const struct tally_action *action,
                                 const struct tally_package *package);
@@ -157,6 +157,7 @@ struct store_fsck {
     void (*report)(void *context, const char *path, const char *sentence);
     /* Results. */
     uint64_t logs, receipts, pending, problems;
+    uint64_t pruned; /* Bodies that are not kept any more; no problem. */
 };
 
 /*

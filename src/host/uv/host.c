@@ -117,6 +117,7 @@ static void perform(struct host *host, const struct tally_action *action)
     case TALLY_ACTION_PUBLISH:
     case TALLY_ACTION_KEEP:
     case TALLY_ACTION_EVIDENCE:
+    case TALLY_ACTION_PRUNE:
         disk_perform(&host->disk, action, NULL);
         break;
     case TALLY_ACTION_VERIFY:

@@ -152,6 +152,66 @@ static void what_is_lost_ends_it(void **state)
     passes(NONE, STRANGER, STRANGER, NONE, STRANGER);
 }
 
+static uint32_t retention(const struct tally_key *issuer, const char *name_space)
+{
+    return agreements_retention_days(&view.fold.agreements, view.fold.revoked, issuer,
+                                     bytes_text(name_space));
+}
+
+/* The longest of what was agreed counts, for scrolls that were, and after the end as well. */
+static void bodies_are_kept_as_long_as_was_agreed(void **state)
+{
+    struct fed_statement said = offer_to('b', "audit");
+    said.agreement.terms.retention_days = 30;
+    struct tally_hash offer = writes(&a, &said);
+    look(DAY);
+    assert_int_equal(retention(&b.key, "audit"), 0); /* Nothing was agreed yet. */
+    accepts(&b, &a, offer);
+    struct tally_hash agreement = establishes(&a, offer);
+    look(DAY);
+    assert_int_equal(retention(&b.key, "audit"), 30);
+    assert_int_equal(retention(&b.key, "drills"), 0);
+    const struct tally_key stranger = key_of('z');
+    assert_int_equal(retention(&stranger, "audit"), 0);
+    said.agreement.terms.retention_days = 0;
+    said.agreement.has_replaces = true;
+    said.agreement.replaces = agreement;
+    offer = writes(&a, &said);
+    accepts(&b, &a, offer);
+    establishes(&a, offer);
+    look(DAY);
+    assert_int_equal(retention(&b.key, "audit"), 0); /* For ever, now. */
+}
+
+/* What we signed ourselves at level attest is as good as our list, until we revoke it, or put the
+   party aside; the other's word is not waited for. */
+static void who_signed_at_attest_is_trusted_so_far(void **state)
+{
+    struct fed_statement said = offer_to('b', "audit");
+    said.agreement.level = TALLY_TRUST_ATTEST;
+    struct tally_hash offer = writes(&a, &said);
+    accepts(&b, &a, offer);
+    look(DAY);
+    assert_false(fold_trusts(&view.fold, &b.key, TALLY_TRUST_OBSERVE)); /* We did not sign. */
+    struct tally_hash agreement = establishes(&a, offer);
+    look(DAY);
+    assert_true(fold_trusts(&view.fold, &b.key, TALLY_TRUST_ATTEST));
+    assert_false(fold_trusts(&view.fold, &b.key, TALLY_TRUST_INTEGRATE));
+    const struct fed_statement admit = {
+        .kind = FED_ADMIT, .party = b.key, .level = TALLY_TRUST_OBSERVE};
+    (void)writes(&a, &admit);
+    look(DAY);
+    assert_true(fold_trusts(&view.fold, &b.key, TALLY_TRUST_ATTEST));
+    const struct fed_statement withdraw = {.kind = FED_WITHDRAW, .party = b.key};
+    (void)writes(&a, &withdraw);
+    look(DAY);
+    assert_false(fold_trusts(&view.fold, &b.key, TALLY_TRUST_OBSERVE));
+    (void)writes(&a, &admit);
+    revokes(&a, 'b', agreement, 30 * DAY);
+    look(DAY);
+    assert_false(fold_trusts(&view.fold, &b.key, TALLY_TRUST_VERIFY));
+}
+
 int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
@@ -161,6 +221,8 @@ int main(void)
         cmocka_unit_test_setup(at_integrate_logs_of_strangers_too, setup),
         cmocka_unit_test_setup(no_agreement_outlives_the_list, setup),
         cmocka_unit_test_setup(what_is_lost_ends_it, setup),
+        cmocka_unit_test_setup(who_signed_at_attest_is_trusted_so_far, setup),
+        cmocka_unit_test_setup(bodies_are_kept_as_long_as_was_agreed, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

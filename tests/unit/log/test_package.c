@@ -193,6 +193,30 @@ static void a_bad_store_sends_nothing(void **state)
         TALLY_DROP_BODY);
 }
 
+/* A body that is not kept any more: its hash and size stand for it, but for those of statements. */
+static void what_was_pruned_is_sent_by_its_hash(void **state)
+{
+    struct world *w = *state;
+    size_t size;
+    pack(w, 0, 3, 40, 2);
+    struct tally_bytes whole = bytes_of(w->sent.bodies, w->sent.bodies_size);
+    uint8_t *bodies = malloc(whole.size);
+    be32_write(bodies, TALLY_BODY_ABSENT);
+    memcpy(bodies + 4, whole.data + 44, whole.size - 44);
+    assert_int_equal(tally_package_write(0, 3, bytes_of(w->sent.entries, w->sent.entries_size),
+                                         bytes_of(bodies, whole.size - 40), w->compact,
+                                         TALLY_PACKAGE_MAX, &size),
+                     TALLY_DROP_NONE);
+    assert_int_equal(open_bytes(w, bytes_of(w->compact, size)), TALLY_DROP_NONE);
+    assert_int_equal(w->package.large_count, 0); /* Nobody asks for it. */
+    assert_int_equal(w->package.bodies_size, whole.size - 40);
+    assert_memory_equal(w->package.bodies, bodies, whole.size - 40);
+    assert_memory_equal(w->package.entries, w->sent.entries, w->sent.entries_size);
+    w->job.name_space = TALLY_STATEMENTS;
+    assert_int_equal(open_bytes(w, bytes_of(w->compact, size)), TALLY_DROP_MALFORMED);
+    free(bodies);
+}
+
 static void ranges_stay_in_a_block(void **state)
 {
     assert_true(tally_package_range(0, 256));
@@ -244,6 +268,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(every_other_length_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_package_answers_one_question_only, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bad_store_sends_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_pruned_is_sent_by_its_hash, setup, teardown),
         cmocka_unit_test(ranges_stay_in_a_block),
     };
     if (argc > 1 && strcmp(argv[1], "--speed") == 0) {
