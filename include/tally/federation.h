@@ -92,6 +92,7 @@ struct tally_trust_status {
     uint64_t refused;       /* Malformed, not permitted, of others. */
     uint64_t lost;          /* Could not be read. */
     struct tally_hash hash; /* Of the state: equal on machines that folded the same statements. */
+    struct tally_hash agreed; /* Of agreements with others: equal where the same of all logs is. */
 };
 
 /* Stable words, lower case. Never NULL. */

@@ -144,6 +144,9 @@ enum agreement_verdict agreements_take(struct agreements *agreements,
 /* One of another party's that the disk did not give back. */
 void agreements_lost(struct agreements *agreements, const struct tally_key *issuer);
 
+/* Nothing that party stated counts any more, until its log is taken again from the beginning. */
+void agreements_forget(struct agreements *agreements, const struct tally_key *issuer);
+
 /* The pair with a party; NULL: neither said anything of the other. */
 const struct agreement_pair *agreements_find(const struct agreements *agreements,
                                              const struct tally_key *key);
