@@ -191,8 +191,10 @@ static struct agreement_pair *pair_take(struct agreements *agreements, const str
         agreements->count++;
         agreements->suitors++;
     }
-    if (ours && !pair->ours.spoke)
+    if (ours && !pair->ours.spoke) {
         agreements->suitors--;
+        pair->again = true;
+    }
     return pair;
 }
 

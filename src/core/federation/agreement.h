@@ -108,6 +108,9 @@ struct agreement_pair {
     struct stance ours, theirs;
     /* For whoever acts on it, and no part of the state: what it was when it was last looked at. */
     bool touched;
+    /* We speak to it for the first time. Of what it said before not all may have had a place: it is
+       to be forgotten, and its log to be heard from the beginning. */
+    bool again;
     struct agreement_seen {
         bool any;
         enum tally_agreement_state state;

@@ -31,6 +31,8 @@ static void fold_all(struct tally_node *node)
     const struct tally_ledger *ledger = &node->options.ledger;
     struct tally_log_view view;
     federating->folded = replay_own(&federating->fold, ledger, node->scratch->sync->entries);
+    for (size_t i = 0; i < federating->fold.agreements.count; i++)
+        federating->fold.agreements.pairs[i].again = false;
     for (size_t i = 0; i < federating->logs_max; i++)
         federating->heard[i] =
             ledger->log(ledger->context, i, &view) && fold_own(&federating->fold, &view.issuer)
@@ -88,6 +90,8 @@ static void hear_again(struct federating *federating, const struct tally_ledger 
 {
     struct tally_log_view view;
     struct tally_hash origin_hash;
+    if (fold_own(&federating->fold, party))
+        return; /* A key that we had before is read with our own. */
     replay_origin(party, &origin_hash);
     for (size_t i = 0; i < federating->logs_max && ledger->log(ledger->context, i, &view); i++)
         if (hash_equal(&view.origin_hash, &origin_hash)) {
@@ -204,8 +208,11 @@ void federating_settle(struct tally_node *node, struct tally_now now)
     bool any = false;
     while ((pair = agreements_touched(&federating->fold.agreements)) != NULL) {
         any = true;
-        if (!pair->seen.any && !pair->theirs.spoke)
+        if (pair->again) {
+            pair->again = false;
+            agreements_forget(&federating->fold.agreements, &pair->key);
             hear_again(federating, &node->options.ledger, &pair->key);
+        }
         look(node, now, pair);
     }
     if (any) {
