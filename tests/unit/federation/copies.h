@@ -14,7 +14,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-enum { WRITTEN = 40, PAIRS = 24 };
+enum { WRITTEN = 64, PAIRS = 24 };
 
 struct written {
     struct log_written {

@@ -166,8 +166,8 @@ static void draw_statement(struct random *chance)
 {
     unsigned who = draw_party(chance), whom = draw_party(chance);
     uint64_t what = random_below(chance, 12);
-    if (who == whom || logs[who].logs[0].count > WRITTEN - 8 ||
-        logs[who].logs[1].count > WRITTEN - 8)
+    if (who == whom || logs[who].logs[0].count > WRITTEN - 16 ||
+        logs[who].logs[1].count > WRITTEN - 16)
         return;
     if (what < 3)
         draw_offer(chance, who, whom);
@@ -181,6 +181,32 @@ static void draw_statement(struct random *chance)
         draw_rights(chance, who, whom);
     else
         draw_dispute(chance, who, whom);
+}
+
+/* The heir's last case, which another judges, and then otherwise. */
+static void draw_case(struct random *chance, unsigned arbiter)
+{
+    struct fed_statement said = {.kind = FED_LEVEL, .party = holders[arbiter].key};
+    said.level = TALLY_TRUST_ATTEST;
+    (void)states(chance, HEIR, &said);
+    said = (struct fed_statement){.kind = FED_ADMIT, .party = holders[arbiter].key};
+    said.level = TALLY_TRUST_ATTEST;
+    said.has_roles = true;
+    (void)states(chance, HEIR, &said);
+    claim(chance, HEIR, 2, TALLY_DISCREPANCY_SIZE_REGRESSION);
+    said = (struct fed_statement){.kind = FED_RESOLUTION};
+    said.resolution.subject = claims[HEIR];
+    said.resolution.outcome = TALLY_OUTCOME_ARBITRATION;
+    said.resolution.has_arbiter = true;
+    said.resolution.arbiter = holders[arbiter].key;
+    (void)states(chance, HEIR, &said);
+    for (unsigned i = 0; i < 2; i++) {
+        said = (struct fed_statement){.kind = FED_ARBITRATION};
+        said.arbitration.reporter = holders[HEIR].key;
+        said.arbitration.subject = claims[HEIR];
+        said.arbitration.holds = i == 0;
+        (void)states(chance, arbiter, &said);
+    }
 }
 
 /* What it stated so far is good, and nothing behind. */
@@ -214,6 +240,7 @@ static void draw(struct random *chance)
         if (i == STATEMENTS * 3 / 4)
             draw_revocation(ELDER, 'A' + HEIR);
     }
+    draw_case(chance, 3);
     /* Whoever meets both branches states it. */
     for (unsigned i = 0; i < LIARS; i++)
         for (unsigned liar = LIARS; liar < PARTIES; liar++)
