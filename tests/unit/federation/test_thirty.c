@@ -4,7 +4,7 @@
  * revokes its key while the thief goes on, one hands over to another. Whatever the order in which
  * the logs, the branches and the revocations reach a node, it folds to the same.
  */
-#include "copies.h"
+#include "reads_on.h"
 
 #include "core/base/random.h"
 
