@@ -19,6 +19,7 @@ const char *expect_word(enum condition condition)
         [CONDITION_GUARDED] = "guarded",     [CONDITION_FOLDED] = "folded",
         [CONDITION_DISPUTED] = "disputed",   [CONDITION_AGREED] = "agreed",
         [CONDITION_REVOKED] = "revoked",     [CONDITION_COSIGNED] = "cosigned",
+        [CONDITION_FOLDS] = "folds",
     };
     return words[condition];
 }
@@ -37,7 +38,7 @@ static bool same_log(const struct world *world, uint32_t slot, uint32_t other,
     return false;
 }
 
-static bool has_revocation(const struct world *world, uint32_t slot, const struct tally_key *key)
+bool expect_revoked(const struct world *world, uint32_t slot, const struct tally_key *key)
 {
     const struct disk *disk = &world->slots[slot].disk;
     for (size_t i = 0; i < disk->file_count; i++) {
@@ -67,7 +68,7 @@ static bool shared(const struct world *world, uint32_t slot, char *why, size_t s
             continue;
         /* Whoever revoked its key is linked with nobody: what it sealed last may be with it alone.
          */
-        if (has_revocation(world, slot, &log->issuer))
+        if (expect_revoked(world, slot, &log->issuer))
             continue;
         if (log->own && log->size < simtree_size(&log->tree)) {
             snprintf(why, size, "n%u has receipts of %s that are not sealed", slot + 1,
@@ -262,7 +263,8 @@ static bool detected(const struct world *world, const struct line *line, char *w
 static bool folded(const struct world *world, const struct line *line, char *why, size_t size)
 {
     for (uint32_t slot = line->who.from; slot <= line->who.to; slot++) {
-        bool one = trust_folded(world, slot, why, size);
+        bool one = line->condition == CONDITION_FOLDS ? trust_same(world, slot, why, size)
+                                                      : trust_folded(world, slot, why, size);
         if (decided(line, one))
             return one;
     }
@@ -328,7 +330,7 @@ static bool revoked(const struct world *world, const struct line *line, char *wh
         snprintf(why, size, "all know that the key of n%u is revoked", gone + 1);
         for (uint32_t slot = 0; one && slot < world->options.nodes; slot++)
             if (slot != gone && world_counts(world, slot) &&
-                !has_revocation(world, slot, &world->slots[gone].signer.key)) {
+                !expect_revoked(world, slot, &world->slots[gone].signer.key)) {
                 snprintf(why, size, "n%u does not know that the key of n%u is revoked", slot + 1,
                          gone + 1);
                 one = false;
@@ -377,6 +379,7 @@ bool expect_is(const struct world *world, const struct line *line, char *why, si
     case CONDITION_DETECTED:
         return detected(world, line, why, size);
     case CONDITION_FOLDED:
+    case CONDITION_FOLDS:
         return folded(world, line, why, size);
     case CONDITION_DISPUTED:
         return disputed(world, line, why, size);

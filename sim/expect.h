@@ -7,6 +7,9 @@
 /* Whether the condition of the line is so now; if not, `why` says what is missing. */
 bool expect_is(const struct world *world, const struct line *line, char *why, size_t size);
 
+/* Whether a node holds a revocation of the key. */
+bool expect_revoked(const struct world *world, uint32_t slot, const struct tally_key *key);
+
 /* The condition in the words of a story. */
 const char *expect_word(enum condition condition);
 

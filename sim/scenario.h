@@ -54,6 +54,7 @@ enum condition {
                             a node outside its LAN that nobody named to it. */
     CONDITION_DETECTED,  /* `who` is gone, and no honest node takes it for linked any more. */
     CONDITION_FOLDED,    /* What `who` stated comes to the same in it and wherever all of it is. */
+    CONDITION_FOLDS,     /* What all stated comes to the same for `who` on all disks, and in it. */
     CONDITION_DISPUTED,  /* `who` stated a discrepancy of that kind, in that state, against `other`.
                           */
     CONDITION_TRAFFIC,   /* `who` sent at most `count` bytes a second of late. */

@@ -40,7 +40,7 @@ static void read_condition(struct words *words, struct line *line)
         if (++line->condition == CONDITION_COUNT) {
             words_fail(words,
                        "\"%s\" is no condition: converged, diverged, fork, holds, drops, "
-                       "confirmed, linked, reached, detected, traffic, guarded, folded, "
+                       "confirmed, linked, reached, detected, traffic, guarded, folded, folds, "
                        "disputed, agreed, revoked or cosigned",
                        word);
             return;
@@ -63,6 +63,7 @@ void scenario_read_expect(struct words *words, struct line *line)
     case CONDITION_GUARDED:
     case CONDITION_REVOKED:
     case CONDITION_FOLDED:
+    case CONDITION_FOLDS:
         line->who = words_who(words);
         break;
     case CONDITION_CONFIRMED:

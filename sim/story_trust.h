@@ -12,4 +12,9 @@ void trust_state(struct world *world, uint32_t slot, const struct line *line);
    disk, and from each honest one that holds all of them. */
 bool trust_folded(const struct world *world, uint32_t slot, char *why, size_t size);
 
+/* Whether all statements that there are come to the same for the node on the disks of all honest
+   ones that run and are not revoked, and in itself: its parties, its agreements with the stances of
+   both sides, its cases with the verdicts of arbiters. */
+bool trust_same(const struct world *world, uint32_t slot, char *why, size_t size);
+
 #endif

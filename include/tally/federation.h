@@ -85,13 +85,14 @@ struct tally_party {
 /* What a node's statements come to. */
 struct tally_trust_status {
     enum tally_mode mode;
-    bool strict;            /* Strangers may nothing. */
-    size_t parties;         /* Admitted now. */
-    uint64_t statements;    /* Folded, those about trust and all others. */
-    uint64_t unknown;       /* Of kinds that this version does not know; kept, without effect. */
-    uint64_t refused;       /* Malformed, not permitted, of others. */
-    uint64_t lost;          /* Could not be read. */
-    struct tally_hash hash; /* Of the state: equal on machines that folded the same statements. */
+    bool strict;              /* Strangers may nothing. */
+    size_t parties;           /* Admitted now. */
+    uint64_t statements;      /* Folded, those about trust and all others. */
+    uint64_t unknown;         /* Of kinds that this version does not know; kept, without effect. */
+    uint64_t refused;         /* Malformed, not permitted, of others. */
+    uint64_t lost;            /* Could not be read. */
+    struct tally_hash hash;   /* Of the state: equal on machines that folded the same statements. */
+    struct tally_hash agreed; /* Of agreements with others: equal where the same of all logs is. */
 };
 
 /* Stable words, lower case. Never NULL. */

@@ -191,8 +191,10 @@ static struct agreement_pair *pair_take(struct agreements *agreements, const str
         agreements->count++;
         agreements->suitors++;
     }
-    if (ours && !pair->ours.spoke)
+    if (ours && !pair->ours.spoke) {
         agreements->suitors--;
+        pair->again = true;
+    }
     return pair;
 }
 
@@ -324,6 +326,22 @@ void agreements_lost(struct agreements *agreements, const struct tally_key *issu
     struct agreement_pair *pair = find(agreements, issuer);
     if (pair != NULL)
         pair->theirs.lost = pair->touched = true;
+}
+
+void agreements_forget(struct agreements *agreements, const struct tally_key *issuer)
+{
+    struct agreement_pair *pair = find(agreements, issuer);
+    if (pair == NULL)
+        return;
+    if (pair->ours.spoke) {
+        pair->theirs = (struct stance){.spoke = false};
+        pair->touched = true;
+        return;
+    }
+    size_t behind = agreements->count - (size_t)(pair - agreements->pairs) - 1;
+    memmove(pair, pair + 1, behind * sizeof *pair);
+    agreements->count--;
+    agreements->suitors--;
 }
 
 const char *agreement_verdict_name(enum agreement_verdict verdict)

@@ -108,6 +108,9 @@ struct agreement_pair {
     struct stance ours, theirs;
     /* For whoever acts on it, and no part of the state: what it was when it was last looked at. */
     bool touched;
+    /* We speak to it for the first time. Of what it said before not all may have had a place: it is
+       to be forgotten, and its log to be heard from the beginning. */
+    bool again;
     struct agreement_seen {
         bool any;
         enum tally_agreement_state state;
@@ -143,6 +146,9 @@ enum agreement_verdict agreements_take(struct agreements *agreements,
 
 /* One of another party's that the disk did not give back. */
 void agreements_lost(struct agreements *agreements, const struct tally_key *issuer);
+
+/* Nothing that party stated counts any more, until its log is taken again from the beginning. */
+void agreements_forget(struct agreements *agreements, const struct tally_key *issuer);
 
 /* The pair with a party; NULL: neither said anything of the other. */
 const struct agreement_pair *agreements_find(const struct agreements *agreements,

@@ -112,6 +112,29 @@ struct discrepancy *discrepancy_next(struct discrepancies *discrepancies, size_t
     return NULL;
 }
 
+bool discrepancy_forked(const struct discrepancies *discrepancies, const struct tally_key *party,
+                        const struct tally_hash *log)
+{
+    for (size_t i = 0; discrepancies != NULL && i < discrepancies->count; i++) {
+        const struct discrepancy *one = &discrepancies->list[i];
+        if (one->type == TALLY_DISCREPANCY_FORK && one->has_log && hash_equal(&one->log, log) &&
+            key_equal(&one->party, party))
+            return true;
+    }
+    return false;
+}
+
+void discrepancy_unhear(struct discrepancies *discrepancies, const struct tally_key *arbiter)
+{
+    for (size_t i = 0; discrepancies != NULL && i < discrepancies->count; i++) {
+        struct discrepancy *one = &discrepancies->list[i];
+        if (!one->has_arbiter || !key_equal(&one->arbiter, arbiter))
+            continue;
+        one->judged = one->holds = false;
+        one->verdict = one->read = 0;
+    }
+}
+
 size_t discrepancy_pending(const struct discrepancies *discrepancies)
 {
     size_t count = 0;

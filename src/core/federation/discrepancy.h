@@ -95,6 +95,14 @@ bool discrepancy_waits(const struct discrepancy *one);
 /* The next such case, from *at on, which is moved behind it; NULL: no more. */
 struct discrepancy *discrepancy_next(struct discrepancies *discrepancies, size_t *at);
 
+/* Whether the reporter stated, ever, that the party signed two histories of that log. */
+bool discrepancy_forked(const struct discrepancies *discrepancies, const struct tally_key *party,
+                        const struct tally_hash *log);
+
+/* What that arbiter said does not count any more, until its log is taken again from the beginning.
+ */
+void discrepancy_unhear(struct discrepancies *discrepancies, const struct tally_key *arbiter);
+
 /* Unresolved ones. */
 size_t discrepancy_pending(const struct discrepancies *discrepancies);
 

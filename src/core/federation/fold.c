@@ -4,6 +4,7 @@
 #include "core/base/bytes.h"
 #include "core/base/fsm.h"
 #include "core/crypto/hash.h"
+#include "core/federation/replay.h"
 
 /* Which statement moves a party from where to where. */
 struct rule {
@@ -34,6 +35,36 @@ void fold_init(struct fold *fold, const struct tally_key *self, struct tally_par
 void fold_lend(struct fold *fold, struct agreement_pair *pairs, size_t capacity)
 {
     agreements_init(&fold->agreements, &fold->self, pairs, capacity);
+}
+
+void fold_reset(struct fold *fold)
+{
+    struct fold before = *fold;
+    fold_init(fold, &before.self, before.parties, before.capacity);
+    fold_lend(fold, before.agreements.pairs, before.agreements.capacity);
+    fold->agreements.clock = before.agreements.clock;
+    fold->revoked = before.revoked;
+    fold->discrepancies = before.discrepancies;
+    fold->schemas = before.schemas;
+    if (fold->discrepancies != NULL)
+        fold->discrepancies->count = fold->discrepancies->last = 0;
+    if (fold->schemas != NULL)
+        fold->schemas->count = 0;
+}
+
+void fold_forget(struct fold *fold, const struct tally_key *issuer)
+{
+    agreements_forget(&fold->agreements, issuer);
+    discrepancy_unhear(fold->discrepancies, issuer);
+}
+
+bool fold_void(const struct fold *fold, const struct tally_key *issuer)
+{
+    struct tally_hash origin_hash;
+    if (fold->discrepancies == NULL || fold->discrepancies->count == 0)
+        return false;
+    replay_origin(issuer, &origin_hash);
+    return discrepancy_forked(fold->discrepancies, issuer, &origin_hash);
 }
 
 /* The place of a key: where it is, or where it would be. */
@@ -181,7 +212,7 @@ static enum fold_verdict judge_dispute(const struct fold *fold, const struct tal
     if (own && statement->kind == FED_RESOLUTION && statement->resolution.has_arbiter &&
         !fold_trusts(fold, &statement->resolution.arbiter, TALLY_TRUST_ATTEST))
         return FOLD_FORBIDDEN;
-    if (!own && statement->kind != FED_ARBITRATION)
+    if (!own && (statement->kind != FED_ARBITRATION || fold_void(fold, issuer)))
         return FOLD_FOREIGN;
     return discrepancy_judge(fold->discrepancies, issuer, own, statement, index);
 }
@@ -296,6 +327,8 @@ static void apply(struct fold *fold, const struct tally_key *issuer,
     if (statement->kind == FED_DISCREPANCY || statement->kind == FED_RESOLUTION ||
         statement->kind == FED_ARBITRATION) {
         discrepancy_apply(fold->discrepancies, issuer, statement, index);
+        if (statement->kind == FED_DISCREPANCY && fold_void(fold, &statement->discrepancy.party))
+            fold_forget(fold, &statement->discrepancy.party);
         return;
     }
     if (rules[statement->kind].from == 0)
@@ -350,7 +383,9 @@ void fold_hear(struct fold *fold, const struct tally_key *issuer, struct tally_b
     struct fed_statement statement;
     if (!fed_agrees(fed_kind_of(type)))
         return;
-    if (fed_read(type, body, &statement) == TALLY_DROP_NONE)
+    if (fold_void(fold, issuer))
+        fold->agreements.counts[AGREEMENT_FORBIDDEN]++;
+    else if (fed_read(type, body, &statement) == TALLY_DROP_NONE)
         (void)agreements_take(&fold->agreements, issuer, &statement, place);
     else
         fold->agreements.counts[AGREEMENT_MALFORMED]++;
@@ -417,6 +452,7 @@ void fold_status(const struct fold *fold, struct tally_trust_status *status)
     for (size_t i = 0; i < FOLD_VERDICT_COUNT; i++)
         status->statements += counts[i];
     fold_hash(fold, &status->hash);
+    agreements_hash(&fold->agreements, &status->agreed);
 }
 
 const char *fold_verdict_text(enum fold_verdict verdict)

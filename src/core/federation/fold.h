@@ -15,8 +15,10 @@
  * each in its issuer's own stance (agreement.h), and the verdicts of arbiters that we named
  * (discrepancy.h), which is why it matters only in which order one log is folded, not which log
  * comes first. What others say of their own keys stands beside the fold (revoked.h), and has no
- * order at all. A key that took over from another has its standing, as long as nothing else was
- * stated of it; and what the keys stated that this node had before is its own.
+ * order at all. Of a key that is revoked the log counts as far as the revocation says; a log of
+ * statements of which this node states that it was forked does not count at all, for each half of a
+ * mesh holds another branch of it. A key that took over from another has its standing, as long as
+ * nothing else was stated of it; and what the keys stated that this node had before is its own.
  */
 #include "core/federation/bond.h"
 #include "core/federation/discrepancy.h"
@@ -53,6 +55,9 @@ struct fold {
 void fold_init(struct fold *fold, const struct tally_key *self, struct tally_party *parties,
                size_t capacity);
 
+/* As after fold_init, with all that was lent. */
+void fold_reset(struct fold *fold);
+
 /* Memory for so many pairs, lent as `parties` is; before the first statement. */
 void fold_lend(struct fold *fold, struct agreement_pair *pairs, size_t capacity);
 
@@ -73,6 +78,13 @@ enum fold_verdict fold_take_at(struct fold *fold, const struct tally_key *issuer
 /* The next statement of another party's log. Counted in `agreements` if it is addressed to us. */
 void fold_hear(struct fold *fold, const struct tally_key *issuer, struct tally_bytes type,
                struct tally_bytes body, const struct agreement_place *place);
+
+/* What another party stated does not count any more, until its log is heard again from the
+   beginning: how far it is good has changed. */
+void fold_forget(struct fold *fold, const struct tally_key *issuer);
+
+/* Whether nothing counts that another party states: it signed two histories of that, we stated. */
+bool fold_void(const struct fold *fold, const struct tally_key *issuer);
 
 /* One that the disk did not give back. Nobody knows what it said, so strangers may nothing. */
 void fold_lost(struct fold *fold);

@@ -11,6 +11,13 @@ void replay_origin(const struct tally_key *key, struct tally_hash *origin_hash)
     tally_origin_hash(bytes_of(origin, size), origin_hash);
 }
 
+uint64_t replay_end(const struct fold *fold, const struct tally_log_view *view)
+{
+    uint64_t end = key_equal(&view->issuer, &fold->self) ? view->durable : view->size;
+    uint64_t limit = revoked_limit(fold->revoked, &view->issuer, &view->origin_hash);
+    return end < limit ? end : limit;
+}
+
 /* Of another party's log less depends: only what it might have said of an agreement with us. */
 static enum fold_verdict lost(struct fold *fold, const struct tally_key *issuer)
 {
@@ -82,9 +89,9 @@ static bool bundle_take(struct fold *fold, const struct tally_ledger *ledger,
 uint64_t replay_some(struct fold *fold, const struct tally_ledger *ledger,
                      const struct tally_log_view *view, uint64_t from, uint8_t *room)
 {
-    uint64_t end = key_equal(&view->issuer, &fold->self) ? view->durable : view->size;
+    uint64_t end = replay_end(fold, view);
     uint64_t next = (from / TALLY_TILE_WIDTH + 1) * TALLY_TILE_WIDTH;
-    if (from % TALLY_TILE_WIDTH == 0 && next <= view->size &&
+    if (from % TALLY_TILE_WIDTH == 0 && next <= view->size && next <= end &&
         bundle_take(fold, ledger, view, from / TALLY_TILE_WIDTH, room))
         return next;
     for (end = end < next ? end : next; from < end; from++)
@@ -99,7 +106,7 @@ uint64_t replay_all(struct fold *fold, const struct tally_ledger *ledger,
     uint64_t at = 0;
     if (!ledger->find(ledger->context, origin_hash, &view))
         return 0;
-    uint64_t end = key_equal(&view.issuer, &fold->self) ? view.durable : view.size;
+    uint64_t end = replay_end(fold, &view);
     while (at < end)
         at = replay_some(fold, ledger, &view, at, room);
     return at;
@@ -188,9 +195,11 @@ static bool hear(struct fold *fold, const struct tally_ledger *ledger, struct di
     struct tally_log_view view;
     struct tally_hash origin_hash;
     replay_origin(&one->arbiter, &origin_hash);
-    if (!ledger->find(ledger->context, &origin_hash, &view))
+    if (!ledger->find(ledger->context, &origin_hash, &view) || fold_void(fold, &one->arbiter))
         return false;
-    for (; one->read < view.durable && most > 0 && discrepancy_waits(one); most--) {
+    uint64_t limit = revoked_limit(fold->revoked, &one->arbiter, &origin_hash);
+    uint64_t end = view.durable < limit ? view.durable : limit;
+    for (; one->read < end && most > 0 && discrepancy_waits(one); most--) {
         uint8_t envelope[TALLY_ENVELOPE_MAX], body[FED_BODY_MAX];
         struct tally_receipt receipt;
         uint64_t index = one->read++;

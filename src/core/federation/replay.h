@@ -9,12 +9,16 @@
 /* A node's log of statements: the hash of its origin. */
 void replay_origin(const struct tally_key *key, struct tally_hash *origin_hash);
 
+/* How far a log of statements counts: our own as far as it is durable, another's as far as it is
+   under a checkpoint, and of a key that is revoked no further than its revocation says. */
+uint64_t replay_end(const struct fold *fold, const struct tally_log_view *view);
+
 /* Folds one statement, as it lies in the ledger. What cannot be read is lost (fold_lost). */
 enum fold_verdict replay_one(struct fold *fold, const struct tally_ledger *ledger,
                              const struct tally_hash *origin_hash, uint64_t index);
 
-/* Folds the next of them from that index on, at most a bundle; returns the index behind. Of our own
-   log what is durable, of others' what is under a checkpoint. `room` is for TALLY_ENTRIES_MAX
+/* Folds the next of them from that index on, at most a bundle; returns the index behind, at most
+   replay_end. `room` is for TALLY_ENTRIES_MAX
    bytes: what is sealed is read by the bundle, for most statements are about transfers, and a busy
    node has written many. */
 uint64_t replay_some(struct fold *fold, const struct tally_ledger *ledger,

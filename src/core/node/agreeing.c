@@ -23,6 +23,32 @@ struct tally_mono federating_deadline(const struct federating *federating)
 
 /* ---- Hearing. ---- */
 
+/* All that this node stated, in its order: what the keys stated that it had before is read now, so
+   nothing of it is heard once more. Others are heard from the beginning. */
+static void fold_all(struct tally_node *node)
+{
+    struct federating *federating = &node->federating;
+    const struct tally_ledger *ledger = &node->options.ledger;
+    struct tally_log_view view;
+    federating->folded = replay_own(&federating->fold, ledger, node->scratch->sync->entries);
+    for (size_t i = 0; i < federating->fold.agreements.count; i++)
+        federating->fold.agreements.pairs[i].again = false;
+    for (size_t i = 0; i < federating->logs_max; i++)
+        federating->heard[i] =
+            ledger->log(ledger->context, i, &view) && fold_own(&federating->fold, &view.issuer)
+                ? replay_end(&federating->fold, &view)
+                : 0;
+    federating->due = true;
+    federating->hearing = 0;
+}
+
+/* The same once more, when there is something before what was folded. */
+static void refold(struct tally_node *node)
+{
+    fold_reset(&node->federating.fold);
+    fold_all(node);
+}
+
 /* Reads at most one bundle; false: there was none to read. */
 static bool hear(struct tally_node *node)
 {
@@ -33,8 +59,13 @@ static bool hear(struct tally_node *node)
         uint64_t *heard = &federating->heard[federating->hearing];
         if (!ledger->log(ledger->context, federating->hearing, &view))
             break;
-        if (view.own || *heard >= view.size || strcmp(view.name_space, TALLY_STATEMENTS) != 0)
+        if (view.own || strcmp(view.name_space, TALLY_STATEMENTS) != 0 ||
+            *heard >= replay_end(&federating->fold, &view))
             continue;
+        if (fold_own(&federating->fold, &view.issuer)) {
+            refold(node); /* What a key of ours stated before comes first. */
+            return true;
+        }
         *heard =
             replay_some(&federating->fold, ledger, &view, *heard, node->scratch->sync->entries);
         return true;
@@ -59,6 +90,8 @@ static void hear_again(struct federating *federating, const struct tally_ledger 
 {
     struct tally_log_view view;
     struct tally_hash origin_hash;
+    if (fold_own(&federating->fold, party))
+        return; /* A key that we had before is read with our own. */
     replay_origin(party, &origin_hash);
     for (size_t i = 0; i < federating->logs_max && ledger->log(ledger->context, i, &view); i++)
         if (hash_equal(&view.origin_hash, &origin_hash)) {
@@ -68,15 +101,27 @@ static void hear_again(struct federating *federating, const struct tally_ledger 
         }
 }
 
+void federating_limited(struct tally_node *node, const struct tally_key *party)
+{
+    struct federating *federating = &node->federating;
+    const struct tally_key *self = &node->options.key;
+    if (key_equal(party, self))
+        return;
+    if (revoked_precedes(&federating->revoked, party, self)) {
+        refold(node);
+        return;
+    }
+    fold_forget(&federating->fold, party);
+    hear_again(federating, &node->options.ledger, party);
+}
+
 void federating_start(struct tally_node *node)
 {
     struct federating *federating = &node->federating;
     federating_clock(node, node->stepped);
     revoking_start(node);
-    federating->folded =
-        replay_own(&federating->fold, &node->options.ledger, node->scratch->sync->entries);
+    fold_all(node);
     revoking_count(node);
-    federating->due = true;
     for (unsigned i = 0; i < START_BUNDLES && hear(node); i++)
         ;
     if (federating->fold.agreements.count > 0)
@@ -163,8 +208,11 @@ void federating_settle(struct tally_node *node, struct tally_now now)
     bool any = false;
     while ((pair = agreements_touched(&federating->fold.agreements)) != NULL) {
         any = true;
-        if (!pair->seen.any && !pair->theirs.spoke)
+        if (pair->again) {
+            pair->again = false;
+            agreements_forget(&federating->fold.agreements, &pair->key);
             hear_again(federating, &node->options.ledger, &pair->key);
+        }
         look(node, now, pair);
     }
     if (any) {

@@ -53,6 +53,9 @@ void federating_tick(struct tally_node *node, struct tally_now now);
 /* Another party's log of statements has grown. */
 void federating_heard(struct tally_node *node, struct tally_now now);
 
+/* How far the logs of a party are good has changed, or whose key it was. */
+void federating_limited(struct tally_node *node, const struct tally_key *party);
+
 /* Acts on what agreements came to: after statements were folded. */
 void federating_settle(struct tally_node *node, struct tally_now now);
 

@@ -37,10 +37,19 @@ void revoking_start(struct tally_node *node)
         end(node);
 }
 
+/* Whose word counts of a key that is revoked may be another's from now on. */
+static void named(struct tally_node *node, const struct tally_log_view *view, uint64_t from)
+{
+    struct revoked *revoked = &node->federating.revoked;
+    if (replay_keys(revoked, &node->options.ledger, view, from) &&
+        revoked_find(revoked, &view->issuer) != NULL)
+        federating_limited(node, &view->issuer);
+}
+
 void revoking_named(struct tally_node *node, const struct tally_log_view *view, uint64_t from)
 {
     if (strcmp(view->name_space, TALLY_STATEMENTS) == 0)
-        (void)replay_keys(&node->federating.revoked, &node->options.ledger, view, from);
+        named(node, view, from);
 }
 
 void revoking_count(struct tally_node *node)
@@ -81,6 +90,7 @@ static void learn(struct tally_node *node, struct tally_now now,
     revoked_take(&node->federating.revoked, revocation, bytes, known(node, &party));
     if (key_equal(&party, &node->options.key))
         end(node);
+    federating_limited(node, &party);
     notice_wake(&node->datagrams.notice, &node->datagrams.peers, now);
 }
 
