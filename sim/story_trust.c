@@ -2,10 +2,28 @@
 #include "story_trust.h"
 #include "core/base/bytes.h"
 #include "core/federation/replay.h"
+#include "core/federation/revocation.h"
 #include "memory.h"
 #include "story_agree.h"
 #include <stdio.h>
 #include <stdlib.h>
+
+/* The new key signs that it takes over; false if there was one before. */
+static bool name_successor(struct world *world, uint32_t slot, struct fed_statement *statement)
+{
+    const struct signer *next = world_successor(world, slot);
+    uint8_t message[REVOCATION_MESSAGE];
+    if (next == NULL)
+        return false;
+    statement->revoke.reason = TALLY_REVOKED_SUPERSEDED;
+    statement->revoke.has_successor = true;
+    statement->revoke.successor = next->key;
+    const struct tally_crypto crypto = signer_window((struct signer *)(uintptr_t)next);
+    crypto.sign(crypto.context,
+                revocation_handover(&statement->party, &statement->revoke.successor, message),
+                &statement->revoke.handover);
+    return true;
+}
 
 void trust_state(struct world *world, uint32_t slot, const struct line *line)
 {
@@ -17,9 +35,11 @@ void trust_state(struct world *world, uint32_t slot, const struct line *line)
         statement.agreement.terms.scrolls[0] = bytes_text(line->name);
         if (!agree_complete(world, slot, line->other.from, &statement, about))
             return; /* It knows of nothing that it could say that about. */
-    } else if (statement.kind == FED_REVOKE_KEY)
+    } else if (statement.kind == FED_REVOKE_KEY) {
         statement.party = world->slots[slot].signer.key;
-    else if (statement.kind != FED_MODE)
+        if (line->succeeded && !name_successor(world, slot, &statement))
+            return;
+    } else if (statement.kind != FED_MODE)
         statement.party = world->slots[line->other.from].signer.key;
     size_t size = fed_write(&statement, body);
     const struct tally_command command = {
