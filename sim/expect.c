@@ -5,6 +5,7 @@
 #include "story_agree.h"
 #include "story_trust.h"
 #include "tally/witness.h"
+#include "world_keys.h"
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -5,6 +5,7 @@
 #include "core/federation/revocation.h"
 #include "memory.h"
 #include "story_agree.h"
+#include "world_keys.h"
 #include <stdio.h>
 #include <stdlib.h>
 

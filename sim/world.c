@@ -5,6 +5,7 @@
 #include "core/crypto/hash.h"
 #include "memory.h"
 #include "service.h"
+#include "world_keys.h"
 #include <assert.h>
 #include <stdio.h>
 

@@ -180,13 +180,6 @@ void world_restart(struct world *world, uint32_t slot);
 void world_backup(struct world *world, uint32_t slot);
 bool world_restore(struct world *world, uint32_t slot);
 void world_forget_backup(struct slot *at);
-/* The key that its operator has the node take over at its next start, once all is sealed that the
-   old one signed; NULL: it did so before. */
-const struct signer *world_successor(struct world *world, uint32_t slot);
-
-/* The key that was revoked, or the only one. */
-const struct tally_key *world_elder(const struct world *world, uint32_t slot);
-
 void world_recover(struct world *world, uint32_t slot);
 void world_suspend(struct world *world, uint32_t slot, uint64_t us);
 
@@ -198,9 +191,6 @@ void world_look_at_disk(struct world *world, uint32_t slot);
 
 /* The slot of a key; false if it is nobody's. */
 bool world_find(const struct world *world, const struct tally_key *key, uint32_t *slot);
-
-/* Is found as that slot's from now on. */
-void world_key_put(struct world *world, uint32_t slot, const struct tally_key *key);
 
 /* Whether a node is honest and runs. */
 bool world_counts(const struct world *world, uint32_t slot);

@@ -4,6 +4,7 @@
 #include "core/crypto/hash.h"
 #include "memory.h"
 #include "world.h"
+#include "world_keys.h"
 #include <assert.h>
 
 static void say(void *context, struct tally_now now, const struct tally_trace *trace)
