@@ -145,6 +145,10 @@ struct disk_change {
 };
 
 void disk_init(struct disk *disk, struct signer *signer);
+
+/* The signer has another key from now on. False, and nothing changed, if a log of the old one is
+   not sealed to its end, or its own revocation is not among the durable statements. */
+bool disk_rekey(struct disk *disk, const struct tally_key *key);
 void disk_free(struct disk *disk);
 
 /* Takes an action on; false if nothing will come of it later (RELEASE, a piece that is not the

@@ -49,6 +49,17 @@ struct disk_log *disk_log_new(struct disk *disk, const struct tally_log_id *id)
     return log;
 }
 
+bool disk_rekey(struct disk *disk, const struct tally_key *key)
+{
+    for (size_t i = 0; i < disk->log_count; i++)
+        if (disk->logs[i]->own && disk->logs[i]->size < simtree_size(&disk->logs[i]->tree))
+            return false;
+    disk->key = *key;
+    for (size_t i = 0; i < disk->log_count; i++)
+        disk->logs[i]->own = key_equal(&disk->logs[i]->issuer, key);
+    return true;
+}
+
 static void entry_free(struct disk_entry *entry)
 {
     memory_free(entry->envelope);

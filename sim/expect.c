@@ -5,6 +5,7 @@
 #include "story_agree.h"
 #include "story_trust.h"
 #include "tally/witness.h"
+#include "world_keys.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -330,7 +331,7 @@ static bool revoked(const struct world *world, const struct line *line, char *wh
         snprintf(why, size, "all know that the key of n%u is revoked", gone + 1);
         for (uint32_t slot = 0; one && slot < world->options.nodes; slot++)
             if (slot != gone && world_counts(world, slot) &&
-                !expect_revoked(world, slot, &world->slots[gone].signer.key)) {
+                !expect_revoked(world, slot, world_elder(world, gone))) {
                 snprintf(why, size, "n%u does not know that the key of n%u is revoked", slot + 1,
                          gone + 1);
                 one = false;

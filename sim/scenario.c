@@ -247,7 +247,6 @@ static bool read_simple(struct words *words, struct line *line)
 
 static void read_action(struct words *words, struct line *line)
 {
-    static const char *const later[] = {"role", "namespace", "rotate"};
     if (read_simple(words, line) || scenario_read_place(words, line) ||
         scenario_read_trust(words, line))
         return;
@@ -265,12 +264,8 @@ static void read_action(struct words *words, struct line *line)
         read_lie(words, line);
     else if (words_take(words, "expect"))
         scenario_read_expect(words, line);
-    else {
-        for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-            if (strcmp(words_peek(words), later[i]) == 0)
-                words_fail(words, "%s is not in this version", later[i]);
+    else
         words_fail(words, "unknown word \"%s\"", words_peek(words));
-    }
 }
 
 /* ---- Lines. ---- */

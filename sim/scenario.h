@@ -93,6 +93,7 @@ struct line {
     bool each;          /* one for each node. */
     bool silent;        /* GATEWAY, DOMAIN. */
     bool renumber;      /* GATEWAY. */
+    bool succeeded;     /* STATE: another key takes over from the revoked one. */
     bool keyless;       /* DOMAIN. */
     char domain[TALLY_DOMAIN_MAX + 1];
     enum tally_profile profile;

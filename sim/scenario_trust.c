@@ -10,10 +10,11 @@ static enum fed_kind read_kind(struct words *words)
     static const struct {
         const char *word;
         enum fed_kind kind;
-    } kinds[] = {{"admit", FED_ADMIT},   {"level", FED_LEVEL},       {"withdraw", FED_WITHDRAW},
-                 {"mode", FED_MODE},     {"propose", FED_PROPOSE},   {"counter", FED_PROPOSE},
-                 {"accept", FED_ACCEPT}, {"reject", FED_REJECT},     {"retract", FED_RETRACT},
-                 {"end", FED_REVOKE},    {"revoke", FED_REVOKE_KEY}, {"succeed", FED_REVOKE_KEY}};
+    } kinds[] = {{"admit", FED_ADMIT},      {"level", FED_LEVEL},       {"withdraw", FED_WITHDRAW},
+                 {"mode", FED_MODE},        {"propose", FED_PROPOSE},   {"counter", FED_PROPOSE},
+                 {"accept", FED_ACCEPT},    {"reject", FED_REJECT},     {"retract", FED_RETRACT},
+                 {"end", FED_REVOKE},       {"revoke", FED_REVOKE_KEY}, {"succeed", FED_REVOKE_KEY},
+                 {"rotate", FED_REVOKE_KEY}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (words_take(words, kinds[i].word))
             return kinds[i].kind;
@@ -75,6 +76,7 @@ bool scenario_read_trust(struct words *words, struct line *line)
     struct fed_statement *state = &line->state;
     bool succeeds = strcmp(words_peek(words), "succeed") == 0;
     bool counter = strcmp(words_peek(words), "counter") == 0;
+    line->succeeded = strcmp(words_peek(words), "rotate") == 0;
     state->kind = read_kind(words);
     if (state->kind == FED_UNKNOWN)
         return false;

@@ -2,9 +2,11 @@
 #include "story_trust.h"
 #include "core/base/bytes.h"
 #include "core/federation/replay.h"
+#include "core/federation/revocation.h"
 #include "expect.h"
 #include "memory.h"
 #include "story_agree.h"
+#include "world_keys.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,6 +18,18 @@ static void hand_over(struct signer *successor, struct fed_statement *statement)
     statement->revoke.successor = successor->key;
     crypto.sign(crypto.context, revocation_handover(&statement->party, &successor->key, message),
                 &statement->revoke.handover);
+}
+
+/* A key made for that takes over; false if there was one before. */
+static bool name_successor(struct world *world, uint32_t slot, struct fed_statement *statement)
+{
+    const struct signer *next = world_successor(world, slot);
+    if (next == NULL)
+        return false;
+    statement->revoke.reason = TALLY_REVOKED_SUPERSEDED;
+    statement->revoke.has_successor = true;
+    hand_over((struct signer *)(uintptr_t)next, statement);
+    return true;
 }
 
 void trust_state(struct world *world, uint32_t slot, const struct line *line)
@@ -30,7 +44,9 @@ void trust_state(struct world *world, uint32_t slot, const struct line *line)
             return; /* It knows of nothing that it could say that about. */
     } else if (statement.kind == FED_REVOKE_KEY) {
         statement.party = world->slots[slot].signer.key;
-        if (statement.revoke.has_successor)
+        if (line->succeeded && !name_successor(world, slot, &statement))
+            return;
+        if (!line->succeeded && statement.revoke.has_successor)
             hand_over(&world->slots[line->other.from].signer, &statement);
     } else if (statement.kind != FED_MODE)
         statement.party = world->slots[line->other.from].signer.key;

@@ -164,7 +164,9 @@ static void draw_liar(struct drawing *drawing)
     static const char *const lies[] = {"ahead",  "root",    "fork",    "gap",         "silent",
                                        "forged", "rewind",  "rewrite", "flood",       "replay",
                                        "spoof",  "garbled", "collude", "revoked-user"};
-    uint32_t lie = drawing_number(drawing, 0, sizeof lies / sizeof *lies - 1);
+    /* Of many who were named a few one may know nobody but whom all others refuse from then on. */
+    bool apart = drawing->setting == SETTING_NAMED && drawing->nodes > DRAWN_FEW;
+    uint32_t lie = drawing_number(drawing, 0, sizeof lies / sizeof *lies - 1 - apart);
     /* Who stands in DNS is not told of it: somebody honest has to ask, or they never hear of each
        other. */
     uint32_t needed = drawing->fixed + (drawing->setting == SETTING_NAMES);

@@ -5,6 +5,7 @@
 #include "core/crypto/hash.h"
 #include "memory.h"
 #include "service.h"
+#include "world_keys.h"
 #include <assert.h>
 #include <stdio.h>
 
@@ -402,12 +403,23 @@ bool world_confirmed(const struct world *world, uint32_t a, uint32_t b)
     return world->confirmed != NULL && world->confirmed[(size_t)a * world->options.nodes + b] != 0;
 }
 
+static bool has_key(const struct slot *at, const struct tally_key *key)
+{
+    return key_equal(&at->signer.key, key) ||
+           (at->elder.provider != NULL && key_equal(&at->elder.key, key));
+}
+
 static size_t key_place(const struct world *world, const struct tally_key *key)
 {
     size_t at = (size_t)be64_read(key->bytes) & (world->key_count - 1);
-    while (world->keys[at] != 0 && !key_equal(&world->slots[world->keys[at] - 1].signer.key, key))
+    while (world->keys[at] != 0 && !has_key(&world->slots[world->keys[at] - 1], key))
         at = (at + 1) & (world->key_count - 1);
     return at;
+}
+
+void world_key_put(struct world *world, uint32_t slot, const struct tally_key *key)
+{
+    world->keys[key_place(world, key)] = slot + 1;
 }
 
 bool world_find(const struct world *world, const struct tally_key *key, uint32_t *slot)
@@ -466,12 +478,13 @@ void world_init(struct world *world, const struct world_options *options)
     world->count = options->nodes;
     world->capacity = options->nodes + WORLD_FACES_MAX;
     world->slots = memory_new(world->capacity, sizeof *world->slots);
-    for (world->key_count = 16; world->key_count < 2u * options->nodes;)
+    for (world->key_count = 16;
+         world->key_count < 3u * options->nodes;) /* Each may get one more. */
         world->key_count *= 2;
     world->keys = memory_new(world->key_count, sizeof *world->keys);
     for (uint32_t slot = 0; slot < options->nodes; slot++) {
         world_slot_init(world, slot, slot);
-        world->keys[key_place(world, &world->slots[slot].signer.key)] = slot + 1;
+        world_key_put(world, slot, &world->slots[slot].signer.key);
     }
     if (options->nodes <= CONFIRMED_NODES)
         world->confirmed = memory_new((size_t)options->nodes * options->nodes, 1);

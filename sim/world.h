@@ -24,6 +24,7 @@ struct slot {
     struct world *world;
     struct tally_node *node; /* NULL: not running. */
     struct signer signer, cosigner;
+    struct signer elder, next; /* The key it had, and takes at its next start; no provider: none. */
     struct disk disk;
     struct random chance; /* Network and disk. */
     struct random secret;

@@ -4,6 +4,7 @@
 #include "core/crypto/hash.h"
 #include "memory.h"
 #include "world.h"
+#include "world_keys.h"
 #include <assert.h>
 
 static void say(void *context, struct tally_now now, const struct tally_trace *trace)
@@ -189,6 +190,38 @@ static void begin_life(const struct world *world, struct slot *at, uint32_t seco
     at->marks[0] = at->marks[1] = (struct slot_mark){world->now_us, at->sent_bytes};
 }
 
+const struct signer *world_successor(struct world *world, uint32_t slot)
+{
+    struct slot *at = &world->slots[slot];
+    uint8_t seed[32];
+    const struct tally_bytes part = bytes_text("tally-sim successor");
+    if (at->elder.provider != NULL || at->next.provider != NULL)
+        return NULL;
+    hash_blake2b(bytes_of(at->signer.seed, sizeof at->signer.seed), &part, 1, seed, sizeof seed);
+    signer_init(&at->next, &world->provider, seed);
+    return &at->next;
+}
+
+const struct tally_key *world_elder(const struct world *world, uint32_t slot)
+{
+    const struct slot *at = &world->slots[slot];
+    return at->elder.provider != NULL ? &at->elder.key : &at->signer.key;
+}
+
+/* The operator's `tally key rotate` ends here, or waits for another start: the old key's logs have
+   to be sealed, for it signs no more. */
+static void take_over(struct world *world, uint32_t slot)
+{
+    struct slot *at = &world->slots[slot];
+    if (at->next.provider == NULL || !disk_rekey(&at->disk, &at->next.key))
+        return;
+    at->elder = at->signer;
+    at->signer = at->next;
+    at->next = (struct signer){.provider = NULL};
+    at->cosigner = (struct signer){.provider = NULL};
+    world_key_put(world, slot, &at->signer.key);
+}
+
 static enum tally_past past_of(const struct slot *at)
 {
     return at->restored ? TALLY_PAST_COPY : TALLY_PAST_OWN;
@@ -203,6 +236,7 @@ void world_wake(struct world *world, uint32_t slot)
     uint32_t seconds = (uint32_t)(now.wall.us / 1000000);
     bool again = at->disk.epoch > 0;
     begin_life(world, at, seconds);
+    take_over(world, slot);
     checker_start(&world->checker, world, slot);
     const struct tally_address everywhere = {.port = at->own.port};
     struct tally_node_options node = {
