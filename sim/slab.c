@@ -6,13 +6,13 @@
 #include <sys/mman.h>
 
 enum {
-    GRAIN = 16,         /* Sizes are multiples of this, */
-    MOST = 65536,       /* up to this. */
-    CHUNK = 2 << 20,    /* Of one kind: a large page where the system has them. */
-    CHUNKS = 1 << 15,   /* 64 GB: of addresses, not of memory. */
-    KINDS = 1024,       /* A power of two. */
-    KINDS_MAX = 700,    /* So many there may be. */
-    WHOLE_LEAST = 8192, /* What is so large is written to as a whole: a node, its peers. */
+    GRAIN = 16,          /* Sizes are multiples of this, */
+    MOST = 65536,        /* up to this. */
+    CHUNK = 2 << 20,     /* Of one kind: a large page where the system has them. */
+    CHUNKS = 1 << 15,    /* 64 GB: of addresses, not of memory. */
+    KINDS = 1024,        /* A power of two. */
+    KINDS_MAX = 700,     /* So many there may be. */
+    WHOLE_LEAST = 12288, /* What is so large is written to as a whole: a node, its peers. */
 };
 
 /* A block that was given back. */

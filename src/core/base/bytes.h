@@ -21,14 +21,23 @@ static inline bool bytes_equal(struct tally_bytes a, struct tally_bytes b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/* Of keys and hashes, which nearly each step compares: four words instead of a call. */
+static inline bool bytes_equal_32(const uint8_t a[32], const uint8_t b[32])
+{
+    uint64_t x[4], y[4];
+    memcpy(x, a, sizeof x);
+    memcpy(y, b, sizeof y);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3])) == 0;
+}
+
 static inline bool key_equal(const struct tally_key *a, const struct tally_key *b)
 {
-    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+    return bytes_equal_32(a->bytes, b->bytes);
 }
 
 static inline bool hash_equal(const struct tally_hash *a, const struct tally_hash *b)
 {
-    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+    return bytes_equal_32(a->bytes, b->bytes);
 }
 
 static inline bool address_equal(const struct tally_address *a, const struct tally_address *b)

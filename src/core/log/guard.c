@@ -22,9 +22,9 @@ static void move(struct guard *guard, enum tally_guard next)
     guard->until = TALLY_NEVER;
 }
 
-void guard_init(struct guard *guard)
+void guard_init(struct guard *guard, struct guard_log *logs)
 {
-    *guard = (struct guard){.state = TALLY_GUARD_PASSED, .until = TALLY_NEVER};
+    *guard = (struct guard){.state = TALLY_GUARD_PASSED, .logs = logs, .until = TALLY_NEVER};
 }
 
 void guard_ask(struct guard *guard, struct tally_now now, struct guard_peer *peers, bool alone)

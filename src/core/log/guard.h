@@ -53,14 +53,14 @@ struct guard {
     enum tally_guard state;
     struct guard_peer *peers; /* GUARD_PEERS of them while it asks; else NULL. */
     unsigned peer_count;
-    struct guard_log logs[GUARD_LOGS];
+    struct guard_log *logs; /* GUARD_LOGS of them. */
     unsigned log_count;
     struct tally_mono until; /* ASKING: when it gives up; with an answer: when the grace ends. */
     bool heard;              /* Somebody who knew us has answered. */
 };
 
-/* PASSED, until guard_ask. */
-void guard_init(struct guard *guard);
+/* PASSED, until guard_ask; `logs` is memory for GUARD_LOGS, lent for the guard's life. */
+void guard_init(struct guard *guard, struct guard_log *logs);
 
 /* From now on peers are asked; `peers` is memory for GUARD_PEERS, lent for the guard's life.
    Without a network, `alone`, nobody will answer: WAITING at once. */

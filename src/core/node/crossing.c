@@ -6,11 +6,19 @@
 #include "core/federation/cross.h"
 #include "core/node/node.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-void crossing_init(struct crossing *crossing, struct tally_now now)
+bool crossing_new(struct crossing *crossing, struct tally_now now)
 {
-    *crossing = (struct crossing){.next = {now.mono.ms + CROSSING_FIRST_MS}};
+    *crossing = (struct crossing){.logs = calloc(CROSSING_LOGS, sizeof *crossing->logs),
+                                  .next = {now.mono.ms + CROSSING_FIRST_MS}};
+    return crossing->logs != NULL;
+}
+
+void crossing_free(struct crossing *crossing)
+{
+    free(crossing->logs);
 }
 
 struct tally_mono crossing_deadline(const struct crossing *crossing)

@@ -25,7 +25,7 @@ struct crossing_log {
 };
 
 struct crossing {
-    struct crossing_log logs[CROSSING_LOGS];
+    struct crossing_log *logs; /* CROSSING_LOGS of them; most nodes never write there. */
     unsigned count, turn;
     unsigned spent; /* Statements of this day. */
     size_t at;      /* The next log of the ledger to be looked at. */
@@ -33,7 +33,9 @@ struct crossing {
     uint64_t stated;
 };
 
-void crossing_init(struct crossing *crossing, struct tally_now now);
+/* False without memory. */
+bool crossing_new(struct crossing *crossing, struct tally_now now);
+void crossing_free(struct crossing *crossing);
 struct tally_mono crossing_deadline(const struct crossing *crossing);
 void crossing_tick(struct tally_node *node, struct tally_now now);
 

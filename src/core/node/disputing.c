@@ -9,6 +9,7 @@
 #include "core/log/tree.h"
 #include "core/node/node.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct fold *fold_of(struct tally_node *node)
@@ -17,6 +18,21 @@ static struct fold *fold_of(struct tally_node *node)
 }
 
 /* ---- Bounds. ---- */
+
+bool disputing_new(struct disputing *disputing)
+{
+    *disputing = (struct disputing){
+        .raised = calloc(DISPUTING_DAY, sizeof *disputing->raised),
+        .cases = calloc(DISPUTING_CASES, sizeof *disputing->cases),
+    };
+    return disputing->raised != NULL && disputing->cases != NULL;
+}
+
+void disputing_free(struct disputing *disputing)
+{
+    free(disputing->raised);
+    free(disputing->cases);
+}
 
 /* Whether there is room for one more. The ring holds what was raised in a day, and no more. */
 static bool within_bounds(const struct disputing *disputing, struct tally_now now,

@@ -71,13 +71,17 @@ struct disputing_case {
 };
 
 struct disputing {
-    struct disputing_raised raised[DISPUTING_DAY]; /* A ring. */
+    struct disputing_raised *raised; /* DISPUTING_DAY of them, a ring. */
     unsigned raised_turn;
-    struct disputing_case cases[DISPUTING_CASES];
+    struct disputing_case *cases; /* DISPUTING_CASES: most nodes never write to either. */
     unsigned count;
     struct tally_mono next;
     uint64_t passed; /* Raised in vain: known, too many, or against nobody. */
 };
+
+/* False without memory. */
+bool disputing_new(struct disputing *disputing);
+void disputing_free(struct disputing *disputing);
 
 /* Takes up what is open of an earlier life. */
 void disputing_start(struct tally_node *node, struct tally_now now);

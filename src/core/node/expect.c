@@ -44,9 +44,18 @@ static void fetch_node(const struct tally_node *node)
     fetch(&datagrams->drops, 1);
     fetch(&datagrams->datagrams_in, 1);
     fetch(&node->issuer, LINE);
+    fetch(&node->federating.fold.ended, 1);
+    fetch(&node->federating.fold.parties, 1);
+    fetch(&node->federating.revoked, 4 * LINE);
+    fetch(&node->disputing, LINE);
+    fetch(&node->crossing, LINE);
+    fetch(&node->guarding, LINE);
+    fetch(&node->guarding.told, 1);
     fetch(&node->sync.news_first, 1);
+    fetch(&node->witness.options.servers, 1);
+    fetch(&node->witness.news_count, 1);
     fetch(&node->joining.next, 1);
-    fetch(&node->mapping, LINE);
+    fetch(&node->mapping, sizeof node->mapping);
     fetch(&node->mdns, 2 * LINE);
     fetch(&node->stepped, LINE);
 }

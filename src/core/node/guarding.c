@@ -79,8 +79,11 @@ static bool may_meet(const struct tally_node *node)
 bool guarding_new(struct tally_node *node, struct tally_now now)
 {
     struct guarding *guarding = &node->guarding;
-    *guarding = (struct guarding){.until = TALLY_NEVER};
-    guard_init(&guarding->guard);
+    *guarding =
+        (struct guarding){.logs = calloc(GUARD_LOGS, sizeof *guarding->logs), .until = TALLY_NEVER};
+    if (guarding->logs == NULL)
+        return false;
+    guard_init(&guarding->guard, guarding->logs);
     if (!must_ask(node))
         return true;
     guarding->peers = calloc(GUARD_PEERS, sizeof *guarding->peers);
@@ -89,7 +92,7 @@ bool guarding_new(struct tally_node *node, struct tally_now now)
     guard_ask(&guarding->guard, now, guarding->peers,
               node->options.profile == TALLY_PROFILE_OFFLINE);
     if (!know_those_of_before(node) && !may_meet(node))
-        guard_init(&guarding->guard); /* Nobody was ever known. */
+        guard_init(&guarding->guard, guarding->logs); /* Nobody was ever known. */
     guarding_settle(node, now);
     return true;
 }
@@ -97,6 +100,7 @@ bool guarding_new(struct tally_node *node, struct tally_now now)
 void guarding_free(struct guarding *guarding)
 {
     free(guarding->peers);
+    free(guarding->logs);
 }
 
 void guarding_know(struct tally_node *node, const struct tally_key *key)

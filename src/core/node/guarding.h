@@ -16,6 +16,7 @@ enum { GUARDING_RECOVER_MS = 60000 }; /* Without anything fetched, the operator 
 struct guarding {
     struct guard guard;
     struct guard_peer *peers; /* GUARD_PEERS; NULL if it never asked. */
+    struct guard_log *logs;   /* GUARD_LOGS. */
     enum tally_guard told;    /* The state whose consequences were drawn. */
     bool recovers;            /* The operator said so, in this life. */
     uint64_t ticket;          /* Of the command that waits for it; 0. */

@@ -220,6 +220,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     if (!scratch_take(node) || !federating_new(&node->federating, &node->options) ||
         !gossip_new(node, now) || !logs_new(node, now) || !witnessing_new(node, now) ||
         !connections_new(&node->connections, node, node->options.connections_max) ||
+        !disputing_new(&node->disputing) || !crossing_new(&node->crossing, now) ||
         !node_discovery_new(node) || !joining_new(&node->joining, node->options.seed + 9)) {
         tally_node_free(node);
         return NULL;
@@ -239,7 +240,6 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     witness_start(&node->witness, now);
     disputing_start(node, now);
     wire_forks_kept(node, now);
-    crossing_init(&node->crossing, now);
     if (node->federating.fold.schemas->count > 0)
         comparing_start(&node->comparing, now);
     node_trace(node, now,
@@ -258,6 +258,8 @@ void tally_node_free(struct tally_node *node)
     witness_free(&node->witness);
     federating_free(&node->federating);
     guarding_free(&node->guarding);
+    disputing_free(&node->disputing);
+    crossing_free(&node->crossing);
     free(node->issuer.pending);
     free(node->issuer.logs);
     free(node->mdns.list);
