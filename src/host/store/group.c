@@ -5,7 +5,7 @@
  * came with notes move, each only if the root folded from the disk is the note's.
  */
 #include "core/base/bytes.h"
-#include "host/store/inside.h"
+#include "host/store/group.h"
 
 static struct tally_bytes note_of(const struct job *job)
 {

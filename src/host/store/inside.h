@@ -173,18 +173,6 @@ STORE_CHECKED enum tally_error fetched_head(struct store *store, struct store_lo
                                             uint64_t size, const struct tally_hash *root,
                                             struct tally_bytes note);
 
-/* ---- group.c: appends that share what waits for the disk ---- */
-
-struct group {
-    struct store *store;
-    struct job **jobs; /* Room for those of the batch. */
-    size_t count;
-};
-/* Puts the files of an APPEND and adds it, or sets its error. May close the group first. */
-void group_add(struct group *group, struct job *job);
-/* Makes the group durable: errors and sizes are in its jobs. */
-void group_close(struct group *group);
-
 /* ---- upload.c: large bodies ---- */
 
 void upload_piece(struct store *store, struct job *job);

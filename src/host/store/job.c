@@ -3,6 +3,7 @@
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
 #include "host/store/evidence.h"
+#include "host/store/group.h"
 #include "host/store/inside.h"
 #include "host/store/kept.h"
 #include "host/store/prune.h"
