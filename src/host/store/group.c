@@ -4,8 +4,8 @@
  * rows, packages of others become bundles and tiles; then, with everything durable, the heads that
  * came with notes move, each only if the root folded from the disk is the note's.
  */
-#include "core/base/bytes.h"
 #include "host/store/group.h"
+#include "core/base/bytes.h"
 
 static struct tally_bytes note_of(const struct job *job)
 {
