@@ -343,8 +343,9 @@ void table_crowded(struct table *table, struct tally_now now, const struct tally
         return;
     struct contact *contact = bucket_contact(table, bucket, at);
     bool may = contact->patience > 0 || patient(table, bucket) < bucket_size(bucket) / 2;
-    if (crowded && may && contact->patience < TABLE_PATIENCE)
-        contact->patience++;
+    unsigned more = contact->patience + TABLE_CROWDED;
+    if (crowded && may)
+        contact->patience = (uint8_t)(more < TABLE_PATIENCE ? more : TABLE_PATIENCE);
     else if (!crowded && contact->patience > 0)
         contact->patience--;
     rest(table, bucket, contact, now);

@@ -11,11 +11,12 @@
  * spares, of which the best takes the place of a contact that died.
  *
  * Who came first is in everybody's far buckets, and stays: it is not displaced, but asked the more
- * rarely the more ask it. A contact that says it is crowded (PEERS_CAPS_CROWDED) rests twice as
- * long each time, and half as long once it is not: so many ask it as it can remember, whatever
- * number of nodes there is. Only in a full bucket, where others can be asked, and half of it at the
- * most: our neighbours are few, they need each other, and whoever crowds a node on purpose changes
- * nothing for those near it.
+ * rarely the more ask it. A contact that says it is crowded (PEERS_CAPS_CROWDED) rests eight times
+ * as long after each such answer, two hours after the first, and half as long once it is not: so
+ * many ask it as it can remember, whatever number of nodes there is, and soon after they are born.
+ * Only in a full bucket, where others can be asked, and half of it at the most: our neighbours are
+ * few, they need each other, and whoever crowds a node on purpose changes nothing for those near
+ * it.
  *
  * Memory is allocated by table_new for a fixed number; nothing else allocates. A struct contact
  * stays where it is until the next call that changes the table.
@@ -39,7 +40,8 @@ enum {
     TABLE_PROBE_MS = 4000,     /* One probe in this time, +- 20 %: 384 contacts in 26 min. */
     TABLE_REST_S = 300,        /* Who was heard in this time is not probed; */
     TABLE_REST_FULL_S = 900,   /* in a full bucket, where the oldest are in everybody's table; */
-    TABLE_PATIENCE = 8,        /* doubled so often, to 2.7 days, for who is crowded. */
+    TABLE_PATIENCE = 8,        /* doubled so often, to 2.7 days, for who is crowded: */
+    TABLE_CROWDED = 3,         /* so many times more with each answer that says so. */
     TABLE_RETRY_S = 20,        /* A probe that found no answer is tried again. */
     TABLE_TIMEOUTS = 3,        /* A contact is dead after so many ... */
     TABLE_DEAD_S = 60,         /* ... and this time, if anybody else was heard meanwhile. */
