@@ -2,10 +2,10 @@
 /* Bodies of a replica go; everything that is proved stays. */
 #include "core/base/bytes.h"
 #include "host/store/store.h"
+#include "opened.h"
 #include "support/author.h"
 #include "support/cmocka.h"
 
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,55 +14,6 @@
 #include <unistd.h>
 
 enum { LARGE = 10000 };
-
-struct world {
-    char dir[64];
-    struct author author, other;
-    struct store *store;
-    struct merkle_range range;
-};
-
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
-{
-    return remove(path);
-}
-
-static void open_it(struct world *world)
-{
-    char message[512];
-    const struct store_options options = {.dir = world->dir, .key = &world->author.key};
-    enum tally_error error = store_open(&options, &world->store, message, sizeof message);
-    if (error != TALLY_OK)
-        print_message("%s\n", message);
-    assert_int_equal(error, TALLY_OK);
-}
-
-static void reopen(struct world *world)
-{
-    store_close(world->store);
-    open_it(world);
-}
-
-static int set_up(void **state)
-{
-    struct world *world = calloc(1, sizeof *world);
-    snprintf(world->dir, sizeof world->dir, "/tmp/tally-prune-XXXXXX");
-    assert_non_null(mkdtemp(world->dir));
-    author_init(&world->author, 1);
-    author_init(&world->other, 2);
-    *state = world;
-    open_it(world);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *world = *state;
-    store_close(world->store);
-    nftw(world->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    free(world);
-    return 0;
-}
 
 static enum tally_error perform(struct world *world, const struct tally_action *action,
                                 const struct tally_package *package)

@@ -4,65 +4,16 @@
 #include "core/crypto/hash.h"
 #include "core/log/tree.h"
 #include "host/store/store.h"
+#include "opened.h"
 #include "support/author.h"
 #include "support/cmocka.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-struct world {
-    char dir[64];
-    struct author author, other;
-    struct store *store;
-    char message[512];
-};
-
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
-{
-    return remove(path);
-}
-
-static enum tally_error try_open(struct world *world, bool read_only)
-{
-    const struct store_options options = {
-        .dir = world->dir, .key = &world->author.key, .read_only = read_only};
-    return store_open(&options, &world->store, world->message, sizeof world->message);
-}
-
-static void reopen(struct world *world)
-{
-    store_close(world->store);
-    enum tally_error error = try_open(world, false);
-    if (error != TALLY_OK)
-        print_message("%s\n", world->message);
-    assert_int_equal(error, TALLY_OK);
-}
-
-static int set_up(void **state)
-{
-    struct world *world = calloc(1, sizeof *world);
-    snprintf(world->dir, sizeof world->dir, "/tmp/tally-store-XXXXXX");
-    assert_non_null(mkdtemp(world->dir));
-    author_init(&world->author, 1);
-    author_init(&world->other, 2);
-    *state = world;
-    reopen(world);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *world = *state;
-    store_close(world->store);
-    nftw(world->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    free(world);
-    return 0;
-}
 
 /* One job alone: committed, settled. */
 static struct store_job perform(struct world *world, const struct tally_action *action,
