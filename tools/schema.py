@@ -3,6 +3,7 @@
 """Compiles proto/*.cddl to C, and writes the golden vectors of proto/vectors.
 
     schema.py --out DIR      messages.h, messages.c, and codecs.h, codecs.c for tests
+    schema.py --json FILE    C that shows statements as JSON
     schema.py --vectors      writes proto/vectors/*.json anew
     schema.py --check        are the vectors in git up to date? Exit code 1 if not
     schema.py --list         every message with its number and greatest size
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 
 import schema_c
+import schema_json
 import schema_model as model
 import schema_vectors
 
@@ -43,6 +45,7 @@ def main():
     proto = Path(__file__).resolve().parent.parent / "proto"
     parser.add_argument("--proto", type=Path, default=proto)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--vectors", action="store_true")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--list", action="store_true")
@@ -56,6 +59,8 @@ def main():
     if options.out:
         for name, text in schema_c.files_of(rules).items():
             (options.out / name).write_text(text)
+    if options.json:
+        options.json.write_text(schema_json.source_of(rules))
     if options.vectors:
         for path, text in vectors_by_path(rules, options.proto).items():
             path.parent.mkdir(exist_ok=True)

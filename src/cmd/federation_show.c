@@ -4,6 +4,7 @@
 #include "cmd/federation.h"
 #include "cmd/grid.h"
 #include "cmd/print.h"
+#include "cmd/statement.h"
 #include "cmd/trust.h"
 #include "cmd/verbs.h"
 #include "core/address/peer_id.h"
@@ -30,20 +31,6 @@ void federation_print(const struct tally_party *party)
         (void)printf("%s %s\n", id, tally_party_state_name(party->state));
 }
 
-static json_t *roles_array(uint8_t roles)
-{
-    json_t *list = json_array();
-    for (unsigned bit = 0; bit < 3; bit++) {
-        char name[TALLY_ROLES_TEXT];
-        uint8_t role = (uint8_t)(1u << bit);
-        if ((roles & role) == 0)
-            continue;
-        tally_roles_write(role, name);
-        (void)json_array_append_new(list, json_string(name));
-    }
-    return list;
-}
-
 json_t *federation_object(const struct tally_party *party)
 {
     char did[TALLY_DID_SIZE + 1], id[PEER_ID_TEXT_MAX];
@@ -53,7 +40,7 @@ json_t *federation_object(const struct tally_party *party)
     return json_pack("{s:s, s:s, s:s, s:o, s:o}", "party", did, "peer_id", id, "state",
                      tally_party_state_name(party->state), "level",
                      admitted ? json_string(tally_trust_name(party->level)) : json_null(), "roles",
-                     roles_array(party->roles));
+                     statement_roles(party->roles));
 }
 
 json_t *federation_mode(const struct fold *fold)

@@ -3,6 +3,7 @@
 #include "cmd/receipts.h"
 
 #include "cmd/meanings.h"
+#include "cmd/statement.h"
 #include "cmd/verbs.h"
 #include "core/base/bytes.h"
 #include "core/base/hex.h"
@@ -57,6 +58,9 @@ json_t *receipts_object(struct shelf *shelf, const struct shelf_log *log,
         json_boolean(meanings_known(shelf->schemas, name_space, receipt->type)));
     (void)json_object_set_new(object, "revoked",
                               json_boolean(receipt->sequence >= shelf_limit(shelf, log)));
+    json_t *statement = statement_object(name_space, receipt->type, bytes);
+    if (statement != NULL)
+        (void)json_object_set_new(object, "statement", statement);
     if (text)
         (void)json_object_set_new(object, "body", print_json_text(bytes));
     else if (body != NULL)
@@ -68,11 +72,18 @@ json_t *receipts_object(struct shelf *shelf, const struct shelf_log *log,
     return object;
 }
 
-static void show_body(const struct shelf *shelf, const struct shelf_log *log, uint64_t index)
+static void show_body(const struct shelf *shelf, const struct shelf_log *log,
+                      const struct tally_receipt *receipt)
 {
     size_t size;
+    uint64_t index = receipt->sequence;
     uint8_t *body = shelf_body(shelf, log, index, &size);
-    if (body == NULL)
+    json_t *statement = body == NULL ? NULL
+                                     : statement_object(bytes_text(log->name_space), receipt->type,
+                                                        bytes_of(body, size));
+    if (statement != NULL)
+        statement_print(statement);
+    else if (body == NULL)
         (void)printf("body       %s\n", index < log->view.pruned ? PRUNED : "not held here");
     else if (!print_bytes_are_text(bytes_of(body, size)))
         (void)printf("body       not text: tally receipt show --body writes it as it is\n");
@@ -85,6 +96,7 @@ static void show_body(const struct shelf *shelf, const struct shelf_log *log, ui
             (void)fputc('\n', stdout);
         }
     }
+    json_decref(statement);
     free(body);
 }
 
@@ -129,7 +141,7 @@ static void show(struct shelf *shelf, const struct shelf_log *log,
         hex_write(bytes_of(receipt->references[i].hash.bytes, sizeof(struct tally_hash)), hash);
         (void)printf("reference  kind %u %s\n", receipt->references[i].kind, hash);
     }
-    show_body(shelf, log, receipt->sequence);
+    show_body(shelf, log, receipt);
 }
 
 /* The place of the receipt an operand names by its hash. */

@@ -41,11 +41,21 @@ def settles(node, other, rounds=3):
         until(lambda: other.has(mark['origin'], mark['index'] + 1), 'news goes round')
 
 
+def reads(node, receipt, party):
+    """A statement can be read by people and programs, not only by nodes"""
+    shown = ask('receipt', 'show', '--data', node.data, receipt)['statement']
+    expect(shown == {'party': party, 'level': 'verify', 'roles': ['announce', 'serve', 'request'],
+                     'note': 'the b people'}, f'{shown}')
+    lines = run('receipt', 'show', '--data', node.data, receipt)[0].splitlines()
+    expect('  level            verify' in lines, f'{lines}')
+
+
 def strict_from_the_first_line(folder):
     """Who is admitted federates; a stranger gets nothing, is counted, and let in when admitted"""
     with Nodes(folder, 'a', 'b', 'c') as (a, b, c):
         said = federation(a, 'admit', key_of(b), '--level', 'verify', '--note', 'the b people')
         expect(said['strict'] and said['mode'] == 'unsaid' and said['index'] == 0, f'{said}')
+        reads(a, said['receipt'], key_of(b))
         a.start()
         b.start(peers=[a])
         c.start(peers=[a])
