@@ -25,6 +25,8 @@ enum tally_command_kind {
                               at once: MISMATCH, MALFORMED, BUSY, or it is told to everybody. */
     TALLY_COMMAND_WITNESS, /* An add-checkpoint request. ANSWER with a status, once it is true. */
     TALLY_COMMAND_COSIGN,  /* Ask our witnesses now, not when it is due. ANSWER at once. */
+    TALLY_COMMAND_SAMPLE,  /* Have a party show receipts now, of each log of it that we cosigned:
+                              what comes of it is stated. ANSWER at once: OK, or NOT_FOUND. */
     TALLY_COMMAND_ANCHOR,  /* An anchor of a log was judged otherwise than before. ANSWER at once:
                               OK, or NOT_FOUND where it is nothing to hold against anybody. */
 };
@@ -45,6 +47,9 @@ struct tally_command {
         struct {
             struct tally_bytes bytes; /* As HTTP carries it (tally/witness.h). */
         } witness;
+        struct {
+            struct tally_key party;
+        } sample;
         struct {
             bool good;                     /* All anchors of that log are; else this one is bad. */
             struct tally_hash origin_hash; /* Of the log. */

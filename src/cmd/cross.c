@@ -3,6 +3,7 @@
    in one file. */
 #include "core/federation/cross.h"
 #include "cmd/print.h"
+#include "cmd/sampled.h"
 #include "cmd/say.h"
 #include "cmd/trust.h"
 #include "cmd/verbs.h"
@@ -313,6 +314,10 @@ enum exit_code verb_verify(struct call *call)
     static const char begin[] = "tally cross 1\n";
     enum exit_code code = EXIT_DONE;
     size_t size;
+    if (call_option(call, "mesh") != NULL || call_option(call, "scroll") != NULL)
+        return sampled_now(call);
+    if (call->operand_count == 0)
+        return call_usage(call, "name a file to verify, or a party with --mesh");
     if (strcmp(call->operands[0], "-") == 0)
         return call_usage(call, "name a file: it is looked at twice");
     uint8_t *bytes = shelf_slurp(call, call->operands[0], TALLY_NOTE_MAX * 2, &size, &code);

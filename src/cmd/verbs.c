@@ -228,6 +228,15 @@ static const struct option proof_check_options[] = {
     NO_MORE,
 };
 
+static const struct option verify_options[] = {
+    {"key", "KEY", "whose log it must be: did:key, vkey (origin+id+base64) or peer id"},
+    {"receipt", "HASH|FILE", "the receipt it must be about: its hash, or the file of its envelope"},
+    {"mesh", "PARTY", "check the logs of that party: a did:key, peer id, or the beginning of one"},
+    {"scroll", "NAME", "of them the one of this namespace"},
+    {"timeout", "SECONDS", "wait for what it shows so long at most (90)"},
+    NO_MORE,
+};
+
 static const struct option recover_options[] = {
     {"from-peers", NULL, "from those who hold them"},
     {"timeout", "SECONDS", "wait so long at most (3600); the node goes on by itself"},
@@ -362,10 +371,13 @@ static const struct verb verbs[] = {
      "Write two chained proofs: the receipt is in a log whose checkpoint another log holds",
      "tally verify checks the file, without any node, network or data directory.",
      verb_proof_cross},
-    {NULL, "verify", NULL, "FILE", 1, 1, proof_check_options, "cross-check/1", "4 5 6",
-     "Check a proof or evidence by what it is, without any node or data directory",
-     "Knows two chained proofs (tally proof cross), proofs (tally proof check, with its --key),\n"
-     "forks and discrepancies. --json is that of whoever checks it.",
+    {NULL, "verify", NULL, "[FILE]", 0, 1, verify_options, "verify/1", "3 4 5 6 9",
+     "Check a proof or evidence by what it is, or now the logs of a party",
+     "A FILE is checked without any node or data directory: two chained proofs (tally proof\n"
+     "cross), proofs (tally proof check, with its --key), forks and discrepancies; --json is that\n"
+     "of whoever checks it. With --mesh the running node has the party show receipts that it\n"
+     "chooses, now, of the logs that it cosigns, and states what came of it\n"
+     "(tally witness-history).",
      verb_verify},
     {"anchor", "cross", NULL, "", 0, 0, cross_options, "anchor-cross/1", "4 8",
      "Make a party's checkpoints leaves of our log federation",

@@ -3,6 +3,7 @@
 #include "cmd/ask.h"
 #include "cmd/grid.h"
 #include "cmd/print.h"
+#include "cmd/sampled.h"
 #include "cmd/trust.h"
 #include "cmd/verbs.h"
 #include "core/base/bytes.h"
@@ -120,11 +121,6 @@ static bool read_age(struct call *call, const char *text, int64_t *since_us, enu
     return true;
 }
 
-static const char *result_of(unsigned result)
-{
-    return result == 0 ? "verified" : result == 1 ? "failed" : "not_shown";
-}
-
 static void show_event(struct history *history, const struct shelf_receipt *receipt,
                        const struct tally_fed_witness_event *event, const struct tally_key *log,
                        bool ours)
@@ -138,7 +134,7 @@ static void show_event(struct history *history, const struct shelf_receipt *rece
         (void)printf("%s  %s  %s  %.*s  size %llu  %zu samples  %s\n", when, ours ? "to  " : "from",
                      ours ? party : witness, (int)event->origin.size,
                      (const char *)event->origin.data, (unsigned long long)event->size,
-                     event->samples_count, result_of(event->result));
+                     event->samples_count, sampled_result(event->result));
         return;
     }
     json_t *samples = json_array();
@@ -149,7 +145,7 @@ static void show_event(struct history *history, const struct shelf_receipt *rece
         json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:s, s:o, s:o, s:o}", "time", when,
                   "direction", ours ? "given" : "received", "witness", witness, "mesh", party,
                   "origin", print_json_text(event->origin), "size", (json_int_t)event->size, "root",
-                  print_json_hash(&event->root), "result", result_of(event->result), "samples",
+                  print_json_hash(&event->root), "result", sampled_result(event->result), "samples",
                   samples, "nonce", print_json_base64(bytes_of(event->nonce, sizeof event->nonce)),
                   "receipt", print_json_hash(&receipt->hash)));
 }
@@ -160,19 +156,11 @@ static void take(struct history *history, const struct shelf_log *log, uint64_t 
     struct shelf *shelf = &history->trust.shelf;
     struct shelf_receipt receipt;
     struct tally_fed_witness_event event;
-    struct wire_reader reader;
     struct tally_key issuer;
     struct tally_bytes name_space;
-    size_t size = 0;
-    if (!shelf_receipt(shelf, log, index, &receipt) ||
-        !bytes_equal(receipt.receipt.type, bytes_text("fed_witness_event")) ||
-        receipt.receipt.time.us < history->since_us)
-        return;
-    uint8_t *body = shelf_body(shelf, log, index, &size);
-    wire_reader_init(&reader, bytes_of(body, size));
-    tally_fed_witness_event_read(&reader, &event);
+    uint8_t *body = sampled_read(shelf, log, index, &receipt, &event);
     bool ours = log->view.own;
-    bool good = body != NULL && wire_reader_done(&reader) &&
+    bool good = body != NULL && receipt.receipt.time.us >= history->since_us &&
                 tally_origin_read(event.origin, &issuer, &name_space);
     const struct tally_key *other = ours ? &issuer : &log->view.issuer;
     if (good && (ours || key_equal(&issuer, &shelf->key)) &&

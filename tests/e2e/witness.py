@@ -57,6 +57,20 @@ def checkpoint(folder, origin_hash):
         return file.read()
 
 
+def checked_now(a, b, origin):
+    """An operator does not wait for the cycle: what b is shown now is stated by it"""
+    said = ask('verify', '--data', b.data, '--mesh', key_of(a), '--scroll', 'audit')
+    expect([(item['origin'], item['result']) for item in said['items']] == [(origin, 'verified')],
+           f'{said}')
+    ask('verify', '--data', b.data, '--mesh', key_of(a), '--scroll', 'drills', code=4)
+    run('verify', '--data', b.data, code=2)
+    os.kill(a.process.pid, signal.SIGSTOP)
+    try:
+        ask('verify', '--data', b.data, '--mesh', key_of(a), '--timeout', '2', code=9)
+    finally:
+        os.kill(a.process.pid, signal.SIGCONT)
+
+
 def a_quorum_makes_it_final(folder):
     """Two of three cosign: final, with reasons; three are asked for: what is missing is said"""
     with Nodes(folder, 'a', 'b', 'c') as (a, b, c):
@@ -91,6 +105,7 @@ def a_quorum_makes_it_final(folder):
                              if item['direction'] == 'received'], 'a holds what b stated')
         expect(got[0]['result'] == 'verified' and got[0]['witness'] == key_of(b), f'{got}')
         expect(len(base64.b64decode(got[0]['nonce'])) == 32 and got[0]['samples'], f'{got}')
+        checked_now(a, b, origin)
         # Who is excused is not asked, and asked again by hand.
         ask('witness', 'remove', '--data', a.data, key_of(b))
         a.append('audit', ['four'])

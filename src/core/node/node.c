@@ -345,16 +345,13 @@ static void on_command(struct tally_node *node, struct tally_now now,
         node_answer(node, command->ticket, joining_domain(node, now, command->domain.name));
         return;
     case TALLY_COMMAND_WITNESS:
-        witness_command(&node->witness, now, command->witness.bytes, command->ticket,
-                        &node->outbox);
+    case TALLY_COMMAND_SAMPLE:
+    case TALLY_COMMAND_COSIGN:
+        node_witness(node, now, command);
         return;
     case TALLY_COMMAND_ANCHOR:
         node_answer(node, command->ticket,
                     disputing_anchor(node, now, command) ? TALLY_OK : TALLY_NOT_FOUND);
-        return;
-    case TALLY_COMMAND_COSIGN:
-        witness_hurry(&node->witness, now);
-        node_answer(node, command->ticket, TALLY_OK);
         return;
     }
 }

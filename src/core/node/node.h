@@ -100,6 +100,9 @@ void wire_datagrams(struct tally_node *node, struct tally_now now,
 void wire_issuer(struct tally_node *node, struct tally_now now, const struct issuer_news *news);
 void wire_sync(struct tally_node *node, struct tally_now now);
 void wire_witness(struct tally_node *node, struct tally_now now);
+/* COMMAND WITNESS, SAMPLE, COSIGN. */
+void node_witness(struct tally_node *node, struct tally_now now,
+                  const struct tally_command *command);
 void wire_mapping(struct tally_node *node, struct tally_now now, const struct lease_news *news);
 void wire_reaching(struct tally_node *node, struct tally_now now);
 

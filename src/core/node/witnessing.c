@@ -88,6 +88,22 @@ void wire_witness(struct tally_node *node, struct tally_now now)
         heard(node, now, &news);
 }
 
+void node_witness(struct tally_node *node, struct tally_now now,
+                  const struct tally_command *command)
+{
+    struct witness *witness = &node->witness;
+    bool good = true;
+    if (command->kind == TALLY_COMMAND_WITNESS) {
+        witness_command(witness, now, command->witness.bytes, command->ticket, &node->outbox);
+        return;
+    }
+    if (command->kind == TALLY_COMMAND_SAMPLE)
+        good = witness_sample_now(witness, now, &command->sample.party);
+    else
+        witness_hurry(witness, now);
+    node_answer(node, command->ticket, good ? TALLY_OK : TALLY_NOT_FOUND);
+}
+
 bool tally_node_cosigned(const struct tally_node *node, size_t index,
                          struct tally_cosigned_view *view)
 {

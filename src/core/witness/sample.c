@@ -33,6 +33,23 @@ void witness_sample_due(struct witness *witness, struct tally_now now, struct wi
         log->sample_at.ms = first;
 }
 
+bool witness_sample_now(struct witness *witness, struct tally_now now,
+                        const struct tally_key *party)
+{
+    bool any = false;
+    for (unsigned i = 0; i < witness->log_count; i++) {
+        struct witness_log *log = &witness->logs[i];
+        if (log->foreign || log->damaged || log->held.size == 0 || !key_equal(&log->issuer, party))
+            continue;
+        any = true;
+        if (log->sample == SAMPLE_ASKING)
+            continue;
+        log->sample = SAMPLE_WAITING;
+        log->sample_at = now.mono;
+    }
+    return any;
+}
+
 /* ---- Choosing. ---- */
 
 static bool chosen(const struct witness_sample *sample, uint64_t index)

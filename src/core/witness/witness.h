@@ -120,6 +120,11 @@ void witness_tick(struct witness *witness, struct tally_now now, struct outbox *
 void witness_command(struct witness *witness, struct tally_now now, struct tally_bytes bytes,
                      uint64_t command, struct outbox *out);
 
+/* COMMAND SAMPLE: logs of that party are sampled now, not when they are due. False: none that was
+   cosigned can be. */
+bool witness_sample_now(struct witness *witness, struct tally_now now,
+                        const struct tally_key *party);
+
 /* ---- As a log. ---- */
 
 /* A checkpoint of ours was stored. */

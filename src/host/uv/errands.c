@@ -62,6 +62,11 @@ static bool command_of(struct tally_bytes verb, struct tally_bytes argument,
         command->kind = TALLY_COMMAND_COSIGN;
         return true;
     }
+    if (bytes_equal(verb, bytes_text("sample"))) {
+        command->kind = TALLY_COMMAND_SAMPLE;
+        *good = peer_id_parse(argument, &id) && peer_id_key(&id, &command->sample.party);
+        return true;
+    }
     command->kind = TALLY_COMMAND_FIND;
     if (bytes_equal(verb, bytes_text("find-peer"))) {
         command->find.peer = true;
