@@ -31,7 +31,7 @@ def every_verb_explains_itself(folder):
 
 
 def manual_page(folder):
-    """docs/tally.1 is what the table says, docs/operations.md names each verb, roff does not warn"""
+    """docs/tally.1 is what the table says, docs/operations.md names all verbs, roff reads it"""
     page = run('help', '--man')[0]
     with open(os.path.join(SOURCE, 'docs', 'tally.1'), encoding='utf-8') as file:
         expect(file.read() == page, 'docs/tally.1 is stale: tally help --man > docs/tally.1')
