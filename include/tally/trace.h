@@ -5,7 +5,7 @@
  * What a node does, told as it happens. One list feeds the daemon's log, the metrics and the golden
  * transcripts of the simulator. A trace has a kind and at most one peer, address, origin, drop
  * reason, and two numbers, whose meaning the list below names; "error" is an enum tally_error,
- * "state" an enum tally_guard.
+ * "level" an enum tally_trust, "state" that of what the kind is about.
  */
 #include "tally/error.h"
 #include "tally/types.h"

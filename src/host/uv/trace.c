@@ -4,6 +4,8 @@
 #include "core/address/scope.h"
 #include "host/uv/address.h"
 #include "host/uv/findings.h"
+#include "tally/discrepancy.h"
+#include "tally/federation.h"
 #include "tally/node.h"
 
 #include <stdarg.h>
@@ -79,13 +81,41 @@ static void end(char line[LINE], size_t size)
     (void)written;
 }
 
-static void add_number(char line[LINE], size_t *size, const char *name, uint64_t number)
+static const char *state_of(enum tally_trace_kind kind, uint64_t number)
 {
+    if (kind == TALLY_TRACE_AGREEMENT)
+        return tally_agreement_state_name((enum tally_agreement_state)number);
+    if (kind == TALLY_TRACE_SETTLED)
+        return tally_discrepancy_state_name((enum tally_discrepancy_state)number);
+    return tally_guard_name((enum tally_guard)number);
+}
+
+/* As witnesses tell it (proto/federation.cddl, fed-witness-event). */
+static const char *result_of(uint64_t number)
+{
+    return number == 0 ? "verified" : number == 1 ? "failed" : "not-shown";
+}
+
+static void add_number(char line[LINE], size_t *size, enum tally_trace_kind kind, const char *name,
+                       uint64_t number)
+{
+    char roles[TALLY_ROLES_TEXT];
     if (strcmp(name, "error") == 0)
         add(line, size, " error=%s", tally_error_name((enum tally_error)number));
     else if (strcmp(name, "state") == 0)
-        add(line, size, " state=%s", tally_guard_name((enum tally_guard)number));
-    else if (name[0] != '\0')
+        add(line, size, " state=%s", state_of(kind, number));
+    else if (strcmp(name, "level") == 0) /* The line has a level of its own. */
+        add(line, size, " trust=%s", tally_trust_name((enum tally_trust)number));
+    else if (strcmp(name, "type") == 0)
+        add(line, size, " type=%s", tally_discrepancy_name((enum tally_discrepancy)number));
+    else if (strcmp(name, "reason") == 0)
+        add(line, size, " reason=%s", tally_revoked_reason_name((enum tally_revoked_reason)number));
+    else if (strcmp(name, "result") == 0)
+        add(line, size, " result=%s", result_of(number));
+    else if (strcmp(name, "roles") == 0) {
+        tally_roles_write((uint8_t)(number & TALLY_ROLES_ALL), roles);
+        add(line, size, " roles=%s", roles);
+    } else if (name[0] != '\0')
         add(line, size, " %s=%llu", name, (unsigned long long)number);
 }
 
@@ -137,8 +167,8 @@ size_t trace_text(const struct tally_trace *trace, char line[TRACE_LINE_MAX])
     }
     if (trace->origin != NULL)
         add(line, &size, " origin=%s", trace->origin);
-    add_number(line, &size, tally_trace_a(trace->kind), trace->a);
-    add_number(line, &size, tally_trace_b(trace->kind), trace->b);
+    add_number(line, &size, trace->kind, tally_trace_a(trace->kind), trace->a);
+    add_number(line, &size, trace->kind, tally_trace_b(trace->kind), trace->b);
     add_sentence(line, &size, trace);
     return size;
 }

@@ -2,6 +2,10 @@
 /* The words and sentences of the log. */
 #include "host/uv/trace.h"
 
+#include "tally/discrepancy.h"
+#include "tally/federation.h"
+#include "tally/options.h"
+
 #include "support/cmocka.h"
 
 #include <stdio.h>
@@ -61,6 +65,37 @@ static void the_way_in_has_sentences_and_codes(void **state)
     }
 }
 
+/* Numbers that have names are told by them, each of its own list; "level" is the line's own. */
+static void trust_is_told_by_its_names(void **state)
+{
+    static const struct {
+        enum tally_trace_kind kind;
+        uint64_t a, b;
+        const char *text;
+    } cases[] = {
+        {TALLY_TRACE_AGREEMENT, TALLY_AGREEMENT_ENDED, TALLY_TRUST_ATTEST,
+         "msg=agreement state=ended trust=attest"},
+        {TALLY_TRACE_SETTLED, TALLY_DISCREPANCY_RESOLVED, 7,
+         "msg=discrepancy-moved state=resolved index=7"},
+        {TALLY_TRACE_DISPUTED, TALLY_DISCREPANCY_SAMPLE_MISSING, 7,
+         "msg=discrepancy type=sample_missing index=7"},
+        {TALLY_TRACE_GUARD, TALLY_GUARD_PASSED, 1, "msg=guard state=passed silent=1"},
+        {TALLY_TRACE_ADMITTED, TALLY_TRUST_VERIFY, 5,
+         "msg=admitted trust=verify roles=announce,request"},
+        {TALLY_TRACE_PROPOSED, TALLY_TRUST_OBSERVE, 0, "msg=proposed trust=observe"},
+        {TALLY_TRACE_REVOKED, TALLY_REVOKED_COMPROMISED, 4,
+         "msg=revoked reason=compromised index=4"},
+        {TALLY_TRACE_SAMPLED, 50, 2, "msg=sampled size=50 result=not-shown"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char line[TRACE_LINE_MAX];
+        const struct tally_trace trace = {.kind = cases[i].kind, .a = cases[i].a, .b = cases[i].b};
+        (void)trace_text(&trace, line);
+        assert_string_equal(line, cases[i].text);
+    }
+}
+
 /* Whatever comes with it: each kind is one line of words, without anything that would end it. */
 static void every_kind_is_one_line(void **state)
 {
@@ -86,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_way_in_has_sentences_and_codes),
+        cmocka_unit_test(trust_is_told_by_its_names),
         cmocka_unit_test(every_kind_is_one_line),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
