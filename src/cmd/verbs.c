@@ -41,6 +41,12 @@ static const struct option ask_options[] = {
     NO_MORE,
 };
 
+static const struct option health_options[] = {
+    {"all-peers", NULL, "also every party with which an agreement holds"},
+    {"timeout", "SECONDS", "wait for the node so long at most (30)"},
+    NO_MORE,
+};
+
 static const struct option doctor_options[] = {
     {"quick", NULL, "do not ask others whether they reach this node"},
     {"timeout", "SECONDS", "wait for the answers of others so long at most (30)"},
@@ -387,6 +393,12 @@ static const struct verb verbs[] = {
      "Say how the running node is",
      "Who it is, how others reach it, how it finds them, what it holds; and what must be done.",
      verb_status},
+    {NULL, "health", NULL, "", 0, 0, health_options, "health/1", "3 4 9",
+     "Say with one word and the exit code whether the running node is ready",
+     "Exit code 1 if it takes no receipts: guard, others may hold more of its logs than it does;\n"
+     "read_only, the disk. With --all-peers also if a party with an agreement is not linked, or\n"
+     "showed nothing good of its logs for twice the time that was agreed.",
+     verb_health},
     {NULL, "doctor", NULL, "", 0, 0, doctor_options, "doctor/1", "3 9",
      "Say what is wrong with the node or its network, why, and what to do",
      "Asks other nodes first whether they reach this one. Each finding has a code, which tally\n"

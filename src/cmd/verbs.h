@@ -6,6 +6,7 @@
 
 enum exit_code verb_run(struct call *call);
 enum exit_code verb_append(struct call *call);
+enum exit_code verb_health(struct call *call);
 enum exit_code verb_status(struct call *call);
 enum exit_code verb_doctor(struct call *call);
 enum exit_code verb_peer_list(struct call *call);

@@ -101,6 +101,7 @@ def negotiated(folder):
         same([a, b], origin, 2)
         for one, other in ((a, b), (b, a)):
             expect(holds(one, other, 'secret') == 0, 'what is not shared flows')
+        healthy(a, b)
         ended(a, b, ours['agreement_id'])
 
 
@@ -115,6 +116,22 @@ def check_signed(agreement, a, b):
     expect(types == ['fed_trust_established', 'fed_trust_accepted'], f'{types}')
     for member in ('terms', 'trust_level', 'established_at', 'key_exchange'):
         expect(member in agreement, f'no {member}')
+
+
+def healthy(a, b):
+    """Who watches a node sees whether the parties it agreed with are there"""
+    said = ask('health', '--data', a.data, '--all-peers')
+    expect(said['ready'] and said['healthy'], f'{said}')
+    expect([(peer['party'], peer['linked'], peer['fresh'], peer['verify_every_s'])
+            for peer in said['peers']] == [(key_of(b), True, True, 3600)], f'{said}')
+    b.stop()
+    until(lambda: not ask('health', '--data', a.data, '--all-peers', code=None)['healthy'],
+          'its absence is seen')
+    said = ask('health', '--data', a.data, '--all-peers', code=1)
+    expect(said['ready'] and not said['peers'][0]['linked'], f'{said}')
+    ask('health', '--data', a.data)
+    ask('health', '--data', b.data, code=3)
+    b.start(peers=[a])
 
 
 def ended(a, b, name):
