@@ -188,8 +188,15 @@ static enum exit_code import(struct call *call, const char *data, const char *te
         (void)rmdir(data);
         return call_fail(call, call->operands[0]);
     }
+    if (keys_wanted(data, keys_identity(keys), &call->complaint) != TALLY_OK) {
+        keys_free(keys);
+        (void)unlink(path);
+        return call_fail(call, call->operands[0]);
+    }
     tally_did_write(keys_identity(keys), did);
     keys_free(keys);
+    (void)snprintf(path, sizeof path, "%s/" KEYS_WANTED, data);
+    (void)unlink(path);
     if (call->json) {
         json_t *object = print_object("key-import/1");
         (void)json_object_set_new(object, "key", json_string(did));

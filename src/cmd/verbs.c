@@ -61,6 +61,25 @@ static const struct option append_options[] = {
     NO_MORE,
 };
 
+static const struct option create_options[] = {
+    {"with-keys", NULL, "the secret keys too, under a passphrase"},
+    {"passphrase-file", "FILE", "its first line (else $TALLY_PASSPHRASE_FILE, else the terminal)"},
+    NO_MORE,
+};
+
+static const struct option check_backup_options[] = {
+    {"with-keys", NULL, "open the keys too, to see that the passphrase is theirs"},
+    {"passphrase-file", "FILE", "its first line (else $TALLY_PASSPHRASE_FILE, else the terminal)"},
+    {"scratch", "DIR", "unpack there what is one file (where it is)"},
+    NO_MORE,
+};
+
+static const struct option restore_options[] = {
+    {"without-keys", NULL, "leave the keys of the backup where they are"},
+    {"passphrase-file", "FILE", "its first line (else $TALLY_PASSPHRASE_FILE, else the terminal)"},
+    NO_MORE,
+};
+
 static const struct option bundle_options[] = {
     {"all", NULL, "all logs that are held, of others too"},
     NO_MORE,
@@ -416,6 +435,26 @@ static const struct verb verbs[] = {
      "Find where a peer is, by its peer id or did:key", FIND, verb_find_peer},
     {"dht", "lookup", NULL, "PEER", 1, 1, ask_options, "find/1", "3 4 9",
      "The same as tally find peer", FIND, verb_find_peer},
+    {"backup", "create", NULL, "FILE | FOLDER/", 1, 1, create_options, "backup-create/1", "4 5 8",
+     "Make a backup of the data directory, whether the node runs or not",
+     "A consistent state of all logs, of what is not yet under a checkpoint, of evidence, anchors\n"
+     "and the witness's memory, in one file (a tar archive), or below a folder that is there or\n"
+     "ends in a slash. It is read again, and all in it verified, before this says that it is "
+     "made.\n"
+     "The keys are left out unless --with-keys: without them nobody is this node.",
+     verb_backup_create},
+    {"backup", "check", NULL, "FILE | FOLDER", 1, 1, check_backup_options, "backup-check/1",
+     "4 5 8", "Verify everything in a backup, without putting it back",
+     "Each file against the list that the node signed; then each signature, hash and tree, as\n"
+     "tally fsck does. A file is unpacked for that, beside it or in --scratch, and needs as much\n"
+     "room again. Exit code 5 with the first thing that is wrong.",
+     verb_backup_check},
+    {"backup", "restore", NULL, "FILE | FOLDER", 1, 1, restore_options, "backup-restore/1", "4 5 8",
+     "Put a backup back into a data directory that is empty or not there",
+     "All of it is verified first. A folder keys/ that is there already is used, if it is that of\n"
+     "the node. Before its first append the node then asks those who knew it whether they hold\n"
+     "more of its logs than the backup has: tally log recover --from-peers fetches that.",
+     verb_backup_restore},
     {"bundle", "export", NULL, "FOLDER [ORIGIN...]", 1, 65, bundle_options, "bundle-export/1",
      "4 5", "Write logs into a new folder, to be carried to a node that no network leads to",
      "Without ORIGIN our own logs but federation. The folder holds the logs as they lie in a data\n"

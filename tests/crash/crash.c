@@ -40,7 +40,7 @@ enum {
 };
 
 /* What a child tells, each in one write. */
-enum tale { OPENED, APPENDED, PUBLISHED, COPIED, MOVED };
+enum tale { OPENED, APPENDED, PUBLISHED, COPIED, MOVED, PRUNED };
 struct report {
     enum tale tale;
     uint64_t number; /* Index, size, or durable receipts. */
@@ -49,7 +49,7 @@ struct report {
 
 /* What was told of one data directory. */
 struct memory {
-    uint64_t receipts, published, copied, moved;
+    uint64_t receipts, published, copied, moved, pruned;
     struct tally_hash hashes[RECEIPTS_MAX];
     struct report heads[HEADS_MAX];
     size_t head_count;
@@ -212,6 +212,21 @@ static uint64_t copied(struct store *store)
     return view.durable;
 }
 
+/* Bodies of the replica's first receipts go, as far as its checkpoint reaches. */
+static void add_prune(struct batch *batch, struct store *store)
+{
+    struct tally_ledger ledger = store_ledger(store);
+    struct tally_log_view view = {0};
+    struct tally_action action = {.kind = TALLY_ACTION_PRUNE};
+    (void)ledger.find(ledger.context, &run.other.origin_hash, &view);
+    if (view.size <= view.pruned)
+        return;
+    action.prune.ticket = 1;
+    action.prune.origin_hash = run.other.origin_hash;
+    action.prune.to = view.pruned + 1 + draw(view.size - view.pruned);
+    add(batch, &action, NULL, (struct report){.tale = PRUNED, .number = action.prune.to});
+}
+
 static enum tally_error open_store(struct store **store, char *message, size_t size)
 {
     const struct store_options options = {.dir = run.dir, .key = &run.author.key};
@@ -238,6 +253,8 @@ _Noreturn static void live(unsigned life)
             first = at == first ? first + run.packages[i]->count : first;
             at += run.packages[i]->count;
         }
+        if (draw(4) == 0)
+            add_prune(&batch, store);
         if (batch.count == 0)
             pause();
         commit(store, &batch);
@@ -269,6 +286,9 @@ static void remember(const struct report *report)
         break;
     case COPIED:
         memory->copied = report->number;
+        break;
+    case PRUNED:
+        memory->pruned = report->number;
         break;
     }
 }
@@ -334,6 +354,28 @@ static void check_replica(struct store *store)
     }
 }
 
+/* Of a replica the bodies up to the mark are gone, and none behind it. */
+static void check_pruned(struct store *store)
+{
+    struct tally_ledger ledger = store_ledger(store);
+    struct tally_log_view view = {0};
+    (void)ledger.find(ledger.context, &run.other.origin_hash, &view);
+    if (view.pruned < run.memory.pruned)
+        fault("%llu bodies were pruned, and %llu are", (unsigned long long)run.memory.pruned,
+              (unsigned long long)view.pruned);
+    for (uint64_t i = 0; i < view.durable; i++) {
+        uint8_t body[256];
+        size_t size;
+        bool there =
+            ledger.body(ledger.context, &run.other.origin_hash, i, 0, body, sizeof body, &size);
+        if (there == (i >= view.pruned))
+            continue;
+        fault("body %llu of the replica is %s, and %llu are pruned", (unsigned long long)i,
+              there ? "there" : "lost", (unsigned long long)view.pruned);
+        break;
+    }
+}
+
 static void on_problem(void *context, const char *path, const char *sentence)
 {
     fault("fsck: %s: %s", path, sentence);
@@ -349,6 +391,7 @@ static void check(void)
     }
     check_own(store);
     check_replica(store);
+    check_pruned(store);
     struct store_fsck fsck = {.report = on_problem};
     if (store_fsck(store, &fsck) != TALLY_OK && fsck.problems == 0)
         fault("fsck could not run");

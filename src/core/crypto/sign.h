@@ -11,6 +11,7 @@
 #define SIGN_DOMAIN_DATAGRAM  "tally datagram 1\n"
 #define SIGN_DOMAIN_HANDOVER  "tally handover 1\n"  /* By a successor: the old key, the new one. */
 #define SIGN_DOMAIN_RECOVERY  "tally recovery 1\n"  /* By an identity: its key, the recovery key. */
+#define SIGN_DOMAIN_BACKUP    "tally backup 1\n"    /* Begins the manifest of a backup. */
 #define SIGN_DOMAIN_PCP_NONCE "tally pcp nonce 1\n" /* Such a signature is never shown. */
 
 /* libsodium's rule: refuses small-order and non-canonical points, and S above the order. */

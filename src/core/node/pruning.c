@@ -13,6 +13,7 @@ enum { LOGS_A_STEP = 64 }; /* Looked at without reading anything. */
 void pruning_start(struct tally_node *node, struct tally_now now)
 {
     node->pruning = (struct pruning){.at = {now.mono.ms + PRUNING_FIRST_MS}};
+    calendar_start(&node->pruning.calendar, now);
 }
 
 struct tally_mono pruning_deadline(const struct tally_node *node)
@@ -32,6 +33,20 @@ static uint32_t days_of(const struct tally_node *node, const struct tally_log_vi
         return 0; /* Ours; or evidence may be needed of it. */
     return agreements_retention_days(&fold->agreements, fold->revoked, &view->issuer,
                                      bytes_text(view->name_space));
+}
+
+/* When the newest receipt under the checkpoint was made, by its issuer's word; at the beginning of
+   all times if it cannot be read, so that the log waits for a peer who knows what day it is. */
+static struct tally_wall newest_of(struct tally_node *node, const struct tally_log_view *view)
+{
+    const struct tally_ledger *ledger = &node->options.ledger;
+    uint8_t *bytes = node->scratch->sync->entries;
+    struct tally_receipt receipt;
+    size_t size = ledger->entry(ledger->context, &view->origin_hash, view->size - 1, bytes,
+                                TALLY_ENVELOPE_MAX);
+    if (size == 0 || tally_receipt_read(bytes_of(bytes, size), &receipt) != TALLY_DROP_NONE)
+        return (struct tally_wall){0};
+    return receipt.time;
 }
 
 /* How many receipts behind `from`, in its bundle, are older than that; *more: all of the bundle. */
@@ -89,8 +104,9 @@ static bool look(struct tally_node *node, struct tally_now now, const struct tal
         next_log(pruning);
         return false;
     }
+    struct tally_wall today = calendar_latest(&pruning->calendar, now, newest_of(node, view));
     pruning->reached +=
-        count_old(node, view, pruning->reached, now.wall.us - (int64_t)days * DAY_US, &more);
+        count_old(node, view, pruning->reached, today.us - (int64_t)days * DAY_US, &more);
     if (more)
         return true;
     if (pruning->reached > view->pruned)
@@ -100,6 +116,13 @@ static bool look(struct tally_node *node, struct tally_now now, const struct tal
     return true;
 }
 
+static void look_at_clocks(struct tally_node *node, struct tally_now now)
+{
+    size_t agreeing;
+    size_t known = peers_clocks(&node->datagrams.peers, INT64_C(1000) * TALLY_DRIFT_MS, &agreeing);
+    calendar_look(&node->pruning.calendar, now, known, agreeing);
+}
+
 void pruning_tick(struct tally_node *node, struct tally_now now)
 {
     struct pruning *pruning = &node->pruning;
@@ -107,6 +130,11 @@ void pruning_tick(struct tally_node *node, struct tally_now now)
     struct tally_log_view view;
     if (pruning_deadline(node).ms > now.mono.ms || !outbox_room(&node->outbox, 1, 0))
         return;
+    look_at_clocks(node, now);
+    if (pruning->calendar.disputed) {
+        pruning->at.ms = now.mono.ms + PRUNING_WAIT_MS;
+        return;
+    }
     pruning->at.ms = now.mono.ms + PRUNING_STEP_MS;
     for (unsigned i = 0; i < LOGS_A_STEP; i++) {
         if (!ledger->log(ledger->context, pruning->log, &view)) {

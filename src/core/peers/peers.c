@@ -360,6 +360,20 @@ int64_t peers_clock_offset(const struct peers *peers)
     return 0;
 }
 
+size_t peers_clocks(const struct peers *peers, int64_t most_us, size_t *agreeing)
+{
+    size_t known = 0;
+    *agreeing = 0;
+    for (size_t i = 0; i < peers->capacity; i++) {
+        const struct peer *peer = &peers->list[i];
+        if (peer->link.state != LINK_LINKED || !peer->has_offset)
+            continue;
+        known++;
+        *agreeing += peer->offset_us <= most_us && peer->offset_us >= -most_us;
+    }
+    return known;
+}
+
 bool peers_holds(const struct peers *peers)
 {
     unsigned count = 0, links = 0, light = 0, guests = 0;

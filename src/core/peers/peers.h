@@ -186,12 +186,13 @@ bool peers_shared(struct peers *peers, struct peer *peer);
 bool peer_order_above(const struct peer_order *order, uint32_t epoch, uint64_t counter);
 void peer_order_take(struct peer_order *order, uint32_t epoch, uint64_t counter);
 
-/* For the node's status: the peer of that index, without `connected` and `agent`; false past the
- * last. */
+/* For the node's status: the peer of that index, without `connected` and `agent`; false past it. */
 bool peers_view(const struct peers *peers, size_t index, struct tally_peer_view *view);
 
 /* Median of linked peers' clocks less ours; 0 if none is known. */
 int64_t peers_clock_offset(const struct peers *peers);
+/* Of how many linked peers the clock is known, and how many differ by so much at most. */
+size_t peers_clocks(const struct peers *peers, int64_t most_us, size_t *agreeing);
 
 bool peers_holds(const struct peers *peers);
 

@@ -5,6 +5,7 @@
 #include "core/base/bytes.h"
 #include "core/crypto/dh.h"
 #include "core/crypto/sign.h"
+#include "tally/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -216,6 +217,47 @@ static enum tally_error read_or_make(int folder, const char *name, bool create, 
     return error;
 }
 
+/* ---- A directory without its key ---- */
+
+/* The did that is wanted; false if none is. */
+static bool read_wanted(const char *data, char did[TALLY_DID_SIZE + 1])
+{
+    char path[4096];
+    if ((size_t)snprintf(path, sizeof path, "%s/" KEYS_WANTED, data) >= sizeof path)
+        return false;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t got = fd < 0 ? -1 : read(fd, did, TALLY_DID_SIZE);
+    if (fd >= 0)
+        (void)close(fd);
+    did[got > 0 ? got : 0] = '\0';
+    return fd >= 0;
+}
+
+enum tally_error keys_wanted(const char *data, const struct tally_key *key,
+                             struct complaint *complaint)
+{
+    char wanted[TALLY_DID_SIZE + 1], did[TALLY_DID_SIZE + 1];
+    tally_did_write(key, did);
+    if (!read_wanted(data, wanted) || strcmp(did, wanted) == 0)
+        return TALLY_OK;
+    return complain(complaint, TALLY_MISMATCH,
+                    "%.200s was put back from a backup of %s, and this key is of %s", data, wanted,
+                    did);
+}
+
+/* Says, where a backup was put back, what is missing. */
+static enum tally_error missing(const char *data, enum tally_error error,
+                                struct complaint *complaint)
+{
+    char wanted[TALLY_DID_SIZE + 1];
+    if (error != TALLY_NOT_FOUND || !read_wanted(data, wanted))
+        return error;
+    return complain(complaint, TALLY_NOT_FOUND,
+                    "%.200s was put back from a backup without its key: tally key import FILE, the "
+                    "key of %s, comes first",
+                    data, wanted);
+}
+
 enum tally_error keys_open(const char *data, bool create, struct keys **keys,
                            struct complaint *complaint)
 {
@@ -235,7 +277,9 @@ enum tally_error keys_open_named(const char *data, const char *name, bool create
         return complain(complaint, complaint_of_errno(errno), "%s: %s", path, strerror(errno));
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (folder < 0)
-        return complain(complaint, complaint_of_errno(errno), "%s: %s", path, strerror(errno));
+        return missing(
+            data, complain(complaint, complaint_of_errno(errno), "%s: %s", path, strerror(errno)),
+            complaint);
     struct keys *made = sodium_malloc(sizeof *made);
     if (made == NULL) {
         (void)close(folder);

@@ -16,6 +16,9 @@
 
 struct keys;
 
+/* In a data directory that was put back without its key: the did of the one that is wanted. */
+#define KEYS_WANTED "key-wanted"
+
 /* Reads the identity key of a data directory; with `create` it makes one where there is none.
    NOT_FOUND without one, PERMISSION for a wide mode or another owner, MALFORMED for a damaged
    file, MISMATCH if its halves do not belong together. Free with keys_free. */
@@ -25,6 +28,10 @@ enum tally_error keys_open(const char *data, bool create, struct keys **keys,
 /* The same for another key of its own file in keys/, named by a word of ours: "witness.key". */
 enum tally_error keys_open_named(const char *data, const char *name, bool create,
                                  struct keys **keys, struct complaint *complaint);
+
+/* Whether a data directory that wants a key wants this one, or none: MISMATCH. */
+enum tally_error keys_wanted(const char *data, const struct tally_key *key,
+                             struct complaint *complaint);
 
 /* Wipes and frees; NULL is allowed. */
 void keys_free(struct keys *keys);

@@ -4,6 +4,7 @@
 #include "core/base/base64.h"
 #include "core/base/bytes.h"
 #include "core/crypto/sign.h"
+#include "host/config/passphrase.h"
 #include "tally/log.h"
 
 #include <errno.h>
@@ -16,14 +17,9 @@
 enum {
     SECRET = 64,
     BOX = SECRET + crypto_secretbox_MACBYTES,
-    SALT = crypto_pwhash_SALTBYTES,
+    SALT = PASSPHRASE_SALT,
     NONCE = crypto_secretbox_NONCEBYTES,
-    OPS = 3,         /* Passes, */
-    KIB = 64 * 1024, /* and memory, of a new file (operations 3.7). */
-    OPS_MAX = 16,
-    KIB_MAX = 1024 * 1024,
     FILE_MAX = 1024,
-    PASSPHRASE_MAX = 1024,
 };
 
 static const char title[] = "tally recovery key 1\n";
@@ -37,9 +33,8 @@ struct recovery {
 /* What passes through memory meanwhile. Secret as well. */
 struct draft {
     char text[FILE_MAX];
-    char passphrase[PASSPHRASE_MAX];
-    size_t passphrase_size;
-    uint8_t stretched[crypto_secretbox_KEYBYTES];
+    struct passphrase passphrase;
+    uint8_t stretched[PASSPHRASE_KEY];
 };
 
 static void on_sign(void *context, struct tally_bytes message, struct tally_signature *signature)
@@ -91,39 +86,6 @@ static struct tally_bytes message_of(const struct recovery *recovery, uint8_t me
     return bytes_of(message, size + 64);
 }
 
-/* ---- The passphrase ---- */
-
-static enum tally_error read_passphrase(const char *path, struct draft *draft,
-                                        struct complaint *complaint)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, draft->passphrase, sizeof draft->passphrase);
-    int code = errno;
-    if (fd >= 0)
-        (void)close(fd);
-    if (got < 0)
-        return complain(complaint, complaint_of_errno(code),
-                        "the passphrase cannot be read: %s: %s", path, strerror(code));
-    const char *end = memchr(draft->passphrase, '\n', (size_t)got);
-    draft->passphrase_size = end != NULL ? (size_t)(end - draft->passphrase) : (size_t)got;
-    if (draft->passphrase_size == 0 || draft->passphrase_size == sizeof draft->passphrase)
-        return complain(complaint, TALLY_MALFORMED,
-                        "the first line of %s is no passphrase: it is empty, or above %d bytes",
-                        path, PASSPHRASE_MAX - 1);
-    return TALLY_OK;
-}
-
-static enum tally_error stretch(struct draft *draft, unsigned ops, unsigned kib,
-                                const uint8_t salt[SALT], struct complaint *complaint)
-{
-    if (crypto_pwhash(draft->stretched, sizeof draft->stretched, draft->passphrase,
-                      draft->passphrase_size, salt, ops, (size_t)kib * 1024,
-                      crypto_pwhash_ALG_ARGON2ID13) == 0)
-        return TALLY_OK;
-    return complain(complaint, TALLY_NO_MEMORY, "the passphrase needs %u MiB of memory",
-                    kib / 1024);
-}
-
 /* ---- Writing ---- */
 
 static enum tally_error write_file(const char *path, const char *text, struct complaint *complaint)
@@ -151,7 +113,8 @@ static enum tally_error seal(const struct recovery *recovery, struct draft *draf
     char texts[3][BASE64_SIZE(BOX) + 1];
     randombytes_buf(salt, sizeof salt);
     randombytes_buf(nonce, sizeof nonce);
-    enum tally_error error = stretch(draft, OPS, KIB, salt, complaint);
+    enum tally_error error = passphrase_stretch(&draft->passphrase, PASSPHRASE_OPS, PASSPHRASE_KIB,
+                                                salt, draft->stretched, complaint);
     if (error != TALLY_OK)
         return error;
     (void)crypto_secretbox_easy(box, recovery->secret, SECRET, nonce, draft->stretched);
@@ -159,8 +122,8 @@ static enum tally_error seal(const struct recovery *recovery, struct draft *draf
     base64_write(bytes_of(nonce, sizeof nonce), texts[1]);
     base64_write(bytes_of(box, sizeof box), texts[2]);
     texts[0][BASE64_SIZE(SALT)] = texts[1][BASE64_SIZE(NONCE)] = texts[2][BASE64_SIZE(BOX)] = '\0';
-    (void)snprintf(draft->text + used, sizeof draft->text - used, "sealed %d %d %s %s %s\n", OPS,
-                   KIB, texts[0], texts[1], texts[2]);
+    (void)snprintf(draft->text + used, sizeof draft->text - used, "sealed %d %d %s %s %s\n",
+                   PASSPHRASE_OPS, PASSPHRASE_KIB, texts[0], texts[1], texts[2]);
     return TALLY_OK;
 }
 
@@ -175,7 +138,7 @@ static enum tally_error make(const char *path, const char *passphrase, struct re
     int used = snprintf(draft->text, sizeof draft->text, "%sidentity %s\nauthority %s\n", title,
                         did, text);
     if (passphrase != NULL) {
-        error = read_passphrase(passphrase, draft, complaint);
+        error = passphrase_read(passphrase, &draft->passphrase, complaint);
         if (error == TALLY_OK)
             error = seal(recovery, draft, (size_t)used, complaint);
     } else {
@@ -227,7 +190,7 @@ static enum tally_error open_sealed(const char *line, const char *path, const ch
     unsigned ops, kib;
     if (sscanf(line, "sealed %4u %8u %109s %109s %109s", &ops, &kib, texts[0], texts[1],
                texts[2]) != 5 ||
-        ops < 1 || ops > OPS_MAX || kib < 8 || kib > KIB_MAX ||
+        ops < 1 || ops > PASSPHRASE_OPS_MAX || kib < 8 || kib > PASSPHRASE_KIB_MAX ||
         !base64_exact(texts[0], salt, SALT) || !base64_exact(texts[1], nonce, NONCE) ||
         !base64_exact(texts[2], box, BOX))
         return TALLY_MALFORMED;
@@ -235,9 +198,9 @@ static enum tally_error open_sealed(const char *line, const char *path, const ch
         return complain(complaint, TALLY_PERMISSION,
                         "%s has a passphrase: give --passphrase-file FILE, whose first line it is",
                         path);
-    enum tally_error error = read_passphrase(passphrase, draft, complaint);
+    enum tally_error error = passphrase_read(passphrase, &draft->passphrase, complaint);
     if (error == TALLY_OK)
-        error = stretch(draft, ops, kib, salt, complaint);
+        error = passphrase_stretch(&draft->passphrase, ops, kib, salt, draft->stretched, complaint);
     if (error == TALLY_OK &&
         crypto_secretbox_open_easy(recovery->secret, box, BOX, nonce, draft->stretched) != 0)
         error = complain(complaint, TALLY_MISMATCH,

@@ -75,7 +75,7 @@ struct evidence_names {
 
 struct store {
     char *dir;
-    bool read_only, foreign;
+    bool read_only, foreign, backup;
     bool has_key;
     struct tally_key key;
     uint64_t min_free;

@@ -250,8 +250,13 @@ static enum tally_error prepare(const struct opening *opening)
 {
     struct store *store = opening->store;
     bool current;
-    if (store->foreign)
+    if (store->foreign && !store->backup)
         return TALLY_OK; /* A database that somebody else wrote is not opened. */
+    if (!store->backup && faccessat(store->disk.root, STORE_RESTORING, F_OK, 0) == 0)
+        return refuse(opening, TALLY_DAMAGED,
+                      "a backup was being put back into %s and that did not end: repeat tally "
+                      "backup restore",
+                      store->dir);
     enum tally_error error = check_version(opening, &current);
     if (error != TALLY_OK)
         return error;
@@ -337,6 +342,7 @@ enum tally_error store_open(const struct store_options *options, struct store **
     store->dir = strdup(options->dir);
     store->read_only = options->read_only;
     store->foreign = options->foreign && options->read_only;
+    store->backup = store->foreign && options->backup;
     store->has_key = options->key != NULL;
     if (store->has_key)
         store->key = *options->key;

@@ -32,6 +32,8 @@
 #define STORE_CHECKED __attribute__((warn_unused_result))
 
 struct store;
+/* A file in a directory into which a backup is being put back: nobody opens it meanwhile. */
+#define STORE_RESTORING "restoring"
 struct tally_package; /* tally/log.h: a package that passed its checks. */
 
 /* ---- Opening. ---- */
@@ -44,6 +46,7 @@ struct store_options {
                        running node, and for store_fsck. A picture of this moment. */
     bool foreign;   /* Somebody's copy, on whatever medium: its modes and owner say nothing, since
                        nothing in it is believed. read_only. */
+    bool backup;    /* foreign, but a whole directory: its database is read as well. */
 };
 
 /*
