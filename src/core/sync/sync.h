@@ -125,6 +125,9 @@ void sync_start(struct sync *sync, struct tally_now now, const struct tally_key 
    fetched, and who has a stream is asked once more. */
 void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recovers);
 
+/* Who has a stream is asked once more what it holds of our own logs. */
+void sync_guard_again(struct sync *sync, struct tally_now now);
+
 /* Whether synchronisation with that peer waits for a stream. */
 bool sync_waiting(const struct sync *sync, const struct tally_key *peer);
 
