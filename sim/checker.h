@@ -141,6 +141,9 @@ void checker_change(struct checker *checker, const struct world *world, uint32_t
 void checker_configured(struct checker *checker, uint32_t slot,
                         const struct tally_address *address);
 
+/* Its disk is an older one from now on: what it learnt since, it learns again. */
+void checker_restored(struct checker *checker, const struct world *world, uint32_t slot);
+
 /* A node starts: its epoch, and what its disk held through the crash. */
 void checker_start(struct checker *checker, const struct world *world, uint32_t slot);
 

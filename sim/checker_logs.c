@@ -257,6 +257,16 @@ static void check_promises(struct checker *checker, const struct world *world, u
                            CHECK_ACKNOWLEDGED);
 }
 
+static bool has_file(const struct disk *disk, const struct tally_hash *name,
+                     const struct tally_hash *origin_hash)
+{
+    for (size_t i = 0; i < disk->file_count; i++)
+        if ((name != NULL && hash_equal(&disk->files[i].name, name)) ||
+            (origin_hash != NULL && hash_equal(&disk->files[i].origin_hash, origin_hash)))
+            return true;
+    return false;
+}
+
 static void check_frozen(struct checker *checker, const struct world *world, uint32_t slot)
 {
     const struct disk *disk = &world->slots[slot].disk;
@@ -265,10 +275,8 @@ static void check_frozen(struct checker *checker, const struct world *world, uin
             continue;
         const struct tally_hash *origin_hash = &checker->frozen[i].origin_hash;
         const struct disk_log *log = disk_find(disk, origin_hash);
-        bool found = false;
-        for (size_t file = 0; file < disk->file_count; file++)
-            found = found || hash_equal(&disk->files[file].origin_hash, origin_hash);
-        checker_expect(checker, world, slot, found && (log == NULL || log->frozen),
+        checker_expect(checker, world, slot,
+                       has_file(disk, NULL, origin_hash) && (log == NULL || log->frozen),
                        CHECK_REMEMBERED);
     }
 }
@@ -276,12 +284,26 @@ static void check_frozen(struct checker *checker, const struct world *world, uin
 static void check_remembered(struct checker *checker, const struct world *world, uint32_t slot)
 {
     const struct disk *disk = &world->slots[slot].disk;
-    for (size_t i = 0; i < checker->revoked_count; i++) {
-        bool found = checker->revoked[i].slot != slot;
-        for (size_t file = 0; file < disk->file_count; file++)
-            found = found || hash_equal(&disk->files[file].name, &checker->revoked[i].name);
-        checker_expect(checker, world, slot, found, CHECK_REMEMBERED);
-    }
+    for (size_t i = 0; i < checker->revoked_count; i++)
+        if (checker->revoked[i].slot == slot)
+            checker_expect(checker, world, slot, has_file(disk, &checker->revoked[i].name, NULL),
+                           CHECK_REMEMBERED);
+}
+
+void checker_restored(struct checker *checker, const struct world *world, uint32_t slot)
+{
+    const struct disk *disk = &world->slots[slot].disk;
+    size_t kept = 0;
+    for (size_t i = 0; i < checker->frozen_count; i++)
+        if (checker->frozen[i].slot != slot ||
+            has_file(disk, NULL, &checker->frozen[i].origin_hash))
+            checker->frozen[kept++] = checker->frozen[i];
+    checker->frozen_count = kept;
+    kept = 0;
+    for (size_t i = 0; i < checker->revoked_count; i++)
+        if (checker->revoked[i].slot != slot || has_file(disk, &checker->revoked[i].name, NULL))
+            checker->revoked[kept++] = checker->revoked[i];
+    checker->revoked_count = kept;
 }
 
 /* Own checkpoints: the largest ever signed is still stored. */

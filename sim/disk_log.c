@@ -111,9 +111,9 @@ void disk_copy(struct disk *copy, const struct disk *disk, struct signer *signer
     copy->epoch = disk->epoch;
     for (size_t i = 0; i < disk->log_count; i++) {
         const struct disk_log *from = disk->logs[i];
-        struct disk_log *to =
-            disk_log_new(copy, &(struct tally_log_id){from->origin_hash, from->issuer, from->origin,
-                                                      from->name_space, from->own});
+        struct disk_log *to = disk_log_new(
+            copy, &(struct tally_log_id){from->origin_hash, from->issuer, from->origin,
+                                         from->name_space, key_equal(&from->issuer, &signer->key)});
         for (uint64_t index = 0; index < simtree_size(&from->tree); index++) {
             const struct disk_entry *entry = &from->entries[index];
             disk_log_append(to, bytes_of(entry->envelope, entry->envelope_size),
@@ -125,6 +125,13 @@ void disk_copy(struct disk *copy, const struct disk *disk, struct signer *signer
         to->root = from->root;
         to->note_size = from->note_size;
         to->note = from->note != NULL ? memory_copy(from->note, from->note_size) : NULL;
+    }
+    copy->files =
+        memory_room(copy->files, &copy->file_capacity, disk->file_count + 1, sizeof *copy->files);
+    copy->file_count = disk->file_count;
+    for (size_t i = 0; i < disk->file_count; i++) {
+        copy->files[i] = disk->files[i];
+        copy->files[i].bytes = memory_copy(disk->files[i].bytes, disk->files[i].size);
     }
 }
 

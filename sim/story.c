@@ -260,10 +260,11 @@ static void on_place(struct story *story, const struct line *line)
 
 static void on_state(struct story *story, const struct line *line)
 {
+    bool of_itself = line->state.kind == FED_MODE || line->state.kind == FED_REVOKE_KEY;
     for (uint32_t slot = line->who.from; slot <= line->who.to; slot++) {
-        if (line->state.kind != FED_MODE && slot == line->other.from)
-            continue; /* Nobody speaks of itself. */
-        if (line->state.kind == FED_MODE)
+        if (!of_itself && slot == line->other.from)
+            continue;
+        if (of_itself)
             say(story, "n%u states %s", slot + 1, fed_type(line->state.kind));
         else
             say(story, "n%u states %s of n%u", slot + 1, fed_type(line->state.kind),

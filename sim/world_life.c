@@ -369,6 +369,7 @@ bool world_restore(struct world *world, uint32_t slot)
     disk_free(&at->disk);
     disk_copy(&at->disk, at->backup, &at->signer);
     at->restored = true;
+    checker_restored(&world->checker, world, slot);
     world_wake(world, slot);
     return true;
 }

@@ -5,7 +5,8 @@
   checks.py BROKEN SOUND SOURCE
 
 BROKEN is tally-sim with mutants in it (mutants.h), SOUND the real one. A check of sim/checker.h
-that no mutant shows fails this test.
+that no mutant shows fails this test. Whose mutant is not called after a check: what is left out
+there, some story finds by one of them.
 """
 import os
 import re
@@ -40,6 +41,11 @@ STORIES = {
     'REVOKED': 'revoked',
     'ROOTS': FORK + 'at 20 heal\n',
 }
+# What is left out that is no check of the simulator's, which of these finds it, and where.
+FOUND = [
+    ('unguarded', 'ROOTS', 'restore'),
+    ('unguarded', 'ROOTS', 'restore-heir'),
+]
 
 
 # What a mutant does not do may be to free: that is not what it is for.
@@ -56,20 +62,20 @@ def main(broken, sound, source):
         checks = re.findall(r'X\(([A-Z]+), "', file.read())
     with open(os.path.join(source, 'tests', 'sim', 'mutants.h'), encoding='utf-8') as file:
         mutants = dict(re.findall(r'X\(([A-Z]+), ([a-z_]+)\)', file.read()))
-    print(f'1..{len(checks)}')
+    rows = [(mutants.get(check, check), check, STORIES.get(check, '')) for check in checks] + FOUND
+    print(f'1..{len(rows)}')
     with tempfile.TemporaryDirectory() as folder:
-        for number, check in enumerate(checks, 1):
-            story = STORIES.get(check, '')
+        for number, (mutant, check, story) in enumerate(rows, 1):
             path = os.path.join(source, 'sim', 'scenarios', story + '.scn')
             if '\n' in story:
                 path = os.path.join(folder, check + '.scn')
                 with open(path, 'w', encoding='utf-8') as file:
                     file.write(story)
-            status, said = run(broken, '--break', mutants.get(check, check), 'run', path)
+            status, said = run(broken, '--break', mutant, 'run', path)
             fails = status == 1 and f': {check}: ' in said
             holds, otherwise = run(sound, 'run', path)
             good = fails and holds == 0
-            print(f'{"ok" if good else "not ok"} {number} - {check}: {mutants.get(check)}',
+            print(f'{"ok" if good else "not ok"} {number} - {check}: {mutant}',
                   flush=True)
             if not good:
                 print(said, otherwise, file=sys.stderr)

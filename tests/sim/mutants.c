@@ -5,6 +5,7 @@
 #include "core/base/outbox.h"
 #include "core/base/replay.h"
 #include "core/libp2p/channel.h"
+#include "core/log/guard.h"
 #include "core/peers/greet.h"
 #include "core/peers/room.h"
 #include "core/sync/sync.h"
@@ -132,6 +133,11 @@ WRAP(enum tally_hygiene, address_may_tell, const struct address_policy *policy,
 }
 
 /* ---- What is written. ---- */
+
+WRAP(enum tally_error, guard_refusal, const struct guard *guard)
+{
+    return broken == MUTANT_GUARD ? TALLY_OK : __real_guard_refusal(guard);
+}
 
 WRAP(size_t, tally_receipt_write, struct tally_receipt *receipt, const struct tally_crypto *crypto,
      uint8_t envelope[TALLY_ENVELOPE_MAX])

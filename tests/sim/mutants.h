@@ -26,6 +26,7 @@
     X(ACCUSED, evidence)      /* Evidence is kept as it came, and it came damaged. */              \
     X(REVOKED, endless)       /* Logs of revoked keys go on. */                                    \
     X(SCOPE, scope)           /* Every address may be dialled and told. */                         \
+    X(GUARD, unguarded)       /* A copy that was put back signs at once: ROOTS. */                 \
     X(BACK, forgets_signing)  /* The host loses a checkpoint, */                                   \
     X(ACKNOWLEDGED, unsynced) /* a receipt that was acknowledged, */                               \
     X(REMEMBERED, forgiving)  /* a file of evidence, */                                            \

@@ -12,7 +12,8 @@ static const fsm_moves moves[] = {
                            TO(TALLY_GUARD_RECOVERING) | TO(TALLY_GUARD_FORKED),
     [TALLY_GUARD_WAITING] =
         TO(TALLY_GUARD_PASSED) | TO(TALLY_GUARD_RECOVERING) | TO(TALLY_GUARD_FORKED),
-    [TALLY_GUARD_RECOVERING] = TO(TALLY_GUARD_PASSED) | TO(TALLY_GUARD_FORKED),
+    [TALLY_GUARD_RECOVERING] =
+        TO(TALLY_GUARD_PASSED) | TO(TALLY_GUARD_ASKING) | TO(TALLY_GUARD_FORKED),
     [TALLY_GUARD_FORKED] = 0,
 };
 
@@ -27,13 +28,19 @@ void guard_init(struct guard *guard, struct guard_log *logs)
     *guard = (struct guard){.state = TALLY_GUARD_PASSED, .logs = logs, .until = TALLY_NEVER};
 }
 
+static void ask(struct guard *guard, struct tally_now now)
+{
+    move(guard, TALLY_GUARD_ASKING);
+    guard->heard = false;
+    guard->until.ms = guard->end.ms = now.mono.ms + GUARD_WAIT_MS;
+}
+
 void guard_ask(struct guard *guard, struct tally_now now, struct guard_peer *peers, bool alone)
 {
     assert(peers != NULL);
     guard->peers = peers;
     guard->peer_count = 0;
-    move(guard, TALLY_GUARD_ASKING);
-    guard->until.ms = now.mono.ms + GUARD_WAIT_MS;
+    ask(guard, now);
     if (alone)
         move(guard, TALLY_GUARD_WAITING);
 }
@@ -46,6 +53,14 @@ static bool is_open(const struct guard *guard)
 bool guard_asks(const struct guard *guard)
 {
     return is_open(guard) || guard->state == TALLY_GUARD_RECOVERING;
+}
+
+static bool any_known(const struct guard *guard)
+{
+    for (unsigned i = 0; i < guard->peer_count; i++)
+        if (guard->peers[i].known)
+            return true;
+    return false;
 }
 
 /* The peer, listed if there is room; one that is known takes the place of one that is not. */
@@ -70,26 +85,46 @@ static struct guard_peer *peer_take(struct guard *guard, const struct tally_key 
 
 void guard_know(struct guard *guard, const struct tally_key *key)
 {
-    struct guard_peer *peer = is_open(guard) ? peer_take(guard, key, true) : NULL;
-    if (peer != NULL)
-        peer->known = true;
+    bool first = !any_known(guard);
+    struct guard_peer *peer = guard_asks(guard) ? peer_take(guard, key, true) : NULL;
+    if (peer == NULL)
+        return;
+    peer->known = true;
+    if (!first || !guard->heard || !is_open(guard))
+        return;
+    /* Those heard so far were strangers: this one's word counts more. */
+    guard->heard = false;
+    guard->until = guard->state == TALLY_GUARD_ASKING ? guard->end : TALLY_NEVER;
 }
 
-/* Whether all have answered whose word counts; if none of them is known, all who were asked. */
+/* Whether all have answered whose word counts, and there are some. */
 static bool complete(const struct guard *guard)
 {
-    bool any = false, knows = false;
-    for (unsigned i = 0; i < guard->peer_count; i++)
-        knows = knows || guard->peers[i].known;
-    for (unsigned i = 0; i < guard->peer_count; i++) {
-        const struct guard_peer *peer = &guard->peers[i];
-        if (knows && !peer->known)
-            continue;
-        if (peer->word == GUARD_SILENT)
-            return false;
-        any = true;
-    }
-    return any;
+    return any_known(guard) && guard_silent(guard, 0) == NULL;
+}
+
+/* The first answer that counts for something; who else is there has so long. */
+static void hear(struct guard *guard, struct tally_now now, uint64_t ms)
+{
+    if (guard->heard)
+        return;
+    guard->heard = true;
+    guard->until.ms = now.mono.ms + ms;
+}
+
+void guard_succeed(struct guard *guard, const struct tally_key *key, const struct tally_key *heir)
+{
+    struct guard_peer *peer = NULL;
+    for (unsigned i = 0; guard_asks(guard) && i < guard->peer_count; i++)
+        if (guard->peers[i].known && key_equal(&guard->peers[i].key, key))
+            peer = &guard->peers[i];
+    if (peer == NULL)
+        return;
+    *peer = guard->peers[--guard->peer_count];
+    if (heir != NULL)
+        guard_know(guard, heir);
+    if (is_open(guard) && complete(guard))
+        move(guard, TALLY_GUARD_PASSED);
 }
 
 void guard_answered(struct guard *guard, struct tally_now now, const struct tally_key *key,
@@ -101,12 +136,10 @@ void guard_answered(struct guard *guard, struct tally_now now, const struct tall
     /* What it held before it fetched anything of us in this life is what counts. */
     if (peer->word == GUARD_SILENT)
         peer->word = some ? GUARD_KNEW : GUARD_NOTHING;
-    if (complete(guard)) {
+    if (complete(guard))
         move(guard, TALLY_GUARD_PASSED);
-    } else if (peer->known && peer->word == GUARD_KNEW && !guard->heard) {
-        guard->heard = true;
-        guard->until.ms = now.mono.ms + GUARD_GRACE_MS;
-    }
+    else if (peer->known ? peer->word == GUARD_KNEW : !any_known(guard))
+        hear(guard, now, peer->word == GUARD_KNEW ? GUARD_GRACE_MS : GUARD_STRANGERS_MS);
 }
 
 static struct guard_log *log_take(struct guard *guard, const struct tally_hash *origin_hash)
@@ -138,7 +171,17 @@ bool guard_larger(struct guard *guard, const struct tally_key *key,
     return true;
 }
 
-bool guard_reached(struct guard *guard, const struct tally_hash *origin_hash, uint64_t size)
+/* All are to answer again. Those who showed more did know us. */
+static void ask_again(struct guard *guard, struct tally_now now)
+{
+    ask(guard, now);
+    for (unsigned i = 0; i < guard->peer_count; i++)
+        guard->peers[i].word = GUARD_SILENT;
+    hear(guard, now, GUARD_GRACE_MS);
+}
+
+bool guard_reached(struct guard *guard, struct tally_now now, const struct tally_hash *origin_hash,
+                   uint64_t size)
 {
     if (guard->state != TALLY_GUARD_RECOVERING)
         return false;
@@ -150,6 +193,10 @@ bool guard_reached(struct guard *guard, const struct tally_hash *origin_hash, ui
     }
     if (guard->log_count > 0)
         return false;
+    if (guard->peers != NULL) {
+        ask_again(guard, now);
+        return false;
+    }
     move(guard, TALLY_GUARD_PASSED);
     return true;
 }

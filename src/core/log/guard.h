@@ -7,15 +7,19 @@
  * had got, and until then nothing is appended and nothing sealed.
  *
  *     PASSED ◀──equal or smaller, or the operator's word── ASKING ──60 s──▶ WAITING
- *        │  ▲                                                │                 │
- *        │  └──all of it fetched── RECOVERING ◀──larger──────┴─────────────────┤
- *        └─────────────larger──────────▶│                                      │
- *                                       └──contradicts ours──▶ FORKED ◀────────┘
+ *        │                                                  │  ▲               │
+ *        │              ┌──────────────larger───────────────┤  │               │
+ *        │              ▼                                   │  │               │
+ *        └──larger─▶ RECOVERING ──all of it fetched─────────│──┘               │
+ *                       ▲  └────────contradicts ours───▶ FORKED ◀──────────────┤
+ *                       └──────────────larger──────────────────────────────────┘
  *
  * Whose word counts: that of peers which knew us, known from before: configured, remembered,
  * admitted. The first that shows a checkpoint of ours that is no larger opens a short grace in
- * which the others are heard; if all of those known have answered, nobody else is waited for. A
- * larger checkpoint counts from anybody, because it bears our own signature.
+ * which the others are heard; if all of those known have answered, nobody else is waited for. If
+ * nobody is known, strangers are heard, for a while. A larger checkpoint counts from anybody,
+ * because it bears our own signature. When what it shows was fetched, all are asked once more:
+ * somebody else may hold more still.
  *
  * This module knows states, keys and numbers only; the node asks, and looks at the signatures.
  */
@@ -23,9 +27,10 @@
 #include "tally/node.h"
 
 enum {
-    GUARD_PEERS = 64,      /* As many as a host remembers. */
-    GUARD_WAIT_MS = 60000, /* Then it is said that nobody answered; they are asked on. */
-    GUARD_GRACE_MS = 2000, /* After the first answer: who else is there answers by then. */
+    GUARD_PEERS = 64,          /* As many as a host remembers. */
+    GUARD_WAIT_MS = 60000,     /* Then it is said that nobody answered; they are asked on. */
+    GUARD_GRACE_MS = 2000,     /* After the first answer: who else is there answers by then. */
+    GUARD_STRANGERS_MS = 5000, /* The same, after one of a stranger that holds nothing of ours. */
     GUARD_LOGS = TALLY_OWN_LOGS_MAX,
 };
 
@@ -55,8 +60,9 @@ struct guard {
     unsigned peer_count;
     struct guard_log *logs; /* GUARD_LOGS of them. */
     unsigned log_count;
-    struct tally_mono until; /* ASKING: when it gives up; with an answer: when the grace ends. */
-    bool heard;              /* Somebody who knew us has answered. */
+    struct tally_mono end;   /* ASKING: when it gives up. */
+    struct tally_mono until; /* The same; with an answer: when the grace ends. */
+    bool heard;              /* Somebody has answered whose word counts. */
 };
 
 /* PASSED, until guard_ask; `logs` is memory for GUARD_LOGS, lent for the guard's life. */
@@ -72,6 +78,10 @@ bool guard_asks(const struct guard *guard);
 /* Somebody whose word counts. */
 void guard_know(struct guard *guard, const struct tally_key *key);
 
+/* The key of somebody is no more, and whoever took over is waited for in its place; heir NULL:
+   there is nobody. */
+void guard_succeed(struct guard *guard, const struct tally_key *key, const struct tally_key *heir);
+
 /* A peer has told all it holds of our logs, nothing larger than ours; `some`: not nothing. */
 void guard_answered(struct guard *guard, struct tally_now now, const struct tally_key *key,
                     bool some);
@@ -81,9 +91,11 @@ void guard_answered(struct guard *guard, struct tally_now now, const struct tall
 bool guard_larger(struct guard *guard, const struct tally_key *key,
                   const struct tally_hash *origin_hash, uint64_t size);
 
-/* Our log is that large now, under its checkpoint. True: that was the last that lacked something,
-   and the guard has passed. */
-bool guard_reached(struct guard *guard, const struct tally_hash *origin_hash, uint64_t size);
+/* Our log is that large now, under its checkpoint. If that was the last that lacked something, all
+   are to be asked again: ASKING, until they answered or the grace is over. One that never asked
+   has nobody to ask: true, and it has passed. */
+bool guard_reached(struct guard *guard, struct tally_now now, const struct tally_hash *origin_hash,
+                   uint64_t size);
 
 /* Two of our own signatures contradict each other. True if that ends everything: before the guard
    has passed. */

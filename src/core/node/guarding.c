@@ -25,21 +25,39 @@ static bool may_ask(const struct tally_node *node, const struct tally_key *key)
            admission(&node->federating.fold, key, ADMISSION_SERVE) == TALLY_DROP_NONE;
 }
 
+/* Who speaks for that key now; NULL: it was revoked, and nobody took over. */
+static const struct tally_key *heir_of(const struct tally_node *node, const struct tally_key *key)
+{
+    const struct revoked *revoked = &node->federating.revoked;
+    for (unsigned i = 0; key != NULL && i < REVOKED_HEIRS; i++) {
+        if (revoked_find(revoked, key) == NULL)
+            return key;
+        key = revoked_successor(revoked, key);
+    }
+    return NULL;
+}
+
+/* False: it is nobody one could ask. */
+static bool know(struct tally_node *node, const struct tally_key *key)
+{
+    const struct tally_key *heir = heir_of(node, key);
+    if (heir == NULL || !may_ask(node, heir))
+        return false;
+    guard_know(&node->guarding.guard, heir);
+    return true;
+}
+
 /* Those whom the host remembers, and those who were admitted. */
 static bool know_those_of_before(struct tally_node *node)
 {
     const struct fold *fold = &node->federating.fold;
-    struct guard *guard = &node->guarding.guard;
     bool any = node->options.known || node->options.remembered_count > 0;
     for (size_t i = 0; i < node->options.remembered_count; i++)
-        if (may_ask(node, &node->options.remembered[i]))
-            guard_know(guard, &node->options.remembered[i]);
+        (void)know(node, &node->options.remembered[i]);
     for (size_t i = 0; i < fold->count; i++) {
-        if (fold->parties[i].state != TALLY_PARTY_ADMITTED || !may_ask(node, &fold->parties[i].key))
-            continue;
         /* An admission is no meeting; in a copy one cannot tell. */
-        any = any || node->options.past != TALLY_PAST_OWN;
-        guard_know(guard, &fold->parties[i].key);
+        if (fold->parties[i].state == TALLY_PARTY_ADMITTED && know(node, &fold->parties[i].key))
+            any = any || node->options.past != TALLY_PAST_OWN;
     }
     return any;
 }
@@ -105,8 +123,15 @@ void guarding_free(struct guarding *guarding)
 
 void guarding_know(struct tally_node *node, const struct tally_key *key)
 {
-    if (may_ask(node, key))
-        guard_know(&node->guarding.guard, key);
+    (void)know(node, key);
+}
+
+void guarding_revoked(struct tally_node *node, const struct tally_key *key)
+{
+    const struct tally_key *heir = heir_of(node, key);
+    if (heir != NULL && !may_ask(node, heir))
+        heir = NULL;
+    guard_succeed(&node->guarding.guard, key, heir);
 }
 
 bool guarding_asks(const struct tally_node *node, const struct tally_key *key)
@@ -150,7 +175,7 @@ void guarding_fetched(struct tally_node *node, struct tally_now now,
     issuer_recovered(&node->issuer, now, view);
     if (hash_equal(&view->origin_hash, &node->federating.origin_hash))
         federating_durable(node, now);
-    (void)guard_reached(&node->guarding.guard, &view->origin_hash, view->size);
+    (void)guard_reached(&node->guarding.guard, now, &view->origin_hash, view->size);
     guarding_settle(node, now);
 }
 
@@ -249,19 +274,23 @@ void guarding_tick(struct tally_node *node, struct tally_now now)
 void guarding_settle(struct tally_node *node, struct tally_now now)
 {
     struct guarding *guarding = &node->guarding;
-    enum tally_guard state = guarding->guard.state;
+    enum tally_guard state = guarding->guard.state, before = guarding->told;
     uint64_t silent = 0;
-    if (state == guarding->told)
+    if (state == before)
         return;
+    /* All of it was fetched: whether somebody has more still is asked, and that is fetched too. */
+    bool once_more = before == TALLY_GUARD_RECOVERING && state == TALLY_GUARD_ASKING;
     guarding->told = state;
-    guarding->recovers = guarding->recovers && state == TALLY_GUARD_RECOVERING;
+    guarding->recovers = guarding->recovers && guard_asks(&guarding->guard);
     issuer_hold(&node->issuer, now, guard_refusal(&guarding->guard));
     sync_guard(&node->sync, now, guard_asks(&guarding->guard), guarding->recovers);
+    if (once_more)
+        sync_guard_again(&node->sync, now);
     while (guard_silent(&guarding->guard, silent) != NULL)
         silent++;
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_GUARD, .a = state, .b = silent});
-    if (state != TALLY_GUARD_RECOVERING)
+    if (!guard_asks(&guarding->guard))
         answer(node, guard_refusal(&guarding->guard));
 }
 

@@ -31,6 +31,9 @@ void guarding_free(struct guarding *guarding);
 /* Somebody was named who may know how far our logs had got. */
 void guarding_know(struct tally_node *node, const struct tally_key *key);
 
+/* A key was revoked: whoever took over is asked in its place. */
+void guarding_revoked(struct tally_node *node, const struct tally_key *key);
+
 /* Whether a peer that was linked is to be asked, whatever else we want of it. */
 bool guarding_asks(const struct tally_node *node, const struct tally_key *key);
 

@@ -42,8 +42,10 @@ static void named(struct tally_node *node, const struct tally_log_view *view, ui
 {
     struct revoked *revoked = &node->federating.revoked;
     if (replay_keys(revoked, &node->options.ledger, view, from) &&
-        revoked_find(revoked, &view->issuer) != NULL)
+        revoked_find(revoked, &view->issuer) != NULL) {
         federating_limited(node, &view->issuer);
+        guarding_revoked(node, &view->issuer);
+    }
 }
 
 void revoking_named(struct tally_node *node, const struct tally_log_view *view, uint64_t from)
@@ -91,6 +93,7 @@ static void learn(struct tally_node *node, struct tally_now now,
     if (key_equal(&party, &node->options.key))
         end(node);
     federating_limited(node, &party);
+    guarding_revoked(node, &party);
     notice_wake(&node->datagrams.notice, &node->datagrams.peers, now);
 }
 

@@ -186,7 +186,13 @@ void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recov
     bool again = recovers && !sync->recovers;
     sync->guards = guards;
     sync->recovers = recovers;
-    for (unsigned i = 0; again && i < sync->options.askers; i++) {
+    if (again)
+        sync_guard_again(sync, now);
+}
+
+void sync_guard_again(struct sync *sync, struct tally_now now)
+{
+    for (unsigned i = 0; i < sync->options.askers; i++) {
         struct sync_asker *asker = &sync->askers[i];
         if (asker->state <= SYNC_WAITING)
             continue;

@@ -121,9 +121,9 @@ void sync_start(struct sync *sync, struct tally_now now, const struct tally_key 
                 uint64_t cause);
 
 /* What is done about our own logs (core/log/guard.h). `guards`: on each new stream the peer is
-   first asked what it holds of them, which comes as ANSWERED. `recovers`: what is larger there is
-   fetched, and who has a stream is asked once more. */
+   asked what it holds of them: ANSWERED. `recovers`: what is larger there is fetched. */
 void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recovers);
+void sync_guard_again(struct sync *sync, struct tally_now now); /* Who has a stream, once more. */
 
 /* Whether synchronisation with that peer waits for a stream. */
 bool sync_waiting(const struct sync *sync, const struct tally_key *peer);

@@ -5,119 +5,46 @@
  */
 #include "support/cmocka.h"
 
-#include "core/base/bytes.h"
-#include "core/base/random.h"
-#include "core/federation/replay.h"
+#include "alone.h"
 #include "core/node/disputing.h"
-#include "disk.h"
-#include "memory.h"
 #include "support/channels.h"
-#include "tally/node.h"
 
-#include <stdlib.h>
-
-static struct provider provider;
-static struct signer signer;
-static struct disk disk;
-static struct tally_node *node;
-static struct tally_now now;
-static struct random chance;
 static struct party client;
-static unsigned closes, answers;
-static struct tally_action answer;
-static enum tally_error fails; /* The next APPEND, instead of being done. */
-static uint64_t failed;        /* Its ticket. */
-static bool at_once;           /* The disk does what it is asked in the same moment. */
+static unsigned closes;
+static bool fails;      /* The next APPEND, instead of being done. */
+static uint64_t failed; /* Its ticket. */
 
-static void draw(void *context, uint8_t *bytes, size_t size)
+/* The stream to the client, and what fails. */
+static bool takes_streams(const struct tally_action *action)
 {
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (uint8_t)random_next(&chance);
-}
-
-static void wake(void)
-{
-    const struct tally_node_options options = {.key = signer.key,
-                                               .epoch = 1,
-                                               .connections_max = 8,
-                                               .ledger = disk_ledger(&disk),
-                                               .secret = {NULL, draw},
-                                               .crypto = signer_window(&signer)};
-    node = tally_node_new(&options, now);
-    assert_non_null(node);
+    struct channel_news news;
+    closes += action->kind == TALLY_ACTION_CLOSE;
+    if (action->kind == TALLY_ACTION_WRITE) {
+        channel_feed(client.channel, now, action->write.bytes);
+        while (channel_next(client.channel, &news))
+            ;
+    } else if (action->kind == TALLY_ACTION_APPEND && fails) {
+        failed = action->append.ticket;
+    } else {
+        return false;
+    }
+    return true;
 }
 
 static int set_up(void **state)
 {
-    static const uint8_t seed[32] = {1};
-    now = (struct tally_now){{1000}, {INT64_C(1763700000000000)}};
-    chance.state = 1;
-    closes = answers = 0;
-    fails = TALLY_OK;
-    at_once = true;
-    provider_init(&provider, PROVIDER_REAL);
-    signer_init(&signer, &provider, seed);
-    disk_init(&disk, &signer);
+    alone_begin(state);
+    takes = takes_streams;
+    closes = 0;
+    fails = false;
     party_init(&client, 7);
-    wake();
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    tally_node_free(node);
     party_free(&client);
-    disk_free(&disk);
-    provider_free(&provider);
-    return 0;
-}
-
-static void step(const struct tally_event *event);
-
-static void disk_goes_on(void)
-{
-    struct tally_event event;
-    struct disk_change change;
-    for (unsigned lane = 0; lane < DISK_LANES; lane++)
-        while (disk.lanes[lane].first != NULL &&
-               disk_complete(&disk, (enum disk_lane)lane, &event, &change))
-            step(&event);
-}
-
-/* What the node asks for: its disk, and the stream to the client. */
-static void perform(const struct tally_action *action)
-{
-    enum disk_lane lane;
-    uint64_t due;
-    closes += action->kind == TALLY_ACTION_CLOSE;
-    if (action->kind == TALLY_ACTION_WRITE) {
-        channel_feed(client.channel, now, action->write.bytes);
-    } else if (action->kind == TALLY_ACTION_ANSWER) {
-        answer = *action;
-        answers++;
-    } else if (action->kind == TALLY_ACTION_APPEND && fails != TALLY_OK) {
-        failed = action->append.ticket;
-    } else {
-        (void)disk_perform(&disk, action, 0, &chance, &lane, &due);
-    }
-}
-
-/* One step, which may not allocate. */
-static void step(const struct tally_event *event)
-{
-    struct tally_action action;
-    struct channel_news news;
-    memory_watch_begin();
-    tally_node_step(node, now, event);
-    assert_int_equal(memory_watch_end(), 0);
-    assert_true(tally_node_holds(node));
-    while (tally_node_next(node, &action)) {
-        perform(&action);
-        while (action.kind == TALLY_ACTION_WRITE && channel_next(client.channel, &news))
-            ;
-    }
-    if (at_once)
-        disk_goes_on();
+    return alone_end(state);
 }
 
 static struct tally_node_status status(void)
@@ -135,23 +62,6 @@ static struct tally_trust_status trust(void)
 }
 
 /* ---- Statements. ---- */
-
-static void give(struct tally_bytes type, struct tally_bytes body)
-{
-    step(&(struct tally_event){.kind = TALLY_EVENT_COMMAND,
-                               .command = {.kind = TALLY_COMMAND_STATE,
-                                           .ticket = 7,
-                                           .state = {.type = type, .body = body}}});
-}
-
-static enum tally_error state_it(const struct fed_statement *statement)
-{
-    uint8_t body[FED_BODY_MAX];
-    size_t size = fed_write(statement, body);
-    answer.answer.error = TALLY_TIMED_OUT;
-    give(bytes_text(fed_type(statement->kind)), bytes_of(body, size));
-    return answer.answer.error;
-}
 
 static enum tally_error say(enum fed_kind kind, const struct tally_key *whom,
                             enum tally_trust level)
@@ -204,7 +114,7 @@ static void one_statement_at_a_time(void **state)
 
 static void one_that_fails_changes_nothing(void **state)
 {
-    fails = TALLY_FULL;
+    fails = true;
     assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_OBSERVE), TALLY_TIMED_OUT);
     struct tally_event event = {.kind = TALLY_EVENT_APPENDED};
     event.appended.ticket = failed;
@@ -212,7 +122,7 @@ static void one_that_fails_changes_nothing(void **state)
     step(&event);
     assert_int_equal(answer.answer.error, TALLY_FULL);
     assert_false(trust().strict);
-    fails = TALLY_OK;
+    fails = false;
     assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_OBSERVE), TALLY_OK);
     assert_int_equal(answer.answer.index, 0);
 }
@@ -230,8 +140,7 @@ static void a_restart_folds_the_same(void **state)
     assert_int_equal(before.statements, MANY);
     assert_int_equal(disk.log_count, 1);
     assert_in_range(disk.logs[0]->size, 512, MANY - 1);
-    tally_node_free(node);
-    wake();
+    wake_again();
     const struct tally_trust_status after = trust();
     assert_memory_equal(&before, &after, sizeof before);
 }
@@ -328,26 +237,6 @@ static void a_stranger_has_a_stream_in_an_open_mesh_only(void **state)
 
 /* ---- Discrepancies. ---- */
 
-static void drain(void)
-{
-    struct tally_action action;
-    while (tally_node_next(node, &action))
-        perform(&action);
-    disk_goes_on();
-}
-
-/* Time passes; whatever is due is done. */
-static void wait(uint64_t ms)
-{
-    for (uint64_t end = now.mono.ms + ms; now.mono.ms < end; drain()) {
-        uint64_t next = tally_node_deadline(node).ms;
-        next = next <= now.mono.ms ? now.mono.ms + 1 : next < end ? next : end;
-        now.wall.us += (int64_t)(next - now.mono.ms) * 1000;
-        now.mono.ms = next;
-        step(&(struct tally_event){.kind = TALLY_EVENT_TICK});
-    }
-}
-
 /* A check of what a party showed of a log fails; whether that was stated. */
 static bool fails_at(const struct tally_key *party, enum tally_discrepancy type, uint16_t log,
                      bool automatic)
@@ -422,8 +311,7 @@ static void what_nobody_can_fetch_is_an_operators(void **state)
     assert_int_equal(case_at(0).state, TALLY_DISCREPANCY_RESYNC);
     assert_int_equal(case_at(1).state, TALLY_DISCREPANCY_MANUAL);
     /* A restart goes on with it. */
-    tally_node_free(node);
-    wake();
+    wake_again();
     wait(DISPUTING_WAIT_MS / 2);
     assert_int_equal(case_at(0).state, TALLY_DISCREPANCY_RESYNC);
     wait(DISPUTING_WAIT_MS);
