@@ -12,9 +12,9 @@
  *     a named arbiter spoke ─▶ RESOLVED if the claim holds, else SUSPENDED
  *
  * No peer can make a node write much: of one kind about one log there is one open case, and one an
- * hour; and in a day there are DISPUTING_PARTY_DAY against one party, DISPUTING_DAY in all, of
- * which the last half are for what is critical. Each leads to three statements at most. Against
- * keys that are neither admitted nor have a log here nothing is stated: they cost nothing.
+ * hour; and in a day there are DISPUTING_PARTY_DAY against one party, DISPUTING_DAY in all; the
+ * last half of both is for what is critical. Each leads to three statements at most. Against keys
+ * that are neither admitted nor have a log here nothing is stated: they cost nothing.
  */
 #include "core/federation/discrepancy.h"
 #include "core/sync/sync.h"
