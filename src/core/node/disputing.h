@@ -117,7 +117,8 @@ void disputing_told(struct tally_node *node, struct tally_now now, const struct 
 void disputing_sampled(struct tally_node *node, struct tally_now now,
                        const struct witness_news *news);
 
-/* COMMAND ANCHOR: the host judged an anchor of a log of another. False: it is of no such log. */
+/* COMMAND ANCHOR: the host judged an anchor that another published. False: that one did not, or we
+   do not hold the log that it anchors. */
 bool disputing_anchor(struct tally_node *node, struct tally_now now,
                       const struct tally_command *command);
 
