@@ -16,7 +16,8 @@ bool adversary_lie(const char *word, enum lie *lie)
         [LIE_GAP] = "gap",         [LIE_SILENT] = "silent",   [LIE_FORGED] = "forged",
         [LIE_REWIND] = "rewind",   [LIE_REWRITE] = "rewrite", [LIE_FLOOD] = "flood",
         [LIE_REPLAY] = "replay",   [LIE_SPOOF] = "spoof",     [LIE_GARBLED] = "garbled",
-        [LIE_COLLUDE] = "collude", [LIE_PERJURY] = "perjury", [LIE_REVOKED] = "revoked-user"};
+        [LIE_COLLUDE] = "collude", [LIE_PERJURY] = "perjury", [LIE_REVOKED] = "revoked-user",
+        [LIE_AMENDS] = "amends"};
     for (size_t i = LIE_AHEAD; i < sizeof words / sizeof *words; i++)
         if (strcmp(word, words[i]) == 0) {
             *lie = (enum lie)i;
@@ -104,6 +105,13 @@ static void forge_hidden(struct world *world, struct slot *at, uint32_t count,
         log->entries[before + i].withheld = first_hidden <= i && i <= last_hidden;
     }
     adversary_note(at, log);
+}
+
+static void show_hidden(struct slot *at)
+{
+    struct disk_log *log = own_log(&at->disk);
+    for (uint64_t i = 0; i < simtree_size(&log->tree); i++)
+        log->entries[i].withheld = false;
 }
 
 /* The last receipt gets a wrong signature, and the tree is over it all the same. */
@@ -219,6 +227,9 @@ bool adversary_begin(struct world *world, uint32_t slot, enum lie lie, uint32_t 
         break;
     case LIE_GAP:
         forge_hidden(world, at, some, some / 2, some / 2);
+        break;
+    case LIE_AMENDS:
+        show_hidden(at);
         break;
     case LIE_ROOT:
         forge_root(world, at, some);

@@ -20,6 +20,7 @@ enum lie {
     LIE_SPOOF,   /* Sends from other nodes' addresses, so that answers go there. */
     LIE_PERJURY, /* States what is not true, in its own log. */
     LIE_REVOKED, /* Goes on under a key that it has revoked. */
+    LIE_AMENDS,  /* Shows what it withheld: its lie is over, and not forgotten. */
     LIE_GARBLED, /* Writes other bytes to streams than the protocol's. */
 };
 

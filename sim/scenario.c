@@ -189,8 +189,8 @@ static void read_lie(struct words *words, struct line *line)
     if (!adversary_lie(word, &line->lie))
         words_fail(words,
                    "\"%s\" is no lie: ahead, root, fork, gap, silent, forged, rewind, rewrite, "
-                   "flood, replay, spoof, garbled, collude, perjury or "
-                   "revoked-user",
+                   "flood, replay, spoof, garbled, collude, perjury, "
+                   "revoked-user or amends",
                    word);
     if (words_left(words))
         line->count = (uint32_t)words_number(words, "how many", 1, 10000);

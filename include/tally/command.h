@@ -27,8 +27,8 @@ enum tally_command_kind {
     TALLY_COMMAND_COSIGN,  /* Ask our witnesses now, not when it is due. ANSWER at once. */
     TALLY_COMMAND_SAMPLE,  /* Have a party show receipts now, of each log of it that we cosigned:
                               what comes of it is stated. ANSWER at once: OK, or NOT_FOUND. */
-    TALLY_COMMAND_ANCHOR,  /* An anchor of a log was judged otherwise than before. ANSWER at once:
-                              OK, or NOT_FOUND where it is nothing to hold against anybody. */
+    TALLY_COMMAND_ANCHOR,  /* An anchor that a party published was judged otherwise than before.
+                              ANSWER at once: OK, or NOT_FOUND where nobody is to answer for it. */
 };
 
 struct tally_command {
@@ -51,8 +51,11 @@ struct tally_command {
             struct tally_key party;
         } sample;
         struct {
-            bool good;                     /* All anchors of that log are; else this one is bad. */
-            struct tally_hash origin_hash; /* Of the log. */
+            /* All that it published, of that log if it is its own, are; else this one is bad. */
+            bool good;
+            struct tally_key publisher;    /* In whose log `anchors` it lies, */
+            uint64_t index;                /* at that place. */
+            struct tally_hash origin_hash; /* Of the log that it anchors. */
             uint64_t size;                 /* Of the checkpoint that was anchored, */
             struct tally_hash root;        /* and its root. */
             struct tally_bytes finding;    /* What was found, as text: it is kept as evidence. */

@@ -84,6 +84,8 @@ struct tally_node_options {
     size_t foreign_count;
     unsigned witnessed_max, witness_gap_ms, witness_cycle_ms; /* 0: TALLY_WITNESS... */
     unsigned discrepancies_max, schemas_max;                  /* 0: DISCREPANCIES_MAX... */
+    /* A term of an agreement is broken for so long, by answers, before it is said; 0: 10 min. */
+    unsigned term_patience_ms;
     bool datagrams_only;           /* Streams are neither dialled nor taken, and take no memory. */
     struct tally_scratch *scratch; /* Lent, see tally_scratch_new; NULL: one of its own. */
 };

@@ -142,6 +142,10 @@ static void take_known(const struct book_record *known, struct book_record *reco
     char *note = record->note;
     *record = *known;
     record->anchor.winner = NULL;
+    /* For other bytes than it published nobody has to answer. */
+    record->has_publisher = known->has_publisher &&
+                            (size == 0 || bytes_equal(bytes_of(proof, size),
+                                                      bytes_of(known->proof, known->proof_size)));
     record->proof = proof;
     record->proof_size = size;
     record->note = note;

@@ -33,6 +33,7 @@ static void strip(struct book_record *record)
     record->alarm = false;
     record->authority[0] = record->backend[0] = '\0';
     record->nonce.size = 0;
+    record->has_publisher = false;
 }
 
 /* ---- publish ---- */
@@ -129,8 +130,29 @@ enum exit_code verb_anchor_publish(struct call *call)
 
 struct learning {
     struct desk *desk;
+    const struct tally_key *publisher; /* Whose log is being gone through, */
+    uint64_t index;                    /* and where. */
     size_t news, verified, refused, skipped;
 };
+
+static bool same_proof(const struct book_record *one, const struct book_record *other)
+{
+    return bytes_equal(bytes_of(one->proof, one->proof_size),
+                       bytes_of(other->proof, other->proof_size));
+}
+
+/* Whether who publishes it now is to answer for it, and not who is known to: nobody was, or it is
+   the issuer of the log that it anchors. */
+static bool answers_for(const struct learning *learning, const struct book_record *known)
+{
+    struct tally_key issuer;
+    struct tally_bytes name;
+    if (!known->has_publisher)
+        return true;
+    return !key_equal(&known->publisher, learning->publisher) &&
+           tally_origin_read(bytes_text(known->origin), &issuer, &name) &&
+           key_equal(&issuer, learning->publisher);
+}
 
 /* One that is here under the same name. It stays, unless it is not verified and the newcomer, with
    other bytes, is: who publishes rubbish under a good name first must not shut the good one out. */
@@ -139,8 +161,7 @@ static bool is_worth(struct desk *desk, struct book_record *record)
     const struct book_record *known = desk_known(desk, record->id);
     if (known == NULL)
         return true;
-    if (desk_is_verified(known) || bytes_equal(bytes_of(known->proof, known->proof_size),
-                                               bytes_of(record->proof, record->proof_size)))
+    if (same_proof(known, record) || desk_is_verified(known))
         return false;
     if (record->checked_ms == 0)
         desk_judge(desk, record);
@@ -165,18 +186,41 @@ static bool is_of_ours(const struct learning *learning, const struct book_record
     return ledger->find(ledger->context, &record->origin_hash, &view) && record->size <= view.size;
 }
 
+/* One that is here already, with who is to answer for it. It is judged once more, so that a running
+   node looks at it; what was found of it stays where nobody can be asked. */
+static bool answer_for(struct learning *learning, const struct book_record *known,
+                       struct book_record *record)
+{
+    record->anchor = known->anchor;
+    record->anchor.winner = NULL;
+    record->received_ms = known->received_ms;
+    record->verified_ms = known->verified_ms;
+    record->nonce = known->nonce;
+    memcpy(record->authority, known->authority, sizeof record->authority);
+    learning->skipped++;
+    desk_judge(learning->desk, record);
+    return desk_put(learning->desk, record) && desk_read(learning->desk, NULL);
+}
+
 /* False: the disk failed, which was said. */
 static bool learn_one(struct learning *learning, struct tally_bytes body)
 {
     struct book_record *record = body.size <= BOOK_FILE_MAX ? book_file_read(body, NULL) : NULL;
+    const struct book_record *known = NULL;
     bool good = true, taken = false;
     if (record != NULL) {
         strip(record);
+        record->has_publisher = true;
+        record->publisher = *learning->publisher;
+        record->published = learning->index;
         record->received_ms = desk_now_ms();
         taken = is_of_ours(learning, record) && name_token(learning, record) &&
                 learning->news < LEARN_MAX && is_worth(learning->desk, record);
+        known = !taken ? desk_known(learning->desk, record->id) : NULL;
     }
-    if (taken) {
+    if (known != NULL && same_proof(known, record) && answers_for(learning, known)) {
+        good = answer_for(learning, known, record);
+    } else if (taken) {
         if (record->checked_ms == 0) {
             good = desk_put(learning->desk, record); /* Durable before anybody is asked. */
             if (good)
@@ -206,6 +250,8 @@ static bool learn_log(struct learning *learning, const struct shelf_log *log)
             continue;
         size_t size;
         uint8_t *body = shelf_body(shelf, log, index, &size);
+        learning->publisher = &log->view.issuer;
+        learning->index = index;
         if (body != NULL)
             good = learn_one(learning, bytes_of(body, size));
         free(body);

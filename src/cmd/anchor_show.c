@@ -24,6 +24,15 @@ static bool has_block(const struct tally_anchor *anchor)
     return !hash_equal(&anchor->block, &none);
 }
 
+static json_t *publisher(const struct book_record *record)
+{
+    char did[TALLY_DID_SIZE + 1];
+    if (!record->has_publisher)
+        return json_null();
+    tally_did_write(&record->publisher, did);
+    return json_string(did);
+}
+
 json_t *anchor_object(const struct book_record *record, const char *schema)
 {
     const struct tally_anchor *anchor = &record->anchor;
@@ -50,6 +59,7 @@ json_t *anchor_object(const struct book_record *record, const char *schema)
                   time_or_null(record->verified_ms), "backend", record->backend, "authority",
                   record->authority, "alarm", (int)record->alarm, "form",
                   record->note != NULL ? "checkpoint" : "root"));
+    (void)json_object_set_new(object, "published_by", publisher(record));
     (void)json_object_set_new(object, "superseded_by",
                               winner == NULL ? json_null()
                                              : json_pack("{s:s, s:s}", "chain", winner->chain,
@@ -77,6 +87,12 @@ void anchor_print(const struct book_record *record)
                  anchor->uncertainty_ms / 1000.0, checked);
     print_escaped(stdout, record->backend, strlen(record->backend));
     (void)printf("\n");
+    if (record->has_publisher) {
+        char did[TALLY_DID_SIZE + 1];
+        tally_did_write(&record->publisher, did);
+        (void)printf("published    by %s, receipt %" PRIu64 " of its log anchors\n", did,
+                     record->published);
+    }
     if (anchor->winner != NULL)
         (void)printf("superseded   by %s %s\n", anchor->winner->chain, anchor->winner->transaction);
     if (record->alarm)

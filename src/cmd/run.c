@@ -216,13 +216,17 @@ static bool read_witness(struct call *call, struct host_options *options, enum e
     static struct log_list logs;
     const char *gap = call_option(call, "witness-gap"), *cycle = call_option(call, "witness-cycle");
     const char *anchors = call_option(call, "anchor-cycle");
-    uint64_t gap_s = 0, cycle_s = 0, anchors_s = 0;
+    const char *patience = call_option(call, "term-patience");
+    uint64_t gap_s = 0, cycle_s = 0, anchors_s = 0, patience_s = 0;
     *code = EXIT_USAGE;
     if ((anchors != NULL && !call_number(call, "--anchor-cycle", anchors, 1, 86400, &anchors_s)) ||
+        (patience != NULL &&
+         !call_number(call, "--term-patience", patience, 1, 86400, &patience_s)) ||
         (gap != NULL && !call_number(call, "--witness-gap", gap, 1, 86400, &gap_s)) ||
         (cycle != NULL && !call_number(call, "--witness-cycle", cycle, 1, 31536000, &cycle_s)))
         return false;
     options->anchor_cycle_ms = (unsigned)anchors_s * 1000;
+    options->term_patience_ms = (unsigned)patience_s * 1000;
     options->witness_gap_ms = (unsigned)gap_s * 1000;
     options->witness_cycle_ms =
         cycle_s * 1000 > UINT32_MAX ? UINT32_MAX : (unsigned)(cycle_s * 1000);

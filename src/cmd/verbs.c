@@ -30,6 +30,7 @@ static const struct option run_options[] = {
     {"witness-logs", "FILE", "also witness the logs of this list (logs/v0); may be repeated"},
     {"witness-gap", "SECONDS", "ask witnesses for a log so often at most (10)"},
     {"witness-cycle", "SECONDS", "sample the receipts of a witnessed log so often at most (3600)"},
+    {"term-patience", "SECONDS", "a party may break a term so long before it is stated (600)"},
     {"anchor-cycle", "SECONDS", "look so often whether anchors are to be judged again (600)"},
     {"min-free", "BYTES", "read-only when less is free on the disk (1073741824)"},
     {"log-level", "LEVEL", "error, warn, info, debug or trace, on standard error (info)"},

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Anchors: time stamps by a real authority, honest and not; what is published and learnt; and what
 an operator can do wrong. Those of chains are in anchors_on_chains.py."""
+import base64
 import json
 import os
 import shutil
 
+from admission import key_of
 from anchoring import Log, is_so, terms
 from backends.chains import FAKETIME, Authority, Liar
 from nodes import Nodes, ask, expect, run, tell, until
@@ -229,7 +231,7 @@ def damaged(folder):
 
 
 def judged_in_the_background(folder):
-    """A running node judges what is due; a bad anchor of another is a case until it is good"""
+    """A running node judges what is due; who published a bad anchor answers until it is good"""
     authority = Authority(os.path.join(folder, 'tsa'))
 
     def policy(**sections):
@@ -243,36 +245,76 @@ def judged_in_the_background(folder):
         return [one for one in ask('discrepancy', 'list', '--data', b.data, '--all')['items']
                 if one['discrepancy_type'] == 'anchor_invalid']
 
-    def anchor():
-        (one,) = ask('anchor', 'list', '--data', b.data)['items']
-        return one
+    def anchor(made):
+        return ask('anchor', 'show', made['id'], '--data', b.data)
 
-    with Nodes(folder, 'a', 'b') as (a, b):
+    def learn():
+        return ask('anchor', 'learn', '--data', b.data)
+
+    def publish(node, record):
+        """As any program can: a record as a receipt of that type, without any check."""
+        with open(os.path.join(folder, 'record'), 'w', encoding='utf-8') as file:
+            json.dump(record, file)
+        done = json.loads(run('append', '--data', node.data, '--namespace', 'anchors', '--type',
+                              'anchor', '--json', file.name)[0])
+        until(lambda: b.has(key_of(node) + '/anchors', done['index'] + 1), 'b holds it')
+
+    with Nodes(folder, 'a', 'b', 'c') as (a, b, c):
         a.start()
         b.start('--anchor-cycle', '1', peers=[a])
+        c.start(peers=[b])
         origin = a.append('audit', ['one', 'two'])[0]['origin']
         until(lambda: b.has(origin, 2), 'b holds it')
+        root = bytes.fromhex(b.logs()[origin]['root'])
         token = os.path.join(folder, 'token')
         with open(token, 'wb') as file:
-            file.write(authority.stamp(bytes.fromhex(b.logs()[origin]['root'])))
+            file.write(authority.stamp(root))
         policy()
         made = ask('anchor', 'add', token, '--log', origin, '--data', b.data)
         is_so(made, 'received', 'no_backend')
-        expect(not cases(), 'a case of what nobody judged')
-        # The operator says whom to believe: no verb runs, and the node finds it wanting.
+        # The operator says whom to believe: no verb runs, and the node finds it wanting. But who
+        # brought it was the operator: it is held against nobody.
         policy(rfc3161={'test': terms(authority, policies=[authority.OTHER_POLICY])})
-        until(lambda: anchor()['state'] == 'quarantined', 'it is judged')
-        found = until(cases, 'it is stated')[0]
+        until(lambda: anchor(made)['state'] == 'quarantined', 'it is judged')
+        until(lambda: 'to=quarantined' in b.said(), 'it is told')
+        with open(path_of(b, made), encoding='utf-8') as file:
+            record = json.load(file)
+        expect('publisher' not in record, f'{record}')
+        # c publishes rubbish of the log of a: it is c that answers, in a case about its own log.
+        record['proof'] = base64.b64encode(authority.stamp(b'x' * 32)).decode()
+        record['publisher'], record['published'] = key_of(a), 0
+        publish(c, record)
+        expect(learn()['new'] == 1, 'learnt')
+        found = until(cases, 'it is stated')
+        expect([one['party'] for one in found] == [key_of(c)], f'{found}')
+        expect(found[0]['details']['log'] == key_of(c) + '/anchors' and
+               found[0]['details']['first_divergence_at'] == 'receipt-sequence-0', f'{found}')
+        # The one that the operator brought is published by a: from now on a answers for it.
+        with open(path_of(b, made), encoding='utf-8') as file:
+            publish(a, json.load(file))
+        until(lambda: learn()['skipped'] >= 2, 'known')
+        found = until(lambda: [one for one in cases() if one['party'] == key_of(a)],
+                      'it is stated')[0]
+        expect(anchor(made)['published_by'] == key_of(a), f'{anchor(made)}')
         expect(found['details']['log'] == origin and found['severity'] == 'critical', f'{found}')
-        checked = ask('discrepancy', 'check',
-                      os.path.join(b.data, 'discrepancies', found['evidence']), code=None)
-        expect('anchor_invalid' in json.dumps(checked), f'{checked}')
-        expect('anchor-moved' in b.said() and 'to=quarantined' in b.said(), b.said()[-500:])
-        # Judged again by hand under another policy: good, and the case is over by itself.
+        path = os.path.join(b.data, 'discrepancies', found['evidence'])
+        checked = ask('discrepancy', 'check', path)
+        expect(checked['discrepancy_type'] == 'anchor_invalid', f'{checked}')
+        with open(path, encoding='utf-8') as file:
+            expect('receipt ' in file.read(), 'by what it published it')
+        expect('anchor-moved' in b.said(), b.said()[-500:])
+        # c says the same of it: a answers for it already.
+        with open(path_of(b, made), encoding='utf-8') as file:
+            publish(c, json.load(file))
+        learn()
+        expect(anchor(made)['published_by'] == key_of(a), f'{anchor(made)}')
+        # Judged again by hand under another policy: good, and the case is over by itself; that
+        # against c stays.
         policy(rfc3161={'test': terms(authority)})
         run('anchor', 'verify', made['id'], '--data', b.data)
-        until(lambda: cases()[0]['state'] == 'resolved', 'it settles')
-        expect(len(cases()) == 1 and cases()[0]['outcome'] == 'automatic', f'{cases()}')
+        until(lambda: [one['state'] for one in cases() if one['party'] == key_of(a)] ==
+              ['resolved'], 'it settles')
+        expect(sorted(one['state'] == 'resolved' for one in cases()) == [False, True], f'{cases()}')
         # A file that cannot be read stops nothing.
         with open(os.path.join(b.data, 'anchors.json'), 'w', encoding='utf-8') as file:
             file.write('{')

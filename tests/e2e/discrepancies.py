@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Checks that fail, between real processes: what is stated, kept, and becomes of it."""
+import base64
 import os
 import shutil
 
 from nodes import Nodes, ask, expect, run, same, tell, until
 from admission import federation, holds, key_of
+from agreements import active, proposals, propose, strict, waits
 from guard import stopped_by_a_fork
 
 
@@ -35,6 +37,17 @@ def damage(node, origin):
         byte = file.read(1)
         file.seek(end - 10)
         file.write(bytes([byte[0] ^ 1]))
+
+
+def agreed(a, b, scroll):
+    """Two strict nodes that run, with an agreement that shares one namespace."""
+    strict(a, b)
+    name = propose(a, b, '--trust-level', 'verify', '--scrolls', scroll)
+    a.start()
+    b.start(peers=[a])
+    waits(b, name)
+    proposals(b, 'accept', name[:8])
+    until(lambda: active(a) and active(b), 'both have signed')
 
 
 def refused(node, code, part, *words):
@@ -305,6 +318,62 @@ def sampled(folder):
         expect(len(cases(b, '--all')) == count, 'it is said once, not with each sample')
 
 
+def bundle(node, origin):
+    """The first full bundle of entries of a log, as it lies on disk."""
+    return os.path.join(node.data, 'logs', node.logs()[origin]['origin_hash'], 'tile', 'entries',
+                        '000')
+
+
+def term_broken(folder):
+    """Who agreed to share a namespace and refuses it is said to, with what it signed; once"""
+    with Nodes(folder, 'a', 'b') as (a, b):
+        agreed(a, b, 'audit')
+        origin = a.append('audit', ['one'])[0]['origin']
+        same([a, b], origin, 1)
+        b.stop()
+        a.append('audit', [f'line {number}' for number in range(300)])
+        path = bundle(a, origin)
+        until(lambda: os.path.exists(path), 'the bundle is whole')
+        a.stop()
+        # What a cannot read any more it cannot show: for b that is a refusal.
+        os.rename(path, path + '.away')
+        os.mkdir(path)
+        a.start(peers=[b])
+        b.start('--term-patience', '1', peers=[a])
+        found = until(lambda: case(b, 'term_violation'), 'it is stated')
+        expect(found['party'] == key_of(a) and found['severity'] == 'warning' and
+               found['details']['log'] == origin and found['details']['claimed_size'] == 301,
+               f'{found}')
+        expect(found['note'] == 'a scroll that is shared is refused, or not offered', f'{found}')
+        path_of = os.path.join(b.data, 'discrepancies', found['evidence'])
+        expect(ask('discrepancy', 'check', path_of)['party'] == key_of(a), 'it verifies')
+        with open(path_of, encoding='utf-8') as file:
+            text = file.read()
+        lines = text.split('\n')
+        ours = base64.b64decode(lines[lines.index(next(one for one in lines
+                                                       if one.startswith('ours '))) + 1]).decode()
+        expect('clause shares\n' in ours and 'refused refused\n' in ours and 'times ' in ours, ours)
+        # Terms that it did not sign are no evidence.
+        other = os.path.join(folder, 'other')
+        at = lines.index(next(one for one in lines if one.startswith('theirs '))) + 1
+        body = bytearray(base64.b64decode(lines[at]))
+        body[-1] ^= 1
+        with open(other, 'w', encoding='utf-8') as file:
+            file.write('\n'.join(lines[:at] + [base64.b64encode(body).decode()] + lines[at + 1:]))
+        run('discrepancy', 'check', other, code=5)
+        expect(not cases(a), f'a has nothing against b: {cases(a)}')
+        a.stop()
+        os.rmdir(path)
+        os.rename(path + '.away', path)
+        a.start(peers=[b])
+        same([a, b], origin, 301)
+        done = until(lambda: next((one for one in cases(b, '--all') if one['id'] == found['id'] and
+                                   one['state'] == 'resolved'), None), 'it is kept again')
+        expect(done['outcome'] == 'automatic', f'{done}')
+        expect(len([one for one in cases(b, '--all')
+                    if one['discrepancy_type'] == 'term_violation']) == 1, 'once')
+
+
 if __name__ == '__main__':
     tell([forged_and_fetched_elsewhere, fork_resolved_by_hand, suspended_log, cross_anchored,
-          schemas, sampled])
+          schemas, sampled, term_broken])

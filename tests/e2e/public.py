@@ -60,6 +60,7 @@ def tricks_get_nothing(folder):
                      'tile/entries/001', 'tile/entries/001.p/45', 'tile/data/000', 'tile/0/000/',
                      'tile//0/000', 'tile/../checkpoint', '../../keys/identity.key',
                      '..%2f..%2fkeys', 'bodies/000', 'bodies/001.p/44', 'signed', 'checkpoint/',
+                     'checkpoint%00', 'checkpoint%00x', '%63heckpoint', 'tile/0/000%00',
                      '', 'tile'):
             status, headers, body = reader.ask(f'{base}/{path}')
             expect(status in (400, 404) and b'"code"' in body, f'{path}: {status} {body[:80]}')

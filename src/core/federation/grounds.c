@@ -3,6 +3,7 @@
 
 #include "core/base/base64.h"
 #include "core/base/bytes.h"
+#include "core/crypto/hash.h"
 #include "core/log/lines.h"
 
 #define GROUNDS_BEGIN "tally discrepancy 1\n"
@@ -149,6 +150,18 @@ enum tally_drop grounds_read(struct tally_bytes bytes, struct grounds *grounds)
     return rest.size == 0 ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
 }
 
+/* Whether what is said that it signed is the body of its receipt. */
+static bool signed_that(const struct grounds *grounds, const struct tally_receipt *receipt)
+{
+    uint8_t body[GROUNDS_PART_MAX];
+    struct tally_hash hash;
+    size_t size = 0;
+    (void)base64_read((const char *)grounds->theirs.data, grounds->theirs.size, body, sizeof body,
+                      &size);
+    hash_sha256(bytes_of(body, size), &hash);
+    return key_equal(&receipt->issuer, &grounds->party) && hash_equal(&hash, &receipt->body_hash);
+}
+
 static enum tally_drop check_receipt(const struct grounds *grounds,
                                      const struct tally_crypto *crypto)
 {
@@ -164,10 +177,13 @@ static enum tally_drop check_receipt(const struct grounds *grounds,
         return hash_equal(&leaf, &grounds->subtree) ? TALLY_DROP_NONE : TALLY_DROP_PROOF;
     }
     enum tally_drop drop = tally_receipt_verify(bytes, crypto);
-    if (grounds->type != TALLY_DISCREPANCY_TIMESTAMP_DRIFT)
+    bool terms = grounds->type == TALLY_DISCREPANCY_TERM_VIOLATION;
+    if (!terms && grounds->type != TALLY_DISCREPANCY_TIMESTAMP_DRIFT)
         return drop;
     if (drop != TALLY_DROP_NONE || tally_receipt_read(bytes, &receipt) != TALLY_DROP_NONE)
         return TALLY_DROP_FORGED;
+    if (terms)
+        return signed_that(grounds, &receipt) ? TALLY_DROP_NONE : TALLY_DROP_PROOF;
     int64_t ahead = receipt.time.us - grounds->time.us;
     return ahead > (int64_t)TALLY_DRIFT_MS * 1000 ? TALLY_DROP_NONE : TALLY_DROP_PROOF;
 }

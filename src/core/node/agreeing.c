@@ -185,8 +185,10 @@ static void look(struct tally_node *node, struct tally_now now, struct agreement
             node, now,
             &(struct tally_trace){
                 .kind = TALLY_TRACE_AGREEMENT, .peer = &party, .a = bond.state, .b = bond.level});
-    if (changed)
-        federating_enforce(node, now, &party);
+    if (!changed)
+        return;
+    upholding_agreed(node, &party, &bond);
+    federating_enforce(node, now, &party);
 }
 
 static void plan(struct federating *federating, struct tally_now now)

@@ -52,8 +52,8 @@ static bool within_bounds(const struct disputing *disputing, struct tally_now no
         theirs += key_equal(&one->party, dispute->party);
     }
     bool critical = tally_discrepancy_severity(dispute->type) == TALLY_SEVERITY_CRITICAL;
-    return theirs < DISPUTING_PARTY_DAY &&
-           day < (critical ? (unsigned)DISPUTING_DAY : DISPUTING_DAY / 2u);
+    unsigned share = critical ? 1 : 2; /* Whoever plays with terms hides no fork behind that. */
+    return theirs < DISPUTING_PARTY_DAY / share && day < DISPUTING_DAY / share;
 }
 
 static void note_raised(struct disputing *disputing, struct tally_now now,

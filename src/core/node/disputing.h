@@ -12,9 +12,9 @@
  *     a named arbiter spoke ─▶ RESOLVED if the claim holds, else SUSPENDED
  *
  * No peer can make a node write much: of one kind about one log there is one open case, and one an
- * hour; and in a day there are DISPUTING_PARTY_DAY against one party, DISPUTING_DAY in all, of
- * which the last half are for what is critical. Each leads to three statements at most. Against
- * keys that are neither admitted nor have a log here nothing is stated: they cost nothing.
+ * hour; and in a day there are DISPUTING_PARTY_DAY against one party, DISPUTING_DAY in all; the
+ * last half of both is for what is critical. Each leads to three statements at most. Against keys
+ * that are neither admitted nor have a log here nothing is stated: they cost nothing.
  */
 #include "core/federation/discrepancy.h"
 #include "core/sync/sync.h"
@@ -117,7 +117,8 @@ void disputing_told(struct tally_node *node, struct tally_now now, const struct 
 void disputing_sampled(struct tally_node *node, struct tally_now now,
                        const struct witness_news *news);
 
-/* COMMAND ANCHOR: the host judged an anchor of a log of another. False: it is of no such log. */
+/* COMMAND ANCHOR: the host judged an anchor that another published. False: that one did not, or we
+   do not hold the log that it anchors. */
 bool disputing_anchor(struct tally_node *node, struct tally_now now,
                       const struct tally_command *command);
 

@@ -185,32 +185,60 @@ void disputing_sampled(struct tally_node *node, struct tally_now now,
     }
 }
 
+/* The receipt by which it was published, as it lies in its publisher's log `anchors`: without that
+   nobody published it. 0: it is not there. */
+static size_t read_published(const struct tally_node *node, const struct tally_command *command,
+                             struct tally_hash *anchors, uint8_t envelope[TALLY_ENVELOPE_MAX])
+{
+    const struct tally_ledger *ledger = &node->options.ledger;
+    const struct tally_key *publisher = &command->anchor.publisher;
+    char origin[TALLY_ORIGIN_MAX + 1];
+    struct tally_log_view view;
+    size_t size = tally_origin_write(publisher, bytes_text("anchors"), origin);
+    tally_origin_hash(bytes_of(origin, size), anchors);
+    if (!ledger->find(ledger->context, anchors, &view) || command->anchor.index >= view.size)
+        return 0;
+    return ledger->entry(ledger->context, anchors, command->anchor.index, envelope,
+                         TALLY_ENVELOPE_MAX);
+}
+
+/* Whoever published it answers for it, and nobody else: its issuer in a case about the log that it
+   anchors, a third party in one about its own log `anchors`, where it says so. */
 bool disputing_anchor(struct tally_node *node, struct tally_now now,
                       const struct tally_command *command)
 {
     const struct tally_ledger *ledger = &node->options.ledger;
+    const struct tally_key *publisher = &command->anchor.publisher;
     struct tally_log_view view;
-    uint8_t bytes[GROUNDS_MAX];
-    if (!ledger->find(ledger->context, &command->anchor.origin_hash, &view) || view.own)
+    struct tally_hash anchors;
+    uint8_t envelope[TALLY_ENVELOPE_MAX], bytes[GROUNDS_MAX];
+    size_t size = read_published(node, command, &anchors, envelope);
+    if (size == 0 || fold_own(&node->federating.fold, publisher) ||
+        !ledger->find(ledger->context, &command->anchor.origin_hash, &view))
         return false;
+    bool issuers = key_equal(&view.issuer, publisher);
+    const struct tally_hash *log = issuers ? &view.origin_hash : &anchors;
     if (command->anchor.good) {
-        disputing_settle(node, now, TALLY_DISCREPANCY_ANCHOR_INVALID, &view.issuer,
-                         &view.origin_hash);
+        disputing_settle(node, now, TALLY_DISCREPANCY_ANCHOR_INVALID, publisher, log);
         return true;
     }
     const struct grounds grounds = {.type = TALLY_DISCREPANCY_ANCHOR_INVALID,
-                                    .party = view.issuer,
+                                    .party = *publisher,
                                     .time = now.wall,
+                                    .receipt = bytes_of(envelope, size),
                                     .ours = command->anchor.finding};
     const struct dispute dispute = {
         .type = grounds.type,
-        .party = &view.issuer,
-        .log = &view.origin_hash,
+        .party = publisher,
+        .log = log,
         .claimed_size = command->anchor.size,
         .computed_root = &command->anchor.root,
+        .has_divergence = !issuers,
+        .divergence = command->anchor.index,
         .automatic = true,
         .grounds = bytes_of(bytes, grounds_write(&grounds, bytes)),
-        .note = "an anchor of this log does not hold, or not any more",
+        .note = issuers ? "an anchor that it published of its log does not hold, or not any more"
+                        : "an anchor that it published of another's log does not hold",
     };
     (void)discrepancy_raise(node, now, &dispute);
     return true;

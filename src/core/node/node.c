@@ -179,6 +179,7 @@ static bool logs_new(struct tally_node *node, struct tally_now now)
                                       .buffers = buffers,
                                       .ledger = &options->ledger,
                                       .fold = &node->federating.fold,
+                                      .conducts = &node->conducts,
                                       .crypto = &options->crypto,
                                       .seed = options->seed + 2,
                                       .scratch = node->scratch->sync};
@@ -220,8 +221,11 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     if (!scratch_take(node) || !federating_new(&node->federating, &node->options) ||
         !gossip_new(node, now) || !logs_new(node, now) || !witnessing_new(node, now) ||
         !connections_new(&node->connections, node, node->options.connections_max) ||
-        !disputing_new(&node->disputing) || !crossing_new(&node->crossing, now) ||
-        !node_discovery_new(node) || !joining_new(&node->joining, node->options.seed + 9)) {
+        !disputing_new(&node->disputing) ||
+        !conducts_new(&node->conducts, node->federating.fold.agreements.capacity,
+                      node->options.term_patience_ms, &node->options.ledger) ||
+        !crossing_new(&node->crossing, now) || !node_discovery_new(node) ||
+        !joining_new(&node->joining, node->options.seed + 9)) {
         tally_node_free(node);
         return NULL;
     }
@@ -259,6 +263,7 @@ void tally_node_free(struct tally_node *node)
     federating_free(&node->federating);
     guarding_free(&node->guarding);
     disputing_free(&node->disputing);
+    conducts_free(&node->conducts);
     crossing_free(&node->crossing);
     free(node->issuer.pending);
     free(node->issuer.logs);
@@ -519,6 +524,7 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
     wire_dht(node, now);
     wire_sync(node, now); /* After what holders of the DHT told: it may be of a fork. */
     guarding_settle(node, now);
+    upholding_settle(node, now);
     connections_flush(&node->connections, now);
     reaching_settle(&node->datagrams.reaching);
     assert(node->sync.news_count == 0); /* They lie in the scratch. */
@@ -535,7 +541,8 @@ bool tally_node_holds(const struct tally_node *node)
            mdns_holds(&node->mdns) && sync_holds(&node->sync) && witness_holds(&node->witness) &&
            connections_holds(&node->connections) && mapping_holds(&node->mapping) &&
            fold_holds(&node->federating.fold) && revoked_holds(&node->federating.revoked) &&
-           guard_holds(&node->guarding.guard) && disputing_holds(&node->disputing);
+           guard_holds(&node->guarding.guard) && disputing_holds(&node->disputing) &&
+           conducts_holds(&node->conducts);
 }
 
 /* ---- Questions. ---- */

@@ -17,6 +17,7 @@
 #include "core/node/mapping.h"
 #include "core/node/pruning.h"
 #include "core/node/scratch.h"
+#include "core/node/upholding.h"
 #include "core/sync/sync.h"
 #include "core/witness/witness.h"
 
@@ -28,6 +29,7 @@ struct tally_node {
     struct issuer issuer;
     struct federating federating;
     struct disputing disputing;
+    struct conducts conducts; /* upholding.h */
     struct crossing crossing;
     struct comparing comparing;
     struct guarding guarding;

@@ -48,6 +48,7 @@ static void heard_heartbeat(struct tally_node *node, struct tally_now now,
                             const struct tally_key *peer, const struct heartbeat_news *news)
 {
     uint64_t cause = 0;
+    upholding_told(node, peer, news);
     for (size_t i = 0; i < news->log_count; i++) {
         const struct heartbeat_log *log = &news->logs[i];
         if (log->relation == HEAD_AHEAD)

@@ -260,6 +260,10 @@ static bool may_take(struct sync *sync, const struct sync_asker *asker,
                                ? admission(sync->options.fold, &task->issuer, ADMISSION_CARRY)
                                : admission_take(sync->options.fold, &asker->peer, &log);
     sync->drops[drop] += drop != TALLY_DROP_NONE;
+    /* Of third parties' logs, and of statements, no agreement speaks. */
+    if (!log.statements && key_equal(&task->issuer, &asker->peer))
+        conduct_oversteps(sync->options.conducts, &asker->peer, &task->origin_hash, task->size,
+                          drop);
     return drop == TALLY_DROP_NONE;
 }
 
@@ -272,6 +276,15 @@ static bool is_ours(const struct sync *sync, const struct sync_task *task,
     if (verdict == SYNC_VERDICT_AHEAD)
         return key_equal(&task->issuer, &sync->options.key);
     return ledger->find(ledger->context, &task->origin_hash, &view) && view.own;
+}
+
+/* A page of the peer's list came: how it keeps what was agreed is seen of the whole list. */
+static void page_begins(const struct sync *sync, struct tally_now now,
+                        const struct sync_asker *asker)
+{
+    conduct_answered(sync->options.conducts, &asker->peer, now);
+    if (!asker->own && !asker->after_known)
+        conduct_lists(sync->options.conducts, &asker->peer);
 }
 
 /* What the peer holds of our own logs; the page was compared. */
@@ -293,6 +306,7 @@ enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct s
     if (asker->state != SYNC_ASKING || asker->due || frame->request != asker->request)
         return TALLY_DROP_UNASKED;
     asker->more = heads->more && heads->notes_count > 0 && ++asker->pages < SYNC_PAGES;
+    page_begins(sync, now, asker);
     for (size_t i = 0; i < heads->notes_count; i++) {
         if (asker->task_count == SYNC_TASKS) {
             /* The cursor stays behind what was taken up: the next page begins there. */
@@ -309,12 +323,16 @@ enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct s
         asker->own_larger |= asker->own && verdict == SYNC_VERDICT_AHEAD;
         asker->after = task->origin_hash;
         asker->after_known = true;
+        conduct_shows(sync->options.conducts, &asker->peer, &task->origin_hash,
+                      verdict == SYNC_VERDICT_AHEAD ? task->size : 0);
         if (verdict == SYNC_VERDICT_AHEAD && !may_take(sync, asker, task))
             continue;
         asker->found |= verdict == SYNC_VERDICT_AHEAD || verdict == SYNC_VERDICT_FORK;
         if (verdict == SYNC_VERDICT_AHEAD)
             asker->task_count++;
     }
+    if (!asker->own && !asker->more)
+        conduct_listed(sync->options.conducts, &asker->peer, now);
     own_told(sync, asker);
     asker_next_task(sync, now, asker, out);
     return TALLY_DROP_NONE;
@@ -384,6 +402,18 @@ enum tally_drop asker_on_confirm(struct sync *sync, struct tally_now now, struct
     return TALLY_DROP_NONE;
 }
 
+/* Heads of our own logs, and what ends a round, are no matter of what is shared. */
+static void refused(const struct sync *sync, struct tally_now now, const struct sync_asker *asker,
+                    enum tally_drop reason)
+{
+    struct conducts *conducts = sync->options.conducts;
+    conduct_answered(conducts, &asker->peer, now);
+    if (asker->state == SYNC_ASKING && !asker->own)
+        conduct_refuses(conducts, &asker->peer, NULL, reason, now);
+    else if (asker->state == SYNC_PROVING || asker->state == SYNC_FETCHING)
+        conduct_refuses(conducts, &asker->peer, &asker->tasks[0].origin_hash, reason, now);
+}
+
 enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                                 const struct tally_sync_frame *frame, struct outbox *out)
 {
@@ -395,6 +425,7 @@ enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct 
     if (asker->state == SYNC_RESTING || asker->due ||
         (!fetching && frame->request != asker->request))
         return TALLY_DROP_UNASKED;
+    refused(sync, now, asker, (enum tally_drop)refuse->reason);
     if (fetching && refuse->reason == TALLY_DROP_PRUNED &&
         land_pruned(sync, now, asker, frame, out))
         return TALLY_DROP_NONE;

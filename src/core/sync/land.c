@@ -159,7 +159,10 @@ bool land_pruned(struct sync *sync, struct tally_now now, struct sync_asker *ask
         wanting == NULL || key_equal(&asker->peer, &task->issuer) ||
         strcmp(task->name_space, TALLY_STATEMENTS) == 0)
         return false;
-    package_find(asker, wanting->ticket)->large_next++;
+    struct sync_package *package = package_find(asker, wanting->ticket);
+    conduct_pruned(sync->options.conducts, &asker->peer, &task->origin_hash,
+                   package->first + package->large[package->large_next]);
+    package->large_next++;
     asker->body_asked = false;
     asker->heard = now.mono;
     append_ready(sync, now, asker, out);

@@ -64,6 +64,8 @@ static bool log_find(struct sync *sync, const struct sync_server *server,
     /* The peer was not told of it, and asks all the same. */
     enum tally_drop drop = shown(sync, server, view);
     sync->drops[drop] += drop != TALLY_DROP_NONE;
+    if (strcmp(view->name_space, TALLY_STATEMENTS) != 0)
+        conduct_asks(sync->options.conducts, &server->peer, origin_hash, drop);
     return drop == TALLY_DROP_NONE;
 }
 

@@ -17,8 +17,8 @@
  * frames to send. What it learns it says as news, which the node takes after each call.
  */
 #include "core/federation/admission.h"
+#include "core/federation/conduct.h"
 #include "core/sync/state.h"
-#include "tally/log.h"
 
 enum sync_news_kind {
     SYNC_NEWS_STREAM,    /* Wants a stream to peer. */
@@ -60,7 +60,8 @@ struct sync_options {
     unsigned askers, servers; /* How many of each. */
     unsigned buffers;         /* Packages composed at a time, TALLY_PACKAGE_MAX each. */
     const struct tally_ledger *ledger;
-    const struct fold *fold; /* Who may pull, and from whom we do; NULL: everybody. */
+    const struct fold *fold;   /* Who may pull, and from whom we do; NULL: everybody. */
+    struct conducts *conducts; /* Told of what peers answer; NULL: nobody is. */
     const struct tally_crypto *crypto;
     uint64_t seed;
     struct sync_scratch *scratch; /* Lent; NULL: its own. */
@@ -128,7 +129,7 @@ void sync_guard_again(struct sync *sync, struct tally_now now); /* Who has a str
 /* Whether synchronisation with that peer waits for a stream. */
 bool sync_waiting(const struct sync *sync, const struct tally_key *peer);
 
-/* A stream that NEWS_STREAM asked for is open, or one that the peer opened. False: no room. */
+/* One that NEWS_STREAM asked for is open, or one that the peer opened. False: no room. */
 bool sync_opened(struct sync *sync, struct tally_now now, const struct tally_key *peer,
                  uint32_t stream);
 bool sync_accepted(struct sync *sync, const struct tally_key *peer, uint32_t stream);
@@ -161,8 +162,7 @@ void sync_on_space(struct sync *sync, struct tally_now now, bool writable);
 void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t index,
                  enum tally_error error);
 
-/* Two notes of one log that contradict each other, the prefix root and proof as for
-   tally_fork_write: evidence for the host, news for the node. */
+/* Two notes that contradict each other, as for tally_fork_write: evidence, and news. */
 void sync_evidence(struct sync *sync, const struct tally_key *peer,
                    const struct tally_hash *origin_hash, uint64_t size, struct tally_bytes one,
                    struct tally_bytes other, const struct tally_hash *prefix,

@@ -356,6 +356,30 @@ void witness_round_answer(struct witness *witness, struct tally_now now, struct 
 
 /* ---- Showing it. ---- */
 
+bool witness_debt(const struct witness *witness, struct tally_now now,
+                  const struct tally_key *party, const struct tally_hash *origin_hash,
+                  struct witness_debt *debt)
+{
+    for (unsigned i = 0; witness->own != NULL && i < witness->own_count; i++) {
+        const struct witness_own *own = &witness->own[i];
+        if (own->head == 0 || !hash_equal(&own->origin_hash, origin_hash))
+            continue;
+        for (unsigned j = 0; j < TALLY_WITNESSES_MAX; j++) {
+            const struct witness_peer *peer = &witness->peers[j];
+            const struct witness_asked *asked = &own->asked[j];
+            if (peer->state == PEER_FREE || !peer->asked || !key_equal(&peer->key, party))
+                continue;
+            *debt = (struct witness_debt){.owed = asked->size < own->head ||
+                                                  asked->fresh_until.ms <= now.mono.ms,
+                                          .good = asked->good,
+                                          .status = asked->status,
+                                          .head = own->head};
+            return true;
+        }
+    }
+    return false;
+}
+
 bool witness_view(const struct witness *witness, size_t index, struct tally_cosigned_view *view)
 {
     for (unsigned i = 0; witness->own != NULL && i < witness->own_count; i++) {

@@ -143,6 +143,18 @@ void witness_hurry(struct witness *witness, struct tally_now now);
 /* Whether the index names a pair of an own log and one who cosigns it; fills in the view. */
 bool witness_view(const struct witness *witness, size_t index, struct tally_cosigned_view *view);
 
+/* How it stands with one log of ours and one who cosigns it. */
+struct witness_debt {
+    bool owed;       /* Asked for and not given: of a larger tree, or of the same anew. */
+    unsigned good;   /* Rounds in which it cosigned. */
+    unsigned status; /* Of its last answer (tally/witness.h); 0: none. */
+    uint64_t head;   /* How far the log reaches. */
+};
+/* False: it is not asked to cosign that log. */
+bool witness_debt(const struct witness *witness, struct tally_now now,
+                  const struct tally_key *party, const struct tally_hash *origin_hash,
+                  struct witness_debt *debt);
+
 /* ---- Streams, as core/sync has them. ---- */
 
 bool witness_waiting(const struct witness *witness, const struct tally_key *peer);

@@ -37,6 +37,11 @@ struct book_record {
     uint8_t *proof; /* As it came; owned. size 0: chain and transaction alone. */
     size_t proof_size;
     char *note; /* The checkpoint's signed text that was stamped; owned; NULL: its root. */
+    /* Who published it, as it is kept, in its own log `anchors`: it may be held against nobody
+       else. has_publisher false: an operator brought it. */
+    bool has_publisher;
+    struct tally_key publisher;
+    uint64_t published; /* The index of that receipt. */
 };
 
 struct book {

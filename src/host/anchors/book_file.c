@@ -60,6 +60,12 @@ json_t *book_file_write(const struct book_record *record)
         file = NULL;
     }
     json_decref(more);
+    if (file != NULL && record->has_publisher) {
+        char did[TALLY_DID_SIZE + 1];
+        tally_did_write(&record->publisher, did);
+        (void)json_object_set_new(file, "publisher", json_string(did));
+        (void)json_object_set_new(file, "published", json_integer((json_int_t)record->published));
+    }
     return file;
 }
 
@@ -95,6 +101,20 @@ static bool nonce_of(const json_t *file, struct token_number *nonce)
         return false;
     nonce->size = (uint8_t)size;
     return hex_read(text, nonce->bytes, size);
+}
+
+/* Files of before name none. */
+static bool publisher_of(const json_t *file, struct book_record *record)
+{
+    const char *did = json_string_value(json_object_get(file, "publisher"));
+    int64_t index;
+    record->has_publisher = did != NULL;
+    if (did == NULL)
+        return json_object_get(file, "publisher") == NULL;
+    if (!number_of(file, "published", &index) || index < 0)
+        return false;
+    record->published = (uint64_t)index;
+    return tally_did_read(bytes_text(did), &record->publisher, NULL);
 }
 
 /* The two that are of no fixed size. */
@@ -143,7 +163,7 @@ static bool record_of(const json_t *file, struct book_record *record)
         !number_of(file, "received_ms", &record->received_ms) ||
         !number_of(file, "checked_ms", &record->checked_ms) ||
         !number_of(file, "verified_ms", &record->verified_ms) || !nonce_of(file, &record->nonce) ||
-        !anchor_of(file, &record->anchor) || !rest_of(file, record))
+        !anchor_of(file, &record->anchor) || !publisher_of(file, record) || !rest_of(file, record))
         return false;
     record->size = (uint64_t)size;
     record->alarm = json_is_true(json_object_get(file, "alarm"));

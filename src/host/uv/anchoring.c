@@ -127,6 +127,8 @@ static void tell(struct host *host, const struct book_record *record, bool good)
     const struct tally_command command = {
         .kind = TALLY_COMMAND_ANCHOR,
         .anchor = {.good = good,
+                   .publisher = record->publisher,
+                   .index = record->published,
                    .origin_hash = record->origin_hash,
                    .size = record->size,
                    .root = record->root,
@@ -135,12 +137,29 @@ static void tell(struct host *host, const struct book_record *record, bool good)
     (void)taken;
 }
 
-static bool all_good(const struct book_list *list, const struct tally_hash *origin_hash)
+/* Whether it was published by who seals the log that it anchors. */
+static bool is_issuers(const struct book_record *record)
 {
-    for (size_t i = 0; i < list->count; i++)
-        if (hash_equal(&list->records[i]->origin_hash, origin_hash) &&
-            is_bad(&list->records[i]->anchor))
+    struct tally_key issuer;
+    struct tally_bytes name;
+    return tally_origin_read(bytes_text(record->origin), &issuer, &name) &&
+           key_equal(&issuer, &record->publisher);
+}
+
+/* Whether all that its publisher answers for, in one case, are good: its own of one log; or all
+   that it published of the logs of others. */
+static bool all_good(const struct book_list *list, const struct book_record *record)
+{
+    bool own = is_issuers(record);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct book_record *other = list->records[i];
+        if (!other->has_publisher || !key_equal(&other->publisher, &record->publisher) ||
+            is_issuers(other) != own)
+            continue;
+        if ((!own || hash_equal(&other->origin_hash, &record->origin_hash)) &&
+            is_bad(&other->anchor))
             return false;
+    }
     return true;
 }
 
@@ -161,7 +180,7 @@ static bool is_news(const struct anchoring_look *look, const struct book_record 
     for (size_t i = 0; i < look->count; i++)
         if (look->due[i].record == record)
             return look->due[i].done && record->anchor.state != look->due[i].before;
-    return record->checked_ms > look->anchoring->seen_ms;
+    return record->checked_ms > look->anchoring->seen_ms - ANCHORING_LATE_MS;
 }
 
 static void conclude(struct anchoring_look *look)
@@ -175,11 +194,12 @@ static void conclude(struct anchoring_look *look)
     }
     for (size_t i = 0; i < look->list.count; i++) {
         const struct book_record *record = look->list.records[i];
-        if (!is_news(look, record))
+        /* What an operator brought is held against nobody. */
+        if (!is_news(look, record) || !record->has_publisher)
             continue;
         if (is_bad(&record->anchor))
             tell(anchoring->host, record, false);
-        else if (all_good(&look->list, &record->origin_hash))
+        else if (all_good(&look->list, record))
             tell(anchoring->host, record, true);
     }
     if (look->count > 0)

@@ -9,9 +9,9 @@
  *           ─▶ worker: asks backends, keeps what was found ─▶ loop: tells the node and the log
  *
  * Bounded: so many records a look, the others in the next; backends by the timeouts that
- * anchors.json gives them. An anchor of another party's log that came to be quarantined or
- * reorganised is held against its issuer once (TALLY_COMMAND_ANCHOR); when all of that log are good
- * again, the case is over. What a verb judged meanwhile counts as well.
+ * anchors.json gives them. An anchor that came to be quarantined or reorganised is held against the
+ * party that published it, once (TALLY_COMMAND_ANCHOR), and against nobody else; when all that it
+ * answers for are good again, the case is over. What a verb judged meanwhile counts as well.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -22,6 +22,9 @@ enum {
     ANCHORING_FIRST_MS = 5000,
     ANCHORING_MS = 600 * 1000, /* Between two looks, unless the operator says otherwise. */
     ANCHORING_RECORDS = 16,    /* Judged in one look. */
+    /* A verb judges before its file is durable: so long after it is told, twice rather than never.
+     */
+    ANCHORING_LATE_MS = 60 * 1000,
 };
 
 struct host;

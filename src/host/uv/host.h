@@ -58,6 +58,7 @@ struct host_options {
     size_t foreign_count;                      /* outlive the host, as must what they name. */
     unsigned anchor_cycle_ms;                  /* Between looks at anchors; 0: the usual. */
     unsigned witness_gap_ms, witness_cycle_ms; /* As tally/node.h has them; 0: the usual. */
+    unsigned term_patience_ms;                 /* The same. */
 };
 
 /* Takes the data directory, binds the sockets, starts the node. On failure *host is NULL. */

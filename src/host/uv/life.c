@@ -171,6 +171,7 @@ static enum tally_error open_node(struct host *host, struct complaint *complaint
         .foreign_count = host->options.foreign_count,
         .witness_gap_ms = host->options.witness_gap_ms,
         .witness_cycle_ms = host->options.witness_cycle_ms,
+        .term_patience_ms = host->options.term_patience_ms,
         .trace = trace_window(&host->tracer),
     };
     if (host->options.admin) {

@@ -277,6 +277,15 @@ static bool body_add(struct request *request, const char *bytes, size_t size)
     return true;
 }
 
+/* No path that is served has anything to be unescaped, and what %00 would leave of one is another
+   path. */
+static size_t as_it_is(void *context, struct MHD_Connection *connection, char *text)
+{
+    (void)context;
+    (void)connection;
+    return strlen(text);
+}
+
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *bytes,
                                   size_t *size, void **place)
@@ -335,11 +344,12 @@ enum tally_error public_open(struct public *public, struct host *host,
     errno = 0;
     public->daemon = MHD_start_daemon(
         family == AF_INET6 ? flags | MHD_USE_IPv6 : flags, address->port, NULL, NULL, on_request,
-        public, MHD_OPTION_SOCK_ADDR, &bound, MHD_OPTION_NOTIFY_CONNECTION, on_connection, public,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, public, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)PUBLIC_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)PUBLIC_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)PUBLIC_IDLE_S,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)PUBLIC_MEMORY, MHD_OPTION_END);
+        public, MHD_OPTION_SOCK_ADDR, &bound, MHD_OPTION_UNESCAPE_CALLBACK, as_it_is, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, public, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, public, MHD_OPTION_CONNECTION_LIMIT, (unsigned)PUBLIC_CONNECTIONS,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)PUBLIC_PER_ADDRESS,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)PUBLIC_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)PUBLIC_MEMORY, MHD_OPTION_END);
     if (public->daemon == NULL)
         return complain(
             complaint, TALLY_IN_USE, "--public: port %u cannot be listened on%s%s: choose another",
