@@ -95,10 +95,11 @@ enum tally_error passphrase_get(const char *path, const char *what, bool twice,
         return passphrase_read(path, passphrase, complaint);
     int terminal = isatty(STDIN_FILENO) ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
     if (terminal < 0)
-        return complain(complaint, TALLY_NOT_FOUND,
-                        "%s: a passphrase is needed: give --passphrase-file FILE, whose first line it "
-                        "is, or set TALLY_PASSPHRASE_FILE",
-                        what);
+        return complain(
+            complaint, TALLY_NOT_FOUND,
+            "%s: a passphrase is needed: give --passphrase-file FILE, whose first line it "
+            "is, or set TALLY_PASSPHRASE_FILE",
+            what);
     (void)snprintf(question, sizeof question, "passphrase of %.120s", what);
     enum tally_error error = ask_once(terminal, question, passphrase, complaint);
     if (error == TALLY_OK && twice)
