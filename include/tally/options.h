@@ -84,6 +84,7 @@ struct tally_node_options {
     size_t foreign_count;
     unsigned witnessed_max, witness_gap_ms, witness_cycle_ms; /* 0: TALLY_WITNESS... */
     unsigned discrepancies_max, schemas_max;                  /* 0: DISCREPANCIES_MAX... */
+    unsigned witness_urls_max;     /* Asked over HTTP; 0: TALLY_WITNESSES_MAX. */
     bool datagrams_only;           /* Streams are neither dialled nor taken, and take no memory. */
     struct tally_scratch *scratch; /* Lent, see tally_scratch_new; NULL: one of its own. */
 };
