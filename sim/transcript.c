@@ -180,6 +180,13 @@ static void add_multicast(struct transcript *transcript, const struct tally_acti
     add_bytes(transcript, action->multicast.bytes);
 }
 
+static void add_append(struct transcript *transcript, const struct tally_action *action)
+{
+    add_number(transcript, action->append.first);
+    add_bytes(transcript, action->append.envelope);
+    add_bytes(transcript, action->append.note);
+}
+
 static void add_map(struct transcript *transcript, const struct tally_action *action)
 {
     add_number(transcript, action->map.outer_port);
@@ -214,9 +221,7 @@ void transcript_action(struct transcript *transcript, uint64_t us, uint32_t slot
         add_number(transcript, action->close.stream);
         break;
     case TALLY_ACTION_APPEND:
-        add_number(transcript, action->append.first);
-        add_bytes(transcript, action->append.envelope);
-        add_bytes(transcript, action->append.note);
+        add_append(transcript, action);
         break;
     case TALLY_ACTION_SEAL:
         add_number(transcript, action->seal.size);
