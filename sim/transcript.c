@@ -164,6 +164,9 @@ void transcript_event(struct transcript *transcript, uint64_t us, uint32_t slot,
     case TALLY_EVENT_RESOLVED:
         add_number(transcript, event->resolved.count);
         break;
+    case TALLY_EVENT_HTTP:
+        add_number(transcript, event->http.status);
+        break;
     case TALLY_EVENT_TICK:
     case TALLY_EVENT_SPACE:
         break;
@@ -175,6 +178,25 @@ static void add_multicast(struct transcript *transcript, const struct tally_acti
     add_number(transcript, action->multicast.interface);
     add(transcript, action->multicast.to.ip, sizeof action->multicast.to.ip);
     add_bytes(transcript, action->multicast.bytes);
+}
+
+static void add_append(struct transcript *transcript, const struct tally_action *action)
+{
+    add_number(transcript, action->append.first);
+    add_bytes(transcript, action->append.envelope);
+    add_bytes(transcript, action->append.note);
+}
+
+static void add_map(struct transcript *transcript, const struct tally_action *action)
+{
+    add_number(transcript, action->map.outer_port);
+    add_number(transcript, action->map.lifetime_s);
+}
+
+static void add_found(struct transcript *transcript, const struct tally_action *action)
+{
+    add(transcript, action->found.key.bytes, sizeof action->found.key.bytes);
+    add(transcript, action->found.address.ip, sizeof action->found.address.ip);
 }
 
 void transcript_action(struct transcript *transcript, uint64_t us, uint32_t slot,
@@ -199,9 +221,7 @@ void transcript_action(struct transcript *transcript, uint64_t us, uint32_t slot
         add_number(transcript, action->close.stream);
         break;
     case TALLY_ACTION_APPEND:
-        add_number(transcript, action->append.first);
-        add_bytes(transcript, action->append.envelope);
-        add_bytes(transcript, action->append.note);
+        add_append(transcript, action);
         break;
     case TALLY_ACTION_SEAL:
         add_number(transcript, action->seal.size);
@@ -232,15 +252,16 @@ void transcript_action(struct transcript *transcript, uint64_t us, uint32_t slot
         add_multicast(transcript, action);
         break;
     case TALLY_ACTION_MAP:
-        add_number(transcript, action->map.outer_port);
-        add_number(transcript, action->map.lifetime_s);
+        add_map(transcript, action);
         break;
     case TALLY_ACTION_RESOLVE:
         add_bytes(transcript, bytes_text(action->resolve.name));
         break;
     case TALLY_ACTION_FOUND:
-        add(transcript, action->found.key.bytes, sizeof action->found.key.bytes);
-        add(transcript, action->found.address.ip, sizeof action->found.address.ip);
+        add_found(transcript, action);
+        break;
+    case TALLY_ACTION_HTTP:
+        add_bytes(transcript, action->http.body);
         break;
     case TALLY_ACTION_KEEP:
         add_bytes(transcript, action->keep.note);

@@ -120,6 +120,7 @@ static void perform(struct world *world, uint32_t slot, const struct tally_actio
         service_resolve(world, slot, action);
         break;
     case TALLY_ACTION_FOUND:
+    case TALLY_ACTION_HTTP: /* Nobody states a witness outside of the mesh. */
         break;
     case TALLY_ACTION_APPEND:
     case TALLY_ACTION_SEAL:

@@ -162,6 +162,7 @@ static void limits(struct tally_node_options *node, const struct world_options *
     node->parties_max = 64;
     node->discrepancies_max = 32;
     node->schemas_max = 4;
+    node->witness_urls_max = 1;
     node->witnessed_max = 64;
 }
 

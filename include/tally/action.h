@@ -28,6 +28,7 @@ enum tally_action_kind {
     TALLY_ACTION_FOUND,     /* One result of a FIND. */
     TALLY_ACTION_KEEP,      /* Make a cosigned checkpoint durable; KEPT answers. */
     TALLY_ACTION_PRUNE,     /* Drop the bodies of a replica's first receipts; PRUNED answers. */
+    TALLY_ACTION_HTTP,      /* One question to a witness that the operator named; HTTP answers. */
 };
 
 /* Whose log, enough to create its folder. Strings live as long as the action. */
@@ -167,6 +168,13 @@ struct tally_action {
             struct tally_hash root;
             struct tally_bytes note;
         } keep;
+        struct {
+            uint64_t ticket;
+            const char *url;         /* NUL-terminated; http or https. */
+            struct tally_bytes body; /* Of a POST; empty: a GET. */
+            uint32_t answer_max;     /* Bytes of the answer's body; a longer one is TOO_LARGE. */
+            uint32_t timeout_ms;     /* From now to its last byte. */
+        } http;
         struct {
             uint64_t ticket;
             struct tally_hash origin_hash;

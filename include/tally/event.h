@@ -36,6 +36,7 @@ enum tally_event_kind {
     TALLY_EVENT_RESOLVED,  /* Answers RESOLVE. */
     TALLY_EVENT_KEPT,      /* Answers KEEP: it is durable. */
     TALLY_EVENT_PRUNED,    /* Answers PRUNE: the bodies are gone for good. */
+    TALLY_EVENT_HTTP,      /* Answers HTTP; no redirect was followed. */
 };
 
 /* What a domain says of one node. */
@@ -141,6 +142,16 @@ struct tally_event {
             uint64_t ticket;
             enum tally_error error; /* MISMATCH: another size was kept meanwhile. */
         } kept;
+        struct {
+            uint64_t ticket;
+            /* Not OK: there was no whole answer. TIMED_OUT, REFUSED, UNREACHABLE, CLOSED,
+               TOO_LARGE, MISMATCH (TLS), BUSY, NO_MEMORY, BAD_NAME. */
+            enum tally_error error;
+            unsigned status;  /* 200, 404, ... */
+            const char *type; /* Content-Type, lower case, without parameters; "" if none. */
+            bool plain;       /* It was said without any parameter. */
+            struct tally_bytes body;
+        } http;
         struct {
             uint64_t ticket;
             enum tally_error error;

@@ -86,6 +86,7 @@ struct tally_node_options {
     unsigned discrepancies_max, schemas_max;                  /* 0: DISCREPANCIES_MAX... */
     /* A term of an agreement is broken for so long, by answers, before it is said; 0: 10 min. */
     unsigned term_patience_ms;
+    unsigned witness_urls_max;     /* Asked over HTTP; 0: TALLY_WITNESSES_MAX. */
     bool datagrams_only;           /* Streams are neither dialled nor taken, and take no memory. */
     struct tally_scratch *scratch; /* Lent, see tally_scratch_new; NULL: one of its own. */
 };

@@ -125,10 +125,20 @@ struct tally_cosigned_view {
     uint64_t size, time_s;         /* What it cosigned last in this life; 0: nothing. */
     unsigned status;               /* Its last answer, as HTTP has it; 0: none. */
     unsigned rounds, refused;      /* Answers in this life: cosigned, others. */
+    const char *url;        /* It is no party, and asked there: `party` is its witness key. */
+    enum tally_error error; /* Of that one, why its last answer did not come; OK. */
+    bool disbelieved;       /* Its last answer said 200, without a good cosignature of that tree. */
 };
 /* The one of that index; false past the last. */
 bool tally_node_cosigned(const struct tally_node *node, size_t index,
                          struct tally_cosigned_view *view);
+
+/* Whether anything was ever stated of a witness with that key, as one that is no party: also that
+   it is not asked. */
+bool tally_node_outside(const struct tally_node *node, const struct tally_key *key);
+
+/* What its last answer was, and what follows, in one short phrase; "" before the first. */
+const char *tally_cosigned_words(const struct tally_cosigned_view *view);
 
 /* Stable words for statuses: "cosigned", "conflict", … and "another" for what is none of these. */
 const char *tally_witness_name(unsigned status);

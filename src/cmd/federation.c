@@ -218,19 +218,9 @@ enum exit_code verb_federation_mode(struct call *call)
 }
 
 /* Whether a party is asked to cosign: by its level, unless something else is said here. */
-static enum exit_code witness(struct call *call, bool asked)
+enum exit_code federation_witness(struct call *call, bool asked)
 {
     struct statement statement = {.call = call, .said = {.kind = FED_WITNESS, .asked = asked}};
     enum exit_code code = EXIT_DONE;
     return read_note(call, &statement.said, &code) ? state(&statement) : code;
-}
-
-enum exit_code verb_witness_add(struct call *call)
-{
-    return witness(call, true);
-}
-
-enum exit_code verb_witness_remove(struct call *call)
-{
-    return witness(call, false);
 }

@@ -21,6 +21,9 @@ json_t *federation_mode(const struct fold *fold);
 enum exit_code federation_state(struct call *call, const char *data,
                                 const struct fed_statement *said, struct door_answer *answer);
 
+/* tally witness add, remove of a party. */
+enum exit_code federation_witness(struct call *call, bool asked);
+
 /* --note into the statement; false: it was said what is wrong. */
 bool federation_note(struct call *call, const char *option, struct fed_statement *said,
                      enum exit_code *code);

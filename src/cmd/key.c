@@ -6,6 +6,7 @@
 #include "core/address/peer_id.h"
 #include "core/base/bytes.h"
 #include "host/config/keys.h"
+#include "tally/note.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,22 @@ static json_t *did_json(const struct tally_key *key)
     return json_string(did);
 }
 
+/* The name and key under which this node cosigns others' logs, as they are told to; false: it has
+   stated none yet. */
+static bool witness_vkey(const struct trust *trust, char text[TALLY_VKEY_MAX])
+{
+    const struct fold *fold = &trust->fold;
+    char name[TALLY_DID_SIZE + sizeof "/witness"];
+    struct tally_vkey vkey;
+    if (!fold->has_key[FED_KEY_WITNESS])
+        return false;
+    tally_did_write(&fold->self, name);
+    memcpy(name + TALLY_DID_SIZE, "/witness", sizeof "/witness");
+    return tally_vkey_init(&vkey, bytes_text(name), TALLY_VKEY_COSIGNER,
+                           &fold->keys[FED_KEY_WITNESS]) &&
+           tally_vkey_write(&vkey, text) > 0;
+}
+
 static void show_json(const struct trust *trust)
 {
     const struct tally_key *self = &trust->fold.self;
@@ -32,7 +49,8 @@ static void show_json(const struct trust *trust)
         entry != NULL ? tally_revoked_reason_name(revoked_said(&trust->revoked, entry)->reason)
                       : NULL;
     json_t *object = print_object("key/1"), *elders = json_array();
-    char id[PEER_ID_TEXT_MAX];
+    char id[PEER_ID_TEXT_MAX], vkey[TALLY_VKEY_MAX];
+    bool witness = witness_vkey(trust, vkey);
     (void)peer_id_print_key(self, id);
     for (const struct tally_key *elder = revoked_elder(&trust->revoked, self);
          elder != NULL && json_array_size(elders) < REVOKED_HEIRS;
@@ -47,6 +65,7 @@ static void show_json(const struct trust *trust)
     (void)json_object_set_new(object, "successor",
                               did_json(revoked_successor(&trust->revoked, self)));
     (void)json_object_set_new(object, "succeeds", elders);
+    (void)json_object_set_new(object, "witness_vkey", witness ? json_string(vkey) : json_null());
     print_json(object);
 }
 
@@ -61,6 +80,7 @@ static void show_line(const char *what, const struct tally_key *key)
 
 static void show_text(const struct trust *trust)
 {
+    char vkey[TALLY_VKEY_MAX];
     const struct tally_key *self = &trust->fold.self;
     const struct revoked_key *entry = revoked_find(&trust->revoked, self);
     const struct tally_key *elder = self;
@@ -72,6 +92,8 @@ static void show_text(const struct trust *trust)
         show_line("recovery", revoked_recovery(&trust->revoked, self));
     else
         (void)printf("%-10s none: tally key recovery makes one\n", "recovery");
+    if (witness_vkey(trust, vkey))
+        (void)printf("%-10s %s\n", "witness", vkey);
     for (unsigned i = 0; i < REVOKED_HEIRS; i++) {
         elder = revoked_elder(&trust->revoked, elder);
         if (elder == NULL)

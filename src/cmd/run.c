@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tally run: the daemon. */
+#include "cmd/final.h"
 #include "cmd/peer_list.h"
 #include "cmd/print.h"
 #include "cmd/shelf.h"
@@ -7,6 +8,7 @@
 #include "core/address/multiaddr.h"
 #include "core/address/peer_id.h"
 #include "core/base/bytes.h"
+#include "core/federation/outside.h"
 #include "host/config/keys.h"
 #include "host/config/log_list.h"
 #include "host/uv/address.h"
@@ -211,6 +213,32 @@ static bool read_log_lists(struct call *call, struct log_list *logs, struct host
     return true;
 }
 
+/* Addresses that cannot be asked are told now, not when it comes to asking. */
+static bool read_policy(struct call *call, struct final *final, struct host_options *options,
+                        enum exit_code *code)
+{
+    const char *path = call_option(call, "policy");
+    if (path == NULL)
+        return true;
+    if (!final_open(final, call, path, code))
+        return false;
+    for (size_t i = 0; i < final->policy->witness_count; i++) {
+        struct tally_policy_witness *witness = &final->policy->witnesses[i];
+        while (witness->url.size > 0 && witness->url.data[witness->url.size - 1] == '/')
+            witness->url.size--;
+        if (witness->url.size == 0 || outside_url_valid(witness->url))
+            continue;
+        *code = call_fail_with(call, EXIT_CONFIGURATION, TALLY_MALFORMED, path,
+                               "%.1000s: the address of witness %.*s cannot be asked: http or "
+                               "https, without user, ? and #, at most %d bytes",
+                               path, (int)witness->name.size, (const char *)witness->name.data,
+                               OUTSIDE_URL_MAX);
+        return false;
+    }
+    options->policy = final->policy;
+    return true;
+}
+
 static bool read_witness(struct call *call, struct host_options *options, enum exit_code *code)
 {
     static struct log_list logs;
@@ -380,37 +408,47 @@ static bool add_peers(struct call *call, struct host *host, const struct peer_li
     return true;
 }
 
+static enum exit_code serve(struct call *call, const struct host_options *options,
+                            const struct peer_list *peers)
+{
+    enum exit_code code = EXIT_DONE;
+    struct host *host;
+    (void)umask(077);
+    /* Large buffers go back to the system when they are freed, and those of connections that were
+       never used are not cleared: an idle node is small, and small again. */
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE);
+    if (host_open(options, &host, &call->complaint) != TALLY_OK)
+        return call_fail(call, options->data);
+    if (add_peers(call, host, peers, &code)) {
+        show(call, host);
+        if (host_run(host, &call->complaint) != TALLY_OK)
+            code = call_fail(call, options->data);
+    }
+    host_close(host);
+    return code;
+}
+
 enum exit_code verb_run(struct call *call)
 {
     char data[PATHS_MAX];
     static struct peer_list peers;
     static struct bootstrap_list bootstraps;
     struct skip_list skipped = {.count = 0};
+    struct final final = {.call = call};
     enum exit_code code = EXIT_USAGE;
-    struct host *host;
     struct host_options options = {.data = data, .create = true, .admin = true};
-    if (!shelf_data(call, data, &code) || !read_profile(call, &options, &code) ||
-        !read_network(call, &options, &code) || !read_rest(call, &options, &code) ||
-        !read_mesh(call, &options, &code) || !read_skipped(call, &skipped, &options, &code) ||
-        !peer_list_read(call, &peers, &code) || !bootstrap_list_read(call, &bootstraps, &code) ||
-        !read_witness(call, &options, &code) || !suit_profile(call, &options, &bootstraps, &code) ||
-        is_one_of_them(call, data, &peers, &bootstraps, &code))
-        return code;
-    options.bootstraps = bootstraps.list;
-    options.bootstrap_count = bootstraps.count;
-    options.named = peers.count > 0;
-    (void)umask(077);
-    /* Large buffers go back to the system when they are freed, and those of connections that were
-       never used are not cleared: an idle node is small, and small again. */
-    (void)mallopt(M_MMAP_THRESHOLD, LARGE);
-    if (host_open(&options, &host, &call->complaint) != TALLY_OK)
-        return call_fail(call, data);
-    code = EXIT_DONE;
-    if (add_peers(call, host, &peers, &code)) {
-        show(call, host);
-        if (host_run(host, &call->complaint) != TALLY_OK)
-            code = call_fail(call, data);
+    if (shelf_data(call, data, &code) && read_profile(call, &options, &code) &&
+        read_network(call, &options, &code) && read_rest(call, &options, &code) &&
+        read_mesh(call, &options, &code) && read_skipped(call, &skipped, &options, &code) &&
+        peer_list_read(call, &peers, &code) && bootstrap_list_read(call, &bootstraps, &code) &&
+        read_witness(call, &options, &code) && read_policy(call, &final, &options, &code) &&
+        suit_profile(call, &options, &bootstraps, &code) &&
+        !is_one_of_them(call, data, &peers, &bootstraps, &code)) {
+        options.bootstraps = bootstraps.list;
+        options.bootstrap_count = bootstraps.count;
+        options.named = peers.count > 0;
+        code = serve(call, &options, &peers);
     }
-    host_close(host);
+    final_close(&final);
     return code;
 }

@@ -60,7 +60,9 @@ bool trust_open(struct trust *trust, struct call *call, bool new)
     trust->fold.revoked = &trust->revoked;
     trust->fold.discrepancies = discrepancies_new(&nobody, DISCREPANCIES_MAX);
     trust->fold.schemas = schemas_new(SCHEMAS_MAX);
-    if (trust->fold.discrepancies == NULL || trust->fold.schemas == NULL)
+    trust->fold.outsides = outsides_new(TALLY_WITNESSES_MAX);
+    if (trust->fold.discrepancies == NULL || trust->fold.schemas == NULL ||
+        trust->fold.outsides == NULL)
         return no_memory(trust, call);
     if (!shelf_data(call, trust->shelf.data, &trust->shelf.code))
         return false;
@@ -90,6 +92,7 @@ void trust_close(struct trust *trust)
     free(trust->parties);
     free(trust->fold.discrepancies);
     free(trust->fold.schemas);
+    free(trust->fold.outsides);
     free(trust->pairs);
     revoked_free(&trust->revoked);
 }

@@ -28,6 +28,7 @@ static const struct option run_options[] = {
     {"public", "IP:PORT", "HTTP for others than nodes: logs as tiles, add-checkpoint (off)"},
     {"public-logs", "WHICH", "what --public serves: own, all that is held, or none (own)"},
     {"witness-logs", "FILE", "also witness the logs of this list (logs/v0); may be repeated"},
+    {"policy", "FILE", "ask the witnesses of this policy that have an address (C2SP tlog-policy)"},
     {"witness-gap", "SECONDS", "ask witnesses for a log so often at most (10)"},
     {"witness-cycle", "SECONDS", "sample the receipts of a witnessed log so often at most (3600)"},
     {"term-patience", "SECONDS", "a party may break a term so long before it is stated (600)"},
@@ -105,6 +106,13 @@ static const struct option of_options[] = {
 };
 
 static const struct option note_options[] = {
+    {"note", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
+static const struct option witness_options[] = {
+    {"url", "URL", "below which a witness that is no party takes checkpoints (C2SP tlog-witness)"},
+    {"key", "VKEY", "of its cosignatures: name+id+base64, type 04"},
     {"note", "TEXT", "for people, at most 120 bytes"},
     NO_MORE,
 };
@@ -317,6 +325,12 @@ static const struct option help_options[] = {
     "list\n"                                                                                       \
     "shows. Parties at level verify or above cosign each other's checkpoints unless this says\n"   \
     "otherwise; what they are asked never depends on what they sign."
+
+#define OUTSIDE                                                                                    \
+    WITNESS                                                                                        \
+    "\nWith --url and --key the witness is no party: every log of this node is shown to it by\n"   \
+    "POST URL/add-checkpoint, and what it cosigns is checked against VKEY and kept. tally\n"       \
+    "witness list shows what it answers."
 
 #define TRUST                                                                                      \
     "PARTY is a did:key, a peer id, or the beginning of one that tally federation list shows.\n"   \
@@ -550,10 +564,11 @@ static const struct verb verbs[] = {
      "List who cosigns our logs and how far, and whose logs this node cosigns",
      "Parties admitted at level verify or above cosign each other's checkpoints.",
      verb_witness_list},
-    {"witness", "add", NULL, "PARTY", 1, 1, note_options, "witness-add/1", "4 8",
-     "Ask a party again to cosign our logs", WITNESS, verb_witness_add},
-    {"witness", "remove", NULL, "PARTY", 1, 1, note_options, "witness-remove/1", "4 8",
-     "Ask a party no longer to cosign our logs, although its level is high enough", WITNESS,
+    {"witness", "add", NULL, "[PARTY]", 0, 1, witness_options, "witness-add/1", "4 8",
+     "Ask a party again to cosign our logs, or a witness that is no party, over HTTP", OUTSIDE,
+     verb_witness_add},
+    {"witness", "remove", NULL, "PARTY|URL", 1, 1, note_options, "witness-remove/1", "4 8",
+     "Ask a party, or a witness that is no party, no longer to cosign our logs", WITNESS,
      verb_witness_remove},
     {"witness", "request", NULL, "", 0, 0, ask_options, "witness-request/1", "3 4 9",
      "Ask all witnesses now, also those that refused", "", verb_witness_request},

@@ -16,9 +16,9 @@
 
 /* ---- List and request: the running node knows ---- */
 
-static const struct grid_column columns[] = {{"PARTY", true},  {"LOG", true},   {"SIZE", false},
-                                             {"OF", false},    {"TIME", false}, {"ANSWER", false},
-                                             {"STREAM", false}};
+static const struct grid_column columns[] = {
+    {"PARTY", true}, {"LOG", true},     {"SIZE", false},   {"OF", false},
+    {"TIME", false}, {"ANSWER", false}, {"STREAM", false}, {"WHY NOT", false}};
 enum { COLUMNS = sizeof columns / sizeof *columns, CELL = 32 };
 
 static void list_ours(const json_t *list)
@@ -31,13 +31,16 @@ static void list_ours(const json_t *list)
         char size[CELL], head[CELL];
         (void)snprintf(size, sizeof size, "%lld", number_of(item, "size"));
         (void)snprintf(head, sizeof head, "%lld", number_of(item, "head"));
-        const char *const cells[COLUMNS] = {text_of(item, "party"),
-                                            text_of(item, "origin"),
-                                            size,
-                                            head,
-                                            text_of(item, "time"),
-                                            text_of(item, "status"),
-                                            truth_of(item, "connected") ? "open" : ""};
+        const char *url = text_of(item, "url"), *status = text_of(item, "status");
+        const char *const cells[COLUMNS] = {
+            *url != '\0' ? url : text_of(item, "party"),
+            text_of(item, "origin"),
+            size,
+            head,
+            text_of(item, "time"),
+            status,
+            truth_of(item, "connected") ? "open" : "",
+            strcmp(status, "cosigned") == 0 ? "" : text_of(item, "reason")};
         grid_add(grid, cells);
     }
     grid_print(grid);

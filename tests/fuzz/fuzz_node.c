@@ -254,6 +254,7 @@ static void perform(unsigned number, const struct tally_action *action)
         return;
     case TALLY_ACTION_ANSWER:
     case TALLY_ACTION_FOUND:
+    case TALLY_ACTION_HTTP:
         return;
     case TALLY_ACTION_KEEP:
     case TALLY_ACTION_APPEND:

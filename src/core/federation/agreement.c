@@ -119,6 +119,7 @@ static enum agreement_verdict judge_stance(const struct stance *stance,
     case FED_MODE:
     case FED_KEYS:
     case FED_WITNESS:
+    case FED_WITNESS_URL:
     case FED_CONFIRM:
     case FED_DISCREPANCY:
     case FED_RESOLUTION:
@@ -287,6 +288,7 @@ static void apply(struct stance *stance, const struct tally_key *issuer,
     case FED_MODE:
     case FED_KEYS:
     case FED_WITNESS:
+    case FED_WITNESS_URL:
     case FED_CONFIRM:
     case FED_DISCREPANCY:
     case FED_RESOLUTION:

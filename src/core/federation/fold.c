@@ -46,10 +46,13 @@ void fold_reset(struct fold *fold)
     fold->revoked = before.revoked;
     fold->discrepancies = before.discrepancies;
     fold->schemas = before.schemas;
+    fold->outsides = before.outsides;
     if (fold->discrepancies != NULL)
         fold->discrepancies->count = fold->discrepancies->last = 0;
     if (fold->schemas != NULL)
         fold->schemas->count = 0;
+    if (fold->outsides != NULL)
+        fold->outsides->count = 0;
 }
 
 void fold_forget(struct fold *fold, const struct tally_key *issuer)
@@ -231,6 +234,16 @@ static enum fold_verdict judge_note(const struct fold *fold, const struct tally_
     return listed || fold_trusts(fold, party, level) ? FOLD_NOTED : FOLD_FORBIDDEN;
 }
 
+/* Nobody is his own witness. */
+static enum fold_verdict judge_outside(const struct fold *fold,
+                                       const struct tally_fed_witness_url *said)
+{
+    bool ours =
+        fold->has_key[FED_KEY_WITNESS] && key_equal(&said->key, &fold->keys[FED_KEY_WITNESS]);
+    return ours || key_equal(&said->key, &fold->self) ? FOLD_SELF
+                                                      : outside_judge(fold->outsides, said);
+}
+
 static enum fold_verdict judge(const struct fold *fold, const struct tally_key *issuer,
                                const struct fed_statement *statement, uint64_t index)
 {
@@ -270,6 +283,10 @@ static enum fold_verdict judge(const struct fold *fold, const struct tally_key *
         if (!own || fold->schemas == NULL)
             return own ? FOLD_OTHER : FOLD_FOREIGN;
         return schema_judge(fold->schemas, &statement->schema);
+    case FED_WITNESS_URL:
+        if (!own || fold->outsides == NULL)
+            return own ? FOLD_OTHER : FOLD_FOREIGN;
+        return judge_outside(fold, &statement->witness_url);
     case FED_SCHEMA_SYNC:
         return judge_note(fold, issuer, &statement->schema_sync.party, TALLY_TRUST_VERIFY);
     case FED_CROSS_ANCHOR:
@@ -322,6 +339,10 @@ static void apply(struct fold *fold, const struct tally_key *issuer,
     }
     if (statement->kind == FED_SCHEMA) {
         schema_apply(fold->schemas, &statement->schema, index);
+        return;
+    }
+    if (statement->kind == FED_WITNESS_URL) {
+        outside_apply(fold->outsides, &statement->witness_url, index);
         return;
     }
     if (statement->kind == FED_DISCREPANCY || statement->kind == FED_RESOLUTION ||
@@ -435,6 +456,8 @@ void fold_hash(const struct fold *fold, struct tally_hash *hash)
         discrepancy_hash(fold->discrepancies, hash);
     if (fold->schemas != NULL)
         schema_hash(fold->schemas, hash);
+    if (fold->outsides != NULL)
+        outside_hash(fold->outsides, hash);
 }
 
 void fold_status(const struct fold *fold, struct tally_trust_status *status)

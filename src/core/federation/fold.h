@@ -22,6 +22,7 @@
  */
 #include "core/federation/bond.h"
 #include "core/federation/discrepancy.h"
+#include "core/federation/outside.h"
 #include "core/federation/revoked.h"
 #include "core/federation/schemas.h"
 #include "core/federation/words.h"
@@ -45,6 +46,7 @@ struct fold {
     /* Lent as `parties` are, after fold_init; NULL: such statements are passed over. */
     struct discrepancies *discrepancies;
     struct schemas *schemas;
+    struct outsides *outsides;
     uint64_t counts[FOLD_VERDICT_COUNT];
     struct agreements agreements; /* None unless memory was lent for them. */
 };

@@ -26,6 +26,7 @@ static const char *const types[FED_KINDS] = {
     [FED_REVOKE_KEY] = "fed_revoke",
     [FED_SUCCEED_KEY] = "fed_succeed",
     [FED_WITNESS] = "fed_witness",
+    [FED_WITNESS_URL] = "fed_witness_url",
 };
 
 /* What synchronisation states by itself (core/sync/statement.h), and witnesses do. */
@@ -162,6 +163,9 @@ enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
     case FED_WITNESS:
         read_witness(&r, statement);
         break;
+    case FED_WITNESS_URL:
+        tally_fed_witness_url_read(&r, &statement->witness_url);
+        break;
     }
     return wire_reader_done(&r) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
 }
@@ -263,6 +267,9 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
         break;
     case FED_WITNESS:
         write_witness(statement, &w);
+        break;
+    case FED_WITNESS_URL:
+        tally_fed_witness_url_write(&statement->witness_url, &w);
         break;
     }
     struct tally_bytes written = wire_writer_bytes(&w);

@@ -35,6 +35,7 @@ enum fed_kind {
     FED_REVOKE_KEY,
     FED_SUCCEED_KEY,
     FED_WITNESS,
+    FED_WITNESS_URL, /* outside.h */
     FED_KINDS
 };
 
@@ -88,6 +89,7 @@ struct fed_statement {
         struct tally_fed_schema schema;
         struct tally_fed_schema_sync schema_sync;
         struct tally_fed_cross_anchor cross_anchor;
+        struct tally_fed_witness_url witness_url;
     };
 };
 

@@ -230,3 +230,39 @@ const char *tally_witness_name(unsigned status)
     }
     return "another";
 }
+
+static const char *refusal_words(unsigned status)
+{
+    switch (status) {
+    case TALLY_WITNESS_COSIGNED:
+        return "it cosigned";
+    case TALLY_WITNESS_MALFORMED:
+        return "it does not understand the question";
+    case TALLY_WITNESS_UNSIGNED:
+        return "it knows no key that signs this log";
+    case TALLY_WITNESS_UNKNOWN:
+        return "it does not witness this log";
+    case TALLY_WITNESS_CONFLICT:
+        return "it says that it cosigned another tree last";
+    case TALLY_WITNESS_TOO_LARGE:
+        return "the question is too large for it";
+    case TALLY_WITNESS_UNPROVEN:
+        return "it says that the proof does not hold";
+    case TALLY_WITNESS_BUSY:
+        return "it asks to wait";
+    case TALLY_WITNESS_UNAVAILABLE:
+        return "it can cosign nothing now";
+    }
+    return status >= 500                   ? "it failed by itself"
+           : status >= 300 && status < 400 ? "it points elsewhere, which is not followed"
+                                           : "its answer is none that a witness gives";
+}
+
+const char *tally_cosigned_words(const struct tally_cosigned_view *view)
+{
+    if (view->error != TALLY_OK)
+        return tally_error_text(view->error);
+    if (view->disbelieved)
+        return "no line of its answer is a cosignature of this tree by its key";
+    return view->status == 0 ? "" : refusal_words(view->status);
+}

@@ -21,11 +21,12 @@ bool federating_new(struct federating *federating, const struct tally_node_optio
     fold_lend(&federating->fold, pairs, pairs_max);
     federating->fold.discrepancies = discrepancies_new(&options->key, options->discrepancies_max);
     federating->fold.schemas = schemas_new(options->schemas_max);
+    federating->fold.outsides = outsides_new(options->witness_urls_max);
     replay_origin(&options->key, &federating->origin_hash);
     federating->fold.revoked = &federating->revoked;
     return revoked_new(&federating->revoked, options->revoked_max) && parties != NULL &&
            pairs != NULL && federating->heard != NULL && federating->fold.discrepancies != NULL &&
-           federating->fold.schemas != NULL;
+           federating->fold.schemas != NULL && federating->fold.outsides != NULL;
 }
 
 void federating_free(struct federating *federating)
@@ -33,6 +34,7 @@ void federating_free(struct federating *federating)
     free(federating->fold.parties);
     free(federating->fold.discrepancies);
     free(federating->fold.schemas);
+    free(federating->fold.outsides);
     free(federating->fold.agreements.pairs);
     free(federating->heard);
     revoked_free(&federating->revoked);
@@ -85,6 +87,10 @@ static void counted(struct tally_node *node, struct tally_now now, uint64_t inde
                            index);
     if (fold->last_kind == FED_REVOKE_KEY || fold->last_kind == FED_KEYS)
         return;
+    if (fold->last_kind == FED_WITNESS_URL) {
+        witness_admit(&node->witness, now);
+        return;
+    }
     say(node, now, party);
     federating_enforce(node, now, party != NULL ? &party->key : NULL);
 }

@@ -75,6 +75,8 @@ static void defaults(struct tally_node_options *options)
         options->discrepancies_max = DISCREPANCIES_MAX;
     if (options->schemas_max == 0)
         options->schemas_max = SCHEMAS_MAX;
+    if (options->witness_urls_max == 0)
+        options->witness_urls_max = TALLY_WITNESSES_MAX;
     if (options->pending_max == 0)
         options->pending_max = TALLY_PENDING_MAX;
     if (options->seal_receipts == 0)
@@ -425,6 +427,9 @@ static void on_event(struct tally_node *node, struct tally_now now, const struct
             return; /* Cosignatures with the stored checkpoint; the next ones bring them too. */
         issuer_on_published(&node->issuer, now, event, &issuer, &node->outbox);
         wire_issuer(node, now, &issuer);
+        return;
+    case TALLY_EVENT_HTTP:
+        witness_on_http(&node->witness, now, event, &node->outbox);
         return;
     case TALLY_EVENT_PRUNED:
         pruning_on_pruned(node, now, event);

@@ -109,3 +109,8 @@ bool tally_node_cosigned(const struct tally_node *node, size_t index,
 {
     return witness_view(&node->witness, index, view);
 }
+
+bool tally_node_outside(const struct tally_node *node, const struct tally_key *key)
+{
+    return outside_find(node->federating.fold.outsides, key) != NULL;
+}

@@ -10,7 +10,7 @@ enum { RETRY_LEAST_MS = 1000, RETRY_MOST_MS = 60000 };
 
 static const fsm_moves moves[PEER_STATES] = {
     [PEER_FREE] = TO(PEER_IDLE),
-    [PEER_IDLE] = TO(PEER_WAITING) | TO(PEER_FREE),
+    [PEER_IDLE] = TO(PEER_WAITING) | TO(PEER_ASKED) | TO(PEER_FREE),
     [PEER_WAITING] = TO(PEER_OPEN) | TO(PEER_IDLE) | TO(PEER_FREE),
     [PEER_OPEN] = TO(PEER_ASKED) | TO(PEER_IDLE) | TO(PEER_FREE),
     [PEER_ASKED] = TO(PEER_OPEN) | TO(PEER_IDLE) | TO(PEER_FREE),
@@ -28,7 +28,8 @@ struct witness_peer *witness_peer_on(const struct witness *witness, uint32_t str
 struct witness_peer *witness_peer_find(const struct witness *witness, const struct tally_key *key)
 {
     for (unsigned i = 0; witness->peers != NULL && i < TALLY_WITNESSES_MAX; i++)
-        if (witness->peers[i].state != PEER_FREE && key_equal(&witness->peers[i].key, key))
+        if (witness->peers[i].state != PEER_FREE && !witness->peers[i].outside &&
+            key_equal(&witness->peers[i].key, key))
             return &witness->peers[i];
     return NULL;
 }
@@ -41,22 +42,30 @@ static bool is_wanted(const struct fold *fold, const struct tally_key *key)
     return admission(fold, key, ADMISSION_WITNESS) == TALLY_DROP_NONE;
 }
 
-static void peer_add(struct witness *witness, const struct tally_key *key, bool excused)
+struct witness_peer *witness_peer_new(struct witness *witness, const struct tally_key *key)
 {
-    struct witness_peer *peer = witness_peer_find(witness, key);
-    for (unsigned i = 0; peer == NULL && i < TALLY_WITNESSES_MAX; i++) {
-        if (witness->peers[i].state != PEER_FREE)
+    for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
+        struct witness_peer *peer = &witness->peers[i];
+        if (peer->state != PEER_FREE)
             continue;
-        peer = &witness->peers[i];
         FSM_MOVE(moves, &peer->state, PEER_IDLE);
         peer->key = *key;
-        peer->has_vkey = false;
+        peer->has_vkey = peer->outside = false;
         peer->stream = 0;
         peer->again.ms = 0;
         peer->backoff = (struct backoff){.first_ms = 1000, .cap_ms = WITNESS_REST_MS};
-        for (unsigned j = 0; j < witness->own_count; j++)
+        for (unsigned j = 0; j < witness->options.own_max; j++)
             witness->own[j].asked[i] = (struct witness_asked){.state = ASKED_NOT};
+        return peer;
     }
+    return NULL;
+}
+
+static void peer_add(struct witness *witness, const struct tally_key *key, bool excused)
+{
+    struct witness_peer *peer = witness_peer_find(witness, key);
+    if (peer == NULL)
+        peer = witness_peer_new(witness, key);
     if (peer != NULL)
         peer->asked = !excused;
 }
@@ -72,6 +81,12 @@ static void stream_give_up(struct witness *witness, struct witness_peer *peer, e
     news->drop = drop;
 }
 
+void witness_peer_drop(struct witness *witness, struct witness_peer *peer)
+{
+    witness_round_skip(witness, peer);
+    FSM_MOVE(moves, &peer->state, PEER_FREE);
+}
+
 void witness_admit(struct witness *witness, struct tally_now now)
 {
     const struct fold *fold = witness->options.fold;
@@ -80,11 +95,10 @@ void witness_admit(struct witness *witness, struct tally_now now)
         return;
     for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
         struct witness_peer *peer = &witness->peers[i];
-        if (peer->state == PEER_FREE || is_wanted(fold, &peer->key))
+        if (peer->state == PEER_FREE || peer->outside || is_wanted(fold, &peer->key))
             continue;
-        witness_round_skip(witness, peer);
         stream_give_up(witness, peer, TALLY_DROP_NONE);
-        FSM_MOVE(moves, &peer->state, PEER_FREE);
+        witness_peer_drop(witness, peer);
     }
     for (size_t i = 0; i < fold->count; i++)
         if (is_wanted(fold, &fold->parties[i].key))
@@ -96,6 +110,7 @@ void witness_admit(struct witness *witness, struct tally_now now)
         if (fold_find(fold, key) == NULL && is_wanted(fold, key))
             peer_add(witness, key, false);
     }
+    witness_outside_admit(witness);
 }
 
 /* ---- What is to be asked. ---- */
@@ -166,7 +181,7 @@ void witness_peers_tick(struct witness *witness, struct tally_now now)
     for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
         struct witness_peer *peer = &witness->peers[i];
         struct peer_errand errand;
-        if (peer->state == PEER_FREE || now.mono.ms < peer->again.ms)
+        if (peer->state == PEER_FREE || peer->outside || now.mono.ms < peer->again.ms)
             continue;
         if (peer->state == PEER_IDLE && errand_next(witness, peer, &errand)) {
             stream_want(witness, now, peer);
@@ -185,6 +200,8 @@ struct tally_mono witness_peers_deadline(const struct witness *witness)
     for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
         const struct witness_peer *peer = &witness->peers[i];
         struct peer_errand errand;
+        if (peer->outside)
+            continue;
         bool timed = peer->state == PEER_WAITING || peer->state == PEER_ASKED ||
                      (peer->state == PEER_OPEN && peer->again.ms != 0) ||
                      (peer->state == PEER_IDLE && errand_next(witness, peer, &errand));
@@ -196,9 +213,9 @@ struct tally_mono witness_peers_deadline(const struct witness *witness)
 
 /* ---- Asking. ---- */
 
-/* The proof from what it cosigned last, and our note. 0: our disk does not give it. */
-static size_t request_write(const struct witness *witness, const struct witness_own *own,
-                            const struct witness_asked *asked, uint8_t bytes[TALLY_WITNESS_ASK_MAX])
+size_t witness_request_write(const struct witness *witness, const struct witness_own *own,
+                             const struct witness_asked *asked,
+                             uint8_t bytes[TALLY_WITNESS_ASK_MAX])
 {
     const struct tree tree = {witness->options.ledger, &own->origin_hash};
     struct tree_proof proof = {0};
@@ -220,10 +237,11 @@ size_t witness_peer_compose(struct witness *witness, struct tally_now now,
     if (errand.kind == TALLY_FEDERATION_ADD_CHECKPOINT) {
         struct witness_own *own = &witness->own[errand.own];
         struct witness_asked *asked = &own->asked[peer - witness->peers];
-        size_t size = request_write(witness, own, asked, request);
+        size_t size = witness_request_write(witness, own, asked, request);
         asked->state = size > 0 ? ASKED_NOW : ASKED_DONE;
         if (size == 0)
             return 0;
+        errand.size = own->size;
         frame.add_checkpoint.bytes = bytes_of(request, size);
     } else if (errand.kind == TALLY_FEDERATION_CHECKPOINT_WANT) {
         frame.checkpoint_want.origin = witness->own[errand.own].origin_hash;
@@ -272,9 +290,8 @@ static enum tally_drop on_keys(struct witness *witness, struct witness_peer *pee
     return TALLY_DROP_NONE;
 }
 
-/* What it cosigned of ours; the node compares it with what we hold. */
-static void on_checkpoint(struct witness *witness, struct witness_peer *peer,
-                          struct tally_bytes note, struct outbox *out)
+void witness_peer_showed(struct witness *witness, struct witness_peer *peer,
+                         struct tally_bytes note, struct outbox *out)
 {
     struct witness_asked *asked = &witness->own[peer->errand.own].asked[peer - witness->peers];
     asked->look = false;
@@ -334,7 +351,7 @@ enum tally_drop witness_peer_receive(struct witness *witness, struct tally_now n
                              frame->added.bytes, out);
     else if (frame->kind == TALLY_FEDERATION_CHECKPOINT &&
              errand->kind == TALLY_FEDERATION_CHECKPOINT_WANT)
-        on_checkpoint(witness, peer, frame->checkpoint.note, out);
+        witness_peer_showed(witness, peer, frame->checkpoint.note, out);
     else if (frame->kind == TALLY_FEDERATION_INCLUSION &&
              errand->kind == TALLY_FEDERATION_INCLUSION_WANT)
         witness_sample_shown(witness, errand, frame);

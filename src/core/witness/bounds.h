@@ -20,6 +20,11 @@ enum {
     WITNESS_STREAM_MS = 30000,      /* So long a stream may take to come. */
     WITNESS_ROUND_MS = 30000,       /* Then a round ends without those who are missing. */
     WITNESS_REST_MS = 300000,       /* A party that refused is left alone so long. */
+    WITNESS_HTTP_ASKED = 4,         /* Questions over HTTP under way at a time, in all. */
+    WITNESS_HTTP_MS = 10000,        /* A whole answer takes no longer; the host sees to it, */
+    WITNESS_HTTP_LATE_MS = 20000,   /* and who never answers is given up. */
+    WITNESS_HTTP_ANSWER = 16 << 10, /* Bytes of an answer: some lines, also of larger schemes. */
+    WITNESS_HTTP_AGAIN_MS = 5000,   /* The first wait after a refusal or a failure; it doubles. */
     WITNESS_REFRESH_S = 3600,       /* An older cosignature of the same tree is asked for anew. */
     WITNESS_KEEP_S = 3600,          /* Fewer cosignatures replace more after this time. */
     WITNESS_SAMPLES = 4,            /* Receipts of a log that are asked to be shown. */

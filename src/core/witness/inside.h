@@ -67,6 +67,24 @@ bool witness_peer_due(const struct witness *witness, const struct witness_peer *
 void witness_peer_lost(struct witness *witness, struct tally_now now, struct witness_peer *peer);
 void witness_peers_tick(struct witness *witness, struct tally_now now);
 struct tally_mono witness_peers_deadline(const struct witness *witness);
+/* A place among those who are asked, IDLE; NULL: all are taken. */
+struct witness_peer *witness_peer_new(struct witness *witness, const struct tally_key *key);
+/* IDLE from there, or FREE, without a stream. */
+void witness_peer_drop(struct witness *witness, struct witness_peer *peer);
+/* What a log of ours asks of it, with the proof from what it cosigned last; 0: our disk does not
+   give that. */
+size_t witness_request_write(const struct witness *witness, const struct witness_own *own,
+                             const struct witness_asked *asked,
+                             uint8_t bytes[TALLY_WITNESS_ASK_MAX]);
+/* What it cosigned of ours, as it shows it; the node compares it with what we hold. */
+void witness_peer_showed(struct witness *witness, struct witness_peer *peer,
+                         struct tally_bytes note, struct outbox *out);
+
+/* ---- outside.c: what we ask over HTTP ---- */
+
+void witness_outside_admit(struct witness *witness);
+void witness_outside_tick(struct witness *witness, struct tally_now now, struct outbox *out);
+struct tally_mono witness_outside_deadline(const struct witness *witness);
 
 /* ---- rounds.c: our own logs ---- */
 

@@ -13,9 +13,11 @@ static unsigned slot_of(const struct witness *witness, const struct witness_peer
     return (unsigned)(peer - witness->peers);
 }
 
-static bool takes_part(const struct witness_peer *peer, const struct witness_asked *asked)
+static bool takes_part(const struct witness_own *own, const struct witness_peer *peer,
+                       const struct witness_asked *asked)
 {
-    return peer->state != PEER_FREE && peer->asked && !asked->stuck;
+    bool stuck = asked->stuck && !(peer->outside && own->head > asked->stuck_at);
+    return peer->state != PEER_FREE && peer->asked && !stuck;
 }
 
 /* ---- Logs. ---- */
@@ -81,7 +83,8 @@ void witness_own_load(struct witness *witness, struct tally_now now)
 static bool round_over(const struct witness *witness, const struct witness_own *own)
 {
     for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++)
-        if (takes_part(&witness->peers[i], &own->asked[i]) && own->asked[i].state != ASKED_DONE)
+        if (takes_part(own, &witness->peers[i], &own->asked[i]) &&
+            own->asked[i].state != ASKED_DONE)
             return false;
     return true;
 }
@@ -91,13 +94,15 @@ static struct tally_mono wanted_at(const struct witness_own *own, const struct w
                                    const struct witness_asked *asked)
 {
     uint64_t at = own->next.ms;
-    if (!takes_part(peer, asked))
+    if (!takes_part(own, peer, asked))
         return TALLY_NEVER;
     if (asked->size >= own->head && asked->fresh_until.ms > at)
         at = asked->fresh_until.ms;
     /* Who is out of reach, or refused, makes nobody else be asked anew. */
     if ((peer->state == PEER_IDLE || peer->state == PEER_OPEN) && peer->again.ms > at)
         at = peer->again.ms;
+    if (asked->rest.ms > at)
+        at = asked->rest.ms;
     return (struct tally_mono){at};
 }
 
@@ -159,9 +164,10 @@ static void round_open(struct witness *witness, struct tally_now now, struct wit
     for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
         struct witness_asked *asked = &own->asked[i];
         const struct witness_peer *peer = &witness->peers[i];
-        bool rests =
-            (peer->state == PEER_IDLE || peer->state == PEER_OPEN) && peer->again.ms > now.mono.ms;
-        asked->state = takes_part(peer, asked) && !rests ? ASKED_NOT : ASKED_DONE;
+        bool rests = asked->rest.ms > now.mono.ms ||
+                     ((peer->state == PEER_IDLE || peer->state == PEER_OPEN) &&
+                      peer->again.ms > now.mono.ms);
+        asked->state = takes_part(own, peer, asked) && !rests ? ASKED_NOT : ASKED_DONE;
         asked->again = false;
     }
 }
@@ -186,7 +192,7 @@ unsigned witness_round_next(const struct witness *witness, const struct witness_
         const struct witness_own *own = &witness->own[i];
         const struct witness_asked *asked = &own->asked[slot_of(witness, peer)];
         *look = peer->asked && asked->look;
-        if (*look || (own->open && takes_part(peer, asked) && asked->state == ASKED_NOT))
+        if (*look || (own->open && takes_part(own, peer, asked) && asked->state == ASKED_NOT))
             return i;
     }
     return witness->own_count;
@@ -207,6 +213,7 @@ void witness_hurry(struct witness *witness, struct tally_now now)
         own->next = now.mono;
         for (unsigned j = 0; j < TALLY_WITNESSES_MAX; j++) {
             own->asked[j].stuck = false;
+            own->asked[j].rest.ms = 0;
             own->asked[j].fresh_until = now.mono;
         }
     }
@@ -289,25 +296,28 @@ static bool on_lines(struct witness *witness, struct tally_now now, struct witne
     return true;
 }
 
-/* It cosigned something else last (5.2, rule 3). */
-static void on_conflict(struct witness_own *own, struct witness_asked *asked,
+/* It cosigned something else last (5.2, rule 3). True: it is asked again, with another `old`. */
+static bool on_conflict(struct witness_own *own, struct witness_asked *asked,
                         struct tally_bytes body)
 {
     uint64_t size;
     if (!tally_witness_read_size(body, &size)) {
         asked->look = asked->stuck = true; /* Never repeated blindly (rule 4). */
-        return;
+        return false;
     }
     if (size > own->head) {
         asked->look = true; /* A restored backup, a stolen key, or a lie: it is to show it. */
         asked->stuck = true;
-        return;
+        return false;
     }
     asked->known = size;
-    if (size <= own->size && !asked->again) {
-        asked->again = true;
-        asked->state = ASKED_NOT;
-    }
+    if (size > own->size)
+        return true; /* In the next round, whose tree is as large. */
+    if (asked->again)
+        return false; /* It cannot have cosigned two sizes last. */
+    asked->again = true;
+    asked->state = ASKED_NOT;
+    return true;
 }
 
 static void refuse(struct witness *witness, const struct witness_peer *peer,
@@ -323,6 +333,29 @@ static void refuse(struct witness *witness, const struct witness_peer *peer,
     news->status = status;
 }
 
+/* When it is asked again that refused, or did not answer. */
+static void rest(struct witness *witness, struct tally_now now, struct witness_peer *peer,
+                 struct witness_own *own, struct witness_asked *asked)
+{
+    unsigned status = asked->status;
+    bool busy = status == TALLY_WITNESS_BUSY || status >= 500;
+    bool unknown = status == TALLY_WITNESS_UNSIGNED || status == TALLY_WITNESS_UNKNOWN;
+    if (peer->outside) {
+        /* Whether another tree fares better is seen when there is one; the same is not asked for
+           again but by who is told to wait, or may come to know us (5.2, rules 4 and 5). */
+        asked->stuck = asked->stuck || !(busy || unknown || status == TALLY_WITNESS_CONFLICT);
+        asked->stuck_at = own->head;
+        asked->rest.ms = now.mono.ms + backoff_next(&asked->backoff, &witness->random);
+    } else if (busy) {
+        asked->state = ASKED_NOT; /* Within this round, if there is time. */
+        peer->again.ms = now.mono.ms + RETRY_MS;
+    } else if (unknown) {
+        peer->again.ms = now.mono.ms + WITNESS_REST_MS; /* It may come to witness us. */
+    } else {
+        asked->stuck = asked->stuck || status != TALLY_WITNESS_CONFLICT; /* Only by hand. */
+    }
+}
+
 void witness_round_answer(struct witness *witness, struct tally_now now, struct witness_peer *peer,
                           unsigned index, unsigned status, struct tally_bytes bytes,
                           struct outbox *out)
@@ -330,28 +363,26 @@ void witness_round_answer(struct witness *witness, struct tally_now now, struct 
     struct witness_own *own = &witness->own[index];
     struct witness_asked *asked = &own->asked[slot_of(witness, peer)];
     unsigned before = asked->status;
-    asked->state = ASKED_DONE;
-    asked->status = status;
-    if (status == TALLY_WITNESS_COSIGNED && on_lines(witness, now, peer, own, bytes, out))
-        return;
-    if (status == TALLY_WITNESS_CONFLICT)
-        on_conflict(own, asked, bytes);
-    if (status == TALLY_WITNESS_CONFLICT && !asked->stuck)
-        return;
-    asked->refused++;
-    if (status == TALLY_WITNESS_BUSY || status >= 500) {
-        asked->state = ASKED_NOT; /* Within this round, if there is time. */
-        peer->again.ms = now.mono.ms + RETRY_MS;
+    if (own->size != peer->errand.size) {
+        asked->state = own->open ? ASKED_NOT : ASKED_DONE; /* Of a round that is over. */
         return;
     }
-    /* 403, 404: it may come to witness us. All others: asked again only by hand. */
-    if (status == TALLY_WITNESS_UNSIGNED || status == TALLY_WITNESS_UNKNOWN)
-        peer->again.ms = now.mono.ms + WITNESS_REST_MS;
-    else
-        asked->stuck = true;
-    if (status == TALLY_WITNESS_UNPROVEN)
-        asked->look = true;
-    refuse(witness, peer, own, status, before);
+    asked->state = ASKED_DONE;
+    asked->status = status;
+    asked->disbelieved = false;
+    if (status == TALLY_WITNESS_COSIGNED && on_lines(witness, now, peer, own, bytes, out)) {
+        backoff_reset(&asked->backoff);
+        asked->stuck = false;
+        return;
+    }
+    if (status == TALLY_WITNESS_CONFLICT && on_conflict(own, asked, bytes))
+        return;
+    asked->disbelieved = status == TALLY_WITNESS_COSIGNED;
+    asked->refused++;
+    asked->look = asked->look || status == TALLY_WITNESS_UNPROVEN;
+    rest(witness, now, peer, own, asked);
+    if (asked->state == ASKED_DONE)
+        refuse(witness, peer, own, status, before);
 }
 
 /* ---- Showing it. ---- */
@@ -380,6 +411,13 @@ bool witness_debt(const struct witness *witness, struct tally_now now,
     return false;
 }
 
+static const char *url_of(const struct witness *witness, const struct witness_peer *peer)
+{
+    const struct outside *outside =
+        peer->outside ? outside_find(witness->options.fold->outsides, &peer->key) : NULL;
+    return outside != NULL ? outside->url : NULL;
+}
+
 bool witness_view(const struct witness *witness, size_t index, struct tally_cosigned_view *view)
 {
     for (unsigned i = 0; witness->own != NULL && i < witness->own_count; i++) {
@@ -398,7 +436,10 @@ bool witness_view(const struct witness *witness, size_t index, struct tally_cosi
                                                  .time_s = asked->time_s,
                                                  .status = asked->status,
                                                  .rounds = asked->good,
-                                                 .refused = asked->refused};
+                                                 .refused = asked->refused,
+                                                 .url = url_of(witness, peer),
+                                                 .error = asked->error,
+                                                 .disbelieved = asked->disbelieved};
             return true;
         }
     }

@@ -83,7 +83,7 @@ enum peer_state {
     PEER_IDLE,    /* Nothing is wanted of it. */
     PEER_WAITING, /* A stream is wanted. */
     PEER_OPEN,    /* It may be asked. */
-    PEER_ASKED,   /* An answer is awaited. */
+    PEER_ASKED,   /* An answer is awaited. Outside: from IDLE, and back there. */
     PEER_STATES
 };
 
@@ -93,13 +93,16 @@ struct peer_errand {
     unsigned own;   /* ADD_CHECKPOINT, CHECKPOINT_WANT: which log of ours. */
     unsigned log;   /* INCLUSION_WANT: which of those we witness. */
     uint64_t index; /* INCLUSION_WANT. */
+    uint64_t size;  /* ADD_CHECKPOINT: of the tree that is to be cosigned. */
     bool sent;
 };
 
 struct witness_peer {
     enum peer_state state;
-    struct tally_key key;
-    bool asked; /* It is to cosign ours. False: it is only shown samples of. */
+    struct tally_key key; /* Of the party; outside: of its cosignatures. */
+    bool outside;         /* It is asked over HTTP, each question by itself; no stream, no party. */
+    uint64_t ticket;      /* ASKED, outside: of the question. */
+    bool asked;           /* It is to cosign ours. False: it is only shown samples of. */
     bool has_vkey;
     struct tally_vkey vkey;
     uint32_t stream, request;
@@ -125,6 +128,12 @@ struct witness_asked {
     uint64_t size, time_s;
     struct tally_mono fresh_until; /* Then the same tree is cosigned anew. */
     unsigned status, good, refused;
+    bool disbelieved;       /* Its last answer said 200, and no line of it was a cosignature. */
+    enum tally_error error; /* Outside: why there was no answer; OK. */
+    /* Outside, of this log alone, for such a witness may know one log and not another. */
+    struct tally_mono rest; /* Not asked before. */
+    struct backoff backoff;
+    uint64_t stuck_at; /* Stuck: until the log is larger than that. */
 };
 
 /* A log of ours. */

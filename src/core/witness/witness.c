@@ -165,8 +165,10 @@ struct tally_mono witness_deadline(const struct witness *witness)
 {
     if (!is_on(witness))
         return TALLY_NEVER;
+    struct tally_mono asked =
+        least(witness_peers_deadline(witness), witness_outside_deadline(witness));
     return least(least(certify_deadline(witness), witness_rounds_deadline(witness)),
-                 least(witness_peers_deadline(witness), witness_samples_deadline(witness)));
+                 least(asked, witness_samples_deadline(witness)));
 }
 
 void witness_tick(struct witness *witness, struct tally_now now, struct outbox *out)
@@ -179,6 +181,7 @@ void witness_tick(struct witness *witness, struct tally_now now, struct outbox *
     witness_rounds_tick(witness, now, out);
     witness_samples_tick(witness, now, out);
     witness_peers_tick(witness, now);
+    witness_outside_tick(witness, now, out);
 }
 
 void witness_on_space(struct witness *witness, bool writable)

@@ -12,8 +12,12 @@
  * As a log: whenever a checkpoint of ours is stored, those who witness us are asked, in rounds, all
  * of them for the same note. What they sign is merged into it and kept.
  *
+ * Witnesses that are no parties are asked over HTTP (outside.h of core/federation): the same
+ * rounds, notes and proofs, each question by itself, under names and keys that a statement gives.
+ *
  *     own log   resting ──head moved──▶ round: each is asked once ──all answered──▶ resting
  *     peer      IDLE ──wanted──▶ WAITING ──stream──▶ OPEN ◀──▶ ASKED        lost: IDLE, backoff
+ *     outside   IDLE ◀──────────────HTTP──────────────▶ ASKED        refused, silent: rest, backoff
  *
  * Whoever says that it cosigned more than our log has is asked to show it: the signed checkpoint
  * decides, and the node stops signing (SYNC's guard). A bare number stops nobody.
@@ -23,6 +27,7 @@
  */
 #include "core/federation/admission.h"
 #include "core/witness/state.h"
+#include "tally/event.h"
 
 enum witness_news_kind {
     WITNESS_NEWS_STREAM,  /* Wants a stream to peer. */
@@ -174,6 +179,9 @@ size_t witness_compose(struct witness *witness, struct tally_now now, uint32_t s
 
 /* ---- The rest. ---- */
 
+/* HTTP answered one of our questions. */
+void witness_on_http(struct witness *witness, struct tally_now now, const struct tally_event *event,
+                     struct outbox *out);
 void witness_on_kept(struct witness *witness, struct tally_now now, uint64_t ticket,
                      enum tally_error error);
 void witness_on_space(struct witness *witness, bool writable);

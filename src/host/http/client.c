@@ -159,6 +159,16 @@ static struct curl_slist *headers_of(const struct http_request *request)
     return list;
 }
 
+/* libcurl calls it as bytes come, and about once a second while none do. */
+static int is_stopped(void *context, curl_off_t all, curl_off_t got, curl_off_t up, curl_off_t sent)
+{
+    (void)all;
+    (void)got;
+    (void)up;
+    (void)sent;
+    return atomic_load((const atomic_bool *)context);
+}
+
 static void prepare(CURL *curl, const struct http_request *request, struct curl_slist *headers,
                     struct pail *pail)
 {
@@ -180,6 +190,11 @@ static void prepare(CURL *curl, const struct http_request *request, struct curl_
         (void)curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_file);
     if (request->unix_socket != NULL)
         (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+    if (request->stop != NULL) {
+        (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+        (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_stopped);
+        (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)request->stop);
+    }
     if (request->body.data == NULL)
         return;
     (void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
@@ -188,14 +203,17 @@ static void prepare(CURL *curl, const struct http_request *request, struct curl_
 }
 
 /* The media type alone: "text/plain; charset=utf-8" becomes "text/plain". */
-static void keep_type(CURL *curl, char *type, size_t size)
+static void keep_type(CURL *curl, struct http_answer *answer)
 {
+    char *type = answer->type;
+    const size_t size = sizeof answer->type;
     const char *said = NULL;
     size_t at = 0;
     (void)curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &said);
     for (; said != NULL && said[at] > ' ' && said[at] != ';' && at + 1 < size; at++)
         type[at] = (char)(said[at] >= 'A' && said[at] <= 'Z' ? said[at] + 'a' - 'A' : said[at]);
     type[at] = '\0';
+    answer->parameters = said != NULL && said[at] != '\0';
 }
 
 enum tally_error http_ask(struct http_client *client, const struct http_request *request,
@@ -210,7 +228,7 @@ enum tally_error http_ask(struct http_client *client, const struct http_request 
         error = error_of(curl_easy_perform(client->curl), &pail);
     if (error == TALLY_OK) {
         (void)curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &answer->status);
-        keep_type(client->curl, answer->type, sizeof answer->type);
+        keep_type(client->curl, answer);
         answer->bytes = pail.bytes;
         answer->size = pail.size;
         if (pail.bytes != NULL)

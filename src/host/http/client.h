@@ -15,6 +15,7 @@
  */
 #include "host/config/complaint.h"
 #include "tally/types.h"
+#include <stdatomic.h>
 
 struct http_client;
 
@@ -32,13 +33,15 @@ struct http_request {
     const char *unix_socket;    /* Path of a socket that is asked instead of the URL's host. */
     unsigned timeout_ms;        /* From now to the last byte; above 0. */
     size_t answer_max;          /* Bytes of the answer's body at most. */
+    const atomic_bool *stop;    /* Becomes true: CLOSED within a second. NULL: never. */
 };
 
 struct http_answer {
     long status;    /* 200, 404, ... */
     uint8_t *bytes; /* The body, with a NUL behind it; NULL if it is empty. */
     size_t size;
-    char type[64]; /* Content-Type without its parameters, lower case; "" if none was said. */
+    char type[64];   /* Content-Type without its parameters, lower case; "" if none was said. */
+    bool parameters; /* It had some. */
 };
 
 /*

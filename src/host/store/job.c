@@ -51,6 +51,7 @@ static struct parts parts_of(struct tally_action *action)
     case TALLY_ACTION_MAP:
     case TALLY_ACTION_RESOLVE:
     case TALLY_ACTION_FOUND:
+    case TALLY_ACTION_HTTP:
         break;
     }
     assert(!"an action for the store");
@@ -85,6 +86,7 @@ static uint64_t ticket_of(const struct tally_action *action)
     case TALLY_ACTION_MAP:
     case TALLY_ACTION_RESOLVE:
     case TALLY_ACTION_FOUND:
+    case TALLY_ACTION_HTTP:
         break;
     }
     return 0;

@@ -145,6 +145,9 @@ static void perform(struct host *host, const struct tally_action *action)
     case TALLY_ACTION_FOUND:
         perform_found(host, action);
         break;
+    case TALLY_ACTION_HTTP:
+        asking_ask(&host->asking_http, action);
+        break;
     }
 }
 

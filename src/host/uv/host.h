@@ -13,6 +13,7 @@
 #include "host/uv/dns.h"
 #include "host/uv/public_tiles.h"
 #include "tally/node.h"
+#include "tally/policy.h"
 
 #define HOST_CHECKED __attribute__((warn_unused_result))
 
@@ -48,14 +49,17 @@ struct host_options {
     size_t bootstrap_count;
     bool named; /* Peers will be named by commands before host_run. */
     enum tally_verify verify;
-    enum tally_level level;                    /* What is told on stderr. */
-    uint64_t min_free_bytes;                   /* Below it the node is read-only. */
-    unsigned workers;                          /* Threads that verify; 0: one a core. */
-    bool has_public;                           /* HTTP for whoever is not on the mesh, */
-    struct tally_address public;               /* there. */
-    enum public_logs public_logs;              /* Whose logs are served there. */
-    const struct tally_foreign_log *foreign;   /* Logs witnessed beside those of parties; must */
-    size_t foreign_count;                      /* outlive the host, as must what they name. */
+    enum tally_level level;                  /* What is told on stderr. */
+    uint64_t min_free_bytes;                 /* Below it the node is read-only. */
+    unsigned workers;                        /* Threads that verify; 0: one a core. */
+    bool has_public;                         /* HTTP for whoever is not on the mesh, */
+    struct tally_address public;             /* there. */
+    enum public_logs public_logs;            /* Whose logs are served there. */
+    const struct tally_foreign_log *foreign; /* Logs witnessed beside those of parties; must */
+    size_t foreign_count;                    /* outlive the host, as must what they name. */
+    /* Its witnesses that have an address are asked over HTTP, unless it was stated otherwise; NULL;
+       must outlive the host. */
+    const struct tally_policy *policy;
     unsigned anchor_cycle_ms;                  /* Between looks at anchors; 0: the usual. */
     unsigned witness_gap_ms, witness_cycle_ms; /* As tally/node.h has them; 0: the usual. */
     unsigned term_patience_ms;                 /* The same. */

@@ -9,6 +9,7 @@
 #include "host/config/cosigner.h"
 #include "host/uv/admin.h"
 #include "host/uv/anchoring.h"
+#include "host/uv/asking.h"
 #include "host/uv/bootstrap.h"
 #include "host/uv/disk.h"
 #include "host/uv/gateway.h"
@@ -19,6 +20,7 @@
 #include "host/uv/public.h"
 #include "host/uv/remember.h"
 #include "host/uv/resolver.h"
+#include "host/uv/seeding.h"
 #include "host/uv/tcp.h"
 #include "host/uv/trace.h"
 #include "host/uv/udp.h"
@@ -85,6 +87,8 @@ struct host {
     struct bootstrap bootstrap;
     struct remember remember;
     struct anchoring anchoring;
+    struct asking asking_http;
+    struct seeding seeding;
 
     struct host_waiter waiters[HOST_COMMANDS];
     uint64_t tickets;

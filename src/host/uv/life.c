@@ -248,6 +248,7 @@ static enum tally_error open_loop(struct host *host, struct complaint *complaint
     bootstrap_open(&host->bootstrap, host);
     remember_open(&host->remember, host);
     anchoring_open(&host->anchoring, host, host->options.anchor_cycle_ms);
+    seeding_open(&host->seeding, host, host->options.policy);
     (void)uv_timer_init(&host->loop, &host->timer);
     (void)uv_timer_init(&host->loop, &host->grace);
     (void)uv_timer_init(&host->loop, &host->space);
@@ -281,6 +282,8 @@ static enum tally_error open_parts(struct host *host, struct complaint *complain
         error = pool_open(&host->pool, host, &crypto,
                           host->options.network ? host->options.workers : 1, complaint);
     if (error == TALLY_OK)
+        error = asking_open(&host->asking_http, host, host->options.network, complaint);
+    if (error == TALLY_OK)
         error = open_node(host, complaint);
     if (error == TALLY_OK && host->options.network) {
         open_links(host);
@@ -291,8 +294,10 @@ static enum tally_error open_parts(struct host *host, struct complaint *complain
     if (error == TALLY_OK && host->options.has_public)
         error = public_open(&host->public, host, &host->options.public, host->options.public_logs,
                             complaint);
-    if (error == TALLY_OK)
+    if (error == TALLY_OK) {
         anchoring_start(&host->anchoring);
+        seeding_start(&host->seeding);
+    }
     if (error == TALLY_OK && host->options.admin)
         error = admin_open(&host->admin, host, complaint);
     return error;
@@ -380,6 +385,8 @@ void host_stop(struct host *host)
     }
     host->phase = HOST_FINISHING;
     anchoring_stop(&host->anchoring);
+    seeding_stop(&host->seeding);
+    asking_stop(&host->asking_http);
     if (host->options.network)
         remember_write(&host->remember);
     (void)uv_timer_start(&host->grace, on_grace, GRACE_MS, 0);
@@ -446,6 +453,8 @@ static void close_loop(struct host *host)
 {
     cancel(host);
     anchoring_stop(&host->anchoring);
+    seeding_stop(&host->seeding);
+    asking_close(&host->asking_http);
     public_close(&host->public);
     admin_close(&host->admin);
     gateway_close(&host->gateway);

@@ -21,24 +21,38 @@ static json_t *time_text(uint64_t time_s)
     return json_string(text);
 }
 
+/* One stable word, null before the first answer. */
+static json_t *status_text(const struct tally_cosigned_view *view)
+{
+    if (view->error != TALLY_OK)
+        return json_string("failed");
+    if (view->disbelieved)
+        return json_string("disbelieved");
+    return view->status == 0 ? json_null() : json_string(tally_witness_name(view->status));
+}
+
 /* One of our logs and one who is asked to cosign it. */
 static json_t *cosigned_object(const struct tally_ledger *ledger,
                                const struct tally_cosigned_view *view)
 {
     char did[TALLY_DID_SIZE + 1], vkey[TALLY_VKEY_MAX] = "";
     struct tally_log_view log;
+    const char *words = tally_cosigned_words(view);
     tally_did_write(&view->party, did);
     if (view->has_key)
         (void)tally_vkey_write(&view->vkey, vkey);
     bool held = ledger->find(ledger->context, &view->origin_hash, &log);
-    return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:b, s:i, s:i, s:i, s:o}", "party", did,
-                     "origin", held ? log.origin : "", "head", (json_int_t)view->head, "size",
-                     (json_int_t)view->size, "time", time_text(view->time_s), "status",
-                     view->status == 0 ? json_null()
-                                       : json_string(tally_witness_name(view->status)),
-                     "connected", view->connected, "http_status", (int)view->status, "cosigned",
-                     (int)view->rounds, "refused", (int)view->refused, "vkey",
-                     view->has_key ? json_string(vkey) : json_null());
+    json_t *item = json_pack(
+        "{s:s, s:s, s:I, s:I, s:o, s:o, s:b, s:i, s:i, s:i, s:o}", "party",
+        view->url != NULL ? view->vkey.name : did, "origin", held ? log.origin : "", "head",
+        (json_int_t)view->head, "size", (json_int_t)view->size, "time", time_text(view->time_s),
+        "status", status_text(view), "connected", view->connected, "http_status", (int)view->status,
+        "cosigned", (int)view->rounds, "refused", (int)view->refused, "vkey",
+        view->has_key ? json_string(vkey) : json_null());
+    (void)json_object_set_new(item, "url",
+                              view->url != NULL ? json_string(view->url) : json_null());
+    (void)json_object_set_new(item, "reason", *words != '\0' ? json_string(words) : json_null());
+    return item;
 }
 
 /* One log that we cosigned for. */

@@ -264,8 +264,28 @@ static void heard(struct side *side, const struct witness_news *news)
         side_states(side, news);
     if (news->kind == WITNESS_NEWS_ANSWER)
         side->last_status = news->status;
+    if (news->kind == WITNESS_NEWS_ANSWER || news->kind == WITNESS_NEWS_NOTE) {
+        assert_true(news->bytes.size <= sizeof side->answered);
+        side->answered_size = news->bytes.size;
+        if (news->bytes.size > 0)
+            memcpy(side->answered, news->bytes.data, news->bytes.size);
+    }
     if (news->kind == WITNESS_NEWS_REFUSED)
         side->last_status = news->status;
+}
+
+static void http(struct side *side, const struct tally_action *action)
+{
+    struct http_asked *asked = &side->http;
+    asked->count++;
+    asked->ticket = action->http.ticket;
+    asked->size = action->http.body.size;
+    asked->answer_max = action->http.answer_max;
+    asked->timeout_ms = action->http.timeout_ms;
+    assert_true(asked->size <= sizeof asked->body);
+    if (asked->size > 0)
+        memcpy(asked->body, action->http.body.data, asked->size);
+    (void)snprintf(asked->url, sizeof asked->url, "%s", action->http.url);
 }
 
 void side_settle(struct side *side)
@@ -276,6 +296,8 @@ void side_settle(struct side *side)
         side->publishes += action.kind == TALLY_ACTION_PUBLISH;
         if (action.kind == TALLY_ACTION_KEEP)
             keep(side, &action);
+        if (action.kind == TALLY_ACTION_HTTP)
+            http(side, &action);
     }
     while (witness_next_news(&side->witness, &news))
         heard(side, &news);

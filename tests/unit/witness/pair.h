@@ -20,6 +20,16 @@ struct kept {
     bool used;
 };
 
+/* A question over HTTP, as the host has it. */
+struct http_asked {
+    unsigned count; /* So far. */
+    uint64_t ticket;
+    char url[OUTSIDE_URL_MAX + 128];
+    uint8_t body[TALLY_WITNESS_ASK_MAX];
+    size_t size;
+    uint32_t answer_max, timeout_ms;
+};
+
 /* One side: a node as far as witnessing sees it. */
 struct side {
     struct witness witness;
@@ -51,6 +61,9 @@ struct side {
     uint64_t ticket;   /* Of the last KEEP. */
     uint64_t wanted, got, refused, forks, signed_count, notes, states, publishes;
     unsigned last_status;
+    struct http_asked http; /* The last. */
+    uint8_t answered[1024]; /* The body of the last ANSWER, and what NOTE showed. */
+    size_t answered_size;
     struct witness_news sampled; /* The last SAMPLED. */
 };
 
