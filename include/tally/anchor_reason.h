@@ -35,6 +35,14 @@ enum tally_anchor_verdict {
     X(SILENT, "silent", UNREACHABLE, "the backend does not answer")                                \
     X(ANSWER, "answer", UNREACHABLE, "the backend's answer is of no known form")                   \
     X(OTHER_CHAIN, "other_chain", UNREACHABLE, "the backend is on another chain than configured")  \
+    X(BRANCH_SHORT, "branch_short", UNREACHABLE,                                                   \
+      "the backend claims more blocks than it shows")                                              \
+    X(BRANCH_BROKEN, "branch_broken", UNREACHABLE,                                                 \
+      "the headers that the backend shows do not build on each other, or break a rule of time")    \
+    X(BRANCH_WORK, "branch_work", UNREACHABLE,                                                     \
+      "a header that the backend shows has too little work, or another target than the rule's")    \
+    X(LESS_WORK, "less_work", UNREACHABLE,                                                         \
+      "the backend shows no branch with more work than that of the headers kept here")             \
     X(HEADERS_ONLY, "headers_only", UNREACHABLE,                                                   \
       "a header alone proves nothing without a backend")                                           \
     X(READER, "reader", UNREACHABLE, "the reader of tokens failed or took too long")               \

@@ -185,16 +185,110 @@ def bitcoin(folder):
         is_so(log.add(content={**proof, 'transaction': decoys[0]}, code=5), 'quarantined',
               'transaction')
         is_so(log.add(content=proof), 'active', 'verified')
-        # A longer branch takes over, and the transaction is mined again in it.
-        log.policy(btc=btc_policy(chain.url))
-        chain.rpc('invalidateblock', block)
-        is_so(log.verify(made, 5), 'reorged', 'unknown_block')
-        chain.rpc('sendrawtransaction', raw.hex())
-        chain.mine(8)
-        back = is_so(log.verify(made), 'active', 'verified')
-        expect(back['height'] == 111 and back['block'] != made['block'], f'{back}')
+        back = bitcoin_branches(log, chain, made, raw, block)
         bitcoin_lies(log, liar, back)
     return None
+
+
+def bitcoin_branches(log, chain, made, raw, block):
+    """The branch with most work wins; the transaction is mined again in it."""
+    log.policy(btc=btc_policy(chain.url))
+    chain.rpc('invalidateblock', block)
+    is_so(log.verify(made), 'active', 'less_work')  # Its chain ends below what was seen.
+    chain.mine(3)
+    is_so(log.verify(made), 'active', 'less_work')
+    chain.mine(10)
+    is_so(log.verify(made, 5), 'reorged', 'unknown_block')
+    chain.rpc('sendrawtransaction', raw.hex())
+    chain.mine(6)
+    back = is_so(log.verify(made), 'active', 'verified')
+    expect(back['height'] == 124 and back['block'] != made['block'], f'{back}')
+    return back
+
+
+def bitcoin_offline(folder):
+    """Headers that were seen are kept: an anchor is verified again when nobody can be asked"""
+    if reason := missing('bcoin'):
+        return f'skip: {reason}'
+    log = Log(folder)
+    with Bcoin() as chain, Liar(chain) as liar:
+        sent, raw = chain.anchor(log.root)
+        block = chain.mine(8)[0]
+        log.policy(btc=btc_policy(liar.url))
+        proof = chain.light(sent, raw, block)
+        made = is_so(log.add(content=proof), 'active', 'verified')
+        kept = os.path.join(log.data, 'anchors', 'btc-regtest.headers')
+        with open(kept, 'rb') as file:
+            seen = file.read()
+        expect(len(seen) == 16 + 18 * 84 and os.stat(kept).st_mode & 0o77 == 0,
+               f'12 before, its own, 5 after: {len(seen)}')
+        for lie, content, state, reason in (
+                ('silent', seen, 'active', 'verified'),
+                ('silent', seen[:-84], 'received', 'silent'),      # One too few for the depth.
+                ('silent', seen[:16 + 13 * 84 - 8] + bytes(8) + seen[16 + 13 * 84:], 'received',
+                 'silent'),
+                ('silent', b'garbage', 'received', 'silent'),
+                (None, b'garbage', 'active', 'verified')):
+            liar.lie = lie
+            forget(log, made)
+            with open(kept, 'wb') as file:
+                file.write(content)
+            again = is_so(log.add(content=proof), state, reason)
+            expect(again['id'] == made['id'], f'{again}')
+        bitcoin_branch_lies(log, chain, liar, proof)
+    return None
+
+
+def forget(log, anchor):
+    """As if it had never been added."""
+    for folder, _, files in os.walk(os.path.join(log.data, 'anchors')):
+        if anchor['id'] + '.json' in files:
+            os.remove(os.path.join(folder, anchor['id'] + '.json'))
+
+
+def bitcoin_branch_lies(log, chain, liar, proof):
+    """A backend that shows headers which break a rule is not believed; its anchor is not worse."""
+    made = is_so(log.add(content=proof), 'active', 'verified')
+    height, real = made['height'], chain.rpc('getblockhash', made['height'])
+
+    def branch(bits, count=5, link=None, seconds=600):
+        """Blocks on the anchor's, mined here, that the backend shows instead of its own."""
+        headers, before = {}, bytes.fromhex(link or real)[::-1]
+        when = int(chain.rpc('getblockheader', real, True)['time'])
+        for number in range(1, count + 1):
+            headers[height + number] = btc.mine_header(before, when + number * seconds, bits)
+            before = btc.dsha(headers[height + number])
+        hashes = {btc.dsha(one)[::-1].hex(): one.hex() for one in headers.values()}
+
+        def lie(method, params, said):
+            if method == 'getblockhash' and params[0] > height:
+                said.pop('error', None)
+                if params[0] in headers:
+                    said['result'] = btc.dsha(headers[params[0]])[::-1].hex()
+                else:
+                    said.pop('result', None)
+                    said['error'] = {'code': -8, 'message': 'out of range'}
+            if method == 'getblockheader' and params[0] in hashes and not params[1]:
+                said.pop('error', None)
+                said['result'] = hashes[params[0]]
+            return said
+        return lie
+
+    kept = os.path.join(log.data, 'anchors', 'btc-regtest.headers')
+    for lie, reason in ((branch(0x207ffffe), 'branch_work'),
+                        (branch(0x1f00ffff), 'branch_work'),
+                        (branch(0x207fffff, link='33' * 32), 'branch_broken'),
+                        (branch(0x207fffff, seconds=-86400 * 400), 'branch_broken'),
+                        (branch(0x207fffff, seconds=86400), 'branch_broken'),  # Ahead of now.
+                        (branch(0x207fffff, count=2), 'branch_short')):
+        liar.lie = lie
+        is_so(log.verify(made), 'active', reason)  # Nothing it showed is evidence against it.
+        forget(log, made)
+        os.remove(kept)
+        is_so(log.add(content=proof), 'received', reason)
+        liar.lie = None
+        chain.mine(3)  # What it showed and may be is left behind.
+        made = is_so(log.verify(made), 'active', 'verified')
 
 
 def bitcoin_lies(log, liar, made):
@@ -218,7 +312,7 @@ def bitcoin_lies(log, liar, made):
     other_proof = when('gettxoutproof', None, altered)
     log.policy(btc=btc_policy(liar.url, confirmations=20))
     liar.lie = deeper  # It claims a hundred blocks, and cannot show their headers.
-    is_so(log.verify(made, 5), 'reorged', 'unknown_block')
+    is_so(log.verify(made), 'active', 'branch_short')
     log.policy(btc=btc_policy(liar.url))
     liar.lie = None
     is_so(log.verify(made), 'active', 'verified')
@@ -263,6 +357,7 @@ def ranking(folder):
         expect(shown['id'] == earliest['id'], f'{shown}')
         log.policy(**policy)
         coin.rpc('invalidateblock', block)
+        coin.mine(8)
         log.verify(made, 5)
         is_so(log.all()[event['id']], 'active', 'verified')
         is_so(log.all()[stamp['id']], 'superseded', 'verified')
@@ -271,4 +366,4 @@ def ranking(folder):
 
 if __name__ == '__main__':
     expect(evm.keccak256(b'').hex().startswith('c5d2'), 'the oracle itself')
-    tell([evm_chain, evm_backends, bitcoin, ranking])
+    tell([evm_chain, evm_backends, bitcoin, bitcoin_offline, ranking])

@@ -104,17 +104,17 @@ static void headers(struct tally_bytes bytes)
 {
     static struct bitcoin_header list[64];
     struct bitcoin_headers run;
+    bitcoin_headers_init(&run, bitcoin_network_find("regtest"), list, 64);
     if (bytes.size < BITCOIN_HEADER ||
-        bitcoin_headers_init(&run, bitcoin_network_find("regtest"), list, 64, bytes.data, 0) !=
-            TALLY_ANCHOR_IS_VERIFIED)
+        bitcoin_headers_begin(&run, bytes.data, 0, INT64_C(1) << 32) != TALLY_ANCHOR_IS_VERIFIED)
         return;
     for (size_t at = BITCOIN_HEADER; at + BITCOIN_HEADER <= bytes.size; at += BITCOIN_HEADER)
         (void)bitcoin_headers_add(&run, bytes.data + at, INT64_C(1) << 32);
-    const struct bitcoin_header *tip = &list[run.tip];
+    const struct bitcoin_header *tip = bitcoin_headers_tip(&run, &list[0]);
     for (uint64_t height = 0; height <= tip->height; height++)
-        if (bitcoin_headers_at(&run, height)->height != height)
+        if (bitcoin_headers_at(&run, tip, height)->height != height)
             abort();
-    (void)bitcoin_headers_compete(&run);
+    (void)bitcoin_headers_compete(&run, tip);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

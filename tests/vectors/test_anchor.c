@@ -122,11 +122,8 @@ static enum tally_anchor_reason add_all(struct bitcoin_headers *headers, const j
     {
         uint8_t bytes[BYTES_MAX];
         assert_int_equal(hex_bytes(header, bytes).size, BITCOIN_HEADER);
-        if (headers->count == 0)
-            reason = bitcoin_headers_init(headers, headers->network, headers->list, HEADERS_MAX,
-                                          bytes, 0);
-        else
-            reason = bitcoin_headers_add(headers, bytes, now_s);
+        reason = headers->count == 0 ? bitcoin_headers_begin(headers, bytes, 0, now_s)
+                                     : bitcoin_headers_add(headers, bytes, now_s);
         if (reason != TALLY_ANCHOR_IS_VERIFIED)
             return reason;
     }
@@ -136,7 +133,8 @@ static enum tally_anchor_reason add_all(struct bitcoin_headers *headers, const j
 static enum tally_anchor_reason btc_judge(const json_t *base, const json_t *one)
 {
     static struct bitcoin_header list[HEADERS_MAX];
-    struct bitcoin_headers headers = {.network = bitcoin_network_find("regtest"), .list = list};
+    struct bitcoin_headers headers;
+    bitcoin_headers_init(&headers, bitcoin_network_find("regtest"), list, HEADERS_MAX);
     const json_t *depth = json_object_get(one, "min_depth");
     const struct bitcoin_policy policy = {
         .depth = depth != NULL ? (uint64_t)json_integer_value(depth) : 6, .now_s = 1795239900};

@@ -42,6 +42,7 @@ static enum tally_anchor_reason header_read(const struct bitcoin_network *networ
     bitcoin_hash(bytes_of(bytes, BITCOIN_HEADER), &header->hash);
     memcpy(before->bytes, bytes + 4, sizeof before->bytes);
     memcpy(header->root.bytes, bytes + 36, sizeof header->root.bytes);
+    memcpy(header->bytes, bytes, BITCOIN_HEADER);
     header->time_s = little32(bytes + 68);
     header->bits = little32(bytes + 72);
     (void)wide_of_compact(network->limit, &limit);
@@ -53,20 +54,10 @@ static enum tally_anchor_reason header_read(const struct bitcoin_network *networ
     return TALLY_ANCHOR_IS_VERIFIED;
 }
 
-enum tally_anchor_reason bitcoin_headers_init(struct bitcoin_headers *headers,
-                                              const struct bitcoin_network *network,
-                                              struct bitcoin_header *list, size_t capacity,
-                                              const uint8_t first[BITCOIN_HEADER], uint64_t height)
+void bitcoin_headers_init(struct bitcoin_headers *headers, const struct bitcoin_network *network,
+                          struct bitcoin_header *list, size_t capacity)
 {
-    struct tally_hash before;
     *headers = (struct bitcoin_headers){.network = network, .list = list, .capacity = capacity};
-    if (capacity == 0 || capacity > UINT32_MAX)
-        return TALLY_ANCHOR_IS_SIZE;
-    enum tally_anchor_reason reason = header_read(network, first, &list[0], &before);
-    list[0].before = 0;
-    list[0].height = height;
-    headers->count = reason == TALLY_ANCHOR_IS_VERIFIED;
-    return reason;
 }
 
 const struct bitcoin_header *bitcoin_headers_find(const struct bitcoin_headers *headers,
@@ -83,7 +74,7 @@ const struct bitcoin_header *bitcoin_headers_find(const struct bitcoin_headers *
 static const struct bitcoin_header *before_by(const struct bitcoin_headers *headers,
                                               const struct bitcoin_header *from, uint64_t blocks)
 {
-    if (from->height - headers->list[0].height < blocks)
+    if (from->height - headers->list[from->run].height < blocks)
         return NULL;
     for (; blocks > 0; blocks--)
         from = &headers->list[from->before];
@@ -103,7 +94,7 @@ static uint32_t median(const struct bitcoin_headers *headers, const struct bitco
             times[place] = times[place - 1];
         times[place] = at->time_s;
     }
-    return count == MEDIAN_OF || headers->list[0].height == 0 ? times[count / 2] : 0;
+    return count == MEDIAN_OF || headers->list[from->run].height == 0 ? times[count / 2] : 0;
 }
 
 /* The target after a period: as much easier as it took longer, by a factor of four at most. */
@@ -149,6 +140,56 @@ static bool target_good(const struct bitcoin_headers *headers, const struct bitc
                          : within_four(headers->network, before->bits, bits);
 }
 
+static bool is_first(const struct bitcoin_headers *headers, const struct bitcoin_header *one)
+{
+    return one->run == (size_t)(one - headers->list);
+}
+
+/* The one that was added last may be what another run builds on. */
+static void join(struct bitcoin_headers *headers)
+{
+    const struct bitcoin_header *last = &headers->list[headers->count - 1];
+    for (uint32_t first = 0; first + 1 < headers->count; first++) {
+        const struct bitcoin_header *one = &headers->list[first];
+        if (!is_first(headers, one) || one->height != last->height + 1 ||
+            memcmp(one->bytes + 4, last->hash.bytes, sizeof last->hash.bytes) != 0)
+            continue;
+        for (size_t i = 0; i < headers->count; i++)
+            if (headers->list[i].run == first) {
+                headers->list[i].run = last->run;
+                wide_add(&headers->list[i].work, &last->work);
+            }
+        headers->list[first].before = (uint32_t)headers->count - 1;
+    }
+}
+
+static enum tally_anchor_reason append(struct bitcoin_headers *headers,
+                                       const struct bitcoin_header *one)
+{
+    if (headers->count == headers->capacity || headers->count == UINT32_MAX)
+        return TALLY_ANCHOR_IS_SIZE;
+    headers->list[headers->count++] = *one;
+    join(headers);
+    return TALLY_ANCHOR_IS_VERIFIED;
+}
+
+/* One that was read, and is not here. */
+static enum tally_anchor_reason add(struct bitcoin_headers *headers, struct bitcoin_header *one,
+                                    const struct bitcoin_header *before, int64_t now_s)
+{
+    if (!target_good(headers, before, one->bits))
+        return TALLY_ANCHOR_IS_WORK;
+    if (one->time_s <= median(headers, before))
+        return TALLY_ANCHOR_IS_HEADER;
+    if (one->time_s > now_s + AHEAD_S)
+        return TALLY_ANCHOR_IS_FUTURE;
+    one->before = (uint32_t)(before - headers->list);
+    one->run = before->run;
+    one->height = before->height + 1;
+    wide_add(&one->work, &before->work);
+    return append(headers, one);
+}
+
 enum tally_anchor_reason bitcoin_headers_add(struct bitcoin_headers *headers,
                                              const uint8_t header[BITCOIN_HEADER], int64_t now_s)
 {
@@ -158,40 +199,75 @@ enum tally_anchor_reason bitcoin_headers_add(struct bitcoin_headers *headers,
     if (reason != TALLY_ANCHOR_IS_VERIFIED || bitcoin_headers_find(headers, &one.hash) != NULL)
         return reason;
     const struct bitcoin_header *before = bitcoin_headers_find(headers, &hash);
-    if (before == NULL)
-        return TALLY_ANCHOR_IS_UNKNOWN_BLOCK;
-    if (!target_good(headers, before, one.bits))
-        return TALLY_ANCHOR_IS_WORK;
-    if (one.time_s <= median(headers, before))
-        return TALLY_ANCHOR_IS_HEADER;
-    if (one.time_s > now_s + AHEAD_S)
-        return TALLY_ANCHOR_IS_FUTURE;
-    if (headers->count == headers->capacity)
-        return TALLY_ANCHOR_IS_SIZE;
-    one.before = (uint32_t)(before - headers->list);
-    one.height = before->height + 1;
-    wide_add(&one.work, &before->work);
-    headers->list[headers->count] = one;
-    if (wide_compare(&one.work, &headers->list[headers->tip].work) > 0)
-        headers->tip = headers->count;
-    headers->count++;
-    return TALLY_ANCHOR_IS_VERIFIED;
+    return before != NULL ? add(headers, &one, before, now_s) : TALLY_ANCHOR_IS_UNKNOWN_BLOCK;
+}
+
+/* The one is at that height, and the others of its run with it, as far as that can be. */
+static void shift(struct bitcoin_headers *headers, const struct bitcoin_header *one,
+                  uint64_t height)
+{
+    const uint32_t run = one->run;
+    const uint64_t by = height - one->height; /* It may be less: both wrap alike. */
+    if (height < one->height && headers->list[run].height < one->height - height)
+        return;
+    for (size_t i = 0; by != 0 && i < headers->count; i++)
+        if (headers->list[i].run == run)
+            headers->list[i].height += by;
+}
+
+enum tally_anchor_reason bitcoin_headers_begin(struct bitcoin_headers *headers,
+                                               const uint8_t first[BITCOIN_HEADER], uint64_t height,
+                                               int64_t now_s)
+{
+    struct bitcoin_header one;
+    struct tally_hash hash;
+    enum tally_anchor_reason reason = header_read(headers->network, first, &one, &hash);
+    if (reason != TALLY_ANCHOR_IS_VERIFIED)
+        return reason;
+    const struct bitcoin_header *known = bitcoin_headers_find(headers, &one.hash);
+    const struct bitcoin_header *before = bitcoin_headers_find(headers, &hash);
+    if (known != NULL)
+        shift(headers, known, height);
+    else if (before != NULL && height > 0)
+        shift(headers, before, height - 1);
+    if (known != NULL || before != NULL)
+        return known != NULL ? reason : add(headers, &one, before, now_s);
+    one.height = height;
+    one.before = one.run = (uint32_t)headers->count;
+    return append(headers, &one);
+}
+
+const struct bitcoin_header *bitcoin_headers_tip(const struct bitcoin_headers *headers,
+                                                 const struct bitcoin_header *one)
+{
+    const struct bitcoin_header *tip = one;
+    for (size_t i = 0; i < headers->count; i++) {
+        const struct bitcoin_header *other = &headers->list[i];
+        int more = other->run == one->run ? wide_compare(&other->work, &tip->work) : -1;
+        if (more > 0 || (more == 0 && other < tip))
+            tip = other;
+    }
+    return tip;
 }
 
 const struct bitcoin_header *bitcoin_headers_at(const struct bitcoin_headers *headers,
-                                                uint64_t height)
+                                                const struct bitcoin_header *tip, uint64_t height)
 {
-    const struct bitcoin_header *tip = &headers->list[headers->tip];
     return height > tip->height ? NULL : before_by(headers, tip, tip->height - height);
 }
 
-bool bitcoin_headers_compete(const struct bitcoin_headers *headers)
+bool bitcoin_headers_best(const struct bitcoin_headers *headers, const struct bitcoin_header *one)
 {
-    const struct bitcoin_header *tip = &headers->list[headers->tip];
+    return bitcoin_headers_at(headers, bitcoin_headers_tip(headers, one), one->height) == one;
+}
+
+bool bitcoin_headers_compete(const struct bitcoin_headers *headers,
+                             const struct bitcoin_header *tip)
+{
     for (size_t i = 0; i < headers->count; i++) {
         const struct bitcoin_header *one = &headers->list[i];
-        bool near = one->height + NEAR_TIP > tip->height;
-        if (near && bitcoin_headers_at(headers, one->height) != one)
+        bool near = one->run == tip->run && one->height + NEAR_TIP > tip->height;
+        if (near && bitcoin_headers_at(headers, tip, one->height) != one)
             return true;
     }
     return false;
@@ -202,12 +278,12 @@ bitcoin_place_check(const struct bitcoin_headers *headers, const struct bitcoin_
                     const struct tally_hash *txid, const struct tally_hash *block,
                     const struct bitcoin_path *path, const struct bitcoin_header **found)
 {
-    const struct bitcoin_header *tip = &headers->list[headers->tip];
     struct tally_hash root;
     *found = bitcoin_headers_find(headers, block);
     if (*found == NULL)
         return TALLY_ANCHOR_IS_UNKNOWN_BLOCK;
-    if (bitcoin_headers_at(headers, (*found)->height) != *found)
+    const struct bitcoin_header *tip = bitcoin_headers_tip(headers, *found);
+    if (bitcoin_headers_at(headers, tip, (*found)->height) != *found)
         return TALLY_ANCHOR_IS_REORGED;
     if (!bitcoin_path_fold(txid, path, &root) || !hash_equal(&root, &(*found)->root))
         return TALLY_ANCHOR_IS_PATH;
@@ -215,5 +291,6 @@ bitcoin_place_check(const struct bitcoin_headers *headers, const struct bitcoin_
         return TALLY_ANCHOR_IS_DEPTH;
     if (!policy->old_tip && tip->time_s + (int64_t)DAY_S < policy->now_s)
         return TALLY_ANCHOR_IS_TIP_OLD;
-    return bitcoin_headers_compete(headers) ? TALLY_ANCHOR_IS_COMPETING : TALLY_ANCHOR_IS_VERIFIED;
+    return bitcoin_headers_compete(headers, tip) ? TALLY_ANCHOR_IS_COMPETING
+                                                 : TALLY_ANCHOR_IS_VERIFIED;
 }

@@ -38,11 +38,9 @@ static bool contradict(const struct tally_anchor_finding *a, const struct tally_
     return one == 1 && other == 1 && !hash_equal(&a->block, &b->block);
 }
 
-static void note(struct backend_result *result, const char *url, const char *words)
+static void note(struct backend_result *result, const char *place, const char *words)
 {
-    char place[160];
     size_t size = strlen(result->asked);
-    http_place(url, place, sizeof place);
     (void)snprintf(result->asked + size, sizeof result->asked - size, "%s%.100s: %.200s",
                    size > 0 ? "; " : "", place, words);
 }
@@ -52,6 +50,7 @@ static void ask_one(const struct policy_chain *chain, const struct backend_quest
                     struct tally_anchor_finding *finding)
 {
     struct rpc rpc;
+    char place[160];
     *finding = (struct tally_anchor_finding){.reason = TALLY_ANCHOR_IS_SILENT};
     if (!rpc_begin(&rpc, url))
         return;
@@ -59,7 +58,8 @@ static void ask_one(const struct policy_chain *chain, const struct backend_quest
         backend_btc(chain, question, &rpc, finding);
     else
         backend_evm(chain, question, &rpc, finding);
-    note(result, url,
+    http_place(url, place, sizeof place);
+    note(result, place,
          rpc.bad != RPC_GOOD ? rpc.complaint.text : tally_anchor_reason_text(finding->reason));
     rpc_end(&rpc);
 }
@@ -71,6 +71,18 @@ static enum tally_anchor_reason alone(const struct policy_chain *chain,
         return TALLY_ANCHOR_IS_VERIFIED;
     return chain->kind == TALLY_ANCHOR_BTC ? backend_btc_alone(question)
                                            : backend_evm_alone(chain, question);
+}
+
+/* Nobody can be asked. Headers prove themselves, also then. */
+static void by_kept(const struct policy_chain *chain, const struct backend_question *question,
+                    struct backend_result *result)
+{
+    struct tally_anchor_finding own;
+    backend_btc_kept(chain, question, &own);
+    if (own.reason != TALLY_ANCHOR_IS_VERIFIED)
+        return;
+    result->finding = own;
+    note(result, "here", "the headers that are kept say so");
 }
 
 void backend_judge(const struct policy_chain *chain, const struct backend_question *question,
@@ -106,4 +118,7 @@ void backend_judge(const struct policy_chain *chain, const struct backend_questi
     }
     if (told < chain->agree && (told > 0 || chain->agree > 1))
         *all = (struct tally_anchor_finding){.reason = TALLY_ANCHOR_IS_TOO_FEW};
+    else if (all->reason == TALLY_ANCHOR_IS_SILENT && question->kept != NULL &&
+             question->proof.size > 0)
+        by_kept(chain, question, result);
 }

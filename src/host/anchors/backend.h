@@ -10,10 +10,14 @@
 
 enum { BACKEND_TEXT_MAX = 512 };
 
+struct bitcoin_headers;
+
 struct backend_question {
     const char *chain, *transaction; /* In their one form. */
     struct tally_hash root;
-    struct tally_bytes proof; /* The light form as JSON; size 0: none. */
+    struct tally_bytes proof;     /* The light form as JSON; size 0: none. */
+    struct tally_hash block;      /* That it was verified in; zeros: in none yet. */
+    struct bitcoin_headers *kept; /* Of Bitcoin: those that were seen, where more are added. */
     int64_t now_ms;
 };
 
@@ -41,6 +45,9 @@ enum tally_anchor_reason backend_btc_alone(const struct backend_question *questi
 
 void backend_evm(const struct policy_chain *chain, const struct backend_question *question,
                  struct rpc *rpc, struct tally_anchor_finding *finding);
+/* Of a proof, by the headers that are kept alone: VERIFIED with all that is known then. */
+void backend_btc_kept(const struct policy_chain *chain, const struct backend_question *question,
+                      struct tally_anchor_finding *finding);
 void backend_btc(const struct policy_chain *chain, const struct backend_question *question,
                  struct rpc *rpc, struct tally_anchor_finding *finding);
 

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 
 enum {
-    RUN_MAX = 1024,                  /* Headers from the anchor's on; a policy asks for fewer. */
+    RUN_MAX = 1024, /* Headers from the anchor's on; a policy asks for fewer. */
+    BEFORE = 12,    /* Headers before it: for the median of eleven, and where branches part. */
     TIME_UNCERTAIN_MS = 2 * 3600000, /* How wrong a block's time may be. */
     NEAR_TIP = 6,
 };
@@ -20,6 +21,7 @@ struct asking {
     const struct policy_chain *chain;
     const struct backend_question *question;
     struct rpc *rpc;
+    struct bitcoin_headers *headers; /* Those that are kept; or those of this conversation. */
     struct tally_hash txid, block;
     struct bitcoin_path path;
     uint8_t header[BITCOIN_HEADER];
@@ -133,31 +135,95 @@ static bool competes(struct asking *asking)
     return found;
 }
 
-/* 6 to 8: the headers from the anchor's to the depth that is asked for, each with its work. */
-static enum tally_anchor_reason ask_run(struct asking *asking, struct bitcoin_headers *headers,
-                                        const struct bitcoin_header **found)
+/* ---- 6, 7: headers, each with its work ---- */
+
+/* What a rule says of a header that the backend shows is said of the backend: the anchor's own
+   header was looked at before. */
+static enum tally_anchor_reason branch_of(enum tally_anchor_reason reason)
 {
-    const int64_t now_s = asking->question->now_ms / 1000;
+    if (reason == TALLY_ANCHOR_IS_WORK)
+        return TALLY_ANCHOR_IS_BRANCH_WORK;
+    if (reason == TALLY_ANCHOR_IS_SIZE) /* More than anybody needs to show. */
+        return TALLY_ANCHOR_IS_ANSWER;
+    return reason == TALLY_ANCHOR_IS_VERIFIED ? reason : TALLY_ANCHOR_IS_BRANCH_BROKEN;
+}
+
+/* One with those before it, as far as none of them is known here: as many as there is room for. */
+static enum tally_anchor_reason add_back(struct asking *asking,
+                                         const uint8_t header[BITCOIN_HEADER], uint64_t height)
+{
+    uint8_t run[BEFORE + 1][BITCOIN_HEADER];
+    enum tally_anchor_reason reason = TALLY_ANCHOR_IS_VERIFIED;
+    struct tally_hash before;
+    uint64_t count = 0;
+    memcpy(run[count++], header, BITCOIN_HEADER);
+    for (;;) {
+        memcpy(before.bytes, run[count - 1] + 4, sizeof before.bytes);
+        if (count > BEFORE || count > height || reason != TALLY_ANCHOR_IS_VERIFIED ||
+            bitcoin_headers_find(asking->headers, &before) != NULL)
+            break;
+        reason = ask_header(asking, &before, run[count]);
+        count += reason == TALLY_ANCHOR_IS_VERIFIED;
+    }
+    while (count > 0 && reason == TALLY_ANCHOR_IS_VERIFIED) {
+        count--;
+        reason = branch_of(bitcoin_headers_begin(asking->headers, run[count], height - count,
+                                                 asking->question->now_ms / 1000));
+    }
+    return reason;
+}
+
+/* The header of that height, which builds on those that were added. */
+static enum tally_anchor_reason add_next(struct asking *asking, uint64_t height)
+{
+    uint8_t header[BITCOIN_HEADER];
+    struct tally_hash block;
+    enum tally_anchor_reason reason = ask_hash(asking, height, &block);
+    if (reason == TALLY_ANCHOR_IS_UNKNOWN_BLOCK)
+        return TALLY_ANCHOR_IS_BRANCH_SHORT;
+    if (reason != TALLY_ANCHOR_IS_VERIFIED || bitcoin_headers_find(asking->headers, &block) != NULL)
+        return reason;
+    reason = ask_header(asking, &block, header);
+    return reason != TALLY_ANCHOR_IS_VERIFIED
+               ? reason
+               : branch_of(
+                     bitcoin_headers_add(asking->headers, header, asking->question->now_ms / 1000));
+}
+
+/* Whether more than the depth that is asked for is wanted: as much as it takes to have more work
+   than any other branch that was seen, and to leave it behind. */
+static bool is_settled(const struct bitcoin_headers *headers, const struct tally_hash *block)
+{
+    const struct bitcoin_header *one = bitcoin_headers_find(headers, block);
+    const struct bitcoin_header *tip = one != NULL ? bitcoin_headers_tip(headers, one) : NULL;
+    return one == NULL || (bitcoin_headers_at(headers, tip, one->height) == one &&
+                           !bitcoin_headers_compete(headers, tip));
+}
+
+/* The headers around the anchor's, to the depth that is asked for. */
+static enum tally_anchor_reason ask_run(struct asking *asking, const struct bitcoin_header **found)
+{
+    const struct bitcoin_policy policy = {
+        .depth = asking->chain->depth, .now_s = asking->question->now_ms / 1000, .old_tip = true};
     const uint64_t wanted =
         asking->confirmations < asking->chain->depth ? asking->confirmations : asking->chain->depth;
+    struct bitcoin_header own;
+    struct bitcoin_headers alone;
+    bitcoin_headers_init(&alone, asking->headers->network, &own, 1);
     enum tally_anchor_reason reason =
-        bitcoin_headers_init(headers, bitcoin_network_find(strchr(asking->chain->chain, ':') + 1),
-                             headers->list, RUN_MAX, asking->header, asking->height);
-    for (uint64_t i = 1; i < wanted && reason == TALLY_ANCHOR_IS_VERIFIED; i++) {
-        uint8_t header[BITCOIN_HEADER];
-        struct tally_hash block;
-        reason = ask_hash(asking, asking->height + i, &block);
-        if (reason == TALLY_ANCHOR_IS_VERIFIED)
-            reason = ask_header(asking, &block, header);
-        if (reason == TALLY_ANCHOR_IS_VERIFIED)
-            reason = bitcoin_headers_add(headers, header, now_s);
-    }
+        bitcoin_headers_begin(&alone, asking->header, asking->height, policy.now_s);
+    if (reason == TALLY_ANCHOR_IS_VERIFIED)
+        reason = add_back(asking, asking->header, asking->height);
+    for (uint64_t i = 1;
+         reason == TALLY_ANCHOR_IS_VERIFIED && i < asking->confirmations && i < RUN_MAX &&
+         (i < wanted || !is_settled(asking->headers, &asking->block));
+         i++)
+        reason = add_next(asking, asking->height + i);
     if (reason != TALLY_ANCHOR_IS_VERIFIED)
         return reason;
-    const struct bitcoin_policy policy = {
-        .depth = asking->chain->depth, .now_s = now_s, .old_tip = true};
-    return bitcoin_place_check(headers, &policy, &asking->txid, &asking->block, &asking->path,
-                               found);
+    reason = bitcoin_place_check(asking->headers, &policy, &asking->txid, &asking->block,
+                                 &asking->path, found);
+    return reason == TALLY_ANCHOR_IS_REORGED ? TALLY_ANCHOR_IS_LESS_WORK : reason;
 }
 
 /* 8: how old the newest block is. */
@@ -179,24 +245,55 @@ static enum tally_anchor_reason ask_tip(struct asking *asking)
                                                             : TALLY_ANCHOR_IS_VERIFIED;
 }
 
+static void found_in(const struct bitcoin_header *block, struct tally_anchor_finding *finding)
+{
+    *finding = (struct tally_anchor_finding){.reason = TALLY_ANCHOR_IS_VERIFIED,
+                                             .height = block->height,
+                                             .block = block->hash,
+                                             .time_ms = (int64_t)block->time_s * 1000,
+                                             .uncertainty_ms = TIME_UNCERTAIN_MS};
+}
+
 static void conclude(struct asking *asking, struct tally_anchor_finding *finding)
 {
     const struct bitcoin_header *found = NULL;
-    struct bitcoin_headers headers = {.list = calloc(RUN_MAX, sizeof *headers.list)};
-    finding->reason = TALLY_ANCHOR_IS_SILENT;
-    if (headers.list != NULL)
-        finding->reason = ask_run(asking, &headers, &found);
+    finding->reason = ask_run(asking, &found);
     if (finding->reason == TALLY_ANCHOR_IS_VERIFIED)
         finding->reason = ask_tip(asking);
     if (finding->reason == TALLY_ANCHOR_IS_VERIFIED && competes(asking))
         finding->reason = TALLY_ANCHOR_IS_COMPETING;
-    if (finding->reason == TALLY_ANCHOR_IS_VERIFIED) {
-        finding->height = found->height;
-        finding->block = found->hash;
-        finding->time_ms = (int64_t)found->time_s * 1000;
-        finding->uncertainty_ms = TIME_UNCERTAIN_MS;
-    }
-    free(headers.list);
+    if (finding->reason == TALLY_ANCHOR_IS_VERIFIED)
+        found_in(found, finding);
+}
+
+/* The backend says that the anchor's block is not of the chain, or the transaction in none. If that
+   block is on the branch with most work of all that was seen, it has to show another with more. */
+static void doubt(struct asking *asking, const struct tally_hash *block,
+                  struct tally_anchor_finding *finding)
+{
+    const struct bitcoin_headers *headers = asking->headers;
+    const struct bitcoin_header *one = bitcoin_headers_find(headers, block);
+    uint8_t header[BITCOIN_HEADER];
+    struct tally_hash other;
+    if (one == NULL || !bitcoin_headers_best(headers, one))
+        return;
+    const uint64_t height = one->height;
+    const size_t at = (size_t)(one - headers->list);
+    enum tally_anchor_reason reason = ask_hash(asking, height, &other);
+    if (reason == TALLY_ANCHOR_IS_VERIFIED && !hash_equal(&other, block))
+        reason = ask_header(asking, &other, header);
+    if (reason == TALLY_ANCHOR_IS_VERIFIED && !hash_equal(&other, block))
+        reason = add_back(asking, header, height);
+    for (uint64_t i = 1; reason == TALLY_ANCHOR_IS_VERIFIED && i < RUN_MAX &&
+                         bitcoin_headers_best(headers, &headers->list[at]);
+         i++)
+        reason = add_next(asking, height + i);
+    /* Its chain ended before that. */
+    bool ended = reason == TALLY_ANCHOR_IS_UNKNOWN_BLOCK || reason == TALLY_ANCHOR_IS_BRANCH_SHORT;
+    if (!ended && reason != TALLY_ANCHOR_IS_VERIFIED)
+        finding->reason = reason;
+    else if (bitcoin_headers_best(headers, &headers->list[at]))
+        finding->reason = TALLY_ANCHOR_IS_LESS_WORK;
 }
 
 /* ---- By the transaction's id ---- */
@@ -313,23 +410,56 @@ enum tally_anchor_reason backend_btc_alone(const struct backend_question *questi
     return read_light(&asking);
 }
 
-void backend_btc(const struct policy_chain *chain, const struct backend_question *question,
-                 struct rpc *rpc, struct tally_anchor_finding *finding)
+void backend_btc_kept(const struct policy_chain *chain, const struct backend_question *question,
+                      struct tally_anchor_finding *finding)
 {
-    struct asking asking = {.chain = chain, .question = question, .rpc = rpc};
+    struct asking asking = {.question = question};
+    const struct bitcoin_policy policy = {
+        .depth = chain->depth, .now_s = question->now_ms / 1000, .old_tip = true};
+    const struct bitcoin_header *found;
     (void)bitcoin_hash_read(question->transaction, &asking.txid);
+    *finding = (struct tally_anchor_finding){.reason = read_light(&asking)};
+    if (finding->reason != TALLY_ANCHOR_IS_VERIFIED)
+        return;
+    finding->reason = bitcoin_place_check(question->kept, &policy, &asking.txid, &asking.block,
+                                          &asking.path, &found);
+    if (finding->reason == TALLY_ANCHOR_IS_VERIFIED)
+        found_in(found, finding);
+}
+
+static void ask(struct asking *asking, struct tally_anchor_finding *finding)
+{
+    const struct backend_question *question = asking->question;
     if (question->proof.size > 0) {
-        finding->reason = read_light(&asking);
+        finding->reason = read_light(asking);
         if (finding->reason == TALLY_ANCHOR_IS_VERIFIED)
-            finding->reason = ask_place(&asking);
+            finding->reason = ask_place(asking);
         if (finding->reason == TALLY_ANCHOR_IS_VERIFIED)
-            conclude(&asking, finding);
+            conclude(asking, finding);
         if (tally_anchor_verdict_of(finding->reason) != TALLY_ANCHOR_LOST)
             return;
     }
     /* After a reorganisation it usually returns in another block: by its id then. */
     struct tally_anchor_finding again = {.reason = finding->reason};
-    by_transaction(&asking, &again);
+    by_transaction(asking, &again);
     if (question->proof.size == 0 || again.reason != TALLY_ANCHOR_IS_UNMINED)
         *finding = again;
+}
+
+void backend_btc(const struct policy_chain *chain, const struct backend_question *question,
+                 struct rpc *rpc, struct tally_anchor_finding *finding)
+{
+    struct bitcoin_headers own;
+    struct bitcoin_header *list = question->kept == NULL ? calloc(RUN_MAX, sizeof *list) : NULL;
+    struct asking asking = {.chain = chain, .question = question, .rpc = rpc};
+    bitcoin_headers_init(&own, bitcoin_network_find(strchr(chain->chain, ':') + 1), list, RUN_MAX);
+    asking.headers = question->kept != NULL ? question->kept : &own;
+    (void)bitcoin_hash_read(question->transaction, &asking.txid);
+    finding->reason = TALLY_ANCHOR_IS_SILENT;
+    if (asking.headers->list != NULL) {
+        ask(&asking, finding);
+        if (tally_anchor_verdict_of(finding->reason) == TALLY_ANCHOR_LOST)
+            doubt(&asking, &question->block, finding);
+    }
+    free(list);
 }

@@ -6,6 +6,7 @@
 #include "core/crypto/hash.h"
 #include "core/log/tree.h"
 #include "host/anchors/backend.h"
+#include "host/anchors/headers_file.h"
 #include "tally/log.h"
 
 #include <stdio.h>
@@ -174,12 +175,23 @@ static void judge_chain(const struct policy *policy, int64_t now_ms, struct book
                         struct tally_anchor_finding *finding)
 {
     struct backend_result result;
-    const struct backend_question question = {.chain = record->anchor.chain,
-                                              .transaction = record->anchor.transaction,
-                                              .root = record->root,
-                                              .proof = bytes_of(record->proof, record->proof_size),
-                                              .now_ms = now_ms};
-    backend_judge(policy_chain(policy, record->anchor.chain), &question, &result);
+    struct backend_question question = {.chain = record->anchor.chain,
+                                        .transaction = record->anchor.transaction,
+                                        .root = record->root,
+                                        .proof = bytes_of(record->proof, record->proof_size),
+                                        .block = record->anchor.block,
+                                        .now_ms = now_ms};
+    const struct policy_chain *chain = policy_chain(policy, record->anchor.chain);
+    struct complaint complaint = {.text = ""};
+    struct headers_file kept = {.read = 0};
+    /* Without memory, or a disk that takes no more: then they are asked for again. */
+    if (chain != NULL && chain->kind == TALLY_ANCHOR_BTC &&
+        headers_file_begin(&kept, policy->data, chain->chain, now_ms / 1000))
+        question.kept = &kept.headers;
+    backend_judge(chain, &question, &result);
+    if (question.kept != NULL)
+        (void)headers_file_save(&kept, now_ms / 1000, &complaint);
+    headers_file_end(&kept);
     *finding = result.finding;
     record->alarm = result.alarm;
     (void)snprintf(record->backend, sizeof record->backend, "%s", result.asked);

@@ -353,6 +353,7 @@ enum tally_error policy_read(const char *data, struct policy **result, struct co
     struct policy *policy = calloc(1, sizeof *policy);
     if (policy == NULL)
         return complain(complaint, TALLY_NO_MEMORY, "%s", tally_error_text(TALLY_NO_MEMORY));
+    (void)snprintf(policy->data, sizeof policy->data, "%s", data);
     (void)snprintf(path, sizeof path, "%s/" FILE_NAME, data);
     FILE *file = open_file(path, complaint);
     if (file == NULL && complaint->error == TALLY_NOT_FOUND) {

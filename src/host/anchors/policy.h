@@ -40,7 +40,8 @@ struct policy_authority {
 };
 
 struct policy {
-    json_t *file; /* Owns the texts above. NULL: there is none. */
+    char data[4096]; /* Whose directory it is. */
+    json_t *file;    /* Owns the texts above. NULL: there is none. */
     size_t chain_count, authority_count;
     struct policy_chain chains[POLICY_ROWS_MAX];
     struct policy_authority authorities[POLICY_ROWS_MAX];

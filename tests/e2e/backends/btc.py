@@ -116,3 +116,14 @@ def merkleblock(b):
     if next(hashes, None) is not None or top != head[36:68]:
         raise ValueError("merkle root")
     return head, total, found
+
+
+def mine_header(before, when, bits, root=bytes(32)):
+    """A header on that hash (as in memory), with enough work for its target."""
+    target = (bits & 0x7FFFFF) << 8 * ((bits >> 24) - 3)
+    head = struct.pack("<I", 0x20000000) + before + root + struct.pack("<II", when, bits)
+    for nonce in range(1 << 32):
+        header = head + struct.pack("<I", nonce)
+        if int.from_bytes(dsha(header), "little") <= target:
+            return header
+    raise ValueError("no nonce does")

@@ -229,9 +229,8 @@ static struct bitcoin_headers chain_of(size_t blocks)
     struct bitcoin_headers headers;
     uint8_t bytes[BITCOIN_HEADER];
     mine(bytes, &(struct tally_hash){{0}}, BEGIN, 0x207fffff, 0);
-    assert_int_equal(
-        bitcoin_headers_init(&headers, bitcoin_network_find("regtest"), list, RUN, bytes, 100),
-        TALLY_ANCHOR_IS_VERIFIED);
+    bitcoin_headers_init(&headers, bitcoin_network_find("regtest"), list, RUN);
+    assert_int_equal(bitcoin_headers_begin(&headers, bytes, 100, BEGIN), TALLY_ANCHOR_IS_VERIFIED);
     while (headers.count < blocks) {
         mine(bytes, &list[headers.count - 1].hash, BEGIN + 600 * (uint32_t)headers.count,
              0x207fffff, 0);
@@ -306,10 +305,11 @@ static void the_branch_with_most_work_wins(void **state)
         assert_int_equal(bitcoin_place_check(&headers, &policy, &txid, &gone, &path, &found),
                          i < 5 ? TALLY_ANCHOR_IS_COMPETING : TALLY_ANCHOR_IS_REORGED);
     }
-    assert_int_equal(headers.list[headers.tip].height, 120);
-    assert_ptr_equal(bitcoin_headers_at(&headers, 115), &list[20]);
-    assert_null(bitcoin_headers_at(&headers, 99));
-    assert_null(bitcoin_headers_at(&headers, 121));
+    const struct bitcoin_header *tip = bitcoin_headers_tip(&headers, &list[0]);
+    assert_int_equal(tip->height, 120);
+    assert_ptr_equal(bitcoin_headers_at(&headers, tip, 115), &list[20]);
+    assert_null(bitcoin_headers_at(&headers, tip, 99));
+    assert_null(bitcoin_headers_at(&headers, tip, 121));
 }
 
 static void a_quiet_chain_says_nothing(void **state)
