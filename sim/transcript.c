@@ -167,6 +167,7 @@ void transcript_event(struct transcript *transcript, uint64_t us, uint32_t slot,
     case TALLY_EVENT_HTTP:
         add_number(transcript, event->http.status);
         break;
+    case TALLY_EVENT_CARRY:
     case TALLY_EVENT_TICK:
     case TALLY_EVENT_SPACE:
         break;
@@ -266,6 +267,8 @@ void transcript_action(struct transcript *transcript, uint64_t us, uint32_t slot
     case TALLY_ACTION_KEEP:
         add_bytes(transcript, action->keep.note);
         break;
+    case TALLY_ACTION_CARRY:
+        break; /* No story has files. */
     }
 }
 

@@ -120,7 +120,8 @@ static void perform(struct world *world, uint32_t slot, const struct tally_actio
         service_resolve(world, slot, action);
         break;
     case TALLY_ACTION_FOUND:
-    case TALLY_ACTION_HTTP: /* Nobody states a witness outside of the mesh. */
+    case TALLY_ACTION_HTTP:  /* Nobody states a witness outside of the mesh. */
+    case TALLY_ACTION_CARRY: /* No story has files. */
         break;
     case TALLY_ACTION_APPEND:
     case TALLY_ACTION_SEAL:

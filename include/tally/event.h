@@ -37,6 +37,7 @@ enum tally_event_kind {
     TALLY_EVENT_KEPT,      /* Answers KEEP: it is durable. */
     TALLY_EVENT_PRUNED,    /* Answers PRUNE: the bodies are gone for good. */
     TALLY_EVENT_HTTP,      /* Answers HTTP; no redirect was followed. */
+    TALLY_EVENT_CARRY,     /* What the files of a CARRY say; without bytes: they are gone. */
 };
 
 /* What a domain says of one node. */
@@ -156,6 +157,9 @@ struct tally_event {
             uint64_t ticket;
             enum tally_error error;
         } pruned;
+        struct {
+            struct tally_bytes bytes; /* A frame of the sync protocol; at most STREAM_BYTES_MAX. */
+        } carry;
     };
 };
 

@@ -479,7 +479,7 @@ static const struct verb verbs[] = {
      "Take in what a bundle, or a copied data directory, has beyond what is held",
      "Each receipt is checked as one that a peer sends. Taken are logs of parties that are\n"
      "admitted, at whatever level, with role announce; where the node is open also of strangers.\n"
-     "The node must not run.",
+     "Where the node runs it takes them in itself.",
      verb_bundle_import},
     {"federation", "admit", NULL, "PARTY", 1, 1, admit_options, "federation-admit/1", "8",
      "Admit a party: a receipt of ours says so, and the node keeps to it at once", TRUST,

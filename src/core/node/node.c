@@ -321,6 +321,9 @@ static void on_command(struct tally_node *node, struct tally_now now,
     case TALLY_COMMAND_REVOKE:
         revoking_command(node, now, command);
         return;
+    case TALLY_COMMAND_CARRY:
+        carrying_command(node, now, command);
+        return;
     case TALLY_COMMAND_SEAL:
         issuer_seal(&node->issuer, now, command->ticket, &node->outbox);
         return;
@@ -434,6 +437,9 @@ static void on_event(struct tally_node *node, struct tally_now now, const struct
     case TALLY_EVENT_PRUNED:
         pruning_on_pruned(node, now, event);
         return;
+    case TALLY_EVENT_CARRY:
+        carrying_receive(node, now, event);
+        return;
     case TALLY_EVENT_VERIFIED:
         sync_on_verified(&node->sync, now, event, &node->outbox);
         return;
@@ -530,6 +536,7 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
     wire_sync(node, now); /* After what holders of the DHT told: it may be of a fork. */
     guarding_settle(node, now);
     upholding_settle(node, now);
+    carrying_flush(node, now);
     connections_flush(&node->connections, now);
     reaching_settle(&node->datagrams.reaching);
     assert(node->sync.news_count == 0); /* They lie in the scratch. */

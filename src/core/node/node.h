@@ -5,6 +5,7 @@
    tally/node.h. */
 #include "core/log/issuer.h"
 #include "core/mdns/mdns.h"
+#include "core/node/carrying.h"
 #include "core/node/comparing.h"
 #include "core/node/connections.h"
 #include "core/node/crossing.h"
@@ -34,6 +35,7 @@ struct tally_node {
     struct comparing comparing;
     struct guarding guarding;
     struct pruning pruning;
+    struct carrying carrying;
     struct sync sync;
     struct witness witness;
     struct connections connections;

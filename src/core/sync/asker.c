@@ -159,7 +159,7 @@ static void rest(struct sync_asker *asker, struct tally_now now, uint64_t ms)
    hear nothing of the kind. */
 static void round_end(const struct sync *sync, struct tally_now now, struct sync_asker *asker)
 {
-    if (sync->options.by_hand ||
+    if (asker->by_hand ||
         admission(sync->options.fold, &asker->peer, ADMISSION_STATE) != TALLY_DROP_NONE)
         asker->told_count = 0;
     if (asker->told_count > 0 && asker->tell_at.ms <= now.mono.ms) {
@@ -229,8 +229,11 @@ void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker 
         asker->looked = asker->looked || !asker->own;
         return;
     }
+    bool looked = asker->looked;
     round_count(asker, now);
     round_end(sync, now, asker);
+    if (asker->by_hand && looked && !asker->later)
+        (void)news_add(sync, SYNC_NEWS_ROUND, &asker->peer);
     if (asker->later && asker->state == SYNC_RESTING)
         asker->again.ms = now.mono.ms + 500 + random_below(&sync->random, 500);
     asker->later = false;
@@ -256,7 +259,7 @@ static bool may_take(struct sync *sync, const struct sync_asker *asker,
 {
     struct admission_log log = admission_log(&task->issuer, task->name_space);
     log.origin_hash = &task->origin_hash;
-    enum tally_drop drop = sync->options.by_hand
+    enum tally_drop drop = asker->by_hand
                                ? admission(sync->options.fold, &task->issuer, ADMISSION_CARRY)
                                : admission_take(sync->options.fold, &asker->peer, &log);
     sync->drops[drop] += drop != TALLY_DROP_NONE;
@@ -432,8 +435,9 @@ enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct 
     if (asker->task_count > 0)
         shun(asker, now, 4 * wait);
     if (fetching) {
-        /* Answers to other requests may be on their way: a new stream knows nothing of them. */
-        asker_fail(sync, now, asker, TALLY_DROP_NONE, out);
+        /* Answers to other requests may be on their way: a new stream knows nothing of them. Files
+           that cannot be read are not what they were. */
+        asker_fail(sync, now, asker, asker->by_hand ? TALLY_DROP_MALFORMED : TALLY_DROP_NONE, out);
         if (asker->state == SYNC_WAITING && asker->again.ms < now.mono.ms + wait)
             asker->again.ms = now.mono.ms + wait;
         return TALLY_DROP_NONE;

@@ -71,6 +71,7 @@ struct sync_asker {
     enum sync_state state;
     struct tally_key peer;
     uint32_t stream; /* The node's handle; 0 while WAITING. */
+    bool by_hand;    /* It asks files: sync_carry. */
     struct sync_inbox inbox;
     struct tally_mono heard; /* When the peer last answered, or was first asked. */
     struct tally_mono again; /* When to ask for heads anew, or for a stream. */

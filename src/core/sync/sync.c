@@ -108,6 +108,7 @@ static struct sync_asker *asker_new(struct sync *sync, const struct tally_key *p
         asker->confirming = false;
         asker->tag = 0;
         asker->peer = *peer;
+        asker->by_hand = sync->options.by_hand;
         asker->backoff = (struct backoff){.first_ms = 500, .cap_ms = 60000};
         asker->again = TALLY_NEVER;
         return asker;
@@ -135,7 +136,7 @@ void sync_start(struct sync *sync, struct tally_now now, const struct tally_key 
                 uint64_t cause)
 {
     struct sync_asker *asker = asker_find(sync, peer);
-    if (!sync->options.by_hand &&
+    if (!(asker != NULL ? asker->by_hand : sync->options.by_hand) &&
         admission(sync->options.fold, peer, ADMISSION_SERVE) != TALLY_DROP_NONE)
         return;
     if (asker == NULL) {
@@ -181,6 +182,21 @@ bool sync_opened(struct sync *sync, struct tally_now now, const struct tally_key
     return true;
 }
 
+bool sync_carry(struct sync *sync, struct tally_now now, uint32_t stream)
+{
+    static const struct tally_key nobody = {{0}};
+    struct sync_asker *asker = asker_find(sync, &nobody) == NULL ? asker_new(sync, &nobody) : NULL;
+    if (asker == NULL)
+        return false;
+    asker->by_hand = true;
+    asker->stream = stream;
+    sync_inbox_clear(&asker->inbox);
+    asker_move(asker, SYNC_RESTING);
+    asker->dirty = true;
+    asker->again = now.mono;
+    return true;
+}
+
 void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recovers)
 {
     bool again = recovers && !sync->recovers;
@@ -196,7 +212,8 @@ void sync_guard_again(struct sync *sync, struct tally_now now)
         struct sync_asker *asker = &sync->askers[i];
         if (asker->state <= SYNC_WAITING)
             continue;
-        asker->own_due = asker->dirty = true;
+        asker->own_due = !asker->by_hand;
+        asker->dirty = true;
         memset(asker->shunned, 0, sizeof asker->shunned);
         if (asker->state == SYNC_RESTING)
             asker->again = now.mono;
@@ -233,7 +250,8 @@ void sync_closed(struct sync *sync, struct tally_now now, const struct tally_key
         asker_move(asker, SYNC_WAITING);
     asker->dirty = true;
     asker->again.ms = now.mono.ms + backoff_next(&asker->backoff, &sync->random);
-    if (asker->backoff.tries > 8) /* It is gone: its next heartbeat begins anew. */
+    /* It is gone: its next heartbeat begins anew. Files have none. */
+    if (asker->backoff.tries > 8 || asker->by_hand)
         asker_move(asker, SYNC_FREE);
 }
 

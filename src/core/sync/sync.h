@@ -18,7 +18,8 @@
  */
 #include "core/federation/admission.h"
 #include "core/federation/conduct.h"
-#include "core/sync/state.h"
+#include "core/sync/compare.h"
+#include "tally/log.h"
 
 enum sync_news_kind {
     SYNC_NEWS_STREAM,    /* Wants a stream to peer. */
@@ -30,6 +31,7 @@ enum sync_news_kind {
     SYNC_NEWS_ANSWERED,  /* The peer told all it holds of our logs: count of them. */
     SYNC_NEWS_CONFIRMED, /* The peer confirmed what it fetched. */
     SYNC_NEWS_STATE,     /* The node is to append a statement: type, body, reference. */
+    SYNC_NEWS_ROUND,     /* By hand: all that the files have was looked at. */
 };
 
 struct sync_news {
@@ -56,7 +58,7 @@ struct sync_news {
 struct sync_options {
     struct tally_key key;
     bool signatures;          /* Verify each envelope's signature. */
-    bool by_hand;             /* An operator brings files: no peer is asked, or told. */
+    bool by_hand;             /* All askers are as those of sync_carry. */
     unsigned askers, servers; /* How many of each. */
     unsigned buffers;         /* Packages composed at a time, TALLY_PACKAGE_MAX each. */
     const struct tally_ledger *ledger;
@@ -121,6 +123,14 @@ void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out);
 void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer,
                 uint64_t cause);
 
+/*
+ * An operator brings files: what is at the other end of that stream is nobody, and its key is all
+ * zero. Taken are logs of parties that are admitted at any level (ADMISSION_CARRY); nobody is told
+ * of them, and the stream is not asked for again once it is gone. ROUND says that all was looked
+ * at; sync_start looks again. False: all askers are busy.
+ */
+bool sync_carry(struct sync *sync, struct tally_now now, uint32_t stream);
+
 /* What is done about our own logs (core/log/guard.h). `guards`: on each new stream the peer is
    asked what it holds of them: ANSWERED. `recovers`: what is larger there is fetched. */
 void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recovers);
@@ -161,36 +171,6 @@ void sync_on_space(struct sync *sync, struct tally_now now, bool writable);
 /* The statement that NEWS_STATE asked for is durable at that index of our statements, or failed. */
 void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t index,
                  enum tally_error error);
-
-/* Two notes that contradict each other, as for tally_fork_write: evidence, and news. */
-void sync_evidence(struct sync *sync, const struct tally_key *peer,
-                   const struct tally_hash *origin_hash, uint64_t size, struct tally_bytes one,
-                   struct tally_bytes other, const struct tally_hash *prefix,
-                   const struct tally_hash *proof, size_t count, struct outbox *out);
-
-/* A signed checkpoint from wherever: compared with what we hold. FORK and GUARD come as news. The
-   task says which log it is of, and the rest of what stands in it unless the verdict is SAME. */
-enum sync_verdict {
-    SYNC_VERDICT_BAD, /* Malformed or not signed by the log's key. */
-    SYNC_VERDICT_SAME,
-    SYNC_VERDICT_AHEAD,  /* Larger than ours. */
-    SYNC_VERDICT_BEHIND, /* A proper prefix of ours. */
-    SYNC_VERDICT_FORK,
-};
-enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
-                               struct tally_bytes note, struct sync_task *task, struct outbox *out);
-
-/* Two notes that are said to contradict each other: FORK if it is so and was not known, SAME if it
-   was known or the log is not held, BAD if they prove nothing, AHEAD if they are of two sizes and
-   we hold too little of the log to tell. */
-enum sync_verdict sync_fork(struct sync *sync, const struct tally_key *peer, struct tally_bytes one,
-                            struct tally_bytes other, struct outbox *out);
-
-/* The same for two sizes with what proves it, as for tally_fork_write: never AHEAD. */
-enum sync_verdict sync_fork_prefix(struct sync *sync, const struct tally_key *peer,
-                                   struct tally_bytes one, struct tally_bytes other,
-                                   const struct tally_hash *prefix, const struct tally_hash *proof,
-                                   size_t count, struct outbox *out);
 
 /* The next thing learnt; false if there is none. */
 bool sync_next_news(struct sync *sync, struct sync_news *news);
