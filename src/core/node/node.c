@@ -397,6 +397,16 @@ static void on_gateway(struct tally_node *node, struct tally_now now,
     wire_mapping(node, now, news);
 }
 
+static void on_published(struct tally_node *node, struct tally_now now,
+                         const struct tally_event *event)
+{
+    struct issuer_news issuer;
+    if (event->published.ticket >= WITNESS_TICKETS)
+        return; /* Cosignatures with the stored checkpoint; the next ones bring them too. */
+    issuer_on_published(&node->issuer, now, event, &issuer, &node->outbox);
+    wire_issuer(node, now, &issuer);
+}
+
 static void on_event(struct tally_node *node, struct tally_now now, const struct tally_event *event)
 {
     struct issuer_news issuer;
@@ -426,10 +436,7 @@ static void on_event(struct tally_node *node, struct tally_now now, const struct
         witness_on_kept(&node->witness, now, event->kept.ticket, event->kept.error);
         return;
     case TALLY_EVENT_PUBLISHED:
-        if (event->published.ticket >= WITNESS_TICKETS)
-            return; /* Cosignatures with the stored checkpoint; the next ones bring them too. */
-        issuer_on_published(&node->issuer, now, event, &issuer, &node->outbox);
-        wire_issuer(node, now, &issuer);
+        on_published(node, now, event);
         return;
     case TALLY_EVENT_HTTP:
         witness_on_http(&node->witness, now, event, &node->outbox);
