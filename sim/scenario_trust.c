@@ -54,8 +54,10 @@ static void read_offer(struct words *words, struct line *line, bool counter)
         words_fail(words, "\"%s\" is no level: observe, verify, attest or integrate", level);
     state->has_about = counter;
     state->agreement.level = (uint8_t)named;
-    state->agreement.terms = (struct tally_fed_terms){
-        .scrolls_count = 1, .verify_s = 3600, .notice_days = TERMS_NOTICE_DAYS};
+    state->agreement.terms = (struct tally_fed_terms){.scrolls_count = 1,
+                                                      .verify_s = 3600,
+                                                      .notice_days = TERMS_NOTICE_DAYS,
+                                                      .shares = TERMS_BOTH};
     (void)snprintf(line->name, sizeof line->name, "%s", words_next(words));
     state->until.us = INT64_C(7) * 86400 * 1000000;
     if (words_take(words, "expires"))
