@@ -20,7 +20,7 @@ const char *expect_word(enum condition condition)
         [CONDITION_GUARDED] = "guarded",     [CONDITION_FOLDED] = "folded",
         [CONDITION_DISPUTED] = "disputed",   [CONDITION_AGREED] = "agreed",
         [CONDITION_REVOKED] = "revoked",     [CONDITION_COSIGNED] = "cosigned",
-        [CONDITION_FOLDS] = "folds",
+        [CONDITION_FOLDS] = "folds",         [CONDITION_REFUSED] = "refused",
     };
     return words[condition];
 }
@@ -306,7 +306,9 @@ static bool agreed(const struct world *world, const struct line *line, char *why
         for (uint32_t other = line->other.from; other <= line->other.to; other++) {
             if (slot == other)
                 continue;
-            bool one = agree_agreed(world, slot, other, why, size);
+            bool one = line->condition == CONDITION_AGREED
+                           ? agree_agreed(world, slot, other, why, size)
+                           : agree_refused(world, slot, other, why, size);
             if (decided(line, one))
                 return one;
         }
@@ -385,6 +387,7 @@ bool expect_is(const struct world *world, const struct line *line, char *why, si
     case CONDITION_DISPUTED:
         return disputed(world, line, why, size);
     case CONDITION_AGREED:
+    case CONDITION_REFUSED:
         return agreed(world, line, why, size);
     case CONDITION_TRAFFIC:
         return traffic(world, line, why, size);

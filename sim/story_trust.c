@@ -48,7 +48,7 @@ void trust_state(struct world *world, uint32_t slot, const struct line *line)
             return;
         if (!line->succeeded && statement.revoke.has_successor)
             hand_over(&world->slots[line->other.from].signer, &statement);
-    } else if (statement.kind != FED_MODE)
+    } else if (statement.kind != FED_MODE && statement.kind != FED_POLICY)
         statement.party = world->slots[line->other.from].signer.key;
     size_t size = fed_write(&statement, body);
     const struct tally_command command = {

@@ -85,6 +85,13 @@ enum tally_drop admission(const struct fold *fold, const struct tally_key *key,
                                                                             : drop;
 }
 
+/* Whether one side lets the other read its logs. */
+static bool shares(const struct signature *signature, bool mine)
+{
+    bool proposer = signature->proposer == mine;
+    return (signature->scrolls.shares & (proposer ? TERMS_PROPOSER : TERMS_ACCEPTOR)) != 0;
+}
+
 /* Whether a log passes between us by what was agreed, or is being agreed: shared scrolls of the two
    parties, at level integrate also those of strangers; and what the two say of each other. */
 static bool passes(const struct fold *fold, const struct tally_key *peer,
@@ -97,6 +104,10 @@ static bool passes(const struct fold *fold, const struct tally_key *peer,
     if (log->statements)
         return between && bond.talks;
     if (bond.level < TALLY_TRUST_OBSERVE || !terms_share(&bond.signature->scrolls, log->name_space))
+        return false;
+    /* What is passed on for the other side is shared by that side, as its own logs are. */
+    bool mine = key_equal(log->issuer, &fold->self);
+    if (between && !shares(bond.signature, mine))
         return false;
     return between || (bond.level >= TALLY_TRUST_INTEGRATE &&
                        by_list(fold, log->issuer, ADMISSION_ANNOUNCE) == TALLY_DROP_UNADMITTED);

@@ -120,6 +120,7 @@ static enum agreement_verdict judge_stance(const struct stance *stance,
     case FED_KEYS:
     case FED_WITNESS:
     case FED_WITNESS_URL:
+    case FED_POLICY:
     case FED_CONFIRM:
     case FED_DISCREPANCY:
     case FED_RESOLUTION:
@@ -218,6 +219,7 @@ static void propose(struct stance *stance, const struct tally_key *issuer,
     offer->replaces = agreement.replaces;
     offer->expires = statement->until;
     offer->level = (enum tally_trust)agreement.level;
+    offer->shares = agreement.terms.shares;
     terms_hash(&agreement, &offer->agreement);
     if (statement->has_about)
         answer(stance, ANSWER_COUNTERED, &statement->about, place->index);
@@ -273,6 +275,7 @@ static void apply(struct stance *stance, const struct tally_key *issuer,
         break;
     case FED_REJECT:
         answer(stance, ANSWER_REJECTED, &statement->about, place->index);
+        stance->answer.refusal = statement->refusal;
         break;
     case FED_RETRACT:
         FSM_MOVE(offers, &stance->offer.state, OFFER_RETRACTED);
@@ -289,6 +292,7 @@ static void apply(struct stance *stance, const struct tally_key *issuer,
     case FED_KEYS:
     case FED_WITNESS:
     case FED_WITNESS_URL:
+    case FED_POLICY:
     case FED_CONFIRM:
     case FED_DISCREPANCY:
     case FED_RESOLUTION:

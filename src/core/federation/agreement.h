@@ -67,10 +67,12 @@ struct offer {
     struct tally_hash previous, replaces;
     struct tally_wall expires;
     enum tally_trust level;
+    uint8_t shares;
 };
 
 struct answer {
     enum answer_said said;
+    enum tally_refusal refusal; /* REJECTED: by a policy, and why. */
     struct tally_hash offer;
     uint64_t index;
 };

@@ -23,6 +23,7 @@
 #include "core/federation/bond.h"
 #include "core/federation/discrepancy.h"
 #include "core/federation/outside.h"
+#include "core/federation/reception.h"
 #include "core/federation/revoked.h"
 #include "core/federation/schemas.h"
 #include "core/federation/words.h"
@@ -47,6 +48,9 @@ struct fold {
     struct discrepancies *discrepancies;
     struct schemas *schemas;
     struct outsides *outsides;
+    struct receptions *receptions;     /* What others stated of theirs, for who asks. */
+    struct reception reception;        /* Which proposals are answered at all. */
+    uint64_t refusals[TALLY_REFUSALS]; /* Of ours, by reason. */
     uint64_t counts[FOLD_VERDICT_COUNT];
     struct agreements agreements; /* None unless memory was lent for them. */
 };
