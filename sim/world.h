@@ -49,6 +49,10 @@ struct slot {
     bool late;           /* Not born at the start: a story has it join. */
     struct disk *backup; /* A copy of its disk, or NULL; */
     bool restored;       /* it came back from that. */
+    /* Whom it was linked with in any life, as a host's file of peers has them; of those the copy
+       of its disk has the first ones. */
+    struct tally_key *met;
+    size_t met_count, met_capacity, met_backup;
     /* Its place, see lan.h. */
     struct tally_address own; /* Where it listens. */
     uint32_t lan, segment;    /* LAN + 1; segment of multicast; 0: none. */
