@@ -39,6 +39,27 @@ char *shrink_keep(const char *text, const bool *kept, size_t count)
     return out;
 }
 
+bool shrink_sentence(const char *a, const char *b)
+{
+    for (;;) {
+        const char **each[] = {&a, &b};
+        size_t sizes[2];
+        for (unsigned i = 0; i < 2; i++)
+            for (*each[i] += strspn(*each[i], " ");;) {
+                sizes[i] = strcspn(*each[i], " ");
+                if (strcspn(*each[i], "0123456789") >= sizes[i])
+                    break;
+                *each[i] += sizes[i] + strspn(*each[i] + sizes[i], " ");
+            }
+        if (sizes[0] != sizes[1] || memcmp(a, b, sizes[0]) != 0)
+            return false;
+        if (sizes[0] == 0)
+            return true;
+        a += sizes[0];
+        b += sizes[1];
+    }
+}
+
 /* ---- What ends what. ---- */
 
 static uint64_t ends_us(const struct line *line)

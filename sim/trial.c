@@ -3,6 +3,7 @@
 #include "command.h"
 #include "expect.h"
 #include "memory.h"
+#include "shrink_text.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -129,29 +130,6 @@ void trial_run(const char *name, const char *text, double seconds, struct trial_
         trial_wait(&trial, result);
 }
 
-/* Whether two sentences are the same but for the words in which there are numbers: who, how many,
-   of which log. */
-static bool same_sentence(const char *a, const char *b)
-{
-    for (;;) {
-        const char **each[] = {&a, &b};
-        size_t sizes[2];
-        for (unsigned i = 0; i < 2; i++)
-            for (*each[i] += strspn(*each[i], " ");;) {
-                sizes[i] = strcspn(*each[i], " ");
-                if (strcspn(*each[i], "0123456789") >= sizes[i])
-                    break;
-                *each[i] += sizes[i] + strspn(*each[i] + sizes[i], " ");
-            }
-        if (sizes[0] != sizes[1] || memcmp(a, b, sizes[0]) != 0)
-            return false;
-        if (sizes[0] == 0)
-            return true;
-        a += sizes[0];
-        b += sizes[1];
-    }
-}
-
 bool trial_same(const struct trial_result *a, const struct trial_result *b)
 {
     if (a->verdict != b->verdict)
@@ -164,7 +142,7 @@ bool trial_same(const struct trial_result *a, const struct trial_result *b)
         return false;
     if (a->end.fault == STORY_EXPECTATION)
         return a->end.condition == b->end.condition && a->end.negated == b->end.negated &&
-               same_sentence(a->end.message, b->end.message);
+               shrink_sentence(a->end.message, b->end.message);
     return a->end.fault != STORY_INVARIANT || a->end.check == b->end.check;
 }
 
