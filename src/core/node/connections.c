@@ -491,6 +491,8 @@ struct tally_mono connections_deadline(const struct connections *connections)
     struct tally_mono next = TALLY_NEVER;
     for (unsigned i = 0; connections->count > 0 && i < connections->capacity; i++) {
         struct tally_mono one = deadline(&connections->list[i]);
+        if (connections->list[i].more)
+            return connections->node->stepped.mono;
         if (one.ms < next.ms)
             next = one;
     }

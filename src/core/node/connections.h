@@ -31,7 +31,8 @@ struct connection {
     bool expected;       /* `peer` is who it must be. */
     bool check;          /* Dialled to see whether it can be: closed when the peer is proved. */
     bool closing, ended; /* Over; and CLOSE has gone out. */
-    size_t room;
+    size_t room;         /* As the host told it, less what was written since. */
+    bool more; /* Something is left to be written, and there is room: the next step does. */
     struct tally_address remote;
     struct tally_key peer;   /* Expected until secured, then proved. */
     struct channel *channel; /* NULL until open. */

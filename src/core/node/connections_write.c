@@ -36,24 +36,48 @@ static void compose(struct connections *connections, struct tally_now now,
     }
 }
 
+/* Whether there is more to write than one action of a step took. */
+static bool has_more(const struct tally_node *node, const struct connection *connection)
+{
+    if (channel_wants_output(connection->channel))
+        return true;
+    for (unsigned i = 0; !connection->closing && i < CONNECTION_STREAMS_MAX; i++) {
+        const struct connection_stream *stream = &connection->streams[i];
+        size_t size = stream->handle != 0 ? wants(node, stream) : 0;
+        if (size > 0 && size <= channel_writable(connection->channel, stream->id))
+            return true;
+    }
+    return false;
+}
+
+/* The bytes lie in the channel until the next step, so there is one write a step; who has more asks
+   for that step. */
+static void write_out(struct connections *connections, struct connection *connection)
+{
+    struct outbox *out = &connections->node->outbox;
+    struct tally_bytes bytes = channel_output(connection->channel, connection->room);
+    if (bytes.size == 0)
+        return;
+    struct tally_action *action = outbox_add(out, TALLY_ACTION_WRITE);
+    action->write.stream = connection->stream;
+    action->write.bytes = bytes;
+    connection->room -= bytes.size;
+    connection->more = connection->room > 0 && has_more(connections->node, connection);
+    connections->bytes_out += bytes.size;
+}
+
 static void flush(struct connections *connections, struct tally_now now,
                   struct connection *connection)
 {
     struct outbox *out = &connections->node->outbox;
+    connection->more = false;
     if (!connection->closing && connection->secured && connection->room > 0)
         compose(connections, now, connection);
-    if (connection->channel != NULL && connection->room > 0 && outbox_room(out, 2, 0)) {
-        struct tally_bytes bytes = channel_output(connection->channel, connection->room);
-        if (bytes.size > 0) {
-            struct tally_action *action = outbox_add(out, TALLY_ACTION_WRITE);
-            action->write.stream = connection->stream;
-            action->write.bytes = bytes;
-            connection->room = 0; /* Until the host tells it anew. */
-            connections->bytes_out += bytes.size;
-        }
-    }
+    if (connection->channel != NULL && connection->room > 0 && outbox_room(out, 2, 0))
+        write_out(connections, connection);
     if (connection->closing && !connection->ended && outbox_room(out, 1, 0)) {
         connection->ended = true;
+        connection->more = false;
         outbox_add(out, TALLY_ACTION_CLOSE)->close.stream = connection->stream;
     }
 }
