@@ -53,8 +53,9 @@ bool expect_revoked(const struct world *world, uint32_t slot, const struct tally
     return false;
 }
 
-/* Who came back and met none but liars and those who are gone: none of them says how far its logs
-   had got, and until its operator does it signs nothing (reliability 7). */
+/* Who came back and waits for none but liars, those who are gone, and those whom no way leads to:
+   none of them says how far its logs had got, and until its operator does it signs nothing
+   (reliability 7). */
 static bool waits_in_vain(const struct world *world, uint32_t slot)
 {
     const struct tally_node *node = world->slots[slot].node;
@@ -65,7 +66,8 @@ static bool waits_in_vain(const struct world *world, uint32_t slot)
         return false;
     for (; tally_node_awaited(node, index, &key); index++) {
         uint32_t other;
-        if (world_find(world, &key, &other) && world_counts(world, other))
+        if (world_find(world, &key, &other) && world_counts(world, other) &&
+            world_linked(world, slot, other))
             return false;
     }
     return index > 0;

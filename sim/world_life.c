@@ -129,6 +129,25 @@ static void tell_bootstraps(struct world *world, uint32_t slot)
     }
 }
 
+/* As the daemon does where its profile makes use of it. */
+static void tell_remembered(struct world *world, uint32_t slot)
+{
+    const struct slot *at = &world->slots[slot];
+    for (size_t i = 0; i < at->met_count && at->profile != TALLY_PROFILE_STATIC; i++) {
+        uint32_t other;
+        if (!world_find(world, &at->met[i], &other))
+            continue;
+        struct tally_address address = lan_address(world, slot, other);
+        checker_configured(&world->checker, slot, &address);
+        tell(world, slot,
+             &(struct tally_command){.kind = TALLY_COMMAND_BOOTSTRAP,
+                                     .bootstrap = {.has_key = true,
+                                                   .key = at->met[i],
+                                                   .address = address,
+                                                   .source = TALLY_SOURCE_REMEMBERED}});
+    }
+}
+
 static void tell_domains(struct world *world, uint32_t slot)
 {
     for (size_t i = 0; i < world->domain_count; i++) {
@@ -194,6 +213,7 @@ static void introduce(struct world *world, uint32_t slot, bool again)
         tell_peers(world, slot, again);
     tell_bootstraps(world, slot);
     tell_domains(world, slot);
+    tell_remembered(world, slot);
 }
 
 static void begin_life(const struct world *world, struct slot *at, uint32_t seconds)

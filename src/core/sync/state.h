@@ -160,6 +160,9 @@ struct sync_server {
     uint32_t event_request;
     bool awaiting; /* Our statement was sent: the peer's, citing it, is awaited. */
     struct tally_hash event;
+    /* What the asker said it holds, with the last heads_want. */
+    unsigned held_count;
+    uint8_t held[SYNC_HELD][SYNC_HELD_ID];
 };
 
 /* For whom SYNC_EVENT was stated, whatever streams and connections it comes over. */
