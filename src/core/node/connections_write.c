@@ -75,6 +75,8 @@ static void flush(struct connections *connections, struct tally_now now,
         compose(connections, now, connection);
     if (connection->channel != NULL && connection->room > 0 && outbox_room(out, 2, 0))
         write_out(connections, connection);
+    else
+        connection->more = connection->channel != NULL && connection->room > 0;
     if (connection->closing && !connection->ended && outbox_room(out, 1, 0)) {
         connection->ended = true;
         connection->more = false;
@@ -82,12 +84,27 @@ static void flush(struct connections *connections, struct tally_now now,
     }
 }
 
+/* Whether there may be something to write: nothing happened to most of them in a step. */
+static bool may_say(const struct tally_node *node, const struct connection *connection)
+{
+    if (connection->stirred)
+        return true;
+    for (unsigned i = 0; i < CONNECTION_STREAMS_MAX; i++)
+        if (connection->streams[i].handle != 0 && wants(node, &connection->streams[i]) > 0)
+            return true;
+    return false;
+}
+
 void connections_flush(struct connections *connections, struct tally_now now)
 {
     for (unsigned i = 0; connections->count > 0 && i < connections->capacity; i++) {
         struct connection *connection = &connections->list[i];
         bool anything = connection->channel != NULL || connection->closing;
-        if (connection->stream != 0 && anything && !connection->ended)
-            flush(connections, now, connection);
+        if (connection->stream == 0 || !anything || connection->ended ||
+            !may_say(connections->node, connection))
+            continue;
+        flush(connections, now, connection);
+        connection->stirred = true;
     }
+    connections_settle(connections);
 }
