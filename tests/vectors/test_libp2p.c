@@ -216,7 +216,7 @@ static void libp2p_handshakes(void **state)
         {
             unsigned from = j % 2;
             uint8_t seed[32];
-            struct tally_crypto crypto = {seed, do_sign, do_verify, NULL, NULL};
+            struct tally_crypto crypto = {seed, do_sign, do_verify, NULL, NULL, NULL};
             struct tally_bytes said = bytes_of(payload, 0);
             if (j > 0)
                 said = hex_of(vectors_text(sides[from], "payload"), payload);
@@ -309,7 +309,7 @@ static void identify_and_record(void **state)
     static const char *const ids[] = {"/ipfs/ping/1.0.0", "/tally/none/1.0.0"};
     uint8_t seed[32], bytes[2048];
     struct tally_key key, other = {{1}};
-    struct tally_crypto crypto = {seed, do_sign, do_verify, NULL, NULL};
+    struct tally_crypto crypto = {seed, do_sign, do_verify, NULL, NULL, NULL};
     struct record opened;
     (void)hex_of(vectors_text(record, "seed"), seed);
     sign_key(seed, &key);

@@ -5,6 +5,7 @@
 #include "core/node/node.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 /* A dial for a check: Linux sends three SYNs in this time, and whoever named the address may lie
@@ -17,27 +18,29 @@ static const char *const protocols[PROTOCOLS] = {
 bool connections_new(struct connections *connections, struct tally_node *node, unsigned capacity)
 {
     *connections = (struct connections){.node = node, .capacity = capacity, .next = TALLY_NEVER};
+    size_t size = (channel_size() + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) *
+                  _Alignof(max_align_t);
     connections->list = calloc(capacity, sizeof *connections->list);
-    for (unsigned i = 0; connections->list != NULL && i < capacity; i++) {
-        /* A page that no connection has touched is not resident. */
-        connections->list[i].memory = calloc(1, channel_size());
-        if (connections->list[i].memory == NULL) {
-            connections_free(connections);
-            return false;
-        }
+    /* A page that no connection has touched is not resident. */
+    connections->memory = calloc(capacity, size);
+    if (connections->list == NULL || connections->memory == NULL) {
+        connections_free(connections);
+        return capacity == 0;
     }
-    return connections->list != NULL;
+    for (unsigned i = 0; i < capacity; i++)
+        connections->list[i].memory = connections->memory + i * size;
+    return true;
 }
 
 void connections_free(struct connections *connections)
 {
-    for (unsigned i = 0; connections->list != NULL && i < connections->capacity; i++) {
+    for (unsigned i = 0; connections->list != NULL && i < connections->capacity; i++)
         if (connections->list[i].channel != NULL)
             channel_end(connections->list[i].channel);
-        free(connections->list[i].memory);
-    }
     free(connections->list);
+    free(connections->memory);
     connections->list = NULL;
+    connections->memory = NULL;
 }
 
 /* ---- Who is who. ---- */

@@ -48,6 +48,7 @@ struct connection {
 struct connections {
     struct tally_node *node;
     struct connection *list;
+    uint8_t *memory; /* Of all channels. */
     unsigned capacity, count;
     uint32_t last_dialled, last_handle;
     uint64_t bytes_in, bytes_out;
