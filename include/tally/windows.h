@@ -96,8 +96,8 @@ struct tally_sealing {
        and nothing written: it was altered, or is too short. */
     void (*seal)(const uint8_t key[32], uint64_t nonce, struct tally_bytes data,
                  struct tally_bytes plain, uint8_t *out);
-    bool (*open)(const uint8_t key[32], uint64_t nonce, struct tally_bytes data,
-                 struct tally_bytes sealed, uint8_t *out);
+    bool (*unseal)(const uint8_t key[32], uint64_t nonce, struct tally_bytes data,
+                   struct tally_bytes sealed, uint8_t *out);
 };
 
 /*

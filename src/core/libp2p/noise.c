@@ -63,8 +63,8 @@ static size_t encrypt_and_hash(struct noise_handshake *hs, struct tally_bytes pl
 static bool decrypt_and_hash(struct noise_handshake *hs, struct tally_bytes sealed, uint8_t *out)
 {
     if (hs->keyed) {
-        if (!hs->cipher.with->open(hs->cipher.key, hs->cipher.nonce++, bytes_of(hs->hash, 32),
-                                   sealed, out))
+        if (!hs->cipher.with->unseal(hs->cipher.key, hs->cipher.nonce++, bytes_of(hs->hash, 32),
+                                     sealed, out))
             return false;
     } else if (sealed.size > 0) {
         memcpy(out, sealed.data, sealed.size);
@@ -190,5 +190,5 @@ void noise_seal(struct noise_cipher *cipher, struct tally_bytes plain, uint8_t *
 bool noise_open(struct noise_cipher *cipher, struct tally_bytes sealed, uint8_t *out)
 {
     return !noise_spent(cipher) &&
-           cipher->with->open(cipher->key, cipher->nonce++, bytes_of(NULL, 0), sealed, out);
+           cipher->with->unseal(cipher->key, cipher->nonce++, bytes_of(NULL, 0), sealed, out);
 }

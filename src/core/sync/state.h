@@ -165,6 +165,16 @@ struct sync_server {
     uint8_t held[SYNC_HELD][SYNC_HELD_ID];
 };
 
+/* A composed package, shared by the servers: the one that needs it most recently owns it. */
+struct sync_buffer {
+    const struct sync_server *owner;
+    struct tally_hash origin_hash;
+    uint64_t first, end;
+    uint32_t size;
+    uint64_t used;  /* A counter: the least is taken away first. */
+    uint8_t *bytes; /* TALLY_PACKAGE_MAX. */
+};
+
 /* For whom SYNC_EVENT was stated, whatever streams and connections it comes over. */
 struct sync_statement {
     struct tally_key peer;

@@ -74,16 +74,6 @@ struct sync_scratch {
     uint8_t entries[TALLY_ENTRIES_MAX], bodies[TALLY_BODIES_MAX];
 };
 
-/* A composed package, shared by the servers: the one that needs it most recently owns it. */
-struct sync_buffer {
-    const struct sync_server *owner;
-    struct tally_hash origin_hash;
-    uint64_t first, end;
-    uint32_t size;
-    uint64_t used;  /* A counter: the least is taken away first. */
-    uint8_t *bytes; /* TALLY_PACKAGE_MAX. */
-};
-
 struct sync {
     struct sync_options options;
     struct random random;
