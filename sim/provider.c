@@ -339,6 +339,10 @@ struct tally_crypto signer_window(struct signer *signer)
                                  .sign = sign,
                                  .verify = verify,
                                  .exchange = exchange,
-                                 .tag = fast ? fast_tag : NULL,
-                                 .sealing = fast ? &fast_sealing : NULL};
+                                 .tag = fast ? fast_tag : NULL};
+}
+
+const struct tally_sealing *provider_sealing(const struct provider *provider)
+{
+    return provider->kind == PROVIDER_FAST ? &fast_sealing : NULL;
 }

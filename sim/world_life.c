@@ -308,6 +308,7 @@ void world_wake(struct world *world, uint32_t slot)
         .ledger = disk_ledger(&at->disk),
         .secret = {&at->secret, draw},
         .crypto = signer_window(&at->signer),
+        .sealing = provider_sealing(&world->provider),
         .cosigner = {at, cosigner_key, cosigner_sign},
         .trace = {at, say},
         .datagrams_only = options->datagrams_only,

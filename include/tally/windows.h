@@ -87,7 +87,7 @@ struct tally_secret {
     void (*draw)(void *context, uint8_t *bytes, size_t size);
 };
 
-/* What streams are sealed with. */
+/* What streams are sealed with, in the simulator alone; others understand what is said here. */
 struct tally_sealing {
     /* X25519 (RFC 7748): the public key of a secret one; the shared secret, false if all zero. */
     void (*public_of)(const uint8_t secret[32], uint8_t public_key[32]);
@@ -117,7 +117,6 @@ struct tally_crypto {
        BLAKE2b (RFC 7693), which is what others will make of it. */
     void (*tag)(void *context, const uint8_t key[32], struct tally_bytes head,
                 struct tally_bytes tail, uint8_t tag[16]);
-    const struct tally_sealing *sealing; /* NULL: what is said there, which others understand. */
 };
 
 /* Says what happened. Values in the trace are valid during the call only. */

@@ -114,7 +114,7 @@ static bool exchange(void *context, const struct tally_key *peer, uint8_t shared
 
 static struct tally_crypto crypto_of(struct side *side)
 {
-    return (struct tally_crypto){side, sign, verify, exchange, NULL, NULL};
+    return (struct tally_crypto){side, sign, verify, exchange, NULL};
 }
 
 /* A log of that side, at a size, with a root of its own choice. */

@@ -84,7 +84,7 @@ static void identity_init(struct identity *identity, uint8_t fill)
     uint8_t seed[crypto_sign_SEEDBYTES];
     memset(seed, fill, sizeof seed);
     crypto_sign_seed_keypair(identity->key.bytes, identity->secret, seed);
-    identity->crypto = (struct tally_crypto){identity, do_sign, do_verify, NULL, NULL, NULL};
+    identity->crypto = (struct tally_crypto){identity, do_sign, do_verify, NULL, NULL};
     identity->draw = (struct tally_secret){identity, do_draw};
 }
 

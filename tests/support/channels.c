@@ -35,7 +35,7 @@ void party_init(struct party *party, uint8_t fill)
     memset(party->seed, fill, sizeof party->seed);
     sign_key(party->seed, &party->key);
     party->random = fill;
-    party->crypto = (struct tally_crypto){party, do_sign, do_verify, NULL, NULL, NULL};
+    party->crypto = (struct tally_crypto){party, do_sign, do_verify, NULL, NULL};
     party->secret = (struct tally_secret){party, do_draw};
     party->memory = calloc(1, channel_size());
 }

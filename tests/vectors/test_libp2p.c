@@ -197,7 +197,7 @@ static void noise_side(const json_t *side, bool dialler, struct noise_handshake 
     uint8_t s[NOISE_KEY], e[NOISE_KEY];
     (void)hex_of(vectors_text(side, "static_private"), s);
     (void)hex_of(vectors_text(side, "ephemeral_private"), e);
-    noise_init(handshake, dialler, s, e, bytes_of(NULL, 0));
+    noise_init(handshake, dialler, s, e, bytes_of(NULL, 0), NULL);
 }
 
 static void libp2p_handshakes(void **state)
@@ -216,7 +216,7 @@ static void libp2p_handshakes(void **state)
         {
             unsigned from = j % 2;
             uint8_t seed[32];
-            struct tally_crypto crypto = {seed, do_sign, do_verify, NULL, NULL, NULL};
+            struct tally_crypto crypto = {seed, do_sign, do_verify, NULL, NULL};
             struct tally_bytes said = bytes_of(payload, 0);
             if (j > 0)
                 said = hex_of(vectors_text(sides[from], "payload"), payload);
@@ -271,7 +271,8 @@ static void public_noise_vectors(void **state)
             (void)hex_of(vectors_text(item, end ? "resp_ephemeral" : "init_ephemeral"), e);
             noise_init(
                 &ends[end], end == 0, s, e,
-                hex_of(vectors_text(item, end ? "resp_prologue" : "init_prologue"), prologue));
+                hex_of(vectors_text(item, end ? "resp_prologue" : "init_prologue"), prologue),
+                NULL);
         }
         json_array_foreach(part(item, "messages", NULL), j, message)
         {
@@ -309,7 +310,7 @@ static void identify_and_record(void **state)
     static const char *const ids[] = {"/ipfs/ping/1.0.0", "/tally/none/1.0.0"};
     uint8_t seed[32], bytes[2048];
     struct tally_key key, other = {{1}};
-    struct tally_crypto crypto = {seed, do_sign, do_verify, NULL, NULL, NULL};
+    struct tally_crypto crypto = {seed, do_sign, do_verify, NULL, NULL};
     struct record opened;
     (void)hex_of(vectors_text(record, "seed"), seed);
     sign_key(seed, &key);

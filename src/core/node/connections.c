@@ -121,6 +121,7 @@ static void connection_open(struct connections *connections, struct tally_now no
         .dialler = connection->initiator,
         .key = &node->options.key,
         .crypto = &node->options.crypto,
+        .sealing = node->options.sealing,
         .secret = &node->options.secret,
         .expected = connection->expected ? &connection->peer : NULL,
         .protocols = protocols,

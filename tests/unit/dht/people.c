@@ -76,7 +76,7 @@ void person_init(struct person *person, uint32_t number, struct tally_address ad
     *person = (struct person){.counter = 1};
     be32_write(person->seed, number);
     sign_key(person->seed, &person->key);
-    person->crypto = (struct tally_crypto){person, sign, verify, NULL, NULL, NULL};
+    person->crypto = (struct tally_crypto){person, sign, verify, NULL, NULL};
     settle(person, address);
 }
 
@@ -87,14 +87,14 @@ void person_crowd(struct person *person, uint32_t number, struct tally_address a
     be32_write(person->seed, number);
     hash_sha256(bytes_of(person->seed, 32), &hash);
     memcpy(person->key.bytes, hash.bytes, 32);
-    person->crypto = (struct tally_crypto){person, crowd_sign, crowd_verify, NULL, NULL, NULL};
+    person->crypto = (struct tally_crypto){person, crowd_sign, crowd_verify, NULL, NULL};
     settle(person, address);
 }
 
 struct verifier people_verifier(struct tally_now now)
 {
     struct verifier verifier;
-    const struct tally_crypto crypto = {NULL, NULL, verify, NULL, NULL, NULL};
+    const struct tally_crypto crypto = {NULL, NULL, verify, NULL, NULL};
     verifier_init(&verifier, &crypto, now);
     return verifier;
 }
@@ -102,7 +102,7 @@ struct verifier people_verifier(struct tally_now now)
 struct verifier people_crowd_verifier(struct tally_now now)
 {
     struct verifier verifier;
-    const struct tally_crypto crypto = {NULL, NULL, crowd_verify, NULL, NULL, NULL};
+    const struct tally_crypto crypto = {NULL, NULL, crowd_verify, NULL, NULL};
     verifier_init(&verifier, &crypto, now);
     return verifier;
 }

@@ -41,7 +41,7 @@ static inline void written_sign(void *context, struct tally_bytes message,
 static inline struct tally_hash written_add(struct log_written *log,
                                             const struct fed_statement *said)
 {
-    const struct tally_crypto crypto = {NULL, written_sign, NULL, NULL, NULL, NULL};
+    const struct tally_crypto crypto = {NULL, written_sign, NULL, NULL, NULL};
     struct entry_written *entry = &log->entries[log->count];
     assert_in_range(log->count, 0, WRITTEN - 1);
     entry->size = fed_write(said, entry->body);

@@ -37,7 +37,7 @@ static inline bool holder_verify(void *context, const struct tally_key *key,
 
 static inline struct tally_crypto holder_crypto(struct holder *holder)
 {
-    return (struct tally_crypto){holder, holder_sign, holder_verify, NULL, NULL, NULL};
+    return (struct tally_crypto){holder, holder_sign, holder_verify, NULL, NULL};
 }
 
 /* What is to be revoked, by whom, and how. */

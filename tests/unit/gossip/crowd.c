@@ -394,7 +394,7 @@ void crowd_hold(struct crowd *crowd, uint32_t node, uint32_t issuer, const char 
 {
     struct crowd_node *holder = &crowd->nodes[node], *author = &crowd->nodes[issuer];
     struct head head = {.issuer = author->key, .size = size, .own = node == issuer};
-    struct tally_crypto crypto = {author, sign, verify, exchange, NULL, NULL};
+    struct tally_crypto crypto = {author, sign, verify, exchange, NULL};
     char origin[TALLY_ORIGIN_MAX + 1];
     struct tally_vkey vkey;
     if (holder->notes == NULL)

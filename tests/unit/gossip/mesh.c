@@ -294,7 +294,7 @@ static void note_put(struct mesh *mesh, size_t holder, size_t issuer, const char
     struct tally_checkpoint said = {
         .origin = bytes_of(origin, length), .size = head->size, .root = head->root};
     struct tally_vkey vkey;
-    struct tally_crypto crypto = {&mesh->nodes[issuer], sign, verify, exchange, NULL, NULL};
+    struct tally_crypto crypto = {&mesh->nodes[issuer], sign, verify, exchange, NULL};
     assert_true(tally_vkey_of_origin(&vkey, said.origin));
     size_t i = 0;
     while (i < node->note_count && !hash_equal(&node->notes[i].origin, &head->origin))
