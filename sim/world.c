@@ -514,6 +514,7 @@ void world_free(struct world *world)
         world_forget_backup(&world->slots[slot]);
         memory_free(world->slots[slot].pipes);
         memory_free(world->slots[slot].kept);
+        memory_free(world->slots[slot].met);
     }
     for (size_t i = 0; i < world->name_count; i++)
         memory_free(world->names[i]);

@@ -45,12 +45,12 @@ struct slot {
     uint32_t lie_count; /* How much of it. */
     struct adversary_memory *kept;
     enum tally_profile profile;
-    bool told_full;      /* Its disk is. */
-    bool late;           /* Not born at the start: a story has it join. */
-    struct disk *backup; /* A copy of its disk, or NULL; */
-    bool restored;       /* it came back from that. */
-    /* Its place, see lan.h. */
-    struct tally_address own; /* Where it listens. */
+    bool told_full, late;  /* Its disk is; it is not born at the start: a story has it join. */
+    struct disk *backup;   /* A copy of its disk, or NULL; */
+    bool restored;         /* it came back from that. */
+    struct tally_key *met; /* Whom it was linked with in any life; the first were so at the copy. */
+    size_t met_count, met_capacity, met_backup;
+    struct tally_address own; /* Where it listens; its place: see lan.h. */
     uint32_t lan, segment;    /* LAN + 1; segment of multicast; 0: none. */
     uint32_t front;           /* LAN + 1 whose box has its place in the wide network; 0: none. */
     uint32_t moves;

@@ -20,7 +20,8 @@ enum tally_event_kind {
     TALLY_EVENT_DATAGRAM,
     TALLY_EVENT_STREAM_OPEN, /* Accepted, or dialled with success. Room is 0 until told. */
     TALLY_EVENT_STREAM_BYTES,
-    TALLY_EVENT_STREAM_ROOM, /* So many bytes in all the host takes now, replacing the last. */
+    TALLY_EVENT_STREAM_ROOM, /* So many bytes in all the host takes now, replacing the last, less
+                                what is written. To be told before less than half is left. */
     TALLY_EVENT_STREAM_CLOSED,
     TALLY_EVENT_APPENDED,  /* Answers APPEND. */
     TALLY_EVENT_SEALED,    /* Answers SEAL: tiles are durable and were read back. */

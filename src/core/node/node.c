@@ -248,6 +248,7 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     wire_forks_kept(node, now);
     if (node->federating.fold.schemas->count > 0)
         comparing_start(&node->comparing, now);
+    sync_settle(&node->sync);
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_STARTED,
                                      .a = node->options.epoch,
@@ -490,7 +491,7 @@ struct tally_mono tally_node_deadline(const struct tally_node *node)
     next = least(next, mdns_deadline(&node->mdns));
     next = least(next, joining_deadline(node));
     next = least(next, guarding_deadline(&node->guarding));
-    next = least(next, sync_deadline(&node->sync));
+    next = least(next, node->sync.next);
     next = least(next, federating_deadline(&node->federating));
     next = least(next, witness_deadline(&node->witness));
     next = least(next, disputing_deadline(&node->disputing));
@@ -536,6 +537,7 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
         reaching_stir(&node->datagrams.reaching);
     revoking_settle(node, now);
     on_event(node, now, event);
+    sync_settle(&node->sync);
     tick(node, now);
     wire_witness(node, now);
     wire_reaching(node, now);
@@ -545,6 +547,7 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
     upholding_settle(node, now);
     carrying_flush(node, now);
     connections_flush(&node->connections, now);
+    sync_settle(&node->sync);
     reaching_settle(&node->datagrams.reaching);
     assert(node->sync.news_count == 0); /* They lie in the scratch. */
 }

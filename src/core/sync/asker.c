@@ -3,6 +3,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/fsm.h"
+#include "core/sync/held.h"
 #include "core/sync/statement.h"
 
 #include <assert.h>
@@ -456,7 +457,9 @@ enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct 
 
 /* ---- What an asker sends. ---- */
 
-static void heads_want(struct sync_asker *asker, struct tally_sync_frame *message)
+/* Of all heads only those are wanted that we do not hold. */
+static void heads_want(const struct sync *sync, struct sync_asker *asker,
+                       struct tally_sync_frame *message)
 {
     if (asker->own) {
         message->kind = TALLY_SYNC_YOURS_WANT;
@@ -467,6 +470,8 @@ static void heads_want(struct sync_asker *asker, struct tally_sync_frame *messag
     message->kind = TALLY_SYNC_HEADS_WANT;
     message->heads_want.has_after = asker->after_known;
     message->heads_want.after = asker->after;
+    message->heads_want.held =
+        held_write(sync->options.ledger, (uint8_t(*)[SYNC_HELD_ID])sync->scratch->entries);
 }
 
 static void proof_want(struct sync_asker *asker, struct tally_sync_frame *message)
@@ -508,7 +513,7 @@ size_t asker_compose(struct sync *sync, struct sync_asker *asker, uint8_t *frame
     struct tally_sync_frame message = {.request = ++asker->request};
     asker->due = false;
     if (asker->state == SYNC_ASKING)
-        heads_want(asker, &message);
+        heads_want(sync, asker, &message);
     else if (asker->state == SYNC_PROVING)
         proof_want(asker, &message);
     else

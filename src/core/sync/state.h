@@ -161,6 +161,19 @@ struct sync_server {
     uint32_t event_request;
     bool awaiting; /* Our statement was sent: the peer's, citing it, is awaited. */
     struct tally_hash event;
+    /* What the asker said it holds, with the last heads_want. */
+    unsigned held_count;
+    uint8_t held[SYNC_HELD][SYNC_HELD_ID];
+};
+
+/* A composed package, shared by the servers: the one that needs it most recently owns it. */
+struct sync_buffer {
+    const struct sync_server *owner;
+    struct tally_hash origin_hash;
+    uint64_t first, end;
+    uint32_t size;
+    uint64_t used;  /* A counter: the least is taken away first. */
+    uint8_t *bytes; /* TALLY_PACKAGE_MAX. */
 };
 
 /* For whom SYNC_EVENT was stated, whatever streams and connections it comes over. */

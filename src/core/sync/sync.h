@@ -76,16 +76,6 @@ struct sync_scratch {
     uint8_t entries[TALLY_ENTRIES_MAX], bodies[TALLY_BODIES_MAX];
 };
 
-/* A composed package, shared by the servers: the one that needs it most recently owns it. */
-struct sync_buffer {
-    const struct sync_server *owner;
-    struct tally_hash origin_hash;
-    uint64_t first, end;
-    uint32_t size;
-    uint64_t used;  /* A counter: the least is taken away first. */
-    uint8_t *bytes; /* TALLY_PACKAGE_MAX. */
-};
-
 struct sync {
     struct sync_options options;
     struct random random;
@@ -104,7 +94,13 @@ struct sync {
     bool writable;
     bool guards;   /* Each peer is first asked what it holds of our own logs. */
     bool recovers; /* And what we lack of them is fetched. */
+    /* By a stream's number: its asker + 1, or its server's with SYNC_SERVED. Only where to look. */
+    uint16_t places[SYNC_PLACES];
+    struct tally_mono next; /* As sync_deadline said last, */
+    bool stale;             /* unless an asker has moved since. */
 };
+
+#define SYNC_SERVED 0x8000u
 
 /* Tickets of this module have this in their top byte. */
 #define SYNC_TICKETS (UINT64_C(2) << 56)
@@ -114,6 +110,8 @@ bool sync_new(struct sync *sync, const struct sync_options *options);
 void sync_free(struct sync *sync);
 
 struct tally_mono sync_deadline(const struct sync *sync);
+/* Brings `next` up to date. */
+void sync_settle(struct sync *sync);
 void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out);
 
 /* The peer may hold more than we do: ask it for its heads, if we may pull from it. `cause` stands
