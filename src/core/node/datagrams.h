@@ -55,6 +55,9 @@ struct datagrams {
    into the datagram. */
 struct datagrams_news {
     struct peer *from; /* Who said it; NULL if nothing was taken from a linked peer. */
+    /* It changed nothing but what is remembered of its sender: no deadline, and nobody else need
+       know. */
+    bool quiet;
     struct peers_news links;
     struct overlay_news overlay;
     bool has_heartbeat, has_announce, has_yours, has_alarm, has_notice; /* At most one. */
