@@ -272,19 +272,20 @@ static void look_ahead(const struct world *world)
     const struct happening *close = queue_ahead(&world->queue, CLOSE);
     if (far != NULL) {
         const uint8_t *slot = (const uint8_t *)&world->slots[far->slot];
-        for (size_t at = 0; at < sizeof(struct slot); at += LINE)
+        for (size_t at = 0; at < offsetof(struct slot, world); at += LINE)
             __builtin_prefetch(slot + at);
         for (size_t at = 0; far->kind == HAPPENING_DATAGRAM && at < 4 * LINE; at += LINE)
             __builtin_prefetch((const uint8_t *)far->data + at);
     }
     if (near != NULL && world->slots[near->slot].node != NULL)
         tally_node_expect(world->slots[near->slot].node, bytes_of(NULL, 0), false);
-    if (close != NULL && close->kind == HAPPENING_DATAGRAM &&
-        world->slots[close->slot].node != NULL) {
-        const struct datagram *datagram = close->data;
-        tally_node_expect(world->slots[close->slot].node, bytes_of(datagram->bytes, datagram->size),
-                          true);
-    }
+    if (close == NULL || world->slots[close->slot].node == NULL)
+        return;
+    const struct datagram *datagram = close->kind == HAPPENING_DATAGRAM ? close->data : NULL;
+    if (datagram != NULL || close->kind == HAPPENING_TICK)
+        tally_node_expect(
+            world->slots[close->slot].node,
+            datagram != NULL ? bytes_of(datagram->bytes, datagram->size) : bytes_of(NULL, 0), true);
 }
 
 bool world_next(struct world *world, uint64_t until_us)

@@ -14,10 +14,8 @@ static bool mute(const struct peer *peer, struct tally_now now)
 static void mutes_look(struct overlay *overlay, struct tally_now now, struct peers *peers,
                        struct outbox *out)
 {
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
-        if (!peer->mesh)
-            continue;
         if (mute(peer, now)) {
             peer->overlay.mute.ms = now.mono.ms + OVERLAY_MUTE_REST_MS;
             overlay_leave(overlay, now, peers, peer);
@@ -71,9 +69,9 @@ static void shrink(struct overlay *overlay, struct tally_now now, struct peers *
     mesh_count(peers, &count);
     if (count.links - count.pinned <= MESH_MOST)
         return;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
-        if (peer->mesh && !peer->configured && !peer->chosen && !peer->guest &&
+        if (!peer->configured && !peer->chosen && !peer->guest &&
             now.mono.ms >= peer->overlay.needy.ms && random_below(&overlay->random, ++met) == 0)
             chosen = peer;
     }

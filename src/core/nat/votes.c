@@ -14,11 +14,30 @@ bool votes_same_network(const struct tally_address *a, const struct tally_addres
            address_same_prefix(a, b, v4 ? V4_NETWORK_BITS : V6_NETWORK_BITS);
 }
 
+/* Whether an observer that is known says what it said before, as most echoes do. */
+static bool again(struct votes *votes, const struct tally_address *observer,
+                  const struct tally_address *observed, struct tally_now now)
+{
+    for (size_t i = 0; i < VOTES_MAX; i++) {
+        struct vote *vote = &votes->list[i];
+        if (!vote->used || !address_equal(&vote->observer, observer))
+            continue;
+        if (!address_equal(&vote->observed, observed) ||
+            now.mono.ms - vote->at.ms >= VOTES_FRESH_MS)
+            return false;
+        vote->at = now.mono;
+        return true;
+    }
+    return false;
+}
+
 enum votes_news votes_add(struct votes *votes, const struct tally_address *observer,
                           const struct tally_address *observed, struct tally_now now)
 {
     struct vote *place = &votes->list[0];
     enum votes_news news = VOTES_CHANGED;
+    if (again(votes, observer, observed, now))
+        return VOTES_SAME;
     if (address_may_announce(observer) != TALLY_HYGIENE_ALLOWED ||
         address_may_announce(observed) != TALLY_HYGIENE_ALLOWED)
         return VOTES_NONE;

@@ -34,7 +34,7 @@ enum votes_news {
     VOTES_CHANGED, /* Candidates may be others now. */
 };
 enum votes_news votes_add(struct votes *votes, const struct tally_address *observer,
-               const struct tally_address *observed, struct tally_now now);
+                          const struct tally_address *observed, struct tally_now now);
 
 /* The address of that family on which enough networks agree, and how many; false without one. */
 bool votes_candidate(const struct votes *votes, bool v4, struct tally_now now,

@@ -151,8 +151,8 @@ static enum tally_drop on_probe(struct datagrams *datagrams, const struct arriva
 static enum tally_drop on_echo(struct datagrams *datagrams, const struct arrival *arrival)
 {
     arrival->news->quiet = true;
-    return link_on_echo(arrival->peer, arrival->now, arrival->address, arrival->datagram,
-                        &arrival->news->links);
+    return link_on_echo(&datagrams->peers, arrival->peer, arrival->now, arrival->address,
+                        arrival->datagram, &arrival->news->links);
 }
 
 static enum tally_drop on_goodbye(struct datagrams *datagrams, const struct arrival *arrival)
@@ -601,9 +601,9 @@ enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now 
     }
     bool learnt = reaching_learn(&datagrams->reaching, now, &news->links);
     changes_take(datagrams, now, news, out);
-    news->quiet = news->quiet && drop == TALLY_DROP_NONE && !learnt &&
-                  news->links.linked == NULL && news->links.unlinked == NULL &&
-                  news->overlay.meshed == NULL && !news->overlay.waits;
+    news->quiet = news->quiet && drop == TALLY_DROP_NONE && !learnt && news->links.linked == NULL &&
+                  news->links.unlinked == NULL && news->overlay.meshed == NULL &&
+                  !news->overlay.waits;
     if (drop != TALLY_DROP_NONE) {
         datagrams->drops[drop]++;
         say(datagrams, &arrival, TALLY_TRACE_DROPPED, drop, kind);

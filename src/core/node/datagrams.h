@@ -33,22 +33,23 @@ struct datagrams_options {
     unsigned senders_max; /* Of beacons; 0: BEACON_SENDERS. */
 };
 
+/* What each datagram touches comes first. */
 struct datagrams {
-    struct peers peers;
-    struct suspect suspect;
-    struct heads heads;
-    struct heartbeat heartbeat;
-    struct announce announce;
-    struct beacon beacon;
-    struct notice notice;
-    struct spread spread;
-    struct reaching reaching;
-    struct overlay overlay;
-    struct dht dht;
-    struct verifier verifier;
     struct bucket tags; /* Tag checks of all senders together (check 4). */
-    uint64_t drops[TALLY_DROP_COUNT];
     uint64_t datagrams_in, bytes_in;
+    struct verifier verifier;
+    struct suspect suspect;
+    struct peers peers;
+    struct heartbeat heartbeat;
+    struct spread spread;
+    struct beacon beacon;
+    struct overlay overlay;
+    struct heads heads;
+    struct reaching reaching;
+    struct dht dht;
+    struct notice notice;
+    struct announce announce;
+    uint64_t drops[TALLY_DROP_COUNT];
 };
 
 /* What one datagram taught. Pointers live until the next call that changes *datagrams; views are

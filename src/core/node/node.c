@@ -399,7 +399,7 @@ static void on_event(struct tally_node *node, struct tally_now now, const struct
 {
     struct issuer_news issuer;
     switch (event->kind) {
-    case TALLY_EVENT_TICK: /* Every step looks at the clock. */
+    case TALLY_EVENT_TICK:     /* Every step looks at the clock. */
     case TALLY_EVENT_DATAGRAM: /* on_quiet. */
         return;
     case TALLY_EVENT_STREAM_OPEN:
@@ -531,8 +531,9 @@ bool tally_node_next(struct tally_node *node, struct tally_action *action)
 
 bool tally_node_holds(const struct tally_node *node)
 {
-    return node->due.ms == node_due(node).ms && issuer_holds(&node->issuer) && datagrams_holds(&node->datagrams) &&
-           mdns_holds(&node->mdns) && sync_holds(&node->sync) && witness_holds(&node->witness) &&
+    return node->due.ms == node_due(node).ms && issuer_holds(&node->issuer) &&
+           datagrams_holds(&node->datagrams) && mdns_holds(&node->mdns) &&
+           sync_holds(&node->sync) && witness_holds(&node->witness) &&
            connections_holds(&node->connections) && mapping_holds(&node->mapping) &&
            fold_holds(&node->federating.fold) && revoked_holds(&node->federating.revoked) &&
            guard_holds(&node->guarding.guard) && disputing_holds(&node->disputing) &&

@@ -24,13 +24,14 @@
 struct tally_node {
     /* As of the last step that could change it: most datagrams cannot, and ask no module. */
     struct tally_mono due;
-    bool unsettled; /* The next step begins with what is left to settle. */
+    bool unsettled;           /* The next step begins with what is left to settle. */
+    struct tally_now stepped; /* The time of the last step, for questions. */
+    struct outbox outbox;
+    struct federating federating;
+    struct datagrams datagrams;
     struct tally_node_options options;
     struct tally_scratch *scratch; /* Ours unless the options lend one. */
-    struct outbox outbox;
-    struct datagrams datagrams;
     struct issuer issuer;
-    struct federating federating;
     struct disputing disputing;
     struct conducts conducts; /* upholding.h */
     struct crossing crossing;
@@ -46,7 +47,6 @@ struct tally_node {
     struct address_policy policy;
     struct tally_interface *interfaces; /* Of the policy; interfaces_max of the options. */
     struct finding findings[FINDINGS];
-    struct tally_now stepped; /* The time of the last step, for questions. */
     bool stopping;
     uint64_t drops[TALLY_DROP_COUNT];
     uint64_t refused[TALLY_HYGIENE_COUNT]; /* Addresses not dialled. */

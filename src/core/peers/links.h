@@ -50,7 +50,7 @@ void link_move(struct link *link, enum link_state state, struct tally_now now);
 enum tally_drop link_on_probe(struct peers *peers, struct peer *peer,
                               const struct tally_address *from, const struct datagram *datagram,
                               struct outbox *out);
-enum tally_drop link_on_echo(struct peer *peer, struct tally_now now,
+enum tally_drop link_on_echo(struct peers *peers, struct peer *peer, struct tally_now now,
                              const struct tally_address *from, const struct datagram *datagram,
                              struct peers_news *news);
 enum tally_drop link_on_goodbye(struct peers *peers, struct peer *peer, struct tally_now now,

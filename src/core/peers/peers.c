@@ -21,6 +21,9 @@ static bool parts_new(struct peers *peers)
     peers->windows = calloc(peers->capacity * words, sizeof *peers->windows);
     peers->blind = calloc(PEERS_BLIND_MAX, sizeof *peers->blind);
     peers->knocks = calloc(PEERS_KNOCKS, sizeof *peers->knocks);
+    peers->noted = calloc(peers->capacity, sizeof *peers->noted);
+    peers->wakes = calloc(peers->capacity, sizeof *peers->wakes);
+    peers->meshed = calloc(peers->capacity / 64 + 1, sizeof *peers->meshed);
     peers->written.bits = calloc(RECENT_TURNS, sizeof *peers->written.bits);
     peers->nexts = options->nexts;
     if (peers->nexts == NULL) {
@@ -29,7 +32,8 @@ static bool parts_new(struct peers *peers)
             return false;
     }
     return peers->addresses != NULL && peers->windows != NULL && peers->blind != NULL &&
-           peers->knocks != NULL && peers->written.bits != NULL;
+           peers->knocks != NULL && peers->written.bits != NULL && peers->noted != NULL &&
+           peers->wakes != NULL && peers->meshed != NULL;
 }
 
 bool peers_new(struct peers *peers, const struct peers_options *options, struct tally_now now)
@@ -55,6 +59,8 @@ bool peers_new(struct peers *peers, const struct peers_options *options, struct 
     cookie_init(&peers->jar, &options->secret, now);
     recent_init(&peers->written, peers->written.bits, peers->hash_key, now);
     peers->random.state = options->seed;
+    for (size_t i = 0; i < peers->capacity; i++)
+        peers->wakes[i] = TALLY_NEVER;
     return true;
 }
 
@@ -71,6 +77,9 @@ void peers_free(struct peers *peers)
     free(peers->blind);
     free(peers->knocks);
     free(peers->written.bits);
+    free(peers->noted);
+    free(peers->wakes);
+    free(peers->meshed);
     blocks_free(&peers->own_nexts);
     hash_wipe(peers, sizeof *peers);
 }
@@ -88,6 +97,13 @@ static size_t slot_of(const struct peers *peers, const struct tally_key *key)
 struct peer *peers_find(const struct peers *peers, const struct tally_key *key)
 {
     uint16_t index = peers->slots[slot_of(peers, key)];
+    return index == 0 ? NULL : &peers->list[index - 1];
+}
+
+const struct peer *peers_expected(const struct peers *peers, const struct tally_key *key)
+{
+    size_t slot = (size_t)hash_siphash(peers->hash_key, bytes_of(key->bytes, 32));
+    uint16_t index = peers->slots[slot & peers->slot_mask];
     return index == 0 ? NULL : &peers->list[index - 1];
 }
 
@@ -140,6 +156,7 @@ static struct peer *place_for(struct peers *peers, struct tally_now now)
         peers->light -= light;
         link_wait_end(peers, &peer->link);
         hash_wipe(peer, sizeof *peer);
+        peers->wakes[peer - peers->list] = TALLY_NEVER;
         peers->count--;
         index_rebuild(peers);
     }
@@ -165,9 +182,10 @@ struct peer *peers_take(struct peers *peers, const struct tally_key *key, struct
                  .probe_at = TALLY_NEVER,
                  .window = {.bits = &peers->windows[index * words], .words = (uint32_t)words}},
         .backoff = {.first_ms = PEERS_GREET_FIRST_MS, .cap_ms = PEERS_GREET_CAP_MS},
-        .wake = TALLY_NEVER,
         .standing_at = now.mono,
     };
+    peers->noted[index] = 0;
+    peers->wakes[index] = TALLY_NEVER;
     peers->slots[slot_of(peers, key)] = (uint16_t)(index + 1);
     peers->count++;
     return peer;
@@ -175,9 +193,25 @@ struct peer *peers_take(struct peers *peers, const struct tally_key *key, struct
 
 void peers_wake(struct peers *peers, struct peer *peer, struct tally_mono at)
 {
-    peer->wake = at;
+    peers->wakes[peer - peers->list] = at;
     if (at.ms < peers->wake.ms)
         peers->wake = at;
+}
+
+struct tally_mono peers_wakes(const struct peers *peers, const struct peer *peer)
+{
+    return peers->wakes[peer - peers->list];
+}
+
+size_t peers_mesh(const struct peers *peers, size_t from)
+{
+    while (from < peers->capacity) {
+        uint64_t left = peers->meshed[from / 64] >> from % 64;
+        if (left != 0)
+            return from + (size_t)__builtin_ctzll(left);
+        from = (from / 64 + 1) * 64;
+    }
+    return peers->capacity;
 }
 
 void peers_caps(struct peers *peers, uint8_t caps)
@@ -390,7 +424,9 @@ bool peers_holds(const struct peers *peers)
             return false;
         if (peers_find(peers, &peer->key) != peer || key_equal(&peer->key, &peers->options.key))
             return false;
-        if (peer->address_count > peer->addresses_max || peer->wake.ms < peers->wake.ms)
+        if (peer->address_count > peer->addresses_max || peers->wakes[i].ms < peers->wake.ms)
+            return false;
+        if (peer->mesh != ((peers->meshed[i / 64] >> i % 64 & 1) != 0))
             return false;
         if (peer->link.state == LINK_ACCEPTED && peer->link.next == NULL)
             return false;
