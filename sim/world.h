@@ -26,22 +26,24 @@ struct slot {
     uint32_t life;           /* Counts starts and crashes. */
     enum lie lie;
     uint64_t suspended_us;
-    uint64_t tick_us;         /* The next TICK that was put; UINT64_MAX: none. */
-    uint64_t sequence;        /* Of its happenings. */
-    uint32_t lan;             /* LAN + 1, see lan.h; 0: none. */
-    uint32_t front;           /* LAN + 1 whose box has its place in the wide network; 0: none. */
-    uint32_t shown;           /* Whose address and name it has: itself, or the first face. */
-    uint32_t second;          /* Slot of the second face; UINT32_MAX: none. */
-    int32_t drift_ppm;        /* Its wall clock is wrong by so much each million, */
+    uint64_t tick_us;  /* The next TICK that was put; UINT64_MAX: none. */
+    uint64_t sequence; /* Of its happenings. */
+    uint32_t lan;      /* LAN + 1, see lan.h; 0: none. */
+    uint32_t front;    /* LAN + 1 whose box has its place in the wide network; 0: none. */
+    uint32_t shown;    /* Whose address and name it has: itself, or the first face. */
+    uint32_t second;   /* Slot of the second face; UINT32_MAX: none. */
+    int32_t drift_ppm; /* Its wall clock is wrong by so much each million, */
+    uint32_t index;    /* Its own; of a second face its own too. */
+    struct world *world;
+    struct signer signer;
     struct tally_address own; /* Where it listens. */
-    int64_t offset_us;        /* and by so much besides. */
+    int64_t offset_us;        /* Its wall clock is wrong by so much besides. */
     struct random chance;     /* Network and disk. */
     uint64_t sent_bytes;      /* All it sent, with the headers below it; */
     struct slot_mark {        /* and what that was some time ago. */
         uint64_t us, sent_bytes;
     } marks[2];
-    struct world *world;
-    struct signer signer, cosigner;
+    struct signer cosigner;
     struct signer elder, next; /* The key it had, and takes at its next start; no provider: none. */
     struct disk disk;
     struct random secret;
@@ -57,8 +59,7 @@ struct slot {
     bool restored;       /* it came back from that. */
     uint32_t segment;    /* Of multicast; 0: none. */
     uint32_t moves;
-    bool reached;   /* Something came through its box that it had not asked for. */
-    uint32_t index; /* Its own; of a second face its own too. */
+    bool reached; /* Something came through its box that it had not asked for. */
 };
 
 /* An append that was asked of a node. */

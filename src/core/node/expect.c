@@ -14,16 +14,27 @@ static void fetch(const void *at, size_t size)
         __builtin_prefetch(bytes + i);
 }
 
-/* What every step looks at: the head of the node, whom it admits, and its peers; and where those
-   are found. */
+/* What every step looks at: the head of the node, whom it admits, and its peers. */
 static void fetch_node(const struct tally_node *node)
 {
-    const struct peers *peers = &node->datagrams.peers;
     fetch(node, offsetof(struct tally_node, federating));
     fetch(&node->federating.revoked.count, 2 * LINE);
     fetch(&node->datagrams,
           offsetof(struct datagrams, peers) + offsetof(struct peers, options.epoch));
-    fetch(peers->slots, SLOTS_MOST);
+}
+
+/* Where peers are found: by key, or all of the mesh. */
+static void fetch_tables(const struct tally_node *node, bool datagram)
+{
+    const struct peers *peers = &node->datagrams.peers;
+    if (datagram) {
+        fetch(peers->slots, SLOTS_MOST);
+        return;
+    }
+    fetch(peers->wakes, 3 * LINE);
+    fetch(peers->meshed, 2 * LINE);
+    fetch(&peers->wakes, 3 * LINE);
+    fetch(&node->datagrams.heartbeat, sizeof node->datagrams.heartbeat);
 }
 
 /* Whom a datagram comes from, as it says: with some luck the first place of its key. */
@@ -42,23 +53,27 @@ static void fetch_sender(const struct peers *peers, struct tally_bytes datagram)
 }
 
 /* A tick: most are heartbeats, to all of the mesh. */
-static void fetch_mesh(const struct tally_node *node)
+static void fetch_mesh(const struct peers *peers)
 {
-    const struct peers *peers = &node->datagrams.peers;
-    fetch(&peers->wakes, 3 * LINE);
-    fetch(peers->wakes, 3 * LINE);
-    fetch(peers->noted, 2 * LINE);
-    fetch(&node->datagrams.heartbeat, sizeof node->datagrams.heartbeat);
     for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1))
         fetch(&peers->list[i].link, offsetof(struct link, probe_nonce));
 }
 
-void tally_node_expect(const struct tally_node *node, struct tally_bytes datagram, bool close)
+void tally_node_expect(const struct tally_node *node, struct tally_bytes datagram,
+                       enum tally_expect when)
 {
-    if (!close)
+    switch (when) {
+    case TALLY_EXPECT_FAR:
         fetch_node(node);
-    else if (datagram.size > 0)
-        fetch_sender(&node->datagrams.peers, datagram);
-    else
-        fetch_mesh(node);
+        return;
+    case TALLY_EXPECT_NEAR:
+        fetch_tables(node, datagram.size > 0);
+        return;
+    case TALLY_EXPECT_CLOSE:
+        if (datagram.size > 0)
+            fetch_sender(&node->datagrams.peers, datagram);
+        else
+            fetch_mesh(&node->datagrams.peers);
+        return;
+    }
 }

@@ -18,7 +18,7 @@
 struct tally_node;
 
 struct federating {
-    struct revoked revoked;        /* Keys that are no more; the fold looks into it. */
+    struct revoked revoked; /* Keys that are no more; the fold looks into it. */
     struct fold fold;
     bool unsettled;                /* Something follows from what was read at the start. */
     struct tally_hash origin_hash; /* Of our log of statements. */

@@ -8,22 +8,34 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* What each peer has beside its struct. */
+/* What each datagram needs, in one block: a host of many nodes has few pages to find then. */
+static bool table_new(struct peers *peers)
+{
+    size_t capacity = peers->capacity, slots = peers->slot_mask + 1;
+    size_t words = replay_words(peers->options.window), marks = capacity / 64 + 1;
+    size_t size = capacity * (sizeof *peers->list + words * sizeof *peers->windows +
+                              sizeof *peers->wakes + sizeof *peers->noted);
+    size += marks * sizeof *peers->meshed + slots * sizeof *peers->slots;
+    peers->list = calloc(1, size);
+    if (peers->list == NULL)
+        return false;
+    peers->windows = (uint64_t *)(peers->list + capacity);
+    peers->wakes = (struct tally_mono *)(peers->windows + capacity * words);
+    peers->meshed = (uint64_t *)(peers->wakes + capacity);
+    peers->noted = (uint32_t *)(peers->meshed + marks);
+    peers->slots = (uint16_t *)(peers->noted + capacity);
+    for (size_t i = 0; i < capacity; i++)
+        peers->wakes[i] = TALLY_NEVER;
+    return true;
+}
+
+/* What most have little of. */
 static bool parts_new(struct peers *peers)
 {
     struct peers_options *options = &peers->options;
-    options->addresses_max =
-        options->addresses_max == 0 ? TALLY_ADDRESSES_MAX : options->addresses_max;
-    options->window = options->window == 0 ? TALLY_REPLAY_WINDOW : options->window;
-    size_t words = replay_words(options->window);
-    assert(options->addresses_max <= TALLY_ADDRESSES_MAX);
     peers->addresses = calloc(peers->capacity * options->addresses_max, sizeof *peers->addresses);
-    peers->windows = calloc(peers->capacity * words, sizeof *peers->windows);
     peers->blind = calloc(PEERS_BLIND_MAX, sizeof *peers->blind);
     peers->knocks = calloc(PEERS_KNOCKS, sizeof *peers->knocks);
-    peers->noted = calloc(peers->capacity, sizeof *peers->noted);
-    peers->wakes = calloc(peers->capacity, sizeof *peers->wakes);
-    peers->meshed = calloc(peers->capacity / 64 + 1, sizeof *peers->meshed);
     peers->written.bits = calloc(RECENT_TURNS, sizeof *peers->written.bits);
     peers->nexts = options->nexts;
     if (peers->nexts == NULL) {
@@ -31,27 +43,34 @@ static bool parts_new(struct peers *peers)
         if (!blocks_new(peers->nexts, peers->capacity, sizeof(struct link_next)))
             return false;
     }
-    return peers->addresses != NULL && peers->windows != NULL && peers->blind != NULL &&
-           peers->knocks != NULL && peers->written.bits != NULL && peers->noted != NULL &&
-           peers->wakes != NULL && peers->meshed != NULL;
+    return peers->addresses != NULL && peers->blind != NULL && peers->knocks != NULL &&
+           peers->written.bits != NULL;
+}
+
+static void defaults(struct peers_options *options)
+{
+    if (options->peers_max == 0)
+        options->peers_max = TALLY_PEERS_MAX;
+    if (options->links_max == 0)
+        options->links_max = TALLY_LINKS_MAX;
+    if (options->addresses_max == 0)
+        options->addresses_max = TALLY_ADDRESSES_MAX;
+    if (options->window == 0)
+        options->window = TALLY_REPLAY_WINDOW;
+    assert(options->addresses_max <= TALLY_ADDRESSES_MAX);
+    assert(options->peers_max < UINT16_MAX / 2);
 }
 
 bool peers_new(struct peers *peers, const struct peers_options *options, struct tally_now now)
 {
     *peers = (struct peers){.options = *options, .wake = TALLY_NEVER};
-    if (peers->options.peers_max == 0)
-        peers->options.peers_max = TALLY_PEERS_MAX;
-    if (peers->options.links_max == 0)
-        peers->options.links_max = TALLY_LINKS_MAX;
+    defaults(&peers->options);
     peers->capacity = peers->options.peers_max;
-    assert(peers->capacity < UINT16_MAX / 2);
     size_t slots = 16;
     while (slots < peers->capacity * 2)
         slots *= 2;
     peers->slot_mask = slots - 1;
-    peers->list = calloc(peers->capacity, sizeof *peers->list);
-    peers->slots = calloc(slots, sizeof *peers->slots);
-    if (peers->list == NULL || peers->slots == NULL || !parts_new(peers)) {
+    if (!table_new(peers) || !parts_new(peers)) {
         peers_free(peers);
         return false;
     }
@@ -59,8 +78,6 @@ bool peers_new(struct peers *peers, const struct peers_options *options, struct 
     cookie_init(&peers->jar, &options->secret, now);
     recent_init(&peers->written, peers->written.bits, peers->hash_key, now);
     peers->random.state = options->seed;
-    for (size_t i = 0; i < peers->capacity; i++)
-        peers->wakes[i] = TALLY_NEVER;
     return true;
 }
 
@@ -71,15 +88,10 @@ void peers_free(struct peers *peers)
     if (peers->list != NULL)
         hash_wipe(peers->list, peers->capacity * sizeof *peers->list);
     free(peers->list);
-    free(peers->slots);
     free(peers->addresses);
-    free(peers->windows);
     free(peers->blind);
     free(peers->knocks);
     free(peers->written.bits);
-    free(peers->noted);
-    free(peers->wakes);
-    free(peers->meshed);
     blocks_free(&peers->own_nexts);
     hash_wipe(peers, sizeof *peers);
 }
