@@ -637,6 +637,12 @@ void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct pe
                     struct outbox *out)
 {
     const struct tally_mono due = datagrams_deadline(datagrams);
+    if (heartbeat_deadline(&datagrams->heartbeat).ms <= now.mono.ms) {
+        /* All links are looked at anyway. */
+        peers_beat(&datagrams->peers, now);
+        suspect_watch(&datagrams->suspect, now);
+        overlay_beat(&datagrams->overlay, now);
+    }
     peers_tick(&datagrams->peers, now, ended, out);
     suspect_tick(&datagrams->suspect, &datagrams->peers, now, due, ended, out);
     const struct dht_step step = dht_step_of(datagrams, now, out);

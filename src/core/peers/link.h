@@ -22,16 +22,17 @@
 enum link_state { LINK_IDLE, LINK_GREETING, LINK_PROVING, LINK_ACCEPTED, LINK_LINKED };
 
 enum {
-    LINK_ANSWER_MS = 2000,     /* A step of the greeting that takes longer has failed. */
-    LINK_ACCEPT_MS = 5000,     /* A session without a first datagram is forgotten. */
-    LINK_PROBE_MS = 30000,     /* Probe and echo measure the round trip. */
-    LINK_LIGHT_MS = 1800000,   /* A link outside the mesh may be silent for so long. */
-    LINK_ECHO_MS = 5000,       /* A later echo measures nothing: one of both slept. */
-    LINK_PATH_MS = 1000,       /* A new address is probed once a second, ... */
-    LINK_PATH_TRIES = 3,       /* ... three times at the most. */
-    LINK_PATH_REST_MS = 60000, /* Then that address may try again. */
-    LINK_REQUESTS = 1,         /* What a peer may ask of us besides, each second ... */
-    LINK_REQUESTS_BURST = 10,  /* ... and at once (overlay, probe_for). */
+    LINK_ANSWER_MS = 2000,      /* A step of the greeting that takes longer has failed. */
+    LINK_ACCEPT_MS = 5000,      /* A session without a first datagram is forgotten. */
+    LINK_PROBE_MS = 30000,      /* Probe and echo measure the round trip, */
+    LINK_PROBE_EARLY_MS = 8000, /* sent with a heartbeat by half of this sooner or later. */
+    LINK_LIGHT_MS = 1800000,    /* A link outside the mesh may be silent for so long. */
+    LINK_ECHO_MS = 5000,        /* A later echo measures nothing: one of both slept. */
+    LINK_PATH_MS = 1000,        /* A new address is probed once a second, ... */
+    LINK_PATH_TRIES = 3,        /* ... three times at the most. */
+    LINK_PATH_REST_MS = 60000,  /* Then that address may try again. */
+    LINK_REQUESTS = 1,          /* What a peer may ask of us besides, each second ... */
+    LINK_REQUESTS_BURST = 10,   /* ... and at once (overlay, probe_for). */
     LINK_NONCE = 16,
     LINK_PROBE_NONCE = 8,
 };

@@ -369,7 +369,8 @@ static void linked_tick(struct peers *peers, struct peer *peer, struct tally_now
     }
     if (now.mono.ms >= link->probe_at.ms) {
         link_probe(peers, peer, now, out);
-        link->probe_at.ms = now.mono.ms + random_jitter(&peers->random, LINK_PROBE_MS, 20);
+        link->probe_at.ms = now.mono.ms + random_jitter(&peers->random, LINK_PROBE_MS, 20) +
+                            LINK_PROBE_EARLY_MS / 2;
     }
     uint64_t wake = link->probe_at.ms;
     if (link->next != NULL && link->next->since.ms + LINK_ACCEPT_MS < wake)
@@ -447,6 +448,17 @@ static void peer_tick(struct peers *peers, struct peer *peer, struct tally_now n
     case LINK_LINKED:
         linked_tick(peers, peer, now, news, out);
         return;
+    }
+}
+
+void peers_beat(struct peers *peers, struct tally_now now)
+{
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
+        struct peer *peer = &peers->list[i];
+        if (peer->link.probe_at.ms > now.mono.ms + LINK_PROBE_EARLY_MS)
+            continue;
+        peer->link.probe_at = now.mono;
+        peers_wake(peers, peer, now.mono);
     }
 }
 
