@@ -47,19 +47,17 @@ struct slot {
     struct signer elder, next; /* The key it had, and takes at its next start; no provider: none. */
     struct disk disk;
     struct random secret;
-    uint32_t next_stream;
     struct pipe **pipes;
     size_t pipe_count, pipe_capacity;
-    uint32_t lie_count; /* How much of it. */
+    uint32_t next_stream, lie_count; /* The latter: how much of its lie. */
     struct adversary_memory *kept;
     enum tally_profile profile;
-    bool told_full;      /* Its disk is. */
-    bool late;           /* Not born at the start: a story has it join. */
-    struct disk *backup; /* A copy of its disk, or NULL; */
-    bool restored;       /* it came back from that. */
-    uint32_t segment;    /* Of multicast; 0: none. */
-    uint32_t moves;
-    bool reached; /* Something came through its box that it had not asked for. */
+    bool told_full;          /* Its disk is. */
+    bool late;               /* Not born at the start: a story has it join. */
+    struct disk *backup;     /* A copy of its disk, or NULL; */
+    bool restored;           /* it came back from that. */
+    uint32_t segment, moves; /* Of multicast, 0: none; how often it moved. */
+    bool reached;            /* Something came through its box that it had not asked for. */
 };
 
 /* An append that was asked of a node. */

@@ -15,6 +15,7 @@
 #include "core/peers/caps.h"
 #include "core/peers/cookie.h"
 #include "core/peers/knock.h"
+#include "core/peers/news.h"
 #include "core/peers/recent.h"
 #include "tally/node.h"
 
@@ -139,20 +140,6 @@ struct peers {
     struct tally_mono crowded;                /* We are, till then. */
     uint8_t follows[TALLY_NAMESPACES_MAX][8]; /* Namespace tags told in hello and welcome. */
     size_t follow_count;
-};
-
-/* What a step taught about links. Pointers are into struct peers. */
-struct peers_news {
-    struct peer *linked;   /* A link is up, for the first time or anew. */
-    struct peer *unlinked; /* last_error says why. */
-    struct peer *failed;   /* Was greeted in vain, and is not greeted again by itself. */
-    struct peer *vain;     /* The same of a configured one, which is greeted again later. */
-    struct peer *observer; /* Told where it sees us. */
-    struct tally_address observed;
-    uint32_t round_trip_us; /* An echo came so long after its probe; 0: none. */
-    struct peer *asked;     /* Proved itself with a request that rode along: kind, then body. */
-    struct tally_bytes request;
-    bool uninvited; /* It greets us, though nothing was written to its address lately. */
 };
 
 bool peers_new(struct peers *peers, const struct peers_options *options, struct tally_now now);
