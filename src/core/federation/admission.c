@@ -68,10 +68,20 @@ static bool bound(const struct fold *fold, const struct tally_key *key, struct b
     return true;
 }
 
+/* Nothing was said of anybody, and the mesh is open: so it is with most nodes, for each datagram.
+ */
+static bool unsaid(const struct fold *fold)
+{
+    return fold->count == 0 && fold->agreements.count == 0 && !fold_strict(fold) &&
+           (fold->revoked == NULL || fold->revoked->count == 0);
+}
+
 enum tally_drop admission(const struct fold *fold, const struct tally_key *key,
                           enum admission_act act)
 {
     struct bond bond;
+    if (fold != NULL && act != ADMISSION_WITNESS && act != ADMISSION_CROSS && unsaid(fold))
+        return TALLY_DROP_NONE;
     /* Files are of what was: the limits of their logs hold for them as well. */
     if (fold != NULL && act != ADMISSION_CARRY && !key_equal(key, &fold->self) &&
         revoked_find(fold->revoked, key) != NULL)

@@ -19,8 +19,8 @@
 struct tally_node;
 
 struct federating {
+    struct revoked revoked; /* Keys that are no more; the fold looks into it. */
     struct fold fold;
-    struct revoked revoked;        /* Keys that are no more; the fold looks into it. */
     bool unsettled;                /* Something follows from what was read at the start. */
     struct tally_hash origin_hash; /* Of our log of statements. */
     uint64_t folded;               /* How many were read; the index of the next. */
