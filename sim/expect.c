@@ -53,6 +53,14 @@ bool expect_revoked(const struct world *world, uint32_t slot, const struct tally
     return false;
 }
 
+/* Each behind a box of its own, and neither finds a way: no stream comes up between them. */
+static bool apart(const struct world *world, uint32_t a, uint32_t b)
+{
+    const struct slot *one = &world->slots[a], *other = &world->slots[b];
+    return one->profile == TALLY_PROFILE_STATIC && one->lan != 0 && other->lan != 0 &&
+           !lan_same(world, a, b);
+}
+
 /* Who came back and waits for none but liars, those who are gone, and those whom no way leads to:
    none of them says how far its logs had got, and until its operator does it signs nothing
    (reliability 7). */
@@ -67,7 +75,7 @@ static bool waits_in_vain(const struct world *world, uint32_t slot)
     for (; tally_node_awaited(node, index, &key); index++) {
         uint32_t other;
         if (world_find(world, &key, &other) && world_counts(world, other) &&
-            world_linked(world, slot, other))
+            world_linked(world, slot, other) && !apart(world, slot, other))
             return false;
     }
     return index > 0;

@@ -432,6 +432,9 @@ static bool same_page_for_ever(struct world *w, bool to_asker, struct tally_sync
     w->count += frame->kind == TALLY_SYNC_HEADS;
     if (frame->kind == TALLY_SYNC_HEADS)
         frame->heads.more = true;
+    if (frame->kind == TALLY_SYNC_HEADS_WANT)
+        frame->heads_want.held =
+            bytes_of(NULL, 0); /* It tells what the other holds all the same. */
     return true;
 }
 
