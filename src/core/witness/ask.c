@@ -162,8 +162,12 @@ bool witness_opened(struct witness *witness, struct tally_now now, const struct 
 void witness_linked(struct witness *witness, const struct tally_key *key)
 {
     struct witness_peer *peer = witness_peer_find(witness, key);
-    if (peer != NULL && peer->state == PEER_IDLE)
+    if (peer == NULL)
+        return;
+    if (peer->state == PEER_IDLE)
         peer->again.ms = 0;
+    /* Whoever waits for a dial that began before hangs: it tries again soon after. */
+    backoff_reset(&peer->backoff);
 }
 
 static void stream_want(struct witness *witness, struct tally_now now, struct witness_peer *peer)
