@@ -446,6 +446,7 @@ def mistakes(folder):
                 (('check', empty), 5, 'is no backup'),
                 (('check', os.path.join(folder, 'garbage')), 5, 'is no backup'),
                 (('check', '/dev/null'), 5, 'neither a file'),
+                (('check', path, '--scratch', os.path.join(folder, 'no')), 4, 'No such file'),
                 (('restore', path), 1, 'is not empty'),
                 (('restore', os.path.join(folder, 'nothing')), 4, 'No such file')):
             said = run('backup', *words, '--data', a.data, code=code)[1]

@@ -228,7 +228,17 @@ static enum tally_error scratch_begin(struct work *work, const char *path,
             : snprintf(work->path, sizeof work->path, "%s/%s.checking", options->scratch, name);
     if ((size_t)size >= sizeof work->path)
         return complain(complaint, TALLY_TOO_LARGE, "the path %.60s... is too long", path);
-    return work_begin(work, complaint);
+    complaint->text[0] = '\0';
+    enum tally_error error = work_begin(work, complaint);
+    bool elsewhere = error == TALLY_READ_ONLY || error == TALLY_PERMISSION || error == TALLY_IO;
+    char why[COMPLAINT_MAX];
+    (void)snprintf(why, sizeof why, "%s", complaint->text);
+    if (elsewhere && options->scratch == NULL)
+        return complain(complaint, error,
+                        "%.600s; a backup that is one file is unpacked to be checked: name a place "
+                        "for that with --scratch",
+                        why);
+    return error;
 }
 
 static enum tally_error check_keys(const struct unpack *unpack,
