@@ -52,7 +52,8 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
         stand_in.react(node->slot, event);
 }
 
-void tally_node_expect(const struct tally_node *node, struct tally_bytes datagram, bool close)
+void tally_node_expect(const struct tally_node *node, struct tally_bytes datagram,
+                       enum tally_expect when)
 {
 }
 
