@@ -3,6 +3,7 @@
 #include "core/node/node.h"
 
 #include "core/base/bytes.h"
+#include "core/crypto/hash.h"
 #include "core/node/revoking.h"
 #include "core/wire/derive.h"
 
@@ -219,8 +220,12 @@ void wire_forks_kept(struct tally_node *node, struct tally_now now)
                                           &fork) != TALLY_DROP_NONE)
             continue;
         tally_origin_hash(bytes_text(fork.origin), &origin_hash);
-        if (view_find(node, &origin_hash, &view))
-            datagrams_forked(&node->datagrams, now, &origin_hash, bytes_of(bytes, size));
+        if (!view_find(node, &origin_hash, &view))
+            continue;
+        datagrams_forked(&node->datagrams, now, &origin_hash, bytes_of(bytes, size));
+        struct tally_hash evidence;
+        hash_sha256(bytes_of(bytes, size), &evidence);
+        disputing_fork_kept(node, now, &view, &evidence, fork.size);
     }
 }
 
@@ -280,6 +285,9 @@ void wire_sync(struct tally_node *node, struct tally_now now)
             break;
         case SYNC_NEWS_FORK:
             wire_fork(node, now, &news);
+            break;
+        case SYNC_NEWS_LOCATED:
+            disputing_located(node, now, &news);
             break;
         case SYNC_NEWS_FAILED:
             disputing_failed(node, now, &news);

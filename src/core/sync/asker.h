@@ -75,6 +75,21 @@ static inline uint64_t held_of(const struct tally_log_view *view, const struct s
     return held > view->size ? held : view->size;
 }
 
+/* ---- locate.c ---- */
+
+/* The peer showed another branch: a tree of that size and root. Asked about by asker_next_task. */
+void locate_note(struct sync_asker *asker, const struct tally_hash *origin_hash, uint64_t size,
+                 const struct tally_hash *theirs);
+void locate_want(const struct sync_asker *asker, struct tally_sync_frame *message);
+enum tally_drop locate_on_parts(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                                const struct tally_sync_frame *frame, struct outbox *out);
+/* It gives no answer. */
+void locate_lost(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                 struct outbox *out);
+/* What is answered to a peer; 0: a refusal. */
+size_t locate_answer(const struct sync *sync, const struct sync_request *request,
+                     struct tally_hash parts[DESCENT_PARTS]);
+
 /* ---- fetch.c ---- */
 
 /* Begins with the ranges that are not durable. */

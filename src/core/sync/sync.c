@@ -158,6 +158,18 @@ void sync_start(struct sync *sync, struct tally_now now, const struct tally_key 
         asker->again.ms = at > now.mono.ms ? at : now.mono.ms;
 }
 
+bool sync_locate(struct sync *sync, struct tally_now now, const struct tally_key *peer,
+                 const struct tally_hash *origin_hash, uint64_t size,
+                 const struct tally_hash *theirs)
+{
+    sync_start(sync, now, peer, 0);
+    struct sync_asker *asker = asker_find(sync, peer);
+    if (asker == NULL || asker->locates)
+        return false;
+    locate_note(asker, origin_hash, size, theirs);
+    return asker->locates;
+}
+
 bool sync_waiting(const struct sync *sync, const struct tally_key *peer)
 {
     for (unsigned i = 0; i < sync->options.askers; i++)
@@ -227,7 +239,7 @@ void sync_closed(struct sync *sync, struct tally_now now, const struct tally_key
     fetch_abandon(asker, out);
     asker->task_count = 0;
     asker->confirming = asker->due = asker->more = asker->after_known = false;
-    asker->looked = asker->found = asker->own_due = asker->own = false;
+    asker->looked = asker->found = asker->own_due = asker->own = asker->locates = false;
     asker->stream = 0;
     if (asker->state != SYNC_WAITING)
         asker_move(asker, SYNC_WAITING);
@@ -249,6 +261,7 @@ static struct tally_mono asker_deadline(const struct sync_asker *asker)
         return asker->again;
     case SYNC_ASKING:
     case SYNC_PROVING:
+    case SYNC_LOCATING:
     case SYNC_FETCHING:
     case SYNC_TELLING:
         return (struct tally_mono){asker->heard.ms + SYNC_SILENCE_MS};
@@ -300,6 +313,8 @@ static enum tally_drop asker_receive(struct sync *sync, struct tally_now now,
         return asker_on_heads(sync, now, asker, frame, out);
     case TALLY_SYNC_PROOF:
         return asker_on_proof(sync, now, asker, frame, out);
+    case TALLY_SYNC_PARTS:
+        return locate_on_parts(sync, now, asker, frame, out);
     case TALLY_SYNC_PACKAGE:
         return fetch_on_package(sync, asker, frame);
     case TALLY_SYNC_BUNDLE:
@@ -319,6 +334,7 @@ static enum tally_drop asker_receive(struct sync *sync, struct tally_now now,
     case TALLY_SYNC_BODY_WANT:
     case TALLY_SYNC_TILE_WANT:
     case TALLY_SYNC_TILE:
+    case TALLY_SYNC_PARTS_WANT:
     case TALLY_SYNC_CONFIRMED:
     case TALLY_SYNC_DONE:
         break; /* Requests have no place on a stream of ours, and those answers were not asked. */

@@ -25,6 +25,7 @@ enum sync_news_kind {
     SYNC_NEWS_CLOSE,     /* The stream is not wanted any more; drop says why. */
     SYNC_NEWS_HEAD,      /* Our copy of the log moved to a new checkpoint. */
     SYNC_NEWS_FORK,      /* Evidence was written to the outbox: the log is frozen. */
+    SYNC_NEWS_LOCATED,   /* Where that begins: at `first` if count is 1. drop: the peer lied. */
     SYNC_NEWS_FAILED,    /* What the peer gave of a log does not verify: drop says how. */
     SYNC_NEWS_GUARD,     /* The peer holds a larger checkpoint of our own log. */
     SYNC_NEWS_ANSWERED,  /* The peer told all it holds of our logs: count of them. */
@@ -74,16 +75,6 @@ struct sync_scratch {
     uint8_t entries[TALLY_ENTRIES_MAX], bodies[TALLY_BODIES_MAX];
 };
 
-/* A composed package, shared by the servers: the one that needs it most recently owns it. */
-struct sync_buffer {
-    const struct sync_server *owner;
-    struct tally_hash origin_hash;
-    uint64_t first, end;
-    uint32_t size;
-    uint64_t used;  /* A counter: the least is taken away first. */
-    uint8_t *bytes; /* TALLY_PACKAGE_MAX. */
-};
-
 struct sync {
     struct sync_options options;
     struct random random;
@@ -107,7 +98,7 @@ struct sync {
 /* Tickets of this module have this in their top byte. */
 #define SYNC_TICKETS (UINT64_C(2) << 56)
 
-/* Allocates by the options; false without memory. */
+/* False without memory. */
 bool sync_new(struct sync *sync, const struct sync_options *options);
 void sync_free(struct sync *sync);
 
@@ -126,7 +117,7 @@ void sync_start(struct sync *sync, struct tally_now now, const struct tally_key 
 void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recovers);
 void sync_guard_again(struct sync *sync, struct tally_now now); /* Who has a stream, once more. */
 
-/* Whether synchronisation with that peer waits for a stream. */
+/* Whether that peer's asker waits for a stream. */
 bool sync_waiting(const struct sync *sync, const struct tally_key *peer);
 
 /* One that NEWS_STREAM asked for is open, or one that the peer opened. False: no room. */
@@ -162,7 +153,7 @@ void sync_on_space(struct sync *sync, struct tally_now now, bool writable);
 void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t index,
                  enum tally_error error);
 
-/* Two notes that contradict each other, as for tally_fork_write: evidence, and news. */
+/* As tally_fork_write: evidence for the host, news for the node. */
 void sync_evidence(struct sync *sync, const struct tally_key *peer,
                    const struct tally_hash *origin_hash, uint64_t size, struct tally_bytes one,
                    struct tally_bytes other, const struct tally_hash *prefix,
@@ -191,6 +182,14 @@ enum sync_verdict sync_fork_prefix(struct sync *sync, const struct tally_key *pe
                                    struct tally_bytes one, struct tally_bytes other,
                                    const struct tally_hash *prefix, const struct tally_hash *proof,
                                    size_t count, struct outbox *out);
+
+/* Asks the peer where the tree of that size that has this root parts from ours: LOCATED follows,
+   unless it gives no stream. False: it cannot be asked now. */
+bool sync_locate(struct sync *sync, struct tally_now now, const struct tally_key *peer,
+                 const struct tally_hash *origin_hash, uint64_t size,
+                 const struct tally_hash *theirs);
+/* Whether it is being found out where that log forks: LOCATED follows, unless the stream ends. */
+bool sync_locates(const struct sync *sync, const struct tally_hash *origin_hash);
 
 /* The next thing learnt; false if there is none. */
 bool sync_next_news(struct sync *sync, struct sync_news *news);
