@@ -110,7 +110,8 @@ static void heard_alarm(struct tally_node *node, struct tally_now now, const str
         node_blame(node, now, TALLY_DROP_PROOF, &peer);
         return;
     case SYNC_VERDICT_AHEAD:
-        sync_start(&node->sync, now, &peer, 0);
+        /* No datagram could carry what proves it: who tells it shows that by stream. */
+        (void)sync_ask_fork(&node->sync, now, &peer, alarm.first);
         return;
     case SYNC_VERDICT_SAME:
     case SYNC_VERDICT_BEHIND:

@@ -204,7 +204,7 @@ static void task_drop(struct sync_asker *asker)
 void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                      struct outbox *out)
 {
-    if (asker->locates) {
+    if (locate_due(asker)) {
         asker_move(asker, SYNC_LOCATING);
         asker->heard = now.mono;
         asker->due = true;

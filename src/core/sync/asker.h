@@ -86,7 +86,14 @@ enum tally_drop locate_on_parts(struct sync *sync, struct tally_now now, struct 
 /* It gives no answer. */
 void locate_lost(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                  struct outbox *out);
+enum tally_drop locate_on_evidence(struct sync *sync, struct tally_now now,
+                                   struct sync_asker *asker, const struct tally_sync_frame *frame,
+                                   struct outbox *out);
+/* Whether either is to be asked. */
+bool locate_due(const struct sync_asker *asker);
 /* What is answered to a peer; 0: a refusal. */
+size_t locate_evidence(const struct sync *sync, const struct tally_hash *origin_hash,
+                       uint8_t bytes[TALLY_FORK_MAX]);
 size_t locate_answer(const struct sync *sync, const struct sync_request *request,
                      struct tally_hash parts[DESCENT_PARTS]);
 
@@ -122,6 +129,13 @@ bool land_pruned(struct sync *sync, struct tally_now now, struct sync_asker *ask
 void fetch_abandon(struct sync_asker *asker, struct outbox *out);
 
 /* ---- Shared. ---- */
+
+struct sync_asker *asker_find(struct sync *sync, const struct tally_key *peer);
+
+/* Evidence of a peer, which was verified: kept and told, if the log is held and not frozen. */
+void sync_evidence_take(struct sync *sync, const struct tally_key *peer,
+                        const struct tally_hash *origin_hash, uint64_t size,
+                        struct tally_bytes bytes, struct outbox *out);
 
 struct sync_news *news_add(struct sync *sync, enum sync_news_kind kind,
                            const struct tally_key *peer);

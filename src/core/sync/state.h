@@ -52,7 +52,7 @@ enum sync_state {
     SYNC_RESTING,  /* Has a stream and nothing to ask. */
     SYNC_ASKING,   /* heads_want is out. */
     SYNC_PROVING,  /* proof_want is out. */
-    SYNC_LOCATING, /* parts_want is out: where a fork begins. */
+    SYNC_LOCATING, /* parts_want is out: where a fork begins; or evidence_want. */
     SYNC_FETCHING, /* wants are out, or packages under way. */
     SYNC_TELLING,  /* done is out; the peer's statement is awaited. */
 };
@@ -93,7 +93,8 @@ struct sync_asker {
     struct sync_shunned shunned[SYNC_SHUNNED];
     unsigned shunned_turn;
     uint16_t pages; /* Of heads in this round. */
-    bool locates;   /* It is to be found out where a fork begins: of that log, */
+    bool proves;    /* It is to show its evidence of a fork, */
+    bool locates;   /* or where one begins: of that log, */
     struct tally_hash located;
     struct descent descent; /* and how far that is. */
     bool own_due, own;      /* Our own logs are to be asked for; the page under way is of them. */

@@ -72,7 +72,7 @@ bool sync_next_news(struct sync *sync, struct sync_news *news)
 
 /* ---- Who is who. ---- */
 
-static struct sync_asker *asker_find(struct sync *sync, const struct tally_key *peer)
+struct sync_asker *asker_find(struct sync *sync, const struct tally_key *peer)
 {
     for (unsigned i = 0; i < sync->options.askers; i++)
         if (sync->askers[i].state != SYNC_FREE && key_equal(&sync->askers[i].peer, peer))
@@ -239,7 +239,8 @@ void sync_closed(struct sync *sync, struct tally_now now, const struct tally_key
     fetch_abandon(asker, out);
     asker->task_count = 0;
     asker->confirming = asker->due = asker->more = asker->after_known = false;
-    asker->looked = asker->found = asker->own_due = asker->own = asker->locates = false;
+    asker->looked = asker->found = asker->own_due = asker->own = false;
+    asker->locates = asker->proves = false;
     asker->stream = 0;
     if (asker->state != SYNC_WAITING)
         asker_move(asker, SYNC_WAITING);
@@ -315,6 +316,8 @@ static enum tally_drop asker_receive(struct sync *sync, struct tally_now now,
         return asker_on_proof(sync, now, asker, frame, out);
     case TALLY_SYNC_PARTS:
         return locate_on_parts(sync, now, asker, frame, out);
+    case TALLY_SYNC_EVIDENCE:
+        return locate_on_evidence(sync, now, asker, frame, out);
     case TALLY_SYNC_PACKAGE:
         return fetch_on_package(sync, asker, frame);
     case TALLY_SYNC_BUNDLE:
@@ -335,6 +338,7 @@ static enum tally_drop asker_receive(struct sync *sync, struct tally_now now,
     case TALLY_SYNC_TILE_WANT:
     case TALLY_SYNC_TILE:
     case TALLY_SYNC_PARTS_WANT:
+    case TALLY_SYNC_EVIDENCE_WANT:
     case TALLY_SYNC_CONFIRMED:
     case TALLY_SYNC_DONE:
         break; /* Requests have no place on a stream of ours, and those answers were not asked. */

@@ -101,7 +101,6 @@ struct sync {
 /* False without memory. */
 bool sync_new(struct sync *sync, const struct sync_options *options);
 void sync_free(struct sync *sync);
-
 struct tally_mono sync_deadline(const struct sync *sync);
 void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out);
 
@@ -112,12 +111,11 @@ void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out);
 void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer,
                 uint64_t cause);
 
-/* What is done about our own logs (core/log/guard.h). `guards`: on each new stream the peer is
-   asked what it holds of them: ANSWERED. `recovers`: what is larger there is fetched. */
+/* What is done about our own logs (core/log/guard.h). `guards`: each new stream is first asked what
+   it holds of them: ANSWERED. `recovers`: what is larger there is fetched. */
 void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recovers);
 void sync_guard_again(struct sync *sync, struct tally_now now); /* Who has a stream, once more. */
 
-/* Whether that peer's asker waits for a stream. */
 bool sync_waiting(const struct sync *sync, const struct tally_key *peer);
 
 /* One that NEWS_STREAM asked for is open, or one that the peer opened. False: no room. */
@@ -183,15 +181,17 @@ enum sync_verdict sync_fork_prefix(struct sync *sync, const struct tally_key *pe
                                    const struct tally_hash *prefix, const struct tally_hash *proof,
                                    size_t count, struct outbox *out);
 
-/* Asks the peer where the tree of that size that has this root parts from ours: LOCATED follows,
-   unless it gives no stream. False: it cannot be asked now. */
+/* Asks the peer where the tree of that size and root parts from ours: LOCATED follows, unless it
+   gives no stream. False, here and below: it cannot be asked now. */
 bool sync_locate(struct sync *sync, struct tally_now now, const struct tally_key *peer,
                  const struct tally_hash *origin_hash, uint64_t size,
                  const struct tally_hash *theirs);
+/* Asks the peer for its evidence against the log of a note; FORK follows if that proves it. */
+bool sync_ask_fork(struct sync *sync, struct tally_now now, const struct tally_key *peer,
+                   struct tally_bytes note);
 /* Whether it is being found out where that log forks: LOCATED follows, unless the stream ends. */
 bool sync_locates(const struct sync *sync, const struct tally_hash *origin_hash);
 
-/* The next thing learnt; false if there is none. */
 bool sync_next_news(struct sync *sync, struct sync_news *news);
 
 bool sync_holds(const struct sync *sync);

@@ -199,6 +199,88 @@ static void without_an_answer_the_rest_goes_on(void **state)
     }
 }
 
+/* ---- Evidence that no datagram could carry. ---- */
+
+static uint8_t notes[2][SYNC_NOTE_MAX];
+static struct tally_bytes small, large;
+
+/* b holds one branch and meets c, who holds the other: it has the evidence. a holds what is before
+   both, and is told of two sizes, without what proves them. */
+static void told_without_proof(void)
+{
+    struct disk_log *log = log_grow(b, &c->signer, "audit", 300, 20, "right");
+    log_share(a, log, 5, 5, log);
+    log_share(c, log, 7, 7, log);
+    const struct disk_log *other = log_grow(c, &c->signer, "audit", 100, 20, "left");
+    memcpy(notes[0], other->note, other->note_size);
+    memcpy(notes[1], log->note, log->note_size);
+    small = bytes_of(notes[0], other->note_size);
+    large = bytes_of(notes[1], log->note_size);
+    world_start(world);
+    ask(world, b, c);
+    assert_int_equal(b->told[SYNC_NEWS_FORK], 1);
+    assert_int_equal(b->disk.file_count, 1);
+    assert_int_equal(sync_fork(&a->sync, &b->signer.key, small, large, &a->out),
+                     SYNC_VERDICT_AHEAD);
+    assert_true(sync_ask_fork(&a->sync, world->now, &b->signer.key, small));
+}
+
+static void what_proves_it_comes_by_stream(void **state)
+{
+    struct tally_fork fork;
+    told_without_proof();
+    pass(world, 2000);
+    assert_int_equal(a->told[SYNC_NEWS_FORK], 1);
+    assert_int_equal(a->disk.file_count, 1);
+    const struct disk_file *file = &a->disk.files[0];
+    assert_int_equal(tally_fork_check(bytes_of(file->bytes, file->size), NULL, &a->crypto, &fork),
+                     TALLY_DROP_NONE);
+    assert_int_equal(fork.kind, TALLY_FORK_PREFIX);
+    assert_true(key_equal(&fork.issuer, &c->signer.key));
+    assert_int_equal(a->drops, 0);
+}
+
+static bool bends_evidence(struct world *w, bool to_asker, struct tally_sync_frame *frame)
+{
+    static uint8_t bytes[TALLY_FORK_MAX];
+    if (frame->kind != TALLY_SYNC_EVIDENCE)
+        return true;
+    memcpy(bytes, frame->evidence.bytes.data, frame->evidence.bytes.size);
+    bytes[w->count % frame->evidence.bytes.size] ^= 1;
+    frame->evidence.bytes.data = bytes;
+    return true;
+}
+
+/* No byte of it can be another one. */
+static void evidence_that_is_made_up_proves_nothing(void **state)
+{
+    for (uint64_t at = 0; at < 700; at += 61) {
+        if (at > 0)
+            tear_down(state), set_up(state);
+        world->bend = bends_evidence;
+        world->count = at;
+        told_without_proof();
+        pass(world, 2000);
+        assert_int_equal(a->told[SYNC_NEWS_FORK], 0);
+        assert_int_equal(a->disk.file_count, 0);
+        assert_int_equal(a->drop, TALLY_DROP_PROOF);
+    }
+}
+
+/* Who has none refuses, and the rest goes on. */
+static void who_has_no_evidence_shows_none(void **state)
+{
+    struct disk_log *log = log_grow(b, &c->signer, "audit", 30, 20, "same");
+    world_start(world);
+    assert_true(
+        sync_ask_fork(&a->sync, world->now, &b->signer.key, bytes_of(log->note, log->note_size)));
+    assert_false(
+        sync_ask_fork(&a->sync, world->now, &b->signer.key, bytes_of(log->note, log->note_size)));
+    pass(world, 60000);
+    assert_int_equal(a->told[SYNC_NEWS_FORK], 0);
+    assert_int_equal(copy_of(a, log)->size, 30);
+}
+
 /* An answer that nobody asked for. */
 static void what_was_not_asked_is_not_taken(void **state)
 {
@@ -208,6 +290,9 @@ static void what_was_not_asked_is_not_taken(void **state)
     (void)log_grow(b, &c->signer, "audit", 3, 20, "same");
     ask(world, a, b);
     frame.parts.hashes = bytes_of(bytes, sizeof bytes);
+    assert_int_equal(tell(world, a, world->wires[0].at_asker, &frame), TALLY_DROP_UNASKED);
+    frame.kind = TALLY_SYNC_EVIDENCE;
+    frame.evidence.bytes = bytes_of(bytes, sizeof bytes);
     assert_int_equal(tell(world, a, world->wires[0].at_asker, &frame), TALLY_DROP_UNASKED);
 }
 
@@ -221,6 +306,9 @@ int main(void)
         T(who_shows_another_branch_is_asked_where_it_begins),
         T(an_answer_that_is_made_up_is_a_lie),
         T(without_an_answer_the_rest_goes_on),
+        T(what_proves_it_comes_by_stream),
+        T(evidence_that_is_made_up_proves_nothing),
+        T(who_has_no_evidence_shows_none),
         T(what_was_not_asked_is_not_taken),
 #undef T
     };
