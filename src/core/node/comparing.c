@@ -50,10 +50,11 @@ static void differ(struct tally_node *node, struct tally_now now, const struct t
 }
 
 /* Reads one statement; how its schema stands to ours. UNKNOWN: it is none, or we have none. */
-static enum schema_relation read(const struct tally_node *node, const struct tally_log_view *view,
-                                 uint64_t index, uint8_t envelope[TALLY_ENVELOPE_MAX], size_t *size,
-                                 uint8_t body[FED_BODY_MAX], struct fed_statement *said,
-                                 const struct schema **ours)
+static enum schema_relation read_schema(const struct tally_node *node,
+                                        const struct tally_log_view *view, uint64_t index,
+                                        uint8_t envelope[TALLY_ENVELOPE_MAX], size_t *size,
+                                        uint8_t body[FED_BODY_MAX], struct fed_statement *said,
+                                        const struct schema **ours)
 {
     const struct tally_ledger *ledger = &node->options.ledger;
     struct tally_receipt receipt;
@@ -104,7 +105,8 @@ static enum schema_relation look(struct tally_node *node, struct tally_now now,
     struct fed_statement said;
     const struct schema *ours;
     size_t size;
-    enum schema_relation relation = read(node, view, index, envelope, &size, body, &said, &ours);
+    enum schema_relation relation =
+        read_schema(node, view, index, envelope, &size, body, &said, &ours);
     if (relation == SCHEMA_DIFFERS)
         differ(node, now, view, index, bytes_of(envelope, size), &said.schema.hash, ours);
     return relation;
@@ -117,7 +119,8 @@ static void pass(struct tally_node *node, const struct tally_log_view *view, uin
     struct fed_statement said;
     const struct schema *ours;
     size_t size;
-    enum schema_relation relation = read(node, view, index, envelope, &size, body, &said, &ours);
+    enum schema_relation relation =
+        read_schema(node, view, index, envelope, &size, body, &said, &ours);
     if (relation != SCHEMA_UNKNOWN)
         note(&node->comparing, &said.schema, relation == SCHEMA_DIFFERS, index);
 }
