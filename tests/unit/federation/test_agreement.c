@@ -54,7 +54,7 @@ static struct fed_statement accuses(char party, enum tally_discrepancy type)
     said.discrepancy.type = (uint8_t)type;
     said.discrepancy.party = key_of(party);
     said.discrepancy.has_log = true;
-    memset(&said.discrepancy.log, type, sizeof said.discrepancy.log);
+    memset(&said.discrepancy.log, (int)type, sizeof said.discrepancy.log);
     return said;
 }
 
