@@ -202,6 +202,10 @@ static bool fork_faces(struct world *world, uint32_t slot, uint32_t count)
     disk_copy(&two->disk, &one->disk, &two->signer);
     two->lie = LIE_FORK;
     two->offset_us = one->offset_us;
+    if (one->met_count > 0) {
+        two->met = memory_copy(one->met, one->met_count * sizeof *one->met);
+        two->met_count = two->met_capacity = one->met_count;
+    }
     one->second = second;
     /* An odd number: two sizes, so that it takes a proof to see the contradiction. */
     for (uint32_t i = 0; i < count; i++)

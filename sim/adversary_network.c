@@ -73,7 +73,7 @@ static void spoof(struct world *world, uint32_t slot)
         world->slots[victim].lan != 0 || victim == owner ||
         !network_open(&world->network, world->now_us, at->shown, owner))
         return;
-    struct datagram *datagram = memory_raw(sizeof *datagram + at->kept->sent[place].size);
+    struct datagram *datagram = network_take(&world->network, at->kept->sent[place].size);
     *datagram = (struct datagram){
         .from = world->slots[victim].own,
         .to = at->kept->sent[place].to,

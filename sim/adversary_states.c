@@ -12,14 +12,15 @@ static void altered(const struct agree_view *view, uint32_t other, struct fed_st
     const struct tally_key *key = &view->world->slots[other].signer.key;
     const struct agreement_pair *pair = agreements_find(&view->fold.agreements, key);
     struct fed_statement offered;
-    *said = (struct fed_statement){
-        .kind = FED_ACCEPT,
-        .agreement = {
-            .proposer = *key,
-            .acceptor = view->fold.self,
-            .offer = {{1}},
-            .level = TALLY_TRUST_INTEGRATE,
-            .terms = {.scrolls_count = 1, .scrolls = {bytes_text("audit")}, .verify_s = 3600}}};
+    *said = (struct fed_statement){.kind = FED_ACCEPT,
+                                   .agreement = {.proposer = *key,
+                                                 .acceptor = view->fold.self,
+                                                 .offer = {{1}},
+                                                 .level = TALLY_TRUST_INTEGRATE,
+                                                 .terms = {.scrolls_count = 1,
+                                                           .scrolls = {bytes_text("audit")},
+                                                           .verify_s = 3600,
+                                                           .shares = TERMS_BOTH}}};
     if (pair == NULL || pair->theirs.offer.state == OFFER_NONE ||
         !agree_said(view, other, pair->theirs.offer.place.index, body, &offered))
         return;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/base/bytes.h"
+#include "core/federation/words.h"
 #include "disk_inside.h"
 #include "memory.h"
 #include <assert.h>
@@ -49,8 +50,27 @@ struct disk_log *disk_log_new(struct disk *disk, const struct tally_log_id *id)
     return log;
 }
 
+/* Nothing is stated after the end of the key that states. */
+static bool ended(const struct disk *disk)
+{
+    struct tally_receipt receipt;
+    for (size_t i = 0; i < disk->log_count; i++) {
+        const struct disk_log *log = disk->logs[i];
+        uint64_t size = simtree_size(&log->tree);
+        if (!log->own || size == 0 || strcmp(log->name_space, TALLY_STATEMENTS) != 0)
+            continue;
+        const struct disk_entry *last = &log->entries[size - 1];
+        return tally_receipt_read(bytes_of(last->envelope, last->envelope_size), &receipt) ==
+                   TALLY_DROP_NONE &&
+               fed_kind_of(receipt.type) == FED_REVOKE_KEY;
+    }
+    return false;
+}
+
 bool disk_rekey(struct disk *disk, const struct tally_key *key)
 {
+    if (!ended(disk))
+        return false;
     for (size_t i = 0; i < disk->log_count; i++)
         if (disk->logs[i]->own && disk->logs[i]->size < simtree_size(&disk->logs[i]->tree))
             return false;

@@ -20,7 +20,7 @@ const char *expect_word(enum condition condition)
         [CONDITION_GUARDED] = "guarded",     [CONDITION_FOLDED] = "folded",
         [CONDITION_DISPUTED] = "disputed",   [CONDITION_AGREED] = "agreed",
         [CONDITION_REVOKED] = "revoked",     [CONDITION_COSIGNED] = "cosigned",
-        [CONDITION_FOLDS] = "folds",
+        [CONDITION_FOLDS] = "folds",         [CONDITION_REFUSED] = "refused",
     };
     return words[condition];
 }
@@ -53,6 +53,26 @@ bool expect_revoked(const struct world *world, uint32_t slot, const struct tally
     return false;
 }
 
+/* Who came back and waits for none but liars, those who are gone, and those whom no way leads to:
+   none of them says how far its logs had got, and until its operator does it signs nothing
+   (reliability 7). */
+static bool waits_in_vain(const struct world *world, uint32_t slot)
+{
+    const struct tally_node *node = world->slots[slot].node;
+    enum tally_guard guard = tally_node_guard(node);
+    struct tally_key key;
+    size_t index = 0;
+    if (guard != TALLY_GUARD_ASKING && guard != TALLY_GUARD_WAITING)
+        return false;
+    for (; tally_node_awaited(node, index, &key); index++) {
+        uint32_t other;
+        if (world_find(world, &key, &other) && world_counts(world, other) &&
+            world_linked(world, slot, other))
+            return false;
+    }
+    return index > 0;
+}
+
 /* All logs of honest issuers that one node holds, sealed and the same at the next node that counts:
    once round the circle, and all are the same everywhere. */
 static bool shared(const struct world *world, uint32_t slot, char *why, size_t size)
@@ -71,9 +91,9 @@ static bool shared(const struct world *world, uint32_t slot, char *why, size_t s
          */
         if (expect_revoked(world, slot, &log->issuer))
             continue;
-        if (log->own && log->size < simtree_size(&log->tree)) {
-            snprintf(why, size, "n%u has receipts of %s that are not sealed", slot + 1,
-                     log->name_space);
+        if (log->own && log->size < simtree_size(&log->tree) && !waits_in_vain(world, slot)) {
+            snprintf(why, size, "n%u has receipts of n%u/%s that are not sealed", slot + 1,
+                     issuer + 1, log->name_space);
             return false;
         }
         if (next != slot && !same_log(world, slot, next, log, issuer, why, size))
@@ -306,7 +326,9 @@ static bool agreed(const struct world *world, const struct line *line, char *why
         for (uint32_t other = line->other.from; other <= line->other.to; other++) {
             if (slot == other)
                 continue;
-            bool one = agree_agreed(world, slot, other, why, size);
+            bool one = line->condition == CONDITION_AGREED
+                           ? agree_agreed(world, slot, other, why, size)
+                           : agree_refused(world, slot, other, why, size);
             if (decided(line, one))
                 return one;
         }
@@ -385,6 +407,7 @@ bool expect_is(const struct world *world, const struct line *line, char *why, si
     case CONDITION_DISPUTED:
         return disputed(world, line, why, size);
     case CONDITION_AGREED:
+    case CONDITION_REFUSED:
         return agreed(world, line, why, size);
     case CONDITION_TRAFFIC:
         return traffic(world, line, why, size);

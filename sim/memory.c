@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static struct {
     bool on;
@@ -71,9 +72,17 @@ static void *held(void *pointer)
     return pointer;
 }
 
+/* What is this large is found by few large pages instead of very many small ones. */
+enum { LARGE = 4 << 20, PAGE = 2 << 20 };
+
 void *memory_new(size_t count, size_t size)
 {
-    return held(__real_calloc(count > 0 ? count : 1, size));
+    uint8_t *block = held(__real_calloc(count > 0 ? count : 1, size));
+    if (size > 0 && count > LARGE / size) {
+        uint8_t *first = (uint8_t *)(((uintptr_t)block + PAGE - 1) / PAGE * PAGE);
+        (void)madvise(first, (size_t)(block + count * size - first), MADV_HUGEPAGE);
+    }
+    return block;
 }
 
 void *memory_raw(size_t size)

@@ -14,6 +14,12 @@ void network_init(struct network *network)
 
 void network_free(struct network *network)
 {
+    for (size_t i = 0; i < NETWORK_SPARES; i++)
+        while (network->spare[i] != NULL) {
+            struct datagram *datagram = network->spare[i];
+            network->spare[i] = datagram->next;
+            memory_free(datagram);
+        }
     memory_free(network->exceptions);
     memory_free(network->cuts);
     memory_free(network->flaps);
@@ -41,6 +47,13 @@ bool network_slot(const struct tally_address *address, uint32_t *slot)
         (uint32_t)(address->ip[12] - 11) << 16 | (uint32_t)address->ip[14] << 8 | address->ip[13];
     struct tally_address right = network_address(*slot);
     return address_equal(&right, address);
+}
+
+uint32_t network_near(const struct world *world, const struct tally_address *address)
+{
+    uint32_t slot =
+        (uint32_t)(address->ip[12] - 11) << 16 | (uint32_t)address->ip[14] << 8 | address->ip[13];
+    return slot < world->count ? slot : 0;
 }
 
 static bool inside(struct range range, uint32_t slot)
@@ -84,6 +97,36 @@ void network_heal(struct network *network)
 
 /* ---- Datagrams. ---- */
 
+enum { SPARE_STEP = 64 };
+
+static size_t spare_of(size_t size)
+{
+    return (size + SPARE_STEP - 1) / SPARE_STEP;
+}
+
+struct datagram *network_take(struct network *network, size_t size)
+{
+    size_t place = spare_of(size);
+    struct datagram *datagram = place < NETWORK_SPARES ? network->spare[place] : NULL;
+    if (datagram == NULL)
+        datagram = memory_raw(sizeof *datagram + place * SPARE_STEP);
+    else
+        network->spare[place] = datagram->next;
+    datagram->size = size;
+    return datagram;
+}
+
+void network_give(struct network *network, struct datagram *datagram)
+{
+    size_t place = spare_of(datagram->size);
+    if (place >= NETWORK_SPARES) {
+        memory_free(datagram);
+        return;
+    }
+    datagram->next = network->spare[place];
+    network->spare[place] = datagram;
+}
+
 static bool lucky(struct random *chance, uint32_t per_100000)
 {
     return per_100000 > 0 && random_below(chance, 100 * PERCENT) < per_100000;
@@ -103,9 +146,9 @@ struct leaving {
     const struct link_options *link;
 };
 
-static struct datagram *datagram_new(const struct world *world, const struct leaving *leaving)
+static struct datagram *datagram_new(struct world *world, const struct leaving *leaving)
 {
-    struct datagram *datagram = memory_raw(sizeof *datagram + leaving->bytes.size);
+    struct datagram *datagram = network_take(&world->network, leaving->bytes.size);
     *datagram = (struct datagram){
         .from = leaving->route->from,
         .to = *leaving->to,

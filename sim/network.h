@@ -36,6 +36,7 @@ enum {
     DIAL_TIMEOUT_MS = 5000,        /* A dial that nobody answers. */
     DIAL_RETRY_MS = 1000,          /* It is tried again (RFC 6298 section 2.1). */
     MULTICAST_PORT = 5353,
+    NETWORK_SPARES = 20, /* Sizes of datagrams: up to 1,216 bytes, each 64 more. */
 };
 
 struct network {
@@ -55,10 +56,11 @@ struct network {
         uint64_t since_us, open_us, closed_us;
     } * flaps;
     size_t flap_count, flap_capacity;
-    uint32_t *islands;              /* One a node, NULL: all in one. */
-    uint64_t sent, lost, delivered; /* Datagrams. */
-    uint64_t refused;               /* Lost because a box let nothing in. */
-    uint64_t pipe_count;            /* Streams ever dialled. */
+    uint32_t *islands;                      /* One a node, NULL: all in one. */
+    uint64_t sent, lost, delivered;         /* Datagrams. */
+    struct datagram *spare[NETWORK_SPARES]; /* Given back, by size. */
+    uint64_t refused;                       /* Lost because a box let nothing in. */
+    uint64_t pipe_count;                    /* Streams ever dialled. */
 };
 
 void network_init(struct network *network);
@@ -68,6 +70,9 @@ void network_free(struct network *network);
    nobody's. */
 struct tally_address network_address(uint32_t slot);
 bool network_slot(const struct tally_address *address, uint32_t *slot);
+
+/* The slot that an address of the wide network is near, for a look ahead; 0 if it is none. */
+uint32_t network_near(const struct world *world, const struct tally_address *address);
 
 /* local: the way stays in a LAN. */
 const struct link_options *network_link(const struct network *network, uint32_t from, uint32_t to,
@@ -79,7 +84,7 @@ bool network_open(const struct network *network, uint64_t now_us, uint32_t from,
 /* Ends partitions, cuts and flapping. */
 void network_heal(struct network *network);
 
-/* A datagram on its way; the receiver of the happening frees it. */
+/* A datagram on its way; the receiver of the happening gives it back. */
 struct datagram {
     struct tally_address from, to;
     uint32_t sender;    /* Slot, as it is shown. */
@@ -87,8 +92,14 @@ struct datagram {
     uint32_t interface; /* Of a multicast packet, or one from that socket; else 0. */
     bool group;
     size_t size;
+    struct datagram *next; /* Of those given back. */
     uint8_t bytes[];
 };
+
+/* Memory for one of so many bytes, which are not set; and back. So many are made that a heap would
+   be the most expensive part of their way. */
+struct datagram *network_take(struct network *network, size_t size);
+void network_give(struct network *network, struct datagram *datagram);
 
 /* Draws the fate of a datagram and puts its arrivals. */
 void network_send(struct world *world, uint32_t from, const struct tally_address *to,

@@ -29,6 +29,7 @@ struct end {
     struct tally_address remote; /* The other end, as it is seen here. */
     struct chunk *first, *last;
     size_t in_flight;
+    size_t room;      /* As its node knows it: what it was told, less what it wrote since. */
     uint64_t held_us; /* Since when its first chunk is held back; UINT64_MAX: it is not. */
     uint64_t last_us; /* When the last chunk arrives: order is kept. */
     bool awaited;     /* A happening was put for its first chunk, or its end. */
@@ -300,6 +301,7 @@ void network_write(struct world *world, uint32_t from, uint32_t stream, struct t
         return;
     checker_expect(&world->checker, world, from, end->in_flight + bytes.size <= STREAM_ROOM_BYTES,
                    CHECK_ROOM);
+    end->room -= bytes.size < end->room ? bytes.size : end->room;
     /* A stream has no message bounds: now and then it is cut where no writer cut it. */
     struct random *chance = &world->slots[from].chance;
     size_t cut = bytes.size > 1 && random_below(chance, 4) == 0
@@ -358,13 +360,20 @@ static bool asleep(struct world *world, struct pipe *pipe, uint32_t slot, const 
     return true;
 }
 
-static void tell_room(struct world *world, const struct end *end)
+/* Whether its node is to be told of fresh room: as the daemon does, once less than half of it is
+   left of what the node knows. */
+static bool room_is_stale(const struct end *end)
 {
+    return end->room < STREAM_ROOM_BYTES / 2 && end->in_flight <= STREAM_ROOM_BYTES / 2;
+}
+
+static void tell_room(struct world *world, struct end *end)
+{
+    end->room = STREAM_ROOM_BYTES - end->in_flight;
     if (end->state == END_OPEN && alive(world, end))
         world_step(world, end->slot,
-                   &(struct tally_event){
-                       .kind = TALLY_EVENT_STREAM_ROOM,
-                       .stream_room = {end->stream, STREAM_ROOM_BYTES - end->in_flight}});
+                   &(struct tally_event){.kind = TALLY_EVENT_STREAM_ROOM,
+                                         .stream_room = {end->stream, end->room}});
 }
 
 void network_on_room(struct world *world, uint32_t slot, struct pipe *pipe)
@@ -501,7 +510,7 @@ static void deliver(struct world *world, struct pipe *pipe, struct end *end)
                        .stream_bytes = {other->stream, bytes_of(chunk->bytes, chunk->size)}});
     }
     memory_free(chunk);
-    if (end->state == END_OPEN && !end->room_awaited) {
+    if (end->state == END_OPEN && !end->room_awaited && room_is_stale(end)) {
         end->room_awaited = true;
         put(world, pipe, other->slot, end->slot, world->now_us + pipe_delay_us(world, other, end),
             HAPPENING_ROOM);

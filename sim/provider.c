@@ -139,8 +139,8 @@ static void fast_sign(const struct provider *provider, const struct tally_key *k
     uint8_t mac[16];
     fast_end(fast_add(fast_key(provider, key), message), mac);
     /* As long as a signature, and no byte of it may be another. */
-    for (size_t i = 0; i < sizeof signature->bytes; i++)
-        signature->bytes[i] = (uint8_t)(mac[i % sizeof mac] + i);
+    for (size_t i = 0; i < sizeof signature->bytes; i += 8)
+        be64_write(signature->bytes + i, be64_read(mac + i % sizeof mac) + i);
 }
 
 static bool fast_verify(const struct provider *provider, const struct tally_key *key,
@@ -169,6 +169,63 @@ static void fast_tag(void *context, const uint8_t key[32], struct tally_bytes he
     uint64_t state = fast_add(word_read(signer->provider->fast_secret, 8), bytes_of(key, 32));
     fast_end(fast_add(fast_add(state, head), tail), tag);
 }
+
+/* Streams: whoever is there can read them, and nobody can change them. A secret is a public key as
+   well, so that both ends come to the same. */
+static const uint64_t stream_secret = UINT64_C(0x7461706e73747265);
+
+static void fast_public(const uint8_t secret[32], uint8_t public_key[32])
+{
+    for (size_t i = 0; i < 32; i++)
+        public_key[i] = (uint8_t)(secret[i] ^ 0x5a);
+}
+
+static bool fast_shared(const uint8_t secret[32], const uint8_t public_key[32], uint8_t shared[32])
+{
+    uint8_t own[32];
+    fast_public(secret, own);
+    bool first = memcmp(own, public_key, sizeof own) < 0;
+    uint64_t state = fast_add(stream_secret, bytes_of(first ? own : public_key, sizeof own));
+    state = fast_add(state, bytes_of(first ? public_key : own, sizeof own));
+    fast_end(state, shared);
+    fast_end(~state, shared + 16);
+    return true;
+}
+
+static void fast_mac(const uint8_t key[32], uint64_t nonce, struct tally_bytes data,
+                     struct tally_bytes bytes, uint8_t mac[16])
+{
+    uint64_t state =
+        fast_add(stream_secret ^ nonce * UINT64_C(0x9e3779b97f4a7c15), bytes_of(key, 32));
+    fast_end(fast_add(fast_add(state, data), bytes), mac);
+}
+
+static void fast_seal(const uint8_t key[32], uint64_t nonce, struct tally_bytes data,
+                      struct tally_bytes plain, uint8_t *out)
+{
+    uint8_t mac[16];
+    fast_mac(key, nonce, data, plain, mac);
+    if (plain.size > 0 && out != plain.data)
+        memmove(out, plain.data, plain.size);
+    memcpy(out + plain.size, mac, sizeof mac);
+}
+
+static bool fast_open(const uint8_t key[32], uint64_t nonce, struct tally_bytes data,
+                      struct tally_bytes sealed, uint8_t *out)
+{
+    uint8_t mac[16];
+    if (sealed.size < sizeof mac)
+        return false;
+    const struct tally_bytes bytes = bytes_of(sealed.data, sealed.size - sizeof mac);
+    fast_mac(key, nonce, data, bytes, mac);
+    if (memcmp(mac, sealed.data + bytes.size, sizeof mac) != 0)
+        return false;
+    if (bytes.size > 0 && out != bytes.data)
+        memmove(out, bytes.data, bytes.size);
+    return true;
+}
+
+static const struct tally_sealing fast_sealing = {fast_public, fast_shared, fast_seal, fast_open};
 
 /* ---- Questions. ---- */
 
@@ -278,5 +335,14 @@ static bool exchange(void *context, const struct tally_key *peer, uint8_t shared
 struct tally_crypto signer_window(struct signer *signer)
 {
     bool fast = signer->provider->kind == PROVIDER_FAST;
-    return (struct tally_crypto){signer, sign, verify, exchange, fast ? fast_tag : NULL};
+    return (struct tally_crypto){.context = signer,
+                                 .sign = sign,
+                                 .verify = verify,
+                                 .exchange = exchange,
+                                 .tag = fast ? fast_tag : NULL};
+}
+
+const struct tally_sealing *provider_sealing(const struct provider *provider)
+{
+    return provider->kind == PROVIDER_FAST ? &fast_sealing : NULL;
 }

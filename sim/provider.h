@@ -59,4 +59,7 @@ struct tally_crypto signer_window(struct signer *signer);
 bool provider_verify(struct provider *provider, const struct tally_key *key,
                      struct tally_bytes message, const struct tally_signature *signature);
 
+/* What a node seals its streams with; NULL: what the daemon does. */
+const struct tally_sealing *provider_sealing(const struct provider *provider);
+
 #endif

@@ -60,8 +60,9 @@ enum condition {
     CONDITION_TRAFFIC,   /* `who` sent at most `count` bytes a second of late. */
     CONDITION_REVOKED,   /* Each honest node that runs knows that the key of `who` is revoked. */
     CONDITION_GUARDED,   /* `who` learned that it signed more than it holds, and signs no more. */
-    CONDITION_AGREED,    /* `who` and `other` hold the same agreement to be active. */
-    CONDITION_COSIGNED,  /* `other` cosigned a log of `who`, not of statements, up to `count`. */
+    CONDITION_REFUSED,  /* The last offer of `who` to `other` was rejected by a policy: both say. */
+    CONDITION_AGREED,   /* `who` and `other` hold the same agreement to be active. */
+    CONDITION_COSIGNED, /* `other` cosigned a log of `who`, not of statements, up to `count`. */
     CONDITION_COUNT
 };
 

@@ -41,7 +41,7 @@ static void read_condition(struct words *words, struct line *line)
             words_fail(words,
                        "\"%s\" is no condition: converged, diverged, fork, holds, drops, "
                        "confirmed, linked, reached, detected, traffic, guarded, folded, folds, "
-                       "disputed, agreed, revoked or cosigned",
+                       "disputed, agreed, refused, revoked or cosigned",
                        word);
             return;
         }
@@ -69,6 +69,7 @@ void scenario_read_expect(struct words *words, struct line *line)
     case CONDITION_CONFIRMED:
     case CONDITION_LINKED:
     case CONDITION_AGREED:
+    case CONDITION_REFUSED:
         line->who = words_who(words);
         line->other = words_who(words);
         break;

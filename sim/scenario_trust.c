@@ -10,11 +10,12 @@ static enum fed_kind read_kind(struct words *words)
     static const struct {
         const char *word;
         enum fed_kind kind;
-    } kinds[] = {{"admit", FED_ADMIT},      {"level", FED_LEVEL},       {"withdraw", FED_WITHDRAW},
-                 {"mode", FED_MODE},        {"propose", FED_PROPOSE},   {"counter", FED_PROPOSE},
-                 {"accept", FED_ACCEPT},    {"reject", FED_REJECT},     {"retract", FED_RETRACT},
-                 {"end", FED_REVOKE},       {"revoke", FED_REVOKE_KEY}, {"succeed", FED_REVOKE_KEY},
-                 {"rotate", FED_REVOKE_KEY}};
+    } kinds[] = {
+        {"admit", FED_ADMIT},       {"level", FED_LEVEL},       {"withdraw", FED_WITHDRAW},
+        {"mode", FED_MODE},         {"propose", FED_PROPOSE},   {"counter", FED_PROPOSE},
+        {"accept", FED_ACCEPT},     {"reject", FED_REJECT},     {"retract", FED_RETRACT},
+        {"end", FED_REVOKE},        {"revoke", FED_REVOKE_KEY}, {"succeed", FED_REVOKE_KEY},
+        {"rotate", FED_REVOKE_KEY}, {"policy", FED_POLICY}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (words_take(words, kinds[i].word))
             return kinds[i].kind;
@@ -26,6 +27,18 @@ static void read_mode(struct words *words, struct fed_statement *state)
     state->mode = words_take(words, "open") ? TALLY_MODE_OPEN : TALLY_MODE_STRICT;
     if (state->mode == TALLY_MODE_STRICT && !words_take(words, "strict"))
         words_fail(words, "mode WHO strict or open, not \"%s\"", words_peek(words));
+}
+
+/* policy WHO LEVEL, and `closed`, `mutual`. */
+static void read_policy(struct words *words, struct fed_statement *state)
+{
+    const char *level = words_next(words);
+    enum tally_trust named = TALLY_TRUST_ISOLATED;
+    if (!tally_trust_read(level, &named) || named == TALLY_TRUST_ISOLATED)
+        words_fail(words, "\"%s\" is no level: observe, verify, attest or integrate", level);
+    state->policy.level = (uint8_t)named;
+    state->policy.accepts = !words_take(words, "closed");
+    state->policy.mutual = words_take(words, "mutual");
 }
 
 static void read_rights(struct words *words, struct fed_statement *state)
@@ -54,8 +67,10 @@ static void read_offer(struct words *words, struct line *line, bool counter)
         words_fail(words, "\"%s\" is no level: observe, verify, attest or integrate", level);
     state->has_about = counter;
     state->agreement.level = (uint8_t)named;
-    state->agreement.terms = (struct tally_fed_terms){
-        .scrolls_count = 1, .verify_s = 3600, .notice_days = TERMS_NOTICE_DAYS};
+    state->agreement.terms = (struct tally_fed_terms){.scrolls_count = 1,
+                                                      .verify_s = 3600,
+                                                      .notice_days = TERMS_NOTICE_DAYS,
+                                                      .shares = TERMS_BOTH};
     (void)snprintf(line->name, sizeof line->name, "%s", words_next(words));
     state->until.us = INT64_C(7) * 86400 * 1000000;
     if (words_take(words, "expires"))
@@ -84,6 +99,10 @@ bool scenario_read_trust(struct words *words, struct line *line)
     line->who = words_who(words);
     if (state->kind == FED_MODE) {
         read_mode(words, state);
+        return true;
+    }
+    if (state->kind == FED_POLICY) {
+        read_policy(words, state);
         return true;
     }
     if (state->kind == FED_REVOKE_KEY) {

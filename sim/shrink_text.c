@@ -39,6 +39,27 @@ char *shrink_keep(const char *text, const bool *kept, size_t count)
     return out;
 }
 
+bool shrink_sentence(const char *a, const char *b)
+{
+    for (;;) {
+        const char **each[] = {&a, &b};
+        size_t sizes[2];
+        for (unsigned i = 0; i < 2; i++)
+            for (*each[i] += strspn(*each[i], " ");;) {
+                sizes[i] = strcspn(*each[i], " ");
+                if (strcspn(*each[i], "0123456789") >= sizes[i])
+                    break;
+                *each[i] += sizes[i] + strspn(*each[i] + sizes[i], " ");
+            }
+        if (sizes[0] != sizes[1] || memcmp(a, b, sizes[0]) != 0)
+            return false;
+        if (sizes[0] == 0)
+            return true;
+        a += sizes[0];
+        b += sizes[1];
+    }
+}
+
 /* ---- What ends what. ---- */
 
 static uint64_t ends_us(const struct line *line)
@@ -93,6 +114,29 @@ static bool fair_line(const struct scenario *scenario, size_t at, bool *kept)
     return true;
 }
 
+/* Whether a line is nothing without one that went before: a stolen key is one that was revoked, or
+   nobody could know; and who comes back from a copy was copied. */
+static bool needs(const struct line *line, const struct line *before)
+{
+    if (before->at_us > line->at_us || !meets(before->who, line->who))
+        return false;
+    if (line->verb == VERB_LIE && line->lie == LIE_REVOKED)
+        return before->verb == VERB_STATE && before->state.kind == FED_REVOKE_KEY;
+    return line->verb == VERB_RESTORE && before->verb == VERB_BACKUP;
+}
+
+/* The last such line is kept. */
+static bool ground_line(const struct scenario *scenario, size_t at, bool *kept)
+{
+    size_t last = SIZE_MAX;
+    for (size_t i = 0; i < scenario->count; i++)
+        if (needs(&scenario->lines[at], &scenario->lines[i]))
+            last = i;
+    if (last == SIZE_MAX || kept[scenario->lines[last].number - 1])
+        return false;
+    return kept[scenario->lines[last].number - 1] = true;
+}
+
 /* Who expects a fork wants somebody who forks. */
 static bool fork_line(const struct scenario *scenario, size_t at, bool *kept)
 {
@@ -121,7 +165,8 @@ void shrink_fair(const struct scenario *scenario, bool *kept, size_t count)
         more = false;
         for (size_t i = 0; i < scenario->count; i++)
             if (scenario->lines[i].number <= count && kept[scenario->lines[i].number - 1])
-                more |= fair_line(scenario, i, kept) || fork_line(scenario, i, kept);
+                more |= fair_line(scenario, i, kept) || ground_line(scenario, i, kept) ||
+                        fork_line(scenario, i, kept);
     }
 }
 

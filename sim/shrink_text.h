@@ -29,4 +29,8 @@ char *shrink_option(const char *text, size_t n);
 /* The n-th pause between lines with a time, one second or halved; all that comes later, sooner. */
 char *shrink_pause(const char *text, size_t n, bool half);
 
+/* Whether two sentences are the same but for the words in which there are digits: who, how many, of
+   which log. */
+bool shrink_sentence(const char *a, const char *b);
+
 #endif

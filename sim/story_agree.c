@@ -153,3 +153,26 @@ bool agree_agreed(const struct world *world, uint32_t one, uint32_t other, char 
              same ? "the same agreement" : "two agreements");
     return same;
 }
+
+bool agree_refused(const struct world *world, uint32_t one, uint32_t other, char *why, size_t size)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct agree_view view;
+        uint32_t from = i == 0 ? one : other, to = i == 0 ? other : one;
+        agree_open(&view, world, from);
+        const struct agreement_pair *pair = pair_with(&view, to);
+        const struct answer *answer = pair == NULL ? NULL
+                                      : i == 0     ? &pair->theirs.answer
+                                                   : &pair->ours.answer;
+        enum tally_proposal_state state =
+            pair == NULL ? TALLY_PROPOSAL_NONE
+                         : agreement_proposal(pair, i == 0, view.fold.agreements.clock);
+        bool refused = state == TALLY_PROPOSAL_REJECTED && answer->refusal != TALLY_REFUSAL_NONE;
+        agree_close(&view);
+        snprintf(why, size, "for n%u the offer of n%u to n%u is %s", from + 1, one + 1, other + 1,
+                 tally_proposal_state_name(state));
+        if (!refused)
+            return false;
+    }
+    return true;
+}

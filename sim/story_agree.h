@@ -28,6 +28,8 @@ bool agree_complete(const struct world *world, uint32_t slot, uint32_t other,
                     struct fed_statement *said, uint8_t body[FED_BODY_MAX]);
 
 /* Whether both hold the same agreement with each other to be active. */
+/* Whether the last offer of one to the other was rejected by the other's policy, as both see it. */
+bool agree_refused(const struct world *world, uint32_t one, uint32_t other, char *why, size_t size);
 bool agree_agreed(const struct world *world, uint32_t one, uint32_t other, char *why, size_t size);
 
 #endif

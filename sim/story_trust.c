@@ -48,7 +48,7 @@ void trust_state(struct world *world, uint32_t slot, const struct line *line)
             return;
         if (!line->succeeded && statement.revoke.has_successor)
             hand_over(&world->slots[line->other.from].signer, &statement);
-    } else if (statement.kind != FED_MODE)
+    } else if (statement.kind != FED_MODE && statement.kind != FED_POLICY)
         statement.party = world->slots[line->other.from].signer.key;
     size_t size = fed_write(&statement, body);
     const struct tally_command command = {
@@ -57,7 +57,21 @@ void trust_state(struct world *world, uint32_t slot, const struct line *line)
     world_step(world, slot, &(struct tally_event){.kind = TALLY_EVENT_COMMAND, .command = command});
 }
 
-/* What the statements of one node come to on the disk of another; how many there are. */
+enum { REVOKED_MAX = 64 }; /* Of a story; the fold of one with more would fail to be the same. */
+
+static void keys_replay(const struct world *world, uint32_t holder,
+                        const struct tally_ledger *ledger, struct revoked *revoked)
+{
+    const struct tally_crypto crypto = signer_window((struct signer *)&world->slots[holder].signer);
+    struct tally_log_view view;
+    for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
+        if (strcmp(view.name_space, TALLY_STATEMENTS) == 0)
+            (void)replay_keys(revoked, ledger, &view, 0);
+    replay_revoked(revoked, ledger, &crypto);
+}
+
+/* What the statements of one node come to on the disk of another, those of keys it had before among
+   them; how many there are. */
 static uint64_t replayed(const struct world *world, uint32_t slot, uint32_t holder,
                          struct tally_hash *hash)
 {
@@ -65,19 +79,25 @@ static uint64_t replayed(const struct world *world, uint32_t slot, uint32_t hold
     const struct tally_ledger ledger = disk_ledger((struct disk *)&world->slots[holder].disk);
     struct tally_party *parties = memory_new(TALLY_PARTIES_MAX, sizeof *parties);
     uint8_t *room = memory_new(1, TALLY_ENTRIES_MAX);
-    struct tally_hash origin_hash;
+    struct tally_trust_status status;
+    struct revoked revoked;
     struct fold fold;
+    if (!revoked_new(&revoked, REVOKED_MAX))
+        abort();
     fold_init(&fold, key, parties, TALLY_PARTIES_MAX);
     fold.discrepancies = discrepancies_new(key, DISCREPANCIES_MAX);
     fold.schemas = schemas_new(SCHEMAS_MAX);
-    replay_origin(key, &origin_hash);
-    uint64_t count = replay_all(&fold, &ledger, &origin_hash, room);
-    fold_hash(&fold, hash);
+    keys_replay(world, holder, &ledger, &revoked);
+    fold.revoked = &revoked;
+    (void)replay_own(&fold, &ledger, room);
+    fold_status(&fold, &status);
+    *hash = status.hash;
     free(fold.discrepancies);
     free(fold.schemas);
+    revoked_free(&revoked);
     memory_free(parties);
     memory_free(room);
-    return count;
+    return status.statements;
 }
 
 bool trust_folded(const struct world *world, uint32_t slot, char *why, size_t size)
@@ -103,22 +123,9 @@ bool trust_folded(const struct world *world, uint32_t slot, char *why, size_t si
 
 /* ---- The same state everywhere. ---- */
 
-enum { REVOKED_MAX = 64 }; /* Of a story; the fold of one with more would fail to be the same. */
-
 struct digest {
     struct tally_hash trust, agreed;
 };
-
-static void keys_replay(const struct world *world, uint32_t holder,
-                        const struct tally_ledger *ledger, struct revoked *revoked)
-{
-    const struct tally_crypto crypto = signer_window((struct signer *)&world->slots[holder].signer);
-    struct tally_log_view view;
-    for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
-        if (strcmp(view.name_space, TALLY_STATEMENTS) == 0)
-            (void)replay_keys(revoked, ledger, &view, 0);
-    replay_revoked(revoked, ledger, &crypto);
-}
 
 /* What the statements of all come to for one node, as they lie on the disk of another: what the one
    stated, what was stated to it, and what is said of keys. */

@@ -11,8 +11,10 @@ enum {
     FORK_LEAST = 4,     /* So many, and there is somebody honest on both sides. */
     FAULTS_LEAST = 8,   /* And what users do, counted alike. */
     FAULTS_MOST = 16,
-    HASTE = 6,   /* So many times as fast is what happens in most stories. */
-    WRITERS = 3, /* Of many nodes. */
+    HASTE = 6,     /* So many times as fast is what happens in most stories. */
+    WRITERS = 3,   /* Of many nodes. */
+    ROTATIONS = 8, /* Once in so many stories; */
+    SEALED = 10,   /* so many tenths of a second after its start a node has sealed all. */
 };
 
 void drawing_line(struct drawing *drawing, const char *form, ...)
@@ -226,6 +228,21 @@ static void draw_fault(struct drawing *drawing, uint32_t tenths)
     faults[drawing_number(drawing, 0, sizeof faults / sizeof *faults - 1)](drawing, tenths);
 }
 
+/* An operator has another key take over: the node restarts with it once there is calm and all is
+   sealed that the old one signed. */
+static void draw_rotation(struct drawing *drawing)
+{
+    uint32_t node = somebody(drawing);
+    if (!drawing_once_in(drawing, ROTATIONS))
+        return;
+    node_line(drawing, drawing_number(drawing, 50 / drawing->haste, drawing->calm), "rotate", node);
+    drawing_line(drawing, "\n");
+    node_line(drawing, drawing->calm + SEALED, "restart", node);
+    drawing_line(drawing, "\n");
+    drawing->down |= UINT64_C(1) << node;
+    drawing->rotated = node;
+}
+
 /* ---- Calm. ---- */
 
 /* A line for each node whose bit is set. */
@@ -261,6 +278,9 @@ static void draw_calm(struct drawing *drawing)
                  drawing->setting == SETTING_STRANGERS || drawing->setting == SETTING_NAMES
                      ? STRANGERS_S
                      : LIVENESS_S);
+    if (drawing->rotated != 0)
+        drawing_line(drawing, "expect folded n%" PRIu32 " within %d\n", drawing->rotated,
+                     LIVENESS_S);
     /* Seen by somebody honest on both sides, it is proved everywhere. */
     if (drawing->fork && drawing->nodes >= FORK_LEAST && drawing->setting == SETTING_NAMED)
         drawing_line(drawing, "expect fork n%" PRIu32 " within %d\n", drawing->liar, LIVENESS_S);
@@ -315,5 +335,6 @@ void swarm_draw(uint64_t seed, struct swarm_sizes sizes, char text[SWARM_TEXT_MA
     draw_writers(&drawing);
     for (uint32_t i = 0; i < count; i++)
         draw_fault(&drawing, times[i]);
+    draw_rotation(&drawing);
     draw_calm(&drawing);
 }

@@ -102,6 +102,13 @@ static enum tally_error stored(const struct tally_event *event)
     return event->kind == TALLY_EVENT_PRUNED ? event->pruned.error : event->appended.error;
 }
 
+static void add_mapped(struct transcript *transcript, const struct tally_event *event)
+{
+    add_number(transcript, event->mapped.error);
+    add(transcript, event->mapped.outer.ip, sizeof event->mapped.outer.ip);
+    add_number(transcript, event->mapped.lifetime_s);
+}
+
 void transcript_event(struct transcript *transcript, uint64_t us, uint32_t slot,
                       const struct tally_event *event)
 {
@@ -154,9 +161,7 @@ void transcript_event(struct transcript *transcript, uint64_t us, uint32_t slot,
         add_bytes(transcript, event->multicast.bytes);
         break;
     case TALLY_EVENT_MAPPED:
-        add_number(transcript, event->mapped.error);
-        add(transcript, event->mapped.outer.ip, sizeof event->mapped.outer.ip);
-        add_number(transcript, event->mapped.lifetime_s);
+        add_mapped(transcript, event);
         break;
     case TALLY_EVENT_GATEWAY:
         add_number(transcript, event->gateway.epoch_s);
@@ -167,6 +172,7 @@ void transcript_event(struct transcript *transcript, uint64_t us, uint32_t slot,
     case TALLY_EVENT_HTTP:
         add_number(transcript, event->http.status);
         break;
+    case TALLY_EVENT_CARRY:
     case TALLY_EVENT_TICK:
     case TALLY_EVENT_SPACE:
         break;
@@ -197,6 +203,12 @@ static void add_found(struct transcript *transcript, const struct tally_action *
 {
     add(transcript, action->found.key.bytes, sizeof action->found.key.bytes);
     add(transcript, action->found.address.ip, sizeof action->found.address.ip);
+}
+
+static void add_answer(struct transcript *transcript, const struct tally_action *action)
+{
+    add_number(transcript, action->answer.ticket);
+    add_number(transcript, action->answer.error);
 }
 
 void transcript_action(struct transcript *transcript, uint64_t us, uint32_t slot,
@@ -245,8 +257,7 @@ void transcript_action(struct transcript *transcript, uint64_t us, uint32_t slot
         add_bytes(transcript, action->evidence.bytes);
         break;
     case TALLY_ACTION_ANSWER:
-        add_number(transcript, action->answer.ticket);
-        add_number(transcript, action->answer.error);
+        add_answer(transcript, action);
         break;
     case TALLY_ACTION_MULTICAST:
         add_multicast(transcript, action);
@@ -266,6 +277,8 @@ void transcript_action(struct transcript *transcript, uint64_t us, uint32_t slot
     case TALLY_ACTION_KEEP:
         add_bytes(transcript, action->keep.note);
         break;
+    case TALLY_ACTION_CARRY:
+        break; /* No story has files. */
     }
 }
 

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "expect.h"
 #include "memory.h"
+#include "shrink_text.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -140,7 +141,8 @@ bool trial_same(const struct trial_result *a, const struct trial_result *b)
     if (a->end.fault != b->end.fault)
         return false;
     if (a->end.fault == STORY_EXPECTATION)
-        return a->end.condition == b->end.condition && a->end.negated == b->end.negated;
+        return a->end.condition == b->end.condition && a->end.negated == b->end.negated &&
+               shrink_sentence(a->end.message, b->end.message);
     return a->end.fault != STORY_INVARIANT || a->end.check == b->end.check;
 }
 

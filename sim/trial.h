@@ -42,7 +42,8 @@ void trial_run(const char *name, const char *text, double seconds, struct trial_
 /* Reads and runs it here, in this process; sparing: see story.h. */
 void trial_here(const char *name, const char *text, bool sparing, struct trial_result *result);
 
-/* Whether two failed in the same way: the same invariant, expectation or assertion. */
+/* Whether two failed in the same way: the same invariant or assertion, or the same expectation for
+   the same reason, whoever it concerns and of how much. */
 bool trial_same(const struct trial_result *a, const struct trial_result *b);
 
 /* The way it failed, in some words. */

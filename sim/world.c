@@ -120,7 +120,8 @@ static void perform(struct world *world, uint32_t slot, const struct tally_actio
         service_resolve(world, slot, action);
         break;
     case TALLY_ACTION_FOUND:
-    case TALLY_ACTION_HTTP: /* Nobody states a witness outside of the mesh. */
+    case TALLY_ACTION_HTTP:  /* Nobody states a witness outside of the mesh. */
+    case TALLY_ACTION_CARRY: /* No story has files. */
         break;
     case TALLY_ACTION_APPEND:
     case TALLY_ACTION_SEAL:
@@ -134,6 +135,22 @@ static void perform(struct world *world, uint32_t slot, const struct tally_actio
         if (disk_perform(&at->disk, action, world->now_us, &at->chance, &lane, &due_us))
             world_put(world, slot, slot, due_us, HAPPENING_DISK, (void *)(uintptr_t)lane);
         break;
+    }
+}
+
+/* A heartbeat goes to ten nodes, none of which is in a cache: they are fetched together. */
+static void perform_all(struct world *world, uint32_t slot)
+{
+    enum { TOGETHER = 16 };
+    struct tally_action actions[TOGETHER];
+    size_t count = TOGETHER;
+    while (count == TOGETHER) {
+        for (count = 0;
+             count < TOGETHER && tally_node_next(world->slots[slot].node, &actions[count]); count++)
+            if (actions[count].kind == TALLY_ACTION_SEND)
+                __builtin_prefetch(&world->slots[network_near(world, &actions[count].send.to)]);
+        for (size_t i = 0; i < count; i++)
+            perform(world, slot, &actions[i]);
     }
 }
 
@@ -153,9 +170,7 @@ void world_step(struct world *world, uint32_t slot, const struct tally_event *ev
     uint64_t allocations = memory_watch_end();
     if (watched)
         checker_after(&world->checker, world, slot, event, allocations);
-    struct tally_action action;
-    while (tally_node_next(at->node, &action))
-        perform(world, slot, &action);
+    perform_all(world, slot);
     world->stepping = false;
     world_wake_at(world, slot, tally_node_deadline(at->node));
 }
@@ -217,7 +232,7 @@ static void on_datagram(struct world *world, const struct happening *happening)
     }
     if (entered && world->slots[slot].node != NULL && !adversary_deaf(world, slot, datagram))
         deliver(world, slot, datagram);
-    memory_free(datagram);
+    network_give(&world->network, datagram);
 }
 
 static void on_letter(struct world *world, uint32_t slot, bool lives, struct letter *letter)
@@ -263,28 +278,34 @@ static void dispatch(struct world *world, const struct happening *happening)
     }
 }
 
-/* What comes next is known some happenings ahead: it is fetched from memory meanwhile. */
+/* One that comes is told to its node, so that what it will look at is fetched. */
+static void foretell(const struct world *world, const struct happening *one, enum tally_expect when)
+{
+    if (one == NULL || world->slots[one->slot].node == NULL)
+        return;
+    const struct datagram *datagram = one->kind == HAPPENING_DATAGRAM ? one->data : NULL;
+    if (datagram != NULL || one->kind == HAPPENING_TICK)
+        tally_node_expect(
+            world->slots[one->slot].node,
+            datagram != NULL ? bytes_of(datagram->bytes, datagram->size) : bytes_of(NULL, 0), when);
+}
+
+/* What comes next is known some happenings ahead: it is fetched from memory meanwhile, each time
+   what is pointed at from what came before. */
 static void look_ahead(const struct world *world)
 {
-    enum { FAR = 9, NEAR = 6, CLOSE = 3, LINE = 64 };
-    const struct happening *far = queue_ahead(&world->queue, FAR);
-    const struct happening *near = queue_ahead(&world->queue, NEAR);
-    const struct happening *close = queue_ahead(&world->queue, CLOSE);
-    if (far != NULL) {
-        const uint8_t *slot = (const uint8_t *)&world->slots[far->slot];
-        for (size_t at = 0; at < sizeof(struct slot); at += LINE)
+    enum { FIRST = 11, FAR = 8, NEAR = 5, CLOSE = 2, LINE = 64 };
+    const struct happening *first = queue_ahead(&world->queue, FIRST);
+    if (first != NULL) {
+        const uint8_t *slot = (const uint8_t *)&world->slots[first->slot];
+        for (size_t at = 0; at < offsetof(struct slot, signer.seed); at += LINE)
             __builtin_prefetch(slot + at);
-        for (size_t at = 0; far->kind == HAPPENING_DATAGRAM && at < 4 * LINE; at += LINE)
-            __builtin_prefetch((const uint8_t *)far->data + at);
+        for (size_t at = 0; first->kind == HAPPENING_DATAGRAM && at < 4 * LINE; at += LINE)
+            __builtin_prefetch((const uint8_t *)first->data + at);
     }
-    if (near != NULL && world->slots[near->slot].node != NULL)
-        tally_node_expect(world->slots[near->slot].node, bytes_of(NULL, 0), false);
-    if (close != NULL && close->kind == HAPPENING_DATAGRAM &&
-        world->slots[close->slot].node != NULL) {
-        const struct datagram *datagram = close->data;
-        tally_node_expect(world->slots[close->slot].node, bytes_of(datagram->bytes, datagram->size),
-                          true);
-    }
+    foretell(world, queue_ahead(&world->queue, FAR), TALLY_EXPECT_FAR);
+    foretell(world, queue_ahead(&world->queue, NEAR), TALLY_EXPECT_NEAR);
+    foretell(world, queue_ahead(&world->queue, CLOSE), TALLY_EXPECT_CLOSE);
 }
 
 bool world_next(struct world *world, uint64_t until_us)
@@ -503,7 +524,9 @@ void world_free(struct world *world)
     }
     struct happening happening;
     while (queue_take(&world->queue, &happening)) {
-        if (happening.kind == HAPPENING_DATAGRAM || happening.kind == HAPPENING_LETTER)
+        if (happening.kind == HAPPENING_DATAGRAM)
+            network_give(&world->network, happening.data);
+        else if (happening.kind == HAPPENING_LETTER)
             memory_free(happening.data);
         else if (happening.kind == HAPPENING_STREAM || happening.kind == HAPPENING_ROOM)
             network_forget(happening.data);
@@ -513,6 +536,7 @@ void world_free(struct world *world)
         world_forget_backup(&world->slots[slot]);
         memory_free(world->slots[slot].pipes);
         memory_free(world->slots[slot].kept);
+        memory_free(world->slots[slot].met);
     }
     for (size_t i = 0; i < world->name_count; i++)
         memory_free(world->names[i]);

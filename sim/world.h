@@ -20,44 +20,46 @@
 #include "tally/node.h"
 #include "transcript.h"
 
+/* What each happening touches comes first. */
 struct slot {
-    struct world *world;
     struct tally_node *node; /* NULL: not running. */
-    struct signer signer, cosigner;
-    struct signer elder, next; /* The key it had, and takes at its next start; no provider: none. */
-    struct disk disk;
-    struct random chance; /* Network and disk. */
-    struct random secret;
-    uint64_t sequence; /* Of its happenings. */
-    uint64_t tick_us;  /* The next TICK that was put; UINT64_MAX: none. */
+    uint32_t life;           /* Counts starts and crashes. */
+    enum lie lie;
     uint64_t suspended_us;
-    uint64_t sent_bytes; /* All it sent, with the headers below it; */
-    struct slot_mark {   /* and what that was some time ago. */
+    uint64_t tick_us;  /* The next TICK that was put; UINT64_MAX: none. */
+    uint64_t sequence; /* Of its happenings. */
+    uint32_t lan;      /* LAN + 1, see lan.h; 0: none. */
+    uint32_t front;    /* LAN + 1 whose box has its place in the wide network; 0: none. */
+    uint32_t shown;    /* Whose address and name it has: itself, or the first face. */
+    uint32_t second;   /* Slot of the second face; UINT32_MAX: none. */
+    int32_t drift_ppm; /* Its wall clock is wrong by so much each million, */
+    uint32_t index;    /* Its own; of a second face its own too. */
+    struct world *world;
+    struct signer signer;
+    struct tally_address own; /* Where it listens. */
+    int64_t offset_us;        /* Its wall clock is wrong by so much besides. */
+    struct random chance;     /* Network and disk. */
+    uint64_t sent_bytes;      /* All it sent, with the headers below it; */
+    struct slot_mark {        /* and what that was some time ago. */
         uint64_t us, sent_bytes;
     } marks[2];
-    int64_t offset_us; /* Its wall clock is wrong by so much, */
-    int32_t drift_ppm; /* and by so much more each million. */
-    uint32_t life;     /* Counts starts and crashes. */
-    uint32_t next_stream;
+    struct signer cosigner;
+    struct signer elder, next; /* The key it had, and takes at its next start; no provider: none. */
+    struct disk disk;
+    struct random secret;
     struct pipe **pipes;
     size_t pipe_count, pipe_capacity;
-    enum lie lie;
-    uint32_t lie_count; /* How much of it. */
+    uint32_t next_stream, lie_count; /* The latter: how much of its lie. */
     struct adversary_memory *kept;
     enum tally_profile profile;
-    bool told_full;      /* Its disk is. */
-    bool late;           /* Not born at the start: a story has it join. */
-    struct disk *backup; /* A copy of its disk, or NULL; */
-    bool restored;       /* it came back from that. */
-    /* Its place, see lan.h. */
-    struct tally_address own; /* Where it listens. */
-    uint32_t lan, segment;    /* LAN + 1; segment of multicast; 0: none. */
-    uint32_t front;           /* LAN + 1 whose box has its place in the wide network; 0: none. */
-    uint32_t moves;
-    bool reached;    /* Something came through its box that it had not asked for. */
-    uint32_t index;  /* Its own; of a second face its own too. */
-    uint32_t shown;  /* Whose address and name it has: itself, or the first face. */
-    uint32_t second; /* Slot of the second face; UINT32_MAX: none. */
+    bool told_full;          /* Its disk is. */
+    bool late;               /* Not born at the start: a story has it join. */
+    struct disk *backup;     /* A copy of its disk, or NULL; */
+    bool restored;           /* it came back from that. */
+    uint32_t segment, moves; /* Of multicast, 0: none; how often it moved. */
+    struct tally_key *met; /* Whom it was linked with in any life; the first were so at the copy. */
+    size_t met_count, met_capacity, met_backup;
+    bool reached; /* Something came through its box that it had not asked for. */
 };
 
 /* An append that was asked of a node. */

@@ -7,11 +7,28 @@
 #include "world_keys.h"
 #include <assert.h>
 
+enum { MET_MAX = 64 }; /* As many as a host remembers (REMEMBER_MAX). */
+
+/* A host writes down whom it is linked with; how soon is its own affair, and here it is at once. Of
+   very many nodes none has memory for that. */
+static void meet(struct slot *at, const struct tally_key *peer)
+{
+    if (at->world->checker.light || at->met_count == MET_MAX)
+        return;
+    for (size_t i = 0; i < at->met_count; i++)
+        if (key_equal(&at->met[i], peer))
+            return;
+    at->met = memory_room(at->met, &at->met_capacity, at->met_count + 1, sizeof *at->met);
+    at->met[at->met_count++] = *peer;
+}
+
 static void say(void *context, struct tally_now now, const struct tally_trace *trace)
 {
     struct slot *at = context;
     struct world *world = at->world;
     uint32_t peer;
+    if (trace->kind == TALLY_TRACE_LINKED && trace->peer != NULL)
+        meet(at, trace->peer);
     if (trace->kind == TALLY_TRACE_CONFIRMED && world->confirmed != NULL && trace->peer != NULL &&
         world_find(world, trace->peer, &peer))
         world->confirmed[(size_t)at->shown * world->options.nodes + peer] = 1;
@@ -112,6 +129,25 @@ static void tell_bootstraps(struct world *world, uint32_t slot)
     }
 }
 
+/* As the daemon does where its profile makes use of it. */
+static void tell_remembered(struct world *world, uint32_t slot)
+{
+    const struct slot *at = &world->slots[slot];
+    for (size_t i = 0; i < at->met_count && at->profile != TALLY_PROFILE_STATIC; i++) {
+        uint32_t other;
+        if (!world_find(world, &at->met[i], &other))
+            continue;
+        struct tally_address address = lan_address(world, slot, other);
+        checker_configured(&world->checker, slot, &address);
+        tell(world, slot,
+             &(struct tally_command){.kind = TALLY_COMMAND_BOOTSTRAP,
+                                     .bootstrap = {.has_key = true,
+                                                   .key = at->met[i],
+                                                   .address = address,
+                                                   .source = TALLY_SOURCE_REMEMBERED}});
+    }
+}
+
 static void tell_domains(struct world *world, uint32_t slot)
 {
     for (size_t i = 0; i < world->domain_count; i++) {
@@ -177,6 +213,7 @@ static void introduce(struct world *world, uint32_t slot, bool again)
         tell_peers(world, slot, again);
     tell_bootstraps(world, slot);
     tell_domains(world, slot);
+    tell_remembered(world, slot);
 }
 
 static void begin_life(const struct world *world, struct slot *at, uint32_t seconds)
@@ -223,6 +260,15 @@ static void take_over(struct world *world, uint32_t slot)
     world_key_put(world, slot, &at->signer.key);
 }
 
+/* Whether somebody may know how far its logs had got, as far as its host can tell: a copy's host
+   cannot, and its operator named somebody. */
+static bool known(const struct world *world, const struct slot *at, bool again)
+{
+    bool named =
+        world->options.peers_max > 0 || world->bootstrap_count > 0 || world->domain_count > 0;
+    return at->restored ? named : world->checker.light && again;
+}
+
 static enum tally_past past_of(const struct slot *at)
 {
     return at->restored ? TALLY_PAST_COPY : TALLY_PAST_OWN;
@@ -247,7 +293,9 @@ void world_wake(struct world *world, uint32_t slot)
         .verify = options->verify,
         .profile = at->profile,
         .past = past_of(at),
-        .known = again,
+        .known = known(world, at, again),
+        .remembered = at->met,
+        .remembered_count = at->met_count,
         /* As tally run does: wherever it is, also after it moved. */
         .listen = at->profile == TALLY_PROFILE_STATIC ? at->own : everywhere,
         /* Whom all are told of has room for all. */
@@ -260,6 +308,7 @@ void world_wake(struct world *world, uint32_t slot)
         .ledger = disk_ledger(&at->disk),
         .secret = {&at->secret, draw},
         .crypto = signer_window(&at->signer),
+        .sealing = provider_sealing(&world->provider),
         .cosigner = {at, cosigner_key, cosigner_sign},
         .trace = {at, say},
         .datagrams_only = options->datagrams_only,
@@ -358,6 +407,7 @@ void world_backup(struct world *world, uint32_t slot)
     struct slot *at = &world->slots[slot];
     world_forget_backup(at);
     at->backup = memory_new(1, sizeof *at->backup);
+    at->met_backup = at->met_count;
     disk_copy(at->backup, &at->disk, &at->signer);
 }
 
@@ -371,6 +421,7 @@ bool world_restore(struct world *world, uint32_t slot)
     disk_copy(&at->disk, at->backup, &at->signer);
     at->restored = true;
     checker_restored(&world->checker, world, slot);
+    at->met_count = at->met_backup;
     world_wake(world, slot);
     return true;
 }

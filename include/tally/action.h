@@ -29,6 +29,7 @@ enum tally_action_kind {
     TALLY_ACTION_KEEP,      /* Make a cosigned checkpoint durable; KEPT answers. */
     TALLY_ACTION_PRUNE,     /* Drop the bodies of a replica's first receipts; PRUNED answers. */
     TALLY_ACTION_HTTP,      /* One question to a witness that the operator named; HTTP answers. */
+    TALLY_ACTION_CARRY,     /* To the files of a CARRY; without bytes: it is over. */
 };
 
 /* Whose log, enough to create its folder. Strings live as long as the action. */
@@ -180,6 +181,14 @@ struct tally_action {
             struct tally_hash origin_hash;
             uint64_t to; /* Of [0, to), not above the checkpoint's size; the rest stays. */
         } prune;
+        struct {
+            struct tally_bytes bytes; /* A frame of the sync protocol. The rest without one: */
+            enum tally_drop drop;     /* Why it ended early: what it has does not verify; NONE. */
+            enum tally_error error;   /* FULL: our disk had no room; OK. */
+            unsigned forks;           /* Proved: the evidence is written. */
+            uint64_t logs;            /* That moved to a larger checkpoint. */
+            bool guarded;             /* It has more of our own logs than we do. */
+        } carry;
     };
 };
 

@@ -27,6 +27,8 @@ enum tally_command_kind {
     TALLY_COMMAND_COSIGN,  /* Ask our witnesses now, not when it is due. ANSWER at once. */
     TALLY_COMMAND_SAMPLE,  /* Have a party show receipts now, of each log of it that we cosigned:
                               what comes of it is stated. ANSWER at once: OK, or NOT_FOUND. */
+    TALLY_COMMAND_CARRY,   /* Logs on files, from a party that no network leads to. ANSWER at once:
+                              OK, and ACTION CARRY asks for what is in them; or BUSY. */
     TALLY_COMMAND_ANCHOR,  /* An anchor that a party published was judged otherwise than before.
                               ANSWER at once: OK, or NOT_FOUND where nobody is to answer for it. */
 };

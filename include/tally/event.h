@@ -20,7 +20,8 @@ enum tally_event_kind {
     TALLY_EVENT_DATAGRAM,
     TALLY_EVENT_STREAM_OPEN, /* Accepted, or dialled with success. Room is 0 until told. */
     TALLY_EVENT_STREAM_BYTES,
-    TALLY_EVENT_STREAM_ROOM, /* So many bytes in all the host takes now, replacing the last. */
+    TALLY_EVENT_STREAM_ROOM, /* So many bytes in all the host takes now, replacing the last, less
+                                what is written. To be told before less than half is left. */
     TALLY_EVENT_STREAM_CLOSED,
     TALLY_EVENT_APPENDED,  /* Answers APPEND. */
     TALLY_EVENT_SEALED,    /* Answers SEAL: tiles are durable and were read back. */
@@ -37,6 +38,7 @@ enum tally_event_kind {
     TALLY_EVENT_KEPT,      /* Answers KEEP: it is durable. */
     TALLY_EVENT_PRUNED,    /* Answers PRUNE: the bodies are gone for good. */
     TALLY_EVENT_HTTP,      /* Answers HTTP; no redirect was followed. */
+    TALLY_EVENT_CARRY,     /* What the files of a CARRY say; without bytes: they are gone. */
 };
 
 /* What a domain says of one node. */
@@ -156,6 +158,9 @@ struct tally_event {
             uint64_t ticket;
             enum tally_error error;
         } pruned;
+        struct {
+            struct tally_bytes bytes; /* A frame of the sync protocol; at most STREAM_BYTES_MAX. */
+        } carry;
     };
 };
 

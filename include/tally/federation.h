@@ -75,6 +75,15 @@ enum tally_revoked_reason {
     TALLY_REVOKED_REASONS
 };
 
+/* Why a proposal was rejected by the node itself; the wire's numbers. */
+enum tally_refusal {
+    TALLY_REFUSAL_NONE,      /* It was not: an operator did it. */
+    TALLY_REFUSAL_CLOSED,    /* Proposals are not accepted. */
+    TALLY_REFUSAL_LEVEL,     /* Below the least level. */
+    TALLY_REFUSAL_ONE_SIDED, /* One side alone shares. */
+    TALLY_REFUSALS
+};
+
 struct tally_party {
     struct tally_key key;
     enum tally_party_state state;
@@ -87,12 +96,13 @@ struct tally_party {
 /* What a node's statements come to. */
 struct tally_trust_status {
     enum tally_mode mode;
-    bool strict;              /* Strangers may nothing. */
-    size_t parties;           /* Admitted now. */
-    uint64_t statements;      /* Folded, those about trust and all others. */
-    uint64_t unknown;         /* Of kinds that this version does not know; kept, without effect. */
-    uint64_t refused;         /* Malformed, not permitted, of others. */
-    uint64_t lost;            /* Could not be read. */
+    bool strict;         /* Strangers may nothing. */
+    size_t parties;      /* Admitted now. */
+    uint64_t statements; /* Folded, those about trust and all others. */
+    uint64_t unknown;    /* Of kinds that this version does not know; kept, without effect. */
+    uint64_t refused;    /* Malformed, not permitted, of others. */
+    uint64_t lost;       /* Could not be read. */
+    uint64_t refusals[TALLY_REFUSALS]; /* Proposals that this node rejected, by reason. */
     struct tally_hash hash;   /* Of the state: equal on machines that folded the same statements. */
     struct tally_hash agreed; /* Of agreements with others: equal where the same of all logs is. */
 };
@@ -103,6 +113,9 @@ const char *tally_party_state_name(enum tally_party_state state);
 const char *tally_mode_name(enum tally_mode mode);
 const char *tally_proposal_state_name(enum tally_proposal_state state);
 const char *tally_agreement_state_name(enum tally_agreement_state state);
+const char *tally_refusal_name(enum tally_refusal refusal);
+/* The end of «it was refused: …». */
+const char *tally_refusal_text(enum tally_refusal refusal);
 const char *tally_revoked_reason_name(enum tally_revoked_reason reason);
 
 /* "announce,serve", "none": into room for TALLY_ROLES_TEXT bytes. */

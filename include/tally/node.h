@@ -40,9 +40,12 @@ void tally_node_step(struct tally_node *node, struct tally_now now,
                      const struct tally_event *event);
 
 /* A hint for a host of so many nodes that their memory is not at hand: this one will be stepped
-   soon, with the bytes of a DATAGRAM or, without data, something else. It is to be given twice, the
-   second time closer to the step, `close`. Changes nothing. */
-void tally_node_expect(const struct tally_node *node, struct tally_bytes datagram, bool close);
+   soon, with the bytes of a DATAGRAM or, without data, something else. It is to be given three
+   times, each closer to the step, since each looks where the one before has pointed. Changes
+   nothing. */
+enum tally_expect { TALLY_EXPECT_FAR, TALLY_EXPECT_NEAR, TALLY_EXPECT_CLOSE };
+void tally_node_expect(const struct tally_node *node, struct tally_bytes datagram,
+                       enum tally_expect when);
 
 /* The next action of the last step, in order; false when there is none. */
 bool tally_node_next(struct tally_node *node, struct tally_action *action);

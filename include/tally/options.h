@@ -78,6 +78,7 @@ struct tally_node_options {
     struct tally_ledger ledger;
     struct tally_secret secret;
     struct tally_crypto crypto;
+    const struct tally_sealing *sealing;     /* Of streams; NULL: what others understand. */
     struct tally_trace_window trace;         /* say may be NULL. */
     struct tally_cosigner cosigner;          /* All NULL: it cosigns nothing. */
     const struct tally_foreign_log *foreign; /* Witnessed without being admitted; outlives it. */

@@ -87,6 +87,19 @@ struct tally_secret {
     void (*draw)(void *context, uint8_t *bytes, size_t size);
 };
 
+/* What streams are sealed with, in the simulator alone; others understand what is said here. */
+struct tally_sealing {
+    /* X25519 (RFC 7748): the public key of a secret one; the shared secret, false if all zero. */
+    void (*public_of)(const uint8_t secret[32], uint8_t public_key[32]);
+    bool (*shared)(const uint8_t secret[32], const uint8_t public_key[32], uint8_t shared[32]);
+    /* ChaCha20-Poly1305 (RFC 8439) with a nonce of Noise, in place or not; 16 bytes more. False,
+       and nothing written: it was altered, or is too short. */
+    void (*seal)(const uint8_t key[32], uint64_t nonce, struct tally_bytes data,
+                 struct tally_bytes plain, uint8_t *out);
+    bool (*unseal)(const uint8_t key[32], uint64_t nonce, struct tally_bytes data,
+                   struct tally_bytes sealed, uint8_t *out);
+};
+
 /*
  * Pure functions under the node's own key, which the core never sees. The daemon has libsodium
  * behind it; the simulator may remember verdicts or use a fast stand-in.

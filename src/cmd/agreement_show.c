@@ -58,6 +58,22 @@ static void scrolls_text(const struct tally_fed_terms *terms, char *text, size_t
 
 /* ---- Proposals ---- */
 
+static enum tally_refusal refusal_of(const struct proposal *proposal)
+{
+    const struct agreement_pair *pair = proposal->pair;
+    return proposal->ours ? pair->theirs.answer.refusal : pair->ours.answer.refusal;
+}
+
+/* Why it was rejected, in the words of the one who did; null if it was not. */
+static json_t *refusal_json(const struct proposal *proposal)
+{
+    enum tally_refusal refusal = refusal_of(proposal);
+    if (proposal->state != TALLY_PROPOSAL_REJECTED)
+        return json_null();
+    return json_pack("{s:s, s:s}", "reason", tally_refusal_name(refusal), "text",
+                     tally_refusal_text(refusal));
+}
+
 static json_t *proposal_object(const struct trust *trust, const struct proposal *proposal)
 {
     const struct offer *offer = proposal->offer;
@@ -78,6 +94,7 @@ static json_t *proposal_object(const struct trust *trust, const struct proposal 
     set(object, "proposed_terms", terms_object(&said->agreement.terms, "scrolls_to_share"));
     set(object, "agreement_hash", print_json_hash(&offer->agreement));
     set(object, "note", print_json_text(said->note));
+    set(object, "refusal", refusal_json(proposal));
     return object;
 }
 
@@ -166,6 +183,8 @@ static void proposal_text(const struct trust *trust, const struct proposal *prop
     print_party("target", proposal->ours ? &proposal->pair->key : &trust->fold.self);
     (void)printf("state        %s\nlevel        %s\n", tally_proposal_state_name(proposal->state),
                  tally_trust_name(offer->level));
+    if (proposal->state == TALLY_PROPOSAL_REJECTED)
+        (void)printf("because      %s\n", tally_refusal_text(refusal_of(proposal)));
     print_when("proposed", offer->place.time);
     print_when("expires", offer->expires);
     if (offer->counter)

@@ -5,6 +5,7 @@
  */
 #include "cmd/carry.h"
 #include "cmd/copy.h"
+#include "cmd/ferry.h"
 #include "cmd/print.h"
 #include "cmd/trust.h"
 #include "cmd/verbs.h"
@@ -15,6 +16,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* A folder, and the folder of a log in it: its hash in hex. */
 enum { LONG_PATH = 2 * PATHS_MAX + 128 };
@@ -110,11 +112,13 @@ enum exit_code verb_bundle_export(struct call *call)
 
 /* ---- Import ---- */
 
-/* What an import needs: the two directories, our key, and whom we admit. */
+/* What an import needs: the two directories, our key, and whom we admit. Where the node runs, ours
+   is only looked at, before and after. */
 struct import {
     struct call *call;
     struct trust trust;
     struct keys *keys;
+    bool runs;
     struct store *into, *from;
     struct tally_ledger into_ledger, from_ledger;
     enum exit_code code;
@@ -141,11 +145,13 @@ static bool import_open(struct import *import)
         import->code = import->trust.shelf.code;
         return false;
     }
+    import->runs = store_holder(import->trust.shelf.data) != 0;
     const struct store_options into = {.dir = import->trust.shelf.data,
-                                       .key = &import->trust.shelf.key};
+                                       .key = &import->trust.shelf.key,
+                                       .read_only = import->runs};
     if (!open_store(import, &from, &import->from) || !open_store(import, &into, &import->into))
         return false;
-    if (keys_open(into.dir, false, &import->keys, &call->complaint) != TALLY_OK) {
+    if (!import->runs && keys_open(into.dir, false, &import->keys, &call->complaint) != TALLY_OK) {
         import->code = call_fail(call, into.dir);
         return false;
     }
@@ -237,28 +243,68 @@ static enum exit_code verdict(struct call *call, const struct carry *carry)
     return EXIT_DONE;
 }
 
-static enum exit_code import_all(struct import *import)
+static enum tally_error take_offline(struct import *import, struct carry *carry)
 {
-    struct call *call = import->call;
-    struct before before = {NULL, 0};
-    struct carry carry;
     const struct carry_options options = {.into = import->into,
                                           .from = import->from,
                                           .from_ledger = import->from_ledger,
                                           .fold = &import->trust.fold,
                                           .key = import->trust.shelf.key,
                                           .crypto = keys_crypto(import->keys)};
-    bool good = look_before(import, &before) && carry_logs(&options, &carry) == TALLY_OK;
+    enum tally_error error = carry_logs(&options, carry);
+    return error == TALLY_OK
+               ? TALLY_OK
+               : complain(&import->call->complaint, error, "%s", tally_error_text(error));
+}
+
+/* The node takes it in; then its directory is looked at again, and what it made of whom it admits.
+ */
+static enum tally_error take_running(struct import *import, struct carry *carry)
+{
+    struct call *call = import->call;
+    const struct store_options into = {
+        .dir = import->trust.shelf.data, .key = &import->trust.shelf.key, .read_only = true};
+    char sentence[COMPLAINT_MAX];
+    bool progress = !call->json && isatty(STDERR_FILENO);
+    enum tally_error error = ferry_logs(import->trust.shelf.data, &import->from_ledger, progress,
+                                        carry, &call->complaint);
+    long holder = error == TALLY_NO_DAEMON ? store_holder(into.dir) : 0;
+    if (error == TALLY_NO_DAEMON && holder == 0)
+        return complain(&call->complaint, TALLY_CLOSED,
+                        "the node on %s has just ended: import it again", into.dir);
+    if (error == TALLY_NO_DAEMON)
+        return complain(&call->complaint, TALLY_LOCKED,
+                        "%s is held by process %ld, which is no node: wait until it has ended",
+                        into.dir, holder);
+    if (error != TALLY_OK)
+        return error;
+    store_close(import->into);
+    error = store_open(&into, &import->into, sentence, sizeof sentence);
+    if (error != TALLY_OK)
+        return complain(&call->complaint, error, "%s", sentence);
+    import->into_ledger = store_ledger(import->into);
+    return TALLY_OK;
+}
+
+static enum exit_code import_all(struct import *import)
+{
+    struct call *call = import->call;
+    struct before before = {NULL, 0};
+    struct carry carry;
+    bool good = look_before(import, &before);
     enum exit_code code = EXIT_DONE;
     json_t *items = json_array();
     if (!good)
         code = call_fail_with(call, EXIT_FAILED, TALLY_NO_MEMORY, NULL, "out of memory");
+    else if (before.count > 0 && (import->runs ? take_running(import, &carry)
+                                               : take_offline(import, &carry)) != TALLY_OK)
+        code = call_fail(call, call->operands[0]);
     else if (before.count == 0)
         code = call_fail_with(call, EXIT_NOT_FOUND, TALLY_NOT_FOUND, call->operands[0],
                               "%.200s holds no logs: it is no bundle of Tally", call->operands[0]);
     else
         code = verdict(call, &carry);
-    if (good && before.count > 0 && (code == EXIT_DONE || !call->json))
+    if (good && before.count > 0 && import->into != NULL && (code == EXIT_DONE || !call->json))
         print_logs(import, &before, items);
     if (code == EXIT_DONE && call->json) {
         json_t *object = print_object("bundle-import/1");

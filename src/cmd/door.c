@@ -208,6 +208,14 @@ enum tally_error door_append(struct door *door, uint64_t id, const struct tally_
     return error;
 }
 
+enum tally_error door_carry(struct door *door, struct tally_bytes frame,
+                            struct complaint *complaint)
+{
+    const struct tally_admin_frame carry = {
+        .kind = TALLY_ADMIN_CARRY, .request = 1, .carry = {.bytes = frame}};
+    return put(door, &carry, ADMIN_OVERHEAD + frame.size, complaint);
+}
+
 size_t door_backlog(const struct door *door)
 {
     return door->out.size - door->out.start;
@@ -252,15 +260,21 @@ static enum tally_error take_frames(struct door *door, struct complaint *complai
         size_t size;
         struct tally_bytes bytes = bytes_of(in->bytes + in->start, in->size - in->start);
         enum admin_read state = admin_frame_read(bytes, &frame, &size);
+        enum tally_error error = TALLY_OK;
         if (state == ADMIN_SHORT)
             return TALLY_OK;
         if (state == ADMIN_READ && frame.kind == TALLY_ADMIN_APPENDED &&
             door->options.on_answer != NULL)
             on_appended(door, &frame);
+        else if (state == ADMIN_READ && frame.kind == TALLY_ADMIN_CARRY &&
+                 door->options.on_carry != NULL)
+            error = door->options.on_carry(door->options.context, frame.carry.bytes);
         else if (state != ADMIN_READ || frame.kind != TALLY_ADMIN_ANSWER ||
                  !on_answered(door, &frame))
             return complain(complaint, TALLY_MALFORMED,
                             "the node's answer is not understood: is it of another version?");
+        if (error != TALLY_OK)
+            return error;
         in->start += size;
     }
 }
@@ -351,6 +365,7 @@ char *door_query(struct door *door, const char *verb, const char *argument,
 {
     const struct tally_admin_frame frame = {
         .kind = TALLY_ADMIN_QUERY,
+        .request = 1,
         .query = {.verb = bytes_text(verb), .argument = bytes_text(argument)}};
     enum tally_error error = put(door, &frame, ADMIN_OVERHEAD, complaint);
     if (error == TALLY_OK)

@@ -27,6 +27,8 @@ struct door_options {
     door_on_answer *on_answer;
     void *context;
     unsigned patience_ms; /* For door_query; 0: 30 s. */
+    /* What the running node asks of files that door_query laid before it ("carry"). */
+    enum tally_error (*on_carry)(void *context, struct tally_bytes asked);
     /* Called once a second while door_query waits; may be NULL. */
     void (*on_wait)(void *context, unsigned waited_s);
 };
@@ -41,6 +43,10 @@ enum tally_error door_open(const struct door_options *options, struct door **doo
    copied. BUSY, without a complaint: not taken, to be given again after door_wait. */
 enum tally_error door_append(struct door *door, uint64_t id, const struct tally_command *append,
                              struct complaint *complaint);
+
+/* What the files say to it: one frame. */
+enum tally_error door_carry(struct door *door, struct tally_bytes frame,
+                            struct complaint *complaint);
 
 /* Bytes that wait to be taken by the node. */
 size_t door_backlog(const struct door *door);

@@ -16,6 +16,12 @@ json_t *federation_object(const struct tally_party *party);
 /* mode, strict, hash: of all. */
 json_t *federation_mode(const struct fold *fold);
 
+/* Which proposals a party answers: "closed", "from verify, mutual", "" of NULL. */
+enum { RECEPTION_TEXT = 32 };
+void reception_text(const struct reception *reception, char text[RECEPTION_TEXT]);
+/* The same for programs; null of NULL. */
+json_t *reception_object(const struct reception *reception);
+
 /* Makes a statement, by the running node or where none runs by ourselves. Other than DONE: it was
    said why not. */
 enum exit_code federation_state(struct call *call, const char *data,

@@ -15,7 +15,8 @@
 #include <stdlib.h>
 
 static const struct grid_column columns[] = {
-    {"PARTY", true}, {"STATE", false}, {"LEVEL", false}, {"ROLES", false}, {"NOTE", true}};
+    {"PARTY", true},   {"STATE", false},   {"LEVEL", false}, {"ROLES", false},
+    {"AGREED", false}, {"OFFERED", false}, {"POLICY", true}, {"NOTE", true}};
 
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
@@ -83,6 +84,89 @@ static void read_last(struct trust *trust, const struct tally_party *party, stru
     free(body);
 }
 
+/* ---- What is agreed, what is offered, and what the party stated that it answers ---- */
+
+struct stand {
+    struct bond bond;
+    bool has_offer, ours; /* An offer that is unanswered: ours, or theirs. */
+    enum tally_proposal_state offer;
+    enum tally_trust level;
+    const struct reception *reception;
+};
+
+static bool is_open(enum tally_proposal_state state)
+{
+    return state == TALLY_PROPOSAL_OPEN || state == TALLY_PROPOSAL_ACCEPTED;
+}
+
+static struct stand stand_of(const struct fold *fold, const struct tally_key *key)
+{
+    const struct agreement_pair *pair = agreements_find(&fold->agreements, key);
+    const struct tally_wall clock = fold->agreements.clock;
+    struct stand stand = {.reception = receptions_find(fold->receptions, key)};
+    if (pair == NULL)
+        return stand;
+    agreement_bond(pair, clock, &stand.bond);
+    for (int side = 0; side < 2 && !stand.has_offer; side++) {
+        stand.ours = side == 1;
+        stand.offer = agreement_proposal(pair, stand.ours, clock);
+        stand.has_offer = is_open(stand.offer);
+        stand.level = stand.ours ? pair->ours.offer.level : pair->theirs.offer.level;
+    }
+    return stand;
+}
+
+static void stand_json(json_t *object, const struct fold *fold, const struct tally_key *key)
+{
+    const struct stand stand = stand_of(fold, key);
+    const struct bond *bond = &stand.bond;
+    json_t *agreement = json_null(), *offer = json_null();
+    if (bond->signature != NULL)
+        agreement = json_pack("{s:s, s:s, s:o}", "state", tally_agreement_state_name(bond->state),
+                              "level", tally_trust_name(bond->signature->level), "agreement_id",
+                              print_json_hash(&bond->signature->agreement));
+    if (stand.has_offer)
+        offer = json_pack("{s:s, s:s, s:b}", "state", tally_proposal_state_name(stand.offer),
+                          "level", tally_trust_name(stand.level), "ours", stand.ours);
+    (void)json_object_set_new(object, "agreement", agreement);
+    (void)json_object_set_new(object, "proposal", offer);
+    (void)json_object_set_new(object, "policy", reception_object(stand.reception));
+}
+
+/* "active verify", "notice observe"; "" where nothing was signed. */
+static void bond_text(const struct bond *bond, char text[RECEPTION_TEXT])
+{
+    text[0] = '\0';
+    if (bond->signature != NULL)
+        (void)snprintf(text, RECEPTION_TEXT, "%s %s", tally_agreement_state_name(bond->state),
+                       tally_trust_name(bond->signature->level));
+}
+
+/* "theirs: verify", "ours: attest, accepted". */
+static void offer_text(const struct stand *stand, char text[RECEPTION_TEXT])
+{
+    text[0] = '\0';
+    if (stand->has_offer)
+        (void)snprintf(text, RECEPTION_TEXT, "%s: %s%s", stand->ours ? "ours" : "theirs",
+                       tally_trust_name(stand->level),
+                       stand->offer == TALLY_PROPOSAL_ACCEPTED ? ", signed" : "");
+}
+
+static void stand_text(const struct fold *fold, const struct tally_key *key)
+{
+    const struct stand stand = stand_of(fold, key);
+    char text[RECEPTION_TEXT];
+    bond_text(&stand.bond, text);
+    if (text[0] != '\0')
+        (void)printf("agreed   %s\n", text);
+    offer_text(&stand, text);
+    if (text[0] != '\0')
+        (void)printf("offered  %s\n", text);
+    reception_text(stand.reception, text);
+    if (text[0] != '\0')
+        (void)printf("policy   proposals %s\n", text);
+}
+
 /* ---- list ---- */
 
 static json_t *item(struct trust *trust, const struct tally_party *party)
@@ -94,37 +178,69 @@ static json_t *item(struct trust *trust, const struct tally_party *party)
     (void)json_object_set_new(object, "note", json_string(last.note));
     (void)json_object_set_new(object, "revoked",
                               json_boolean(revoked_find(&trust->revoked, &party->key) != NULL));
+    stand_json(object, &trust->fold, &party->key);
     return object;
 }
 
 static void list_json(struct trust *trust)
 {
+    const struct agreements *agreements = &trust->fold.agreements;
     json_t *object = print_object("federation-list/1"), *items = json_array();
+    json_t *others = json_array();
     for (size_t i = 0; i < trust->fold.count; i++)
         (void)json_array_append_new(items, item(trust, &trust->fold.parties[i]));
+    for (size_t i = 0; i < agreements->count; i++) {
+        const struct tally_party party = {.key = agreements->pairs[i].key};
+        if (fold_find(&trust->fold, &party.key) != NULL)
+            continue;
+        json_t *one = federation_object(&party);
+        stand_json(one, &trust->fold, &party.key);
+        (void)json_array_append_new(others, one);
+    }
     (void)json_object_update_new(object, federation_mode(&trust->fold));
+    (void)json_object_set_new(object, "policy", reception_object(&trust->fold.reception));
     (void)json_object_set_new(object, "items", items);
+    (void)json_object_set_new(object, "strangers", others);
     (void)json_object_set_new(object, "next", json_null());
     print_json(object);
 }
 
+/* One row; of whom nobody stated anything there may be an agreement, or an offer. */
+static void add_row(struct trust *trust, struct grid *table, const struct tally_party *party)
+{
+    char id[PEER_ID_TEXT_MAX], roles[TALLY_ROLES_TEXT];
+    char agreed[RECEPTION_TEXT], offered[RECEPTION_TEXT], policy[RECEPTION_TEXT];
+    bool admitted = party->state == TALLY_PARTY_ADMITTED;
+    const struct stand stand = stand_of(&trust->fold, &party->key);
+    struct last last = {.any = false};
+    if (party->state != TALLY_PARTY_STRANGER)
+        read_last(trust, party, &last);
+    (void)peer_id_print_key(&party->key, id);
+    tally_roles_write(party->roles, roles);
+    bond_text(&stand.bond, agreed);
+    offer_text(&stand, offered);
+    reception_text(stand.reception, policy);
+    bool over = revoked_find(&trust->revoked, &party->key) != NULL;
+    const char *const cells[COLUMNS] = {id,
+                                        over ? "revoked" : tally_party_state_name(party->state),
+                                        admitted ? tally_trust_name(party->level) : "",
+                                        admitted ? roles : "",
+                                        agreed,
+                                        offered,
+                                        policy,
+                                        last.any ? last.note : ""};
+    grid_add(table, cells);
+}
+
 static void list_table(struct trust *trust)
 {
+    const struct agreements *agreements = &trust->fold.agreements;
     struct grid *table = grid_new(columns, COLUMNS);
-    for (size_t i = 0; i < trust->fold.count; i++) {
-        const struct tally_party *party = &trust->fold.parties[i];
-        char id[PEER_ID_TEXT_MAX], roles[TALLY_ROLES_TEXT];
-        bool admitted = party->state == TALLY_PARTY_ADMITTED;
-        struct last last;
-        read_last(trust, party, &last);
-        (void)peer_id_print_key(&party->key, id);
-        tally_roles_write(party->roles, roles);
-        bool over = revoked_find(&trust->revoked, &party->key) != NULL;
-        const char *const cells[COLUMNS] = {
-            id, over ? "revoked" : tally_party_state_name(party->state),
-            admitted ? tally_trust_name(party->level) : "", admitted ? roles : "", last.note};
-        grid_add(table, cells);
-    }
+    for (size_t i = 0; i < trust->fold.count; i++)
+        add_row(trust, table, &trust->fold.parties[i]);
+    for (size_t i = 0; i < agreements->count; i++)
+        if (fold_find(&trust->fold, &agreements->pairs[i].key) == NULL)
+            add_row(trust, table, &(struct tally_party){.key = agreements->pairs[i].key});
     grid_print(table);
 }
 
@@ -216,6 +332,7 @@ static void show_json(const struct trust *trust, const struct tally_party *party
     (void)json_object_update_new(object, federation_object(party));
     (void)json_object_update_new(object, federation_mode(&trust->fold));
     (void)json_object_set_new(object, "may", may_object(&trust->fold, &party->key));
+    stand_json(object, &trust->fold, &party->key);
     ends_json(object, trust, &party->key);
     (void)json_object_set_new(object, "since", last->any ? json_string(last->time) : json_null());
     (void)json_object_set_new(object, "note", json_string(last->note));
@@ -237,6 +354,7 @@ static void show_text(const struct trust *trust, const struct tally_party *party
                  tally_party_state_name(party->state));
     if (party->state == TALLY_PARTY_ADMITTED)
         (void)printf("level    %s\nroles    %s\n", tally_trust_name(party->level), roles);
+    stand_text(&trust->fold, &party->key);
     ends_text(trust, &party->key);
     if (last->any) {
         char hash[PRINT_HASH];

@@ -55,6 +55,24 @@ static bool read_expires(struct call *call, const struct trust *trust, struct ta
     return true;
 }
 
+/* Whose logs are read: those of both, or of one of the two. */
+static bool read_shares(struct call *call, struct tally_fed_terms *terms, enum exit_code *code)
+{
+    static const struct {
+        const char *word;
+        uint8_t shares;
+    } words[] = {{"both", TERMS_BOTH}, {"ours", TERMS_PROPOSER}, {"theirs", TERMS_ACCEPTOR}};
+    const char *text = call_option(call, "shares");
+    for (size_t i = 0; text != NULL && i < sizeof words / sizeof *words; i++)
+        if (strcmp(text, words[i].word) == 0) {
+            terms->shares = words[i].shares;
+            return true;
+        }
+    if (text != NULL)
+        *code = call_usage(call, "--shares \"%.40s\" is none of both, ours, theirs", text);
+    return text == NULL;
+}
+
 /* Options over what is in the statement; members and options that are left out stay. */
 static bool read_offer(struct call *call, const struct trust *trust, struct fed_statement *said,
                        struct terms_text *text, enum exit_code *code)
@@ -64,6 +82,7 @@ static bool read_offer(struct call *call, const struct trust *trust, struct fed_
     if ((level != NULL && !read_level(call, level, &said->agreement.level, code)) ||
         (file != NULL && !terms_load(call, file, &said->agreement.terms, text, code)) ||
         (scrolls != NULL && !terms_scrolls_read(call, scrolls, &said->agreement.terms, code)) ||
+        !read_shares(call, &said->agreement.terms, code) ||
         !read_expires(call, trust, &said->until, code) ||
         !federation_note(call, "note", said, code))
         return false;
@@ -107,6 +126,28 @@ static enum exit_code refuse(struct call *call, enum agreement_verdict verdict)
                           agreement_verdict_text(verdict));
 }
 
+/* What the other party stated of itself: it would refuse this, so it is not proposed. */
+static bool would_refuse(struct call *call, const struct trust *trust,
+                         const struct fed_statement *said, enum exit_code *code)
+{
+    const struct reception *theirs = receptions_find(trust->fold.receptions, &said->party);
+    const struct suit suit = {.invited = said->has_about,
+                              .level = (enum tally_trust)said->agreement.level,
+                              .shares = said->agreement.terms.shares};
+    enum tally_refusal refusal = said->kind == FED_PROPOSE && theirs != NULL
+                                     ? reception_refuses(theirs, &suit)
+                                     : TALLY_REFUSAL_NONE;
+    const char *what = call->operand_count > 0 ? call->operands[0] : call_option(call, "target");
+    if (refusal == TALLY_REFUSAL_NONE)
+        return false;
+    *code = call_fail_with(call, EXIT_FAILED, TALLY_FORBIDDEN, what,
+                           "%.100s would refuse that by the policy it stated: %s%s%s", what,
+                           tally_refusal_text(refusal),
+                           refusal == TALLY_REFUSAL_LEVEL ? ", which is " : "",
+                           refusal == TALLY_REFUSAL_LEVEL ? tally_trust_name(theirs->least) : "");
+    return true;
+}
+
 /* ---- Saying it ---- */
 
 static void print_done(const struct call *call, const struct door_answer *answer,
@@ -137,9 +178,12 @@ static enum exit_code state(struct call *call, const struct trust *trust,
     if (fed_write(said, body) == 0)
         return call_usage(call, "these terms are of no form that can be stated");
     enum agreement_verdict verdict = agreements_advise(&trust->fold.agreements, said);
+    enum exit_code code;
     if (verdict != AGREEMENT_TAKEN)
         return refuse(call, verdict);
-    enum exit_code code = federation_state(call, trust->shelf.data, said, &answer);
+    if (would_refuse(call, trust, said, &code))
+        return code;
+    code = federation_state(call, trust->shelf.data, said, &answer);
     if (code == EXIT_DONE)
         print_done(call, &answer, id != NULL ? id : &answer.receipt, name, text);
     return code;
@@ -159,11 +203,12 @@ static void set_replaces(const struct trust *trust, struct fed_statement *said)
 
 enum exit_code verb_propose(struct call *call)
 {
-    struct fed_statement said = {
-        .kind = FED_PROPOSE,
-        .agreement = {
-            .level = TALLY_TRUST_OBSERVE,
-            .terms = {.verify_s = 86400, .retention_days = 365, .notice_days = TERMS_NOTICE_DAYS}}};
+    struct fed_statement said = {.kind = FED_PROPOSE,
+                                 .agreement = {.level = TALLY_TRUST_OBSERVE,
+                                               .terms = {.verify_s = 86400,
+                                                         .retention_days = 365,
+                                                         .notice_days = TERMS_NOTICE_DAYS,
+                                                         .shares = TERMS_BOTH}}};
     const char *target = call_option(call, "target");
     struct terms_text text = {.root = NULL};
     struct trust trust;
@@ -210,6 +255,7 @@ static enum exit_code answer(struct call *call, enum fed_kind kind, const char *
         else if (kind == FED_PROPOSE) {
             said.agreement = proposal.said.statement.agreement;
             said.agreement.acceptor = said.party;
+            said.agreement.terms.shares = terms_turned(said.agreement.terms.shares);
             said.has_about = true;
             set_replaces(&trust, &said);
             (void)read_offer(call, &trust, &said, &terms, &code);

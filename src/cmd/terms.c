@@ -70,6 +70,17 @@ static const char *read_text(const json_t *value, size_t most, struct tally_byte
     return NULL;
 }
 
+static const char *read_shares(const json_t *value, uint8_t *shares)
+{
+    const char *word = json_string_value(value);
+    *shares = word == NULL                    ? 0
+              : strcmp(word, "both") == 0     ? TERMS_BOTH
+              : strcmp(word, "proposer") == 0 ? TERMS_PROPOSER
+              : strcmp(word, "acceptor") == 0 ? TERMS_ACCEPTOR
+                                              : 0;
+    return *shares != 0 ? NULL : "is none of both, proposer, acceptor";
+}
+
 /* NULL: it was read. */
 static const char *read_member(const char *name, const json_t *value, struct tally_fed_terms *terms)
 {
@@ -81,6 +92,8 @@ static const char *read_member(const char *name, const json_t *value, struct tal
         return read_days(value, 36500, &terms->retention_days);
     if (strcmp(name, "notice_days") == 0)
         return read_days(value, 3650, &terms->notice_days);
+    if (strcmp(name, "shares") == 0)
+        return read_shares(value, &terms->shares);
     if (strcmp(name, "data_jurisdiction") == 0)
         return read_text(value, TEXT_MOST, &terms->jurisdiction);
     if (strcmp(name, "dispute_resolution") == 0)
@@ -89,7 +102,7 @@ static const char *read_member(const char *name, const json_t *value, struct tal
         return read_text(value, REQUIREMENT_MOST, &terms->requirement);
     if (strcmp(name, "audit_rights") != 0)
         return "is not known: scrolls_to_share, verification_frequency, retention_period_days, "
-               "notice_days, data_jurisdiction, audit_rights, dispute_resolution, "
+               "notice_days, shares, data_jurisdiction, audit_rights, dispute_resolution, "
                "additional_requirement are";
     terms->audit_rights = json_is_true(value);
     return json_is_boolean(value) ? NULL : "is neither true nor false";
@@ -162,6 +175,11 @@ static json_t *frequency_json(uint32_t seconds)
     return json_integer((json_int_t)seconds);
 }
 
+static const char *shares_word(uint8_t shares)
+{
+    return shares == TERMS_BOTH ? "both" : shares == TERMS_PROPOSER ? "proposer" : "acceptor";
+}
+
 json_t *terms_object(const struct tally_fed_terms *terms, const char *scrolls)
 {
     json_t *object = json_object(), *list = json_array();
@@ -171,6 +189,7 @@ json_t *terms_object(const struct tally_fed_terms *terms, const char *scrolls)
     (void)json_object_set_new(object, "verification_frequency", frequency_json(terms->verify_s));
     (void)json_object_set_new(object, "retention_period_days", json_integer(terms->retention_days));
     (void)json_object_set_new(object, "notice_days", json_integer(terms->notice_days));
+    (void)json_object_set_new(object, "shares", json_string(shares_word(terms->shares)));
     (void)json_object_set_new(object, "data_jurisdiction", print_json_text(terms->jurisdiction));
     (void)json_object_set_new(object, "audit_rights", json_boolean(terms->audit_rights));
     (void)json_object_set_new(object, "dispute_resolution", print_json_text(terms->disputes));
@@ -194,10 +213,11 @@ void terms_print(const struct tally_fed_terms *terms)
     for (size_t i = 0; i < terms->scrolls_count; i++)
         (void)printf("%s%.*s", i > 0 ? ", " : "", (int)terms->scrolls[i].size,
                      (const char *)terms->scrolls[i].data);
-    (void)printf("\nverified     every %u s\nretention    %u days\nnotice       %u days\n"
-                 "audit rights %s\n",
-                 terms->verify_s, terms->retention_days, terms->notice_days,
-                 terms->audit_rights ? "yes" : "no");
+    (void)printf(
+        "\nshared by    %s\nverified     every %u s\nretention    %u days\nnotice       %u days\n"
+        "audit rights %s\n",
+        shares_word(terms->shares), terms->verify_s, terms->retention_days, terms->notice_days,
+        terms->audit_rights ? "yes" : "no");
     print_text("jurisdiction", terms->jurisdiction);
     print_text("disputes", terms->disputes);
     print_text("requirement", terms->requirement);

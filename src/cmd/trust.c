@@ -61,8 +61,9 @@ bool trust_open(struct trust *trust, struct call *call, bool new)
     trust->fold.discrepancies = discrepancies_new(&nobody, DISCREPANCIES_MAX);
     trust->fold.schemas = schemas_new(SCHEMAS_MAX);
     trust->fold.outsides = outsides_new(TALLY_WITNESSES_MAX);
+    trust->fold.receptions = receptions_new(TALLY_PARTIES_MAX);
     if (trust->fold.discrepancies == NULL || trust->fold.schemas == NULL ||
-        trust->fold.outsides == NULL)
+        trust->fold.outsides == NULL || trust->fold.receptions == NULL)
         return no_memory(trust, call);
     if (!shelf_data(call, trust->shelf.data, &trust->shelf.code))
         return false;
@@ -93,6 +94,7 @@ void trust_close(struct trust *trust)
     free(trust->fold.discrepancies);
     free(trust->fold.schemas);
     free(trust->fold.outsides);
+    free(trust->fold.receptions);
     free(trust->pairs);
     revoked_free(&trust->revoked);
 }

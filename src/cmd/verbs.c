@@ -117,6 +117,14 @@ static const struct option witness_options[] = {
     NO_MORE,
 };
 
+static const struct option reception_options[] = {
+    {"accept-proposals", "YESNO", "no: none is, but counters to our own"},
+    {"min-level", "N", "at least: 1 observe, 2 verify, 3 attest, 4 integrate"},
+    {"mutual", "YESNO", "yes: both are to share"},
+    {"note", "TEXT", "for people, at most 120 bytes"},
+    NO_MORE,
+};
+
 static const struct option cross_options[] = {
     {"mesh", "PARTY", "whose checkpoints: a did:key, a peer id, or the beginning of one"},
     {"namespace", "NAME", "of that log alone"},
@@ -191,6 +199,7 @@ static const struct option anchor_verify_options[] = {
 #define OFFER                                                                                      \
     {"trust-level", "N", "1 observe, 2 verify, 3 attest, 4 integrate"},                            \
         {"scrolls", "A,B", "namespaces that each lets the other read"},                            \
+        {"shares", "WHOSE", "logs are read: both, ours or theirs (both)"},                         \
         {"terms", "FILE", "terms as a JSON object; members that it leaves out stay"},              \
         {"expires", "TIME", "how long it stands: 12h, 7d (7d)"},                                   \
     {                                                                                              \
@@ -479,7 +488,7 @@ static const struct verb verbs[] = {
      "Take in what a bundle, or a copied data directory, has beyond what is held",
      "Each receipt is checked as one that a peer sends. Taken are logs of parties that are\n"
      "admitted, at whatever level, with role announce; where the node is open also of strangers.\n"
-     "The node must not run.",
+     "Where the node runs it takes them in itself.",
      verb_bundle_import},
     {"federation", "admit", NULL, "PARTY", 1, 1, admit_options, "federation-admit/1", "8",
      "Admit a party: a receipt of ours says so, and the node keeps to it at once", TRUST,
@@ -492,6 +501,12 @@ static const struct verb verbs[] = {
     {"federation", "mode", NULL, "MODE", 1, 1, note_options, "federation-mode/1", "8",
      "Say what strangers may: strict, nothing; open, what an open mesh lets them", TRUST,
      verb_federation_mode},
+    {"federation", "policy", NULL, "", 0, 0, reception_options, "federation-policy/1", "4 8",
+     "Say which proposals are answered; others the node rejects by itself, and says why",
+     "Without options it is shown, with how many were rejected and for which reason. It is a\n"
+     "statement: parties that hold it see beforehand what would be refused. What is not named\n"
+     "stays as it is.",
+     verb_federation_policy},
     {"federation", "list", NULL, "", 0, 0, of_options, "federation-list/1", "4",
      "List the parties that were admitted, or withdrawn, and how far they are trusted", "",
      verb_federation_list},

@@ -38,6 +38,7 @@ enum exit_code verb_federation_admit(struct call *call);
 enum exit_code verb_federation_level(struct call *call);
 enum exit_code verb_federation_withdraw(struct call *call);
 enum exit_code verb_federation_mode(struct call *call);
+enum exit_code verb_federation_policy(struct call *call);
 enum exit_code verb_federation_list(struct call *call);
 enum exit_code verb_federation_show(struct call *call);
 enum exit_code verb_discrepancy_list(struct call *call);

@@ -6,6 +6,7 @@ import os
 import pty
 import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -288,6 +289,44 @@ def a_folder_changed(a, folder):
     expect('not in the list' in check(path, code=5)['message'], 'a file more')
 
 
+def evidence(folder):
+    """What was proved against others, and what a frozen log was, comes back too"""
+    with Nodes(folder, 'a', 'b') as (a, b):
+        one, copy, path = (os.path.join(folder, name) for name in ('one', 'copy', 'backup'))
+        a.append('audit', lines(0, 10))
+        shutil.copytree(a.data, copy)
+        a.append('audit', lines(10, 15))
+        run('append', '--data', copy, '--namespace', 'audit', '-', input=b'another')
+        run('node', 'init', '--data', b.data)
+        run('bundle', 'export', '--data', a.data, one)
+        run('bundle', 'import', '--data', b.data, one)
+        run('bundle', 'import', '--data', b.data, copy, code=6)
+        with open(os.path.join(b.data, 'policy'), 'w', encoding='utf-8') as file:
+            file.write('quorum none\n')
+        create(b, path)
+        back = os.path.join(folder, 'back')
+        restore(path, back)
+        for words in (('fork', 'list'), ('log', 'list'), ('fsck',)):
+            was, now = (run(*words, '--json', '--data', data)[0].replace(data, '')
+                        for data in (b.data, back))
+            expect(was == now, f'{words}: {was} {now}')
+        expect(len(ask('fork', 'list', '--data', back)['items']) == 1, 'no fork')
+        with open(os.path.join(back, 'policy'), encoding='utf-8') as file:
+            expect(file.read() == 'quorum none\n', "a file of the operator's")
+
+
+def planted(folder):
+    """A database with something in it that acts by itself is none of ours"""
+    with Nodes(folder, 'a') as (a,):
+        a.append('audit', lines(0, 3))
+        with sqlite3.connect(os.path.join(a.data, 'state.db')) as database:
+            database.execute('CREATE TRIGGER t AFTER INSERT ON pending BEGIN '
+                             'DELETE FROM pending; END')
+        said = create(a, os.path.join(folder, 'backup'), code=5)
+        expect('state.db' in said['message'], f'{said}')
+        expect(not ask('fsck', '--data', a.data, code=5).get('good'), 'fsck')
+
+
 def forged(folder):
     """Who has another key cannot make a list anew that says the logs are a node's own"""
     with Nodes(folder, 'a', 'b') as (a, b):
@@ -417,4 +456,4 @@ def mistakes(folder):
 
 if __name__ == '__main__':
     tell([disk_lost, disk_lost_folder, appends_meanwhile, pending_and_large, keys,
-          asked_on_a_terminal, every_bit, forged, killed, full_disk, mistakes])
+          asked_on_a_terminal, every_bit, evidence, planted, forged, killed, full_disk, mistakes])

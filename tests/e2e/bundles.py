@@ -64,7 +64,7 @@ def there_and_back(folder):
         mine = b.append('audit', ['of b'])[0]['origin']
         same([b, c], mine, 1)
         expect(holds(c, origin) == 0, 'it was passed on')
-        run('bundle', 'import', '--data', b.data, bundle, code=8)
+        expect(taken(carry(b, bundle)) == {origin: (761, 761, 'held')}, 'the running node')
 
 
 def strangers(folder):
@@ -170,8 +170,8 @@ def mistakes(folder):
             expect(part in said, f'{words}: {said}')
         a.start()
         until(lambda: ask('status', '--data', a.data), 'it runs')
-        _, said = run('bundle', 'import', '--data', a.data, empty, code=8)
-        expect('stop it first' in said, said)
+        _, said = run('bundle', 'import', '--data', a.data, empty, code=4)
+        expect('is no bundle' in said, said)
 
 
 if __name__ == '__main__':

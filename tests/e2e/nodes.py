@@ -181,6 +181,17 @@ def tell(stories):
     sys.exit(1 if failed else 0)
 
 
+def witness(node):
+    """A story fails: what this node says of itself and of others is left beside its data."""
+    for verb in ('status', 'peers'):
+        with open(f'{node.data}.{verb}.json', 'wb') as file:
+            try:
+                subprocess.run([TALLY, verb, '--data', node.data, '--json'], stdout=file,
+                               stderr=subprocess.STDOUT, timeout=10, check=False)
+            except subprocess.TimeoutExpired:
+                file.write(b'no answer in ten seconds')
+
+
 class Nodes:
     """with Nodes(folder, 'a', 'b') as (a, b): whatever happens, no process is left."""
 
@@ -191,6 +202,9 @@ class Nodes:
         return self.nodes
 
     def __exit__(self, kind, *_):
+        for node in self.nodes:
+            if kind and node.process is not None:
+                witness(node)
         for node in self.nodes:
             if node.process is not None:
                 node.stop(signal.SIGKILL if kind else signal.SIGTERM)

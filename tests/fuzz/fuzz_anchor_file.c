@@ -5,6 +5,7 @@
  */
 #include "core/base/bytes.h"
 #include "host/anchors/book_file.h"
+#include "host/anchors/headers_file.h"
 #include "host/anchors/light.h"
 
 #include <stdlib.h>
@@ -55,8 +56,30 @@ static void record(struct tally_bytes bytes)
     json_decref(file);
 }
 
+/* Whatever is in such a file: each header is in a run, which leads from its first to its tip. */
+static void headers(struct tally_bytes bytes)
+{
+    static struct bitcoin_header list[16];
+    static const char *const names[] = {"mainnet", "regtest"};
+    for (size_t network = 0; network < 2; network++) {
+        struct bitcoin_headers runs;
+        bitcoin_headers_init(&runs, bitcoin_network_find(names[network]), list, 16);
+        (void)headers_file_read(&runs, bytes, INT64_C(1) << 32);
+        for (size_t i = 0; i < runs.count; i++) {
+            const struct bitcoin_header *one = &list[i], *tip = bitcoin_headers_tip(&runs, one);
+            if (one->run >= runs.count || list[one->run].run != one->run || tip->run != one->run ||
+                bitcoin_headers_find(&runs, &one->hash) == NULL ||
+                (one->run != i && one->height != list[one->before].height + 1))
+                abort();
+            (void)bitcoin_headers_best(&runs, one);
+            (void)bitcoin_headers_compete(&runs, tip);
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    headers(bytes_of(data, size));
     proof(bytes_of(data, size));
     record(bytes_of(data, size));
     return 0;

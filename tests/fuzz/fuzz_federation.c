@@ -26,7 +26,8 @@ static const char *const types[] = {"fed_admit",          "fed_level",
                                     "fed_schema",         "fed_schema_sync",
                                     "fed_cross_anchor",   "fed_keys",
                                     "fed_revoke",         "fed_succeed",
-                                    "fed_witness",        "fed_witness_url"};
+                                    "fed_witness",        "fed_witness_url",
+                                    "fed_policy"};
 
 static void again(struct tally_bytes type, struct tally_bytes body)
 {

@@ -255,6 +255,7 @@ static void perform(unsigned number, const struct tally_action *action)
     case TALLY_ACTION_ANSWER:
     case TALLY_ACTION_FOUND:
     case TALLY_ACTION_HTTP:
+    case TALLY_ACTION_CARRY:
         return;
     case TALLY_ACTION_KEEP:
     case TALLY_ACTION_APPEND:

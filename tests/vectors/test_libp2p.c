@@ -197,7 +197,7 @@ static void noise_side(const json_t *side, bool dialler, struct noise_handshake 
     uint8_t s[NOISE_KEY], e[NOISE_KEY];
     (void)hex_of(vectors_text(side, "static_private"), s);
     (void)hex_of(vectors_text(side, "ephemeral_private"), e);
-    noise_init(handshake, dialler, s, e, bytes_of(NULL, 0));
+    noise_init(handshake, dialler, s, e, bytes_of(NULL, 0), NULL);
 }
 
 static void libp2p_handshakes(void **state)
@@ -271,7 +271,8 @@ static void public_noise_vectors(void **state)
             (void)hex_of(vectors_text(item, end ? "resp_ephemeral" : "init_ephemeral"), e);
             noise_init(
                 &ends[end], end == 0, s, e,
-                hex_of(vectors_text(item, end ? "resp_prologue" : "init_prologue"), prologue));
+                hex_of(vectors_text(item, end ? "resp_prologue" : "init_prologue"), prologue),
+                NULL);
         }
         json_array_foreach(part(item, "messages", NULL), j, message)
         {

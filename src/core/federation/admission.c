@@ -68,10 +68,20 @@ static bool bound(const struct fold *fold, const struct tally_key *key, struct b
     return true;
 }
 
+/* Nothing was said of anybody, and the mesh is open: so it is with most nodes, for each datagram.
+ */
+static bool unsaid(const struct fold *fold)
+{
+    return fold->count == 0 && fold->agreements.count == 0 && !fold_strict(fold) &&
+           (fold->revoked == NULL || fold->revoked->count == 0);
+}
+
 enum tally_drop admission(const struct fold *fold, const struct tally_key *key,
                           enum admission_act act)
 {
     struct bond bond;
+    if (fold != NULL && act != ADMISSION_WITNESS && act != ADMISSION_CROSS && unsaid(fold))
+        return TALLY_DROP_NONE;
     /* Files are of what was: the limits of their logs hold for them as well. */
     if (fold != NULL && act != ADMISSION_CARRY && !key_equal(key, &fold->self) &&
         revoked_find(fold->revoked, key) != NULL)
@@ -83,6 +93,13 @@ enum tally_drop admission(const struct fold *fold, const struct tally_key *key,
         return drop;
     return bond.level >= acts[act].least || (bond.talks && acts[act].talks) ? TALLY_DROP_NONE
                                                                             : drop;
+}
+
+/* Whether one side lets the other read its logs. */
+static bool shares(const struct signature *signature, bool mine)
+{
+    bool proposer = signature->proposer == mine;
+    return (signature->scrolls.shares & (proposer ? TERMS_PROPOSER : TERMS_ACCEPTOR)) != 0;
 }
 
 /* Whether a log passes between us by what was agreed, or is being agreed: shared scrolls of the two
@@ -97,6 +114,10 @@ static bool passes(const struct fold *fold, const struct tally_key *peer,
     if (log->statements)
         return between && bond.talks;
     if (bond.level < TALLY_TRUST_OBSERVE || !terms_share(&bond.signature->scrolls, log->name_space))
+        return false;
+    /* What is passed on for the other side is shared by that side, as its own logs are. */
+    bool mine = key_equal(log->issuer, &fold->self);
+    if (between && !shares(bond.signature, mine))
         return false;
     return between || (bond.level >= TALLY_TRUST_INTEGRATE &&
                        by_list(fold, log->issuer, ADMISSION_ANNOUNCE) == TALLY_DROP_UNADMITTED);

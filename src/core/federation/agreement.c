@@ -85,98 +85,41 @@ static enum agreement_verdict judge_establish(const struct stance *stance,
     return may_sign(stance, &statement->agreement) ? AGREEMENT_TAKEN : AGREEMENT_FORBIDDEN;
 }
 
-static enum agreement_verdict judge_stance(const struct stance *stance,
+static enum agreement_verdict judge_propose(const struct stance *stance,
+                                            const struct fed_statement *statement)
+{
+    bool late = statement->has_about && answered(stance, &statement->about);
+    return late ? AGREEMENT_FORBIDDEN : AGREEMENT_TAKEN;
+}
+
+static enum agreement_verdict judge_accept(const struct stance *stance,
                                            const struct fed_statement *statement)
 {
-    const struct signature *signature;
-    switch (statement->kind) {
-    case FED_PROPOSE:
-        return statement->has_about && answered(stance, &statement->about) ? AGREEMENT_FORBIDDEN
-                                                                           : AGREEMENT_TAKEN;
-    case FED_ACCEPT:
-        return answered(stance, &statement->about) || !may_sign(stance, &statement->agreement)
-                   ? AGREEMENT_FORBIDDEN
-                   : AGREEMENT_TAKEN;
-    case FED_ESTABLISH:
-        return judge_establish(stance, statement);
-    case FED_REJECT:
-        return answered(stance, &statement->about) ? AGREEMENT_FORBIDDEN : AGREEMENT_TAKEN;
-    case FED_RETRACT:
-        return stance->offer.state == OFFER_STANDING &&
-                       hash_equal(&stance->offer.place.receipt, &statement->about)
-                   ? AGREEMENT_TAKEN
-                   : AGREEMENT_STALE;
-    case FED_REVOKE:
-        signature = signature_find(stance, &statement->about);
-        if (signature == NULL)
-            return AGREEMENT_STALE;
-        return signature->revoked ? AGREEMENT_FORBIDDEN : AGREEMENT_TAKEN;
-    case FED_UNKNOWN:
-    case FED_SYNC:
-    case FED_ADMIT:
-    case FED_LEVEL:
-    case FED_WITHDRAW:
-    case FED_MODE:
-    case FED_KEYS:
-    case FED_WITNESS:
-    case FED_WITNESS_URL:
-    case FED_CONFIRM:
-    case FED_DISCREPANCY:
-    case FED_RESOLUTION:
-    case FED_ARBITRATION:
-    case FED_SCHEMA:
-    case FED_SCHEMA_SYNC:
-    case FED_CROSS_ANCHOR:
-    case FED_REVOKE_KEY:
-    case FED_SUCCEED_KEY:
-    case FED_KINDS:
-        break;
-    }
-    return AGREEMENT_ELSEWHERE;
+    bool good = !answered(stance, &statement->about) && may_sign(stance, &statement->agreement);
+    return good ? AGREEMENT_TAKEN : AGREEMENT_FORBIDDEN;
 }
 
-/* Whether its issuer is the one that its kind has speak. */
-static bool in_role(const struct tally_key *issuer, const struct fed_statement *statement)
+static enum agreement_verdict judge_reject(const struct stance *stance,
+                                           const struct fed_statement *statement)
 {
-    if (statement->kind == FED_ACCEPT)
-        return key_equal(&statement->agreement.acceptor, issuer);
-    return statement->kind != FED_ESTABLISH || key_equal(&statement->agreement.proposer, issuer);
+    return answered(stance, &statement->about) ? AGREEMENT_FORBIDDEN : AGREEMENT_TAKEN;
 }
 
-/* Whether there is a place for the pair. Those who speak first have a quarter to themselves, so
-   they take none from whom we speak to: whom we may is a matter of our own log alone. */
-static bool room(const struct agreements *agreements, const struct agreement_pair *pair, bool ours)
+static enum agreement_verdict judge_retract(const struct stance *stance,
+                                            const struct fed_statement *statement)
 {
-    size_t quarter = agreements->capacity / 4;
-    size_t suitors = quarter < TALLY_SUITORS_MAX ? quarter : TALLY_SUITORS_MAX;
-    if (pair != NULL && (!ours || pair->ours.spoke))
-        return true;
-    if (!ours)
-        return agreements->suitors < suitors;
-    return agreements->count - agreements->suitors < agreements->capacity - suitors;
+    bool good = stance->offer.state == OFFER_STANDING &&
+                hash_equal(&stance->offer.place.receipt, &statement->about);
+    return good ? AGREEMENT_TAKEN : AGREEMENT_STALE;
 }
 
-enum agreement_verdict agreements_judge(const struct agreements *agreements,
-                                        const struct tally_key *issuer,
-                                        const struct fed_statement *statement)
+static enum agreement_verdict judge_revoke(const struct stance *stance,
+                                           const struct fed_statement *statement)
 {
-    static const struct stance silent = {.spoke = false};
-    bool ours = key_equal(issuer, &agreements->self);
-    const struct tally_key *other = ours ? &statement->party : issuer;
-    if (!fed_agrees(statement->kind))
-        return AGREEMENT_ELSEWHERE;
-    if (key_equal(&statement->party, issuer))
-        return AGREEMENT_SELF;
-    if (!ours && !key_equal(&statement->party, &agreements->self))
-        return AGREEMENT_ELSEWHERE;
-    if (!in_role(issuer, statement))
-        return AGREEMENT_ROLE;
-    const struct agreement_pair *pair = find(agreements, other);
-    const struct stance *stance = pair == NULL ? &silent : ours ? &pair->ours : &pair->theirs;
-    enum agreement_verdict verdict = judge_stance(stance, statement);
-    if (verdict == AGREEMENT_TAKEN && !room(agreements, pair, ours))
-        return AGREEMENT_FULL;
-    return verdict;
+    const struct signature *signature = signature_find(stance, &statement->about);
+    if (signature == NULL)
+        return AGREEMENT_STALE;
+    return signature->revoked ? AGREEMENT_FORBIDDEN : AGREEMENT_TAKEN;
 }
 
 /* ---- Taking. ---- */
@@ -205,8 +148,8 @@ static void answer(struct stance *stance, enum answer_said said, const struct ta
     stance->answer = (struct answer){.said = said, .offer = *offer, .index = index};
 }
 
-static void propose(struct stance *stance, const struct tally_key *issuer,
-                    const struct fed_statement *statement, const struct agreement_place *place)
+static void take_propose(struct stance *stance, const struct tally_key *issuer,
+                         const struct fed_statement *statement, const struct agreement_place *place)
 {
     struct offer *offer = &stance->offer;
     const struct tally_fed_agreement agreement = terms_offered(statement, issuer, &place->receipt);
@@ -218,6 +161,7 @@ static void propose(struct stance *stance, const struct tally_key *issuer,
     offer->replaces = agreement.replaces;
     offer->expires = statement->until;
     offer->level = (enum tally_trust)agreement.level;
+    offer->shares = agreement.terms.shares;
     terms_hash(&agreement, &offer->agreement);
     if (statement->has_about)
         answer(stance, ANSWER_COUNTERED, &statement->about, place->index);
@@ -247,60 +191,100 @@ static void sign(struct stance *stance, bool proposer, const struct fed_statemen
     terms_scrolls(&agreement->terms, &signature->scrolls);
 }
 
-static void revoke(struct stance *stance, const struct fed_statement *statement, uint64_t index)
+static void take_accept(struct stance *stance, const struct tally_key *issuer,
+                        const struct fed_statement *statement, const struct agreement_place *place)
+{
+    sign(stance, false, statement, place->index);
+    answer(stance, ANSWER_ACCEPTED, &statement->about, place->index);
+}
+
+static void take_establish(struct stance *stance, const struct tally_key *issuer,
+                           const struct fed_statement *statement,
+                           const struct agreement_place *place)
+{
+    sign(stance, true, statement, place->index);
+    FSM_MOVE(offers, &stance->offer.state, OFFER_SIGNED);
+}
+
+static void take_reject(struct stance *stance, const struct tally_key *issuer,
+                        const struct fed_statement *statement, const struct agreement_place *place)
+{
+    answer(stance, ANSWER_REJECTED, &statement->about, place->index);
+    stance->answer.refusal = statement->refusal;
+}
+
+static void take_retract(struct stance *stance, const struct tally_key *issuer,
+                         const struct fed_statement *statement, const struct agreement_place *place)
+{
+    FSM_MOVE(offers, &stance->offer.state, OFFER_RETRACTED);
+}
+
+static void take_revoke(struct stance *stance, const struct tally_key *issuer,
+                        const struct fed_statement *statement, const struct agreement_place *place)
 {
     struct signature *signature = (struct signature *)signature_find(stance, &statement->about);
     signature->revoked = true;
     signature->revoked_days = statement->notice_days;
-    signature->revoked_index = index;
+    signature->revoked_index = place->index;
     signature->effective = statement->until;
 }
 
-static void apply(struct stance *stance, const struct tally_key *issuer,
-                  const struct fed_statement *statement, const struct agreement_place *place)
+/* ---- Each kind of statement about an agreement. ---- */
+
+/* Those that are not named here are about something else (fed_agrees). */
+static const struct {
+    enum agreement_verdict (*judge)(const struct stance *stance,
+                                    const struct fed_statement *statement);
+    void (*take)(struct stance *stance, const struct tally_key *issuer,
+                 const struct fed_statement *statement, const struct agreement_place *place);
+} deals[FED_KINDS] = {
+    [FED_PROPOSE] = {judge_propose, take_propose},       [FED_ACCEPT] = {judge_accept, take_accept},
+    [FED_ESTABLISH] = {judge_establish, take_establish}, [FED_REJECT] = {judge_reject, take_reject},
+    [FED_RETRACT] = {judge_retract, take_retract},       [FED_REVOKE] = {judge_revoke, take_revoke},
+};
+
+/* Whether its issuer is the one that its kind has speak. */
+static bool in_role(const struct tally_key *issuer, const struct fed_statement *statement)
 {
-    switch (statement->kind) {
-    case FED_PROPOSE:
-        propose(stance, issuer, statement, place);
-        break;
-    case FED_ACCEPT:
-        sign(stance, false, statement, place->index);
-        answer(stance, ANSWER_ACCEPTED, &statement->about, place->index);
-        break;
-    case FED_ESTABLISH:
-        sign(stance, true, statement, place->index);
-        FSM_MOVE(offers, &stance->offer.state, OFFER_SIGNED);
-        break;
-    case FED_REJECT:
-        answer(stance, ANSWER_REJECTED, &statement->about, place->index);
-        break;
-    case FED_RETRACT:
-        FSM_MOVE(offers, &stance->offer.state, OFFER_RETRACTED);
-        break;
-    case FED_REVOKE:
-        revoke(stance, statement, place->index);
-        break;
-    case FED_UNKNOWN:
-    case FED_SYNC:
-    case FED_ADMIT:
-    case FED_LEVEL:
-    case FED_WITHDRAW:
-    case FED_MODE:
-    case FED_KEYS:
-    case FED_WITNESS:
-    case FED_WITNESS_URL:
-    case FED_CONFIRM:
-    case FED_DISCREPANCY:
-    case FED_RESOLUTION:
-    case FED_ARBITRATION:
-    case FED_SCHEMA:
-    case FED_SCHEMA_SYNC:
-    case FED_CROSS_ANCHOR:
-    case FED_REVOKE_KEY:
-    case FED_SUCCEED_KEY:
-    case FED_KINDS:
-        assert(false); /* None of them is taken here. */
-    }
+    if (statement->kind == FED_ACCEPT)
+        return key_equal(&statement->agreement.acceptor, issuer);
+    return statement->kind != FED_ESTABLISH || key_equal(&statement->agreement.proposer, issuer);
+}
+
+/* Whether there is a place for the pair. Those who speak first have a quarter to themselves, so
+   they take none from whom we speak to: whom we may is a matter of our own log alone. */
+static bool room(const struct agreements *agreements, const struct agreement_pair *pair, bool ours)
+{
+    size_t quarter = agreements->capacity / 4;
+    size_t suitors = quarter < TALLY_SUITORS_MAX ? quarter : TALLY_SUITORS_MAX;
+    if (pair != NULL && (!ours || pair->ours.spoke))
+        return true;
+    if (!ours)
+        return agreements->suitors < suitors;
+    return agreements->count - agreements->suitors < agreements->capacity - suitors;
+}
+
+enum agreement_verdict agreements_judge(const struct agreements *agreements,
+                                        const struct tally_key *issuer,
+                                        const struct fed_statement *statement)
+{
+    static const struct stance silent = {.spoke = false};
+    bool ours = key_equal(issuer, &agreements->self);
+    const struct tally_key *other = ours ? &statement->party : issuer;
+    if (statement->kind >= FED_KINDS || deals[statement->kind].judge == NULL)
+        return AGREEMENT_ELSEWHERE;
+    if (key_equal(&statement->party, issuer))
+        return AGREEMENT_SELF;
+    if (!ours && !key_equal(&statement->party, &agreements->self))
+        return AGREEMENT_ELSEWHERE;
+    if (!in_role(issuer, statement))
+        return AGREEMENT_ROLE;
+    const struct agreement_pair *pair = find(agreements, other);
+    const struct stance *stance = pair == NULL ? &silent : ours ? &pair->ours : &pair->theirs;
+    enum agreement_verdict verdict = deals[statement->kind].judge(stance, statement);
+    if (verdict == AGREEMENT_TAKEN && !room(agreements, pair, ours))
+        return AGREEMENT_FULL;
+    return verdict;
 }
 
 enum agreement_verdict agreements_take(struct agreements *agreements,
@@ -316,7 +300,7 @@ enum agreement_verdict agreements_take(struct agreements *agreements,
         return verdict;
     struct agreement_pair *pair = pair_take(agreements, ours ? &statement->party : issuer, ours);
     struct stance *stance = ours ? &pair->ours : &pair->theirs;
-    apply(stance, issuer, statement, place);
+    deals[statement->kind].take(stance, issuer, statement, place);
     stance->spoke = pair->touched = true;
     stance->index = place->index;
     stance->spoken = place->time;

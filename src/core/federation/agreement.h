@@ -67,10 +67,12 @@ struct offer {
     struct tally_hash previous, replaces;
     struct tally_wall expires;
     enum tally_trust level;
+    uint8_t shares;
 };
 
 struct answer {
     enum answer_said said;
+    enum tally_refusal refusal; /* REJECTED: by a policy, and why. */
     struct tally_hash offer;
     uint64_t index;
 };
@@ -122,11 +124,12 @@ struct agreement_pair {
 };
 
 struct agreements {
+    size_t count;
+    struct tally_wall clock;
     struct tally_key self;
     struct agreement_pair *pairs; /* In the order of their keys. */
-    size_t capacity, count;
-    size_t suitors; /* Pairs in which we never spoke. */
-    struct tally_wall clock;
+    size_t capacity;
+    size_t suitors;                           /* Pairs in which we never spoke. */
     uint64_t counts[AGREEMENT_VERDICT_COUNT]; /* Of other parties' statements. */
 };
 

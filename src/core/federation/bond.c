@@ -359,6 +359,7 @@ static void mix_stance(struct tally_hash *hash, const struct stance *stance)
     mix_number(hash, stance->offer.state);
     mix(hash, bytes_of(stance->offer.place.receipt.bytes, 32));
     mix_number(hash, stance->answer.said);
+    mix_number(hash, stance->answer.refusal);
     mix(hash, bytes_of(stance->answer.offer.bytes, 32));
     for (unsigned i = 0; i < SIGNATURES; i++)
         mix_signature(hash, &stance->signatures[i]);

@@ -91,10 +91,10 @@ static bool take_proof(struct tally_bytes *rest, struct tally_bytes *bytes)
     return take_size(rest, "proof ", CROSS_PROOF_MAX, &size) && lines_take_bytes(rest, size, bytes);
 }
 
-static bool cross_read(struct tally_bytes bytes, struct cross_result *result, struct cross *cross)
+bool cross_read(struct tally_bytes bytes, struct cross_result *result, struct cross *cross)
 {
     struct tally_bytes rest = bytes;
-    return lines_take_text(&rest, CROSS_BEGIN) &&
+    return bytes.size <= CROSS_MAX && lines_take_text(&rest, CROSS_BEGIN) &&
            take_base64(&rest, "receipt ", TALLY_ENVELOPE_MAX, result->room[0], &cross->receipt) &&
            take_proof(&rest, &cross->proof) &&
            take_base64(&rest, "anchor ", TALLY_ENVELOPE_MAX, result->room[1], &cross->anchor) &&
@@ -152,7 +152,7 @@ enum cross_verdict cross_check(struct tally_bytes bytes, const struct tally_cryp
 {
     struct cross cross;
     struct tally_proof proof;
-    if (bytes.size > CROSS_MAX || !cross_read(bytes, result, &cross))
+    if (!cross_read(bytes, result, &cross))
         return CROSS_FORM;
     if (tally_receipt_verify(cross.receipt, crypto) != TALLY_DROP_NONE ||
         tally_receipt_read(cross.receipt, &result->receipt) != TALLY_DROP_NONE)

@@ -67,6 +67,10 @@ struct cross_result {
     uint8_t room[3][CROSS_BODY_MAX];
 };
 
+/* The form alone; views are into the bytes, and into the room of `result`, which says nothing else.
+ */
+bool cross_read(struct tally_bytes bytes, struct cross_result *result, struct cross *cross);
+
 /* Reads and verifies; `result` is whole if GOOD. */
 enum cross_verdict cross_check(struct tally_bytes bytes, const struct tally_crypto *crypto,
                                struct cross_result *result);

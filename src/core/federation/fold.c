@@ -29,6 +29,7 @@ void fold_init(struct fold *fold, const struct tally_key *self, struct tally_par
                size_t capacity)
 {
     *fold = (struct fold){.self = *self, .parties = parties, .capacity = capacity};
+    fold->reception = reception_unsaid();
     agreements_init(&fold->agreements, self, NULL, 0);
 }
 
@@ -47,18 +48,22 @@ void fold_reset(struct fold *fold)
     fold->discrepancies = before.discrepancies;
     fold->schemas = before.schemas;
     fold->outsides = before.outsides;
+    fold->receptions = before.receptions;
     if (fold->discrepancies != NULL)
         fold->discrepancies->count = fold->discrepancies->last = 0;
     if (fold->schemas != NULL)
         fold->schemas->count = 0;
     if (fold->outsides != NULL)
         fold->outsides->count = 0;
+    if (fold->receptions != NULL)
+        fold->receptions->count = 0;
 }
 
 void fold_forget(struct fold *fold, const struct tally_key *issuer)
 {
     agreements_forget(&fold->agreements, issuer);
     discrepancy_unhear(fold->discrepancies, issuer);
+    receptions_forget(fold->receptions, issuer);
 }
 
 bool fold_void(const struct fold *fold, const struct tally_key *issuer)
@@ -283,6 +288,10 @@ static enum fold_verdict judge(const struct fold *fold, const struct tally_key *
         if (!own || fold->schemas == NULL)
             return own ? FOLD_OTHER : FOLD_FOREIGN;
         return schema_judge(fold->schemas, &statement->schema);
+    case FED_POLICY:
+        if (!own)
+            return FOLD_FOREIGN;
+        return reception_says(&fold->reception, &statement->policy) ? FOLD_FORBIDDEN : FOLD_TAKEN;
     case FED_WITNESS_URL:
         if (!own || fold->outsides == NULL)
             return own ? FOLD_OTHER : FOLD_FOREIGN;
@@ -347,6 +356,10 @@ static void apply(struct fold *fold, const struct tally_key *issuer,
         schema_apply(fold->schemas, &statement->schema, index);
         return;
     }
+    if (statement->kind == FED_POLICY) {
+        fold->reception = reception_of(&statement->policy, index);
+        return;
+    }
     if (statement->kind == FED_WITNESS_URL) {
         outside_apply(fold->outsides, &statement->witness_url, index);
         return;
@@ -392,6 +405,8 @@ enum fold_verdict fold_take_at(struct fold *fold, const struct tally_key *issuer
         return verdict;
     fold->last_kind = statement.kind;
     fold->last = statement.party;
+    if (statement.kind == FED_REJECT)
+        fold->refusals[statement.refusal]++;
     if (fed_agrees(statement.kind))
         (void)agreements_take(&fold->agreements, issuer, &statement, place);
     else
@@ -412,11 +427,19 @@ void fold_hear(struct fold *fold, const struct tally_key *issuer, struct tally_b
                struct tally_bytes body, const struct agreement_place *place)
 {
     struct fed_statement statement;
-    if (!fed_agrees(fed_kind_of(type)))
+    enum fed_kind kind = fed_kind_of(type);
+    if (!fed_hears(kind))
         return;
-    if (fold_void(fold, issuer))
+    bool read = fed_read(type, body, &statement) == TALLY_DROP_NONE,
+         forked = fold_void(fold, issuer);
+    if (kind == FED_POLICY) {
+        if (read && !forked)
+            receptions_take(fold->receptions, issuer, &statement.policy, place->index);
+        return;
+    }
+    if (forked)
         fold->agreements.counts[AGREEMENT_FORBIDDEN]++;
-    else if (fed_read(type, body, &statement) == TALLY_DROP_NONE)
+    else if (read)
         (void)agreements_take(&fold->agreements, issuer, &statement, place);
     else
         fold->agreements.counts[AGREEMENT_MALFORMED]++;
@@ -469,6 +492,7 @@ void fold_hash(const struct fold *fold, struct tally_hash *hash)
         schema_hash(fold->schemas, hash);
     if (fold->outsides != NULL)
         outside_hash(fold->outsides, hash);
+    reception_hash(&fold->reception, hash);
 }
 
 void fold_status(const struct fold *fold, struct tally_trust_status *status)
@@ -485,6 +509,7 @@ void fold_status(const struct fold *fold, struct tally_trust_status *status)
         status->parties += fold->parties[i].state == TALLY_PARTY_ADMITTED;
     for (size_t i = 0; i < FOLD_VERDICT_COUNT; i++)
         status->statements += counts[i];
+    memcpy(status->refusals, fold->refusals, sizeof status->refusals);
     fold_hash(fold, &status->hash);
     agreements_hash(&fold->agreements, &status->agreed);
 }

@@ -23,32 +23,37 @@
 #include "core/federation/bond.h"
 #include "core/federation/discrepancy.h"
 #include "core/federation/outside.h"
+#include "core/federation/reception.h"
 #include "core/federation/revoked.h"
 #include "core/federation/schemas.h"
 #include "core/federation/words.h"
 #include "tally/limits.h"
 
 struct fold {
-    struct tally_key self;         /* Whose statements these are. */
     const struct revoked *revoked; /* Lent; NULL: no key is revoked. Not part of the hash. */
-    bool ended;                    /* It revoked itself: it states nothing more. */
-    uint64_t ended_at;             /* The index of that statement. */
-    bool has_key[FED_KEYS_COUNT];  /* The keys it named beside its own; the recovery key stays. */
+    size_t count;                  /* Of parties. */
+    uint64_t lost;                 /* Statements that could not be read. */
+    enum tally_mode mode;
+    bool listed;                  /* Somebody was admitted above ISOLATED, ever: an allowlist. */
+    struct agreements agreements; /* None unless memory was lent for them. */
+    struct tally_key self;        /* Whose statements these are. */
+    bool ended;                   /* It revoked itself: it states nothing more. */
+    uint64_t ended_at;            /* The index of that statement. */
+    bool has_key[FED_KEYS_COUNT]; /* The keys it named beside its own; the recovery key stays. */
     struct tally_key keys[FED_KEYS_COUNT];
     uint64_t keys_at;        /* The index of that statement. */
     enum fed_kind last_kind; /* The last statement that counted, and whom it was about. */
     struct tally_key last;
     struct tally_party *parties; /* In the order of their keys. */
-    size_t capacity, count;
-    enum tally_mode mode;
-    bool listed;   /* Somebody was admitted above ISOLATED, ever: there is an allowlist. */
-    uint64_t lost; /* Statements that could not be read. */
+    size_t capacity;
     /* Lent as `parties` are, after fold_init; NULL: such statements are passed over. */
     struct discrepancies *discrepancies;
     struct schemas *schemas;
     struct outsides *outsides;
+    struct receptions *receptions;     /* What others stated of theirs, for who asks. */
+    struct reception reception;        /* Which proposals are answered at all. */
+    uint64_t refusals[TALLY_REFUSALS]; /* Of ours, by reason. */
     uint64_t counts[FOLD_VERDICT_COUNT];
-    struct agreements agreements; /* None unless memory was lent for them. */
 };
 
 /* `parties` is memory for so many, lent for the fold's life. What is folded beyond

@@ -11,10 +11,11 @@
  *     range <first> <end> <size>  then the root that these receipts have, the hashes that came with
  *                                 them, and an empty line: they do not lead to the note's root
  *     sample <index> <end> <size> instead: of one receipt, which was to be shown; its leaf hash,
- * and an inclusion proof that does not lead to the note's root receipt <bytes>             an
- * envelope, in base64; of a sample: what was shown theirs <bytes>              anything else, in
- * base64; of a term: the body of the receipt, by which the party signed the agreement ours <bytes>
- * the same; of a term: what was asked, when, and what came
+ *                                 and an inclusion proof that does not lead to the note's root
+ *     receipt <bytes>             an envelope, in base64; of a sample: what was shown
+ *     theirs <bytes>              anything else, in base64; of a term: the body of the receipt, by
+ *                                 which the party signed the agreement
+ *     ours <bytes>                the same; of a term: what was asked, when, and what came
  *
  * Parts that do not apply are left out. What is signed in it proves itself; that the rest came from
  * the party is the reporter's word.

@@ -33,6 +33,28 @@ const char *tally_party_state_name(enum tally_party_state state)
     return state < TALLY_PARTY_STATES ? names[state] : "unknown";
 }
 
+const char *tally_refusal_name(enum tally_refusal refusal)
+{
+    static const char *const names[TALLY_REFUSALS] = {
+        [TALLY_REFUSAL_NONE] = "operator",
+        [TALLY_REFUSAL_CLOSED] = "closed",
+        [TALLY_REFUSAL_LEVEL] = "level",
+        [TALLY_REFUSAL_ONE_SIDED] = "one_sided",
+    };
+    return refusal < TALLY_REFUSALS ? names[refusal] : "unknown";
+}
+
+const char *tally_refusal_text(enum tally_refusal refusal)
+{
+    static const char *const texts[TALLY_REFUSALS] = {
+        [TALLY_REFUSAL_NONE] = "an operator said so",
+        [TALLY_REFUSAL_CLOSED] = "proposals are not accepted",
+        [TALLY_REFUSAL_LEVEL] = "it is below the least level that is accepted",
+        [TALLY_REFUSAL_ONE_SIDED] = "one side alone shares, and both are to",
+    };
+    return refusal < TALLY_REFUSALS ? texts[refusal] : "unknown";
+}
+
 const char *tally_mode_name(enum tally_mode mode)
 {
     static const char *const names[TALLY_MODES] = {

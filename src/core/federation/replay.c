@@ -40,7 +40,7 @@ static enum fold_verdict take(struct fold *fold, const struct tally_ledger *ledg
         return lost(fold, &view->issuer);
     bool own = fold_own(fold, &view->issuer);
     enum fed_kind kind = fed_kind_of(receipt.type);
-    if ((own ? kind >= FED_ADMIT : fed_agrees(kind)) && receipt.body_size <= sizeof body &&
+    if ((own ? kind >= FED_ADMIT : fed_hears(kind)) && receipt.body_size <= sizeof body &&
         !ledger->body(ledger->context, &view->origin_hash, index, 0, body, sizeof body, &size))
         return lost(fold, &view->issuer);
     struct agreement_place place = {.index = index, .time = receipt.time};

@@ -61,8 +61,7 @@ struct revoked_heir {
 
 struct revoked {
     size_t capacity;
-    struct revoked_key *keys; /* In the order they came. */
-    size_t count;
+    struct revoked_key *keys;          /* In the order they came. */
     struct revoked_evidence *evidence; /* In the order they came. */
     size_t evidence_count, unknown;    /* unknown: of keys that were not known. */
     struct revoked_binding *bindings;
@@ -71,6 +70,7 @@ struct revoked {
     struct revoked_heir *heirs;
     size_t heir_count;
     uint8_t fingerprint[16]; /* Equal on two nodes that know the same. */
+    size_t count;            /* Of keys. */
 };
 
 /* Allocates for so many revocations, and as many recovery keys; false without memory. Untouched

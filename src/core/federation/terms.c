@@ -92,6 +92,7 @@ static void read_rejected(struct wire_reader *r, struct fed_statement *statement
     tally_fed_trust_rejected_read(r, &rejected);
     statement->party = rejected.party;
     statement->about = rejected.offer;
+    statement->refusal = (enum tally_refusal)rejected.reason;
     statement->note = rejected.note;
 }
 
@@ -163,10 +164,12 @@ void terms_write(const struct fed_statement *statement, struct wire_writer *w)
                                                   .note = statement->note},
             w);
     else if (statement->kind == FED_REJECT)
-        tally_fed_trust_rejected_write(&(struct tally_fed_trust_rejected){.party = statement->party,
-                                                                          .offer = statement->about,
-                                                                          .note = statement->note},
-                                       w);
+        tally_fed_trust_rejected_write(
+            &(struct tally_fed_trust_rejected){.party = statement->party,
+                                               .offer = statement->about,
+                                               .reason = (uint8_t)statement->refusal,
+                                               .note = statement->note},
+            w);
     else if (statement->kind == FED_RETRACT)
         tally_fed_trust_retracted_write(
             &(struct tally_fed_trust_retracted){
@@ -215,7 +218,8 @@ static void scroll_id(struct tally_bytes name, uint8_t id[TERMS_SCROLL_ID])
 
 void terms_scrolls(const struct tally_fed_terms *terms, struct terms_scrolls *scrolls)
 {
-    *scrolls = (struct terms_scrolls){.count = (uint8_t)terms->scrolls_count};
+    *scrolls =
+        (struct terms_scrolls){.count = (uint8_t)terms->scrolls_count, .shares = terms->shares};
     for (size_t i = 0; i < terms->scrolls_count; i++)
         scroll_id(terms->scrolls[i], scrolls->ids[i]);
 }
@@ -230,4 +234,10 @@ bool terms_share(const struct terms_scrolls *scrolls, struct tally_bytes name_sp
         if (memcmp(scrolls->ids[i], id, sizeof id) == 0)
             return true;
     return false;
+}
+
+uint8_t terms_turned(uint8_t shares)
+{
+    bool proposer = (shares & TERMS_PROPOSER) != 0, acceptor = (shares & TERMS_ACCEPTOR) != 0;
+    return (uint8_t)((proposer ? TERMS_ACCEPTOR : 0) | (acceptor ? TERMS_PROPOSER : 0));
 }

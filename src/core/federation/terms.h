@@ -7,6 +7,7 @@
  * each once, and none is `federation`, for statements are no party's to share.
  *
  *     scrolls         access: what each lets the other read of its own logs
+ *     shares          or one of the two alone
  *     verify-s        a schedule for the witness of the other's logs
  *     retention-days  bodies may be pruned after it; proofs never
  *     notice-days     between a revocation and its effect
@@ -20,6 +21,10 @@ enum {
     TERMS_NOTICE_DAYS = 30, /* Where nothing else is said (formats 5.3). */
     TERMS_EXPIRES_DAYS = 7, /* An offer holds so long (formats 12). */
     TERMS_SCROLL_ID = 16,
+    /* Whose logs are read: bits of `shares`. */
+    TERMS_PROPOSER = 1,
+    TERMS_ACCEPTOR = 2,
+    TERMS_BOTH = 3,
 };
 
 /* The bodies of the kinds of agreements. What is read and not of the one form fails the reader;
@@ -42,9 +47,13 @@ struct tally_fed_agreement terms_offered(const struct fed_statement *proposal,
 /* Names of scrolls, each the front of its SHA-256: a set that needs no text. */
 struct terms_scrolls {
     uint8_t count;
+    uint8_t shares;
     uint8_t ids[TALLY_FED_TERMS_SCROLLS_MAX][TERMS_SCROLL_ID];
 };
 void terms_scrolls(const struct tally_fed_terms *terms, struct terms_scrolls *scrolls);
 bool terms_share(const struct terms_scrolls *scrolls, struct tally_bytes name_space);
+
+/* The same two, where the other one proposes. */
+uint8_t terms_turned(uint8_t shares);
 
 #endif

@@ -27,6 +27,7 @@ static const char *const types[FED_KINDS] = {
     [FED_SUCCEED_KEY] = "fed_succeed",
     [FED_WITNESS] = "fed_witness",
     [FED_WITNESS_URL] = "fed_witness_url",
+    [FED_POLICY] = "fed_policy",
 };
 
 /* What synchronisation states by itself (core/sync/statement.h), and witnesses do. */
@@ -102,6 +103,28 @@ static void read_witness(struct wire_reader *r, struct fed_statement *statement)
     statement->note = witness.note;
 }
 
+/* Those that stand in a statement as they were read. */
+static void read_plain(struct wire_reader *r, struct fed_statement *statement)
+{
+    enum fed_kind kind = statement->kind;
+    if (kind == FED_DISCREPANCY)
+        tally_fed_discrepancy_read(r, &statement->discrepancy);
+    else if (kind == FED_RESOLUTION)
+        tally_fed_resolution_read(r, &statement->resolution);
+    else if (kind == FED_ARBITRATION)
+        tally_fed_arbitration_read(r, &statement->arbitration);
+    else if (kind == FED_SCHEMA)
+        tally_fed_schema_read(r, &statement->schema);
+    else if (kind == FED_SCHEMA_SYNC)
+        tally_fed_schema_sync_read(r, &statement->schema_sync);
+    else if (kind == FED_CROSS_ANCHOR)
+        tally_fed_cross_anchor_read(r, &statement->cross_anchor);
+    else if (kind == FED_WITNESS_URL)
+        tally_fed_witness_url_read(r, &statement->witness_url);
+    else
+        tally_fed_policy_read(r, &statement->policy);
+}
+
 enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
                          struct fed_statement *statement)
 {
@@ -126,22 +149,14 @@ enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
         read_mode(&r, statement);
         break;
     case FED_DISCREPANCY:
-        tally_fed_discrepancy_read(&r, &statement->discrepancy);
-        break;
     case FED_RESOLUTION:
-        tally_fed_resolution_read(&r, &statement->resolution);
-        break;
     case FED_ARBITRATION:
-        tally_fed_arbitration_read(&r, &statement->arbitration);
-        break;
     case FED_SCHEMA:
-        tally_fed_schema_read(&r, &statement->schema);
-        break;
     case FED_SCHEMA_SYNC:
-        tally_fed_schema_sync_read(&r, &statement->schema_sync);
-        break;
     case FED_CROSS_ANCHOR:
-        tally_fed_cross_anchor_read(&r, &statement->cross_anchor);
+    case FED_WITNESS_URL:
+    case FED_POLICY:
+        read_plain(&r, statement);
         break;
     case FED_CONFIRM:
         read_confirm(&r, statement);
@@ -162,9 +177,6 @@ enum tally_drop fed_read(struct tally_bytes type, struct tally_bytes body,
         break;
     case FED_WITNESS:
         read_witness(&r, statement);
-        break;
-    case FED_WITNESS_URL:
-        tally_fed_witness_url_read(&r, &statement->witness_url);
         break;
     }
     return wire_reader_done(&r) ? TALLY_DROP_NONE : TALLY_DROP_MALFORMED;
@@ -205,6 +217,27 @@ static void write_witness(const struct fed_statement *statement, struct wire_wri
                             w);
 }
 
+static void write_plain(const struct fed_statement *statement, struct wire_writer *w)
+{
+    enum fed_kind kind = statement->kind;
+    if (kind == FED_DISCREPANCY)
+        tally_fed_discrepancy_write(&statement->discrepancy, w);
+    else if (kind == FED_RESOLUTION)
+        tally_fed_resolution_write(&statement->resolution, w);
+    else if (kind == FED_ARBITRATION)
+        tally_fed_arbitration_write(&statement->arbitration, w);
+    else if (kind == FED_SCHEMA)
+        tally_fed_schema_write(&statement->schema, w);
+    else if (kind == FED_SCHEMA_SYNC)
+        tally_fed_schema_sync_write(&statement->schema_sync, w);
+    else if (kind == FED_CROSS_ANCHOR)
+        tally_fed_cross_anchor_write(&statement->cross_anchor, w);
+    else if (kind == FED_WITNESS_URL)
+        tally_fed_witness_url_write(&statement->witness_url, w);
+    else
+        tally_fed_policy_write(&statement->policy, w);
+}
+
 size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MAX])
 {
     struct wire_writer w;
@@ -232,22 +265,14 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
                              &w);
         break;
     case FED_DISCREPANCY:
-        tally_fed_discrepancy_write(&statement->discrepancy, &w);
-        break;
     case FED_RESOLUTION:
-        tally_fed_resolution_write(&statement->resolution, &w);
-        break;
     case FED_ARBITRATION:
-        tally_fed_arbitration_write(&statement->arbitration, &w);
-        break;
     case FED_SCHEMA:
-        tally_fed_schema_write(&statement->schema, &w);
-        break;
     case FED_SCHEMA_SYNC:
-        tally_fed_schema_sync_write(&statement->schema_sync, &w);
-        break;
     case FED_CROSS_ANCHOR:
-        tally_fed_cross_anchor_write(&statement->cross_anchor, &w);
+    case FED_WITNESS_URL:
+    case FED_POLICY:
+        write_plain(statement, &w);
         break;
     case FED_CONFIRM:
         tally_fed_confirm_write(&(struct tally_fed_confirm){.note = statement->note}, &w);
@@ -267,9 +292,6 @@ size_t fed_write(const struct fed_statement *statement, uint8_t body[FED_BODY_MA
         break;
     case FED_WITNESS:
         write_witness(statement, &w);
-        break;
-    case FED_WITNESS_URL:
-        tally_fed_witness_url_write(&statement->witness_url, &w);
         break;
     }
     struct tally_bytes written = wire_writer_bytes(&w);

@@ -36,6 +36,7 @@ enum fed_kind {
     FED_SUCCEED_KEY,
     FED_WITNESS,
     FED_WITNESS_URL, /* outside.h */
+    FED_POLICY,      /* reception.h */
     FED_KINDS
 };
 
@@ -79,6 +80,7 @@ struct fed_statement {
     struct tally_hash about; /* The offer that is answered or taken back; REVOKE: the agreement. */
     struct tally_wall until; /* PROPOSE: expires. REVOKE: takes effect. */
     uint16_t notice_days;    /* REVOKE. */
+    enum tally_refusal refusal;   /* REJECT. */
     bool has_key[FED_KEYS_COUNT]; /* KEYS. */
     struct tally_key keys[FED_KEYS_COUNT];
     struct fed_revoke revoke;
@@ -90,6 +92,7 @@ struct fed_statement {
         struct tally_fed_schema_sync schema_sync;
         struct tally_fed_cross_anchor cross_anchor;
         struct tally_fed_witness_url witness_url;
+        struct tally_fed_policy policy;
     };
 };
 
@@ -97,6 +100,12 @@ struct fed_statement {
 static inline bool fed_agrees(enum fed_kind kind)
 {
     return kind >= FED_PROPOSE && kind <= FED_REVOKE;
+}
+
+/* Whether another party's statement of that kind may matter to us. */
+static inline bool fed_hears(enum fed_kind kind)
+{
+    return fed_agrees(kind) || kind == FED_POLICY;
 }
 
 /* The type of a receipt that carries such a statement, "fed_admit"; NULL for UNKNOWN and SYNC. */

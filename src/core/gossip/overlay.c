@@ -95,9 +95,9 @@ struct peer *overlay_any(struct overlay *overlay, struct peers *peers, const str
 {
     struct peer *any = NULL;
     uint32_t met = 0;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
-        if (peer->mesh && !peer->guest && peer != except && peer != other &&
+        if (!peer->guest && peer != except && peer != other &&
             random_below(&overlay->random, ++met) == 0)
             any = peer;
     }

@@ -27,6 +27,7 @@ enum {
     OVERLAY_PASSIVE = 4,        /* ... and from the passive one. */
     OVERLAY_SHUFFLE_MS = 30000, /* +- 20 %. */
     OVERLAY_TEND_MS = 120000,   /* One candidate is greeted so often, to see if it lives. */
+    OVERLAY_EARLY_MS = 8000,    /* With a heartbeat, by half of this sooner or later. */
     OVERLAY_LOOK_MS = 10000,    /* Looks after what no message brings about. */
     OVERLAY_TTL = 6,            /* Steps of a join, at most. */
     OVERLAY_TTL_PASSIVE = 3,    /* Who is met with so many left remembers the newcomer. */
@@ -100,6 +101,9 @@ void overlay_free(struct overlay *overlay);
 void overlay_hurry(struct overlay *overlay, struct tally_now now);
 
 struct tally_mono overlay_deadline(const struct overlay *overlay);
+/* Heartbeats go out in this tick: what is due before long is done with them. Before overlay_tick.
+ */
+void overlay_beat(struct overlay *overlay, struct tally_now now);
 void overlay_tick(struct overlay *overlay, struct tally_now now, struct peers *peers,
                   struct outbox *out);
 

@@ -44,9 +44,10 @@ static size_t offer_active(struct overlay *overlay, struct tally_now now, const 
                            struct tally_contact *contacts)
 {
     struct sample sample = {.list = contacts, .most = most};
-    for (size_t i = 0; i < peers->capacity && most > 0; i++) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity && most > 0;
+         i = peers_mesh(peers, i + 1)) {
         const struct peer *peer = &peers->list[i];
-        if (peer->mesh && !peer->guest && peer != to && peer->link.initiated == dialled &&
+        if (!peer->guest && peer != to && peer->link.initiated == dialled &&
             contact_may_be_told(&peer->link.address))
             sample_add(&sample, &overlay->random, &peer->key, &peer->link.address,
                        age_of(peer->link.heard, now));

@@ -14,10 +14,8 @@ static bool mute(const struct peer *peer, struct tally_now now)
 static void mutes_look(struct overlay *overlay, struct tally_now now, struct peers *peers,
                        struct outbox *out)
 {
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
-        if (!peer->mesh)
-            continue;
         if (mute(peer, now)) {
             peer->overlay.mute.ms = now.mono.ms + OVERLAY_MUTE_REST_MS;
             overlay_leave(overlay, now, peers, peer);
@@ -71,9 +69,9 @@ static void shrink(struct overlay *overlay, struct tally_now now, struct peers *
     mesh_count(peers, &count);
     if (count.links - count.pinned <= MESH_MOST)
         return;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
-        if (peer->mesh && !peer->configured && !peer->chosen && !peer->guest &&
+        if (!peer->configured && !peer->chosen && !peer->guest &&
             now.mono.ms >= peer->overlay.needy.ms && random_below(&overlay->random, ++met) == 0)
             chosen = peer;
     }
@@ -160,16 +158,25 @@ static void shuffle_tick(struct overlay *overlay, struct tally_now now, struct p
                          struct outbox *out)
 {
     struct peer *any = overlay_any(overlay, peers, NULL, NULL);
-    overlay->shuffle.ms = now.mono.ms + random_jitter(&overlay->random, OVERLAY_SHUFFLE_MS, 20);
+    overlay->shuffle.ms = now.mono.ms + random_jitter(&overlay->random, OVERLAY_SHUFFLE_MS, 20) +
+                          OVERLAY_EARLY_MS / 2;
     if (any != NULL && any->mesh)
         shuffle_send(overlay, now, peers, any, out);
+}
+
+void overlay_beat(struct overlay *overlay, struct tally_now now)
+{
+    struct tally_mono *const waits[] = {&overlay->look, &overlay->shuffle, &overlay->tend};
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++)
+        if (waits[i]->ms != TALLY_NEVER.ms && waits[i]->ms <= now.mono.ms + OVERLAY_EARLY_MS)
+            *waits[i] = now.mono;
 }
 
 void overlay_attend(struct overlay *overlay, struct tally_now now, struct peers *peers,
                     struct outbox *out)
 {
     if (overlay->look.ms <= now.mono.ms) {
-        overlay->look.ms = now.mono.ms + OVERLAY_LOOK_MS;
+        overlay->look.ms = now.mono.ms + OVERLAY_LOOK_MS + OVERLAY_EARLY_MS / 2;
         (void)overlay_urgent(overlay, peers, now);
         mutes_look(overlay, now, peers, out);
         unanswered_look(overlay, now, peers);
@@ -183,7 +190,8 @@ void overlay_attend(struct overlay *overlay, struct tally_now now, struct peers 
     if (overlay->shuffle.ms <= now.mono.ms)
         shuffle_tick(overlay, now, peers, out);
     if (overlay->tend.ms <= now.mono.ms) {
-        overlay->tend.ms = now.mono.ms + random_jitter(&overlay->random, OVERLAY_TEND_MS, 20);
+        overlay->tend.ms = now.mono.ms + random_jitter(&overlay->random, OVERLAY_TEND_MS, 20) +
+                           OVERLAY_EARLY_MS / 2;
         tend(overlay, now, peers);
     }
 }

@@ -38,18 +38,19 @@ struct channel;
 
 struct channel_options {
     bool dialler;
-    const struct tally_key *key;        /* Our identity; lives as long as the channel. */
-    const struct tally_crypto *crypto;  /* Signs with it; lives as long as the channel. */
-    const struct tally_secret *secret;  /* Draws the Noise keys. Used during init only. */
-    const struct tally_key *expected;   /* Dialler: who must answer; NULL: anybody. Copied. */
-    const char *const *protocols;       /* Ours ("/tally/sync/1.0.0"); live as long as the channel.
-                                           Exactly these are accepted and named in identify. */
-    size_t protocol_count;              /* At most CHANNEL_PROTOCOLS_MAX. */
-    struct tally_address remote;        /* Whom we speak to, told back to it as observed. */
-    const struct tally_address *listen; /* Our TCP addresses for identify: all are told, so only
-                                           what this peer may hear of. Copied. */
-    size_t listen_count;                /* At most CHANNEL_ADDRESSES_MAX. */
-    const char *agent;                  /* "tally/0.1.0"; lives as long as the channel. */
+    const struct tally_key *key;         /* Our identity; lives as long as the channel. */
+    const struct tally_crypto *crypto;   /* Signs with it; lives as long as the channel. */
+    const struct tally_sealing *sealing; /* NULL: what others understand. */
+    const struct tally_secret *secret;   /* Draws the Noise keys. Used during init only. */
+    const struct tally_key *expected;    /* Dialler: who must answer; NULL: anybody. Copied. */
+    const char *const *protocols;        /* Ours ("/tally/sync/1.0.0"); live as long as the channel.
+                                            Exactly these are accepted and named in identify. */
+    size_t protocol_count;               /* At most CHANNEL_PROTOCOLS_MAX. */
+    struct tally_address remote;         /* Whom we speak to, told back to it as observed. */
+    const struct tally_address *listen;  /* Our TCP addresses for identify: all are told, so only
+                                            what this peer may hear of. Copied. */
+    size_t listen_count;                 /* At most CHANNEL_ADDRESSES_MAX. */
+    const char *agent;                   /* "tally/0.1.0"; lives as long as the channel. */
 };
 
 enum channel_news_kind {

@@ -193,7 +193,8 @@ static void agreed(struct channel *channel)
     channel->stage = STAGE_HANDSHAKE;
     secret->draw(secret->context, s, sizeof s);
     secret->draw(secret->context, e, sizeof e);
-    noise_init(&channel->handshake, channel->options.dialler, s, e, bytes_of(NULL, 0));
+    noise_init(&channel->handshake, channel->options.dialler, s, e, bytes_of(NULL, 0),
+               channel->options.sealing);
     hash_wipe(s, sizeof s);
     hash_wipe(e, sizeof e);
     if (noise_writes_next(&channel->handshake))

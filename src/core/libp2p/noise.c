@@ -11,6 +11,8 @@
 static const char name[] = "Noise_XX_25519_ChaChaPoly_SHA256";
 _Static_assert(sizeof name - 1 == 32, "as long as a hash, so used unhashed (Noise section 5.2)");
 
+static const struct tally_sealing sodium = {dh_public, dh_shared, aead_seal, aead_open};
+
 static void mix_hash(struct noise_handshake *hs, struct tally_bytes data)
 {
     struct tally_hash hash;
@@ -33,7 +35,7 @@ static void hkdf_two(const uint8_t chaining[32], struct tally_bytes input, uint8
 static bool mix_dh(struct noise_handshake *hs, const uint8_t secret[32], const uint8_t public[32])
 {
     uint8_t shared[32];
-    bool good = dh_shared(secret, public, shared);
+    bool good = hs->cipher.with->shared(secret, public, shared);
     if (good) {
         hkdf_two(hs->chaining, bytes_of(shared, sizeof shared), hs->chaining, hs->cipher.key);
         hs->cipher.nonce = 0;
@@ -48,7 +50,8 @@ static size_t encrypt_and_hash(struct noise_handshake *hs, struct tally_bytes pl
 {
     size_t size = plain.size;
     if (hs->keyed) {
-        aead_seal(hs->cipher.key, hs->cipher.nonce++, bytes_of(hs->hash, 32), plain, out);
+        hs->cipher.with->seal(hs->cipher.key, hs->cipher.nonce++, bytes_of(hs->hash, 32), plain,
+                              out);
         size += NOISE_TAG;
     } else if (size > 0) {
         memcpy(out, plain.data, size);
@@ -60,7 +63,8 @@ static size_t encrypt_and_hash(struct noise_handshake *hs, struct tally_bytes pl
 static bool decrypt_and_hash(struct noise_handshake *hs, struct tally_bytes sealed, uint8_t *out)
 {
     if (hs->keyed) {
-        if (!aead_open(hs->cipher.key, hs->cipher.nonce++, bytes_of(hs->hash, 32), sealed, out))
+        if (!hs->cipher.with->unseal(hs->cipher.key, hs->cipher.nonce++, bytes_of(hs->hash, 32),
+                                     sealed, out))
             return false;
     } else if (sealed.size > 0) {
         memcpy(out, sealed.data, sealed.size);
@@ -70,14 +74,16 @@ static bool decrypt_and_hash(struct noise_handshake *hs, struct tally_bytes seal
 }
 
 void noise_init(struct noise_handshake *hs, bool dialler, const uint8_t s[NOISE_KEY],
-                const uint8_t e[NOISE_KEY], struct tally_bytes prologue)
+                const uint8_t e[NOISE_KEY], struct tally_bytes prologue,
+                const struct tally_sealing *with)
 {
     memset(hs, 0, sizeof *hs);
+    hs->cipher.with = with != NULL ? with : &sodium;
     hs->dialler = dialler;
     memcpy(hs->s, s, NOISE_KEY);
     memcpy(hs->e, e, NOISE_KEY);
-    dh_public(hs->s, hs->s_public);
-    dh_public(hs->e, hs->e_public);
+    hs->cipher.with->public_of(hs->s, hs->s_public);
+    hs->cipher.with->public_of(hs->e, hs->e_public);
     memcpy(hs->hash, name, sizeof hs->hash);
     memcpy(hs->chaining, name, sizeof hs->chaining);
     mix_hash(hs, prologue);
@@ -158,6 +164,7 @@ void noise_split(struct noise_handshake *hs, struct noise_cipher *send,
     struct noise_cipher *second = hs->dialler ? receive : send;
     hkdf_two(hs->chaining, bytes_of(NULL, 0), first->key, second->key);
     first->nonce = second->nonce = 0;
+    first->with = second->with = hs->cipher.with;
     uint8_t hash[sizeof hs->hash];
     memcpy(hash, hs->hash, sizeof hash);
     noise_wipe(hs);
@@ -177,11 +184,11 @@ bool noise_spent(const struct noise_cipher *cipher)
 void noise_seal(struct noise_cipher *cipher, struct tally_bytes plain, uint8_t *out)
 {
     assert(!noise_spent(cipher) && plain.size <= NOISE_PLAIN_MAX);
-    aead_seal(cipher->key, cipher->nonce++, bytes_of(NULL, 0), plain, out);
+    cipher->with->seal(cipher->key, cipher->nonce++, bytes_of(NULL, 0), plain, out);
 }
 
 bool noise_open(struct noise_cipher *cipher, struct tally_bytes sealed, uint8_t *out)
 {
     return !noise_spent(cipher) &&
-           aead_open(cipher->key, cipher->nonce++, bytes_of(NULL, 0), sealed, out);
+           cipher->with->unseal(cipher->key, cipher->nonce++, bytes_of(NULL, 0), sealed, out);
 }

@@ -10,7 +10,7 @@
  * Messages here are bare: the two length bytes of libp2p are the channel's. After a read failed
  * only noise_wipe is allowed.
  */
-#include "tally/types.h"
+#include "tally/windows.h"
 
 enum {
     NOISE_KEY = 32,
@@ -27,6 +27,7 @@ enum {
 struct noise_cipher {
     uint8_t key[NOISE_KEY];
     uint64_t nonce; /* Of the next message. */
+    const struct tally_sealing *with;
 };
 
 struct noise_handshake {
@@ -40,9 +41,11 @@ struct noise_handshake {
     uint8_t rs[NOISE_KEY], re[NOISE_KEY]; /* Theirs, public. */
 };
 
-/* Secrets are 32 random bytes each, copied. libp2p's prologue is empty. */
+/* Secrets are 32 random bytes each, copied. libp2p's prologue is empty. with: NULL is what the name
+   says; it outlives the handshake and its ciphers. */
 void noise_init(struct noise_handshake *handshake, bool dialler, const uint8_t s[NOISE_KEY],
-                const uint8_t e[NOISE_KEY], struct tally_bytes prologue);
+                const uint8_t e[NOISE_KEY], struct tally_bytes prologue,
+                const struct tally_sealing *with);
 
 /* It is our turn to write; false: to read, or the handshake is over. */
 bool noise_writes_next(const struct noise_handshake *handshake);

@@ -212,23 +212,30 @@ void reach_review(struct reach *reach, struct tally_now now)
     review_family(reach, false, now);
     own_end(&reach->own, TALLY_OWN_OBSERVED);
     changed(reach, now);
+    reach->reviewed = now.mono;
     reach->review = TALLY_NEVER;
     for (size_t i = 0; i < reach->own.capacity; i++)
         if (reach->own.list[i].used && (reach->own.list[i].sources & OWN_BIT(TALLY_OWN_OBSERVED)))
             reach->review.ms = now.mono.ms + VOTES_FRESH_MS;
 }
 
-void reach_observed(struct reach *reach, const struct peer *observer,
+bool reach_observed(struct reach *reach, const struct peer *observer,
                     const struct tally_address *observed, struct tally_now now)
 {
     const struct link *link = &observer->link;
-    if (!votes_add(&reach->votes, &link->address, observed, now))
-        return;
-    reach_review(reach, now);
+    enum votes_news vote = votes_add(&reach->votes, &link->address, observed, now);
+    /* An echo a second says what the last one of its network said. */
+    bool reviewed = vote == VOTES_SAME && now.mono.ms - reach->reviewed.ms < REACH_REVIEW_MS;
+    if (vote == VOTES_NONE || (reviewed && !link->uninvited))
+        return false;
+    if (!reviewed)
+        reach_review(reach, now);
     /* It came by itself, and got the answer from where it had sent: from this address of ours. */
     struct own_entry *entry = own_find(&reach->own, TALLY_TRANSPORT_UDP, observed);
-    if (link->uninvited && entry != NULL && own_checkable(entry))
+    bool proves = link->uninvited && entry != NULL && own_checkable(entry);
+    if (proves)
         reach_proved(reach, entry, &observer->key, true, now);
+    return proves || !reviewed;
 }
 
 /* ---- Questions. ---- */

@@ -30,6 +30,7 @@ enum {
     REACH_AGAIN_MS = 30 * 60 * 1000,
     REACH_NOBODY_MS = 5 * 60 * 1000, /* Nobody could be asked, or all were busy. */
     REACH_SETTLE_MS = 2000,          /* After a change: more will follow. */
+    REACH_REVIEW_MS = 60000,         /* What is told once more is not looked at again sooner. */
     REACH_TOLD_MS = 9000,            /* B tries four C's for two seconds each. */
     REACH_COME_MS = 12000,           /* C has three tries, or a dial of ten seconds. */
     REACH_SILENT = 2,
@@ -101,6 +102,7 @@ struct reach {
     struct reach_news news[REACH_NEWS];
     size_t news_first, news_count;
     struct tally_mono review; /* Votes age. */
+    struct tally_mono reviewed;
 };
 
 /* False without memory. */
@@ -116,8 +118,9 @@ void reach_mapped(struct reach *reach, enum tally_transport transport, bool v4,
                   enum tally_mapping protocol, const struct tally_address *outer,
                   struct tally_now now);
 
-/* What peers_news tells: a peer sees us there; a link is up, so there may be one more to ask. */
-void reach_observed(struct reach *reach, const struct peer *observer,
+/* What peers_news tells: a peer sees us there, and whether anything follows from it; a link is up,
+   so there may be one more to ask. */
+bool reach_observed(struct reach *reach, const struct peer *observer,
                     const struct tally_address *observed, struct tally_now now);
 void reach_linked(struct reach *reach, struct tally_now now);
 

@@ -14,17 +14,40 @@ bool votes_same_network(const struct tally_address *a, const struct tally_addres
            address_same_prefix(a, b, v4 ? V4_NETWORK_BITS : V6_NETWORK_BITS);
 }
 
-bool votes_add(struct votes *votes, const struct tally_address *observer,
-               const struct tally_address *observed, struct tally_now now)
+/* Whether an observer that is known says what it said before, as most echoes do. */
+static bool again(struct votes *votes, const struct tally_address *observer,
+                  const struct tally_address *observed, struct tally_now now)
+{
+    for (size_t i = 0; i < VOTES_MAX; i++) {
+        struct vote *vote = &votes->list[i];
+        if (!vote->used || !address_equal(&vote->observer, observer))
+            continue;
+        if (!address_equal(&vote->observed, observed) ||
+            now.mono.ms - vote->at.ms >= VOTES_FRESH_MS)
+            return false;
+        vote->at = now.mono;
+        return true;
+    }
+    return false;
+}
+
+enum votes_news votes_add(struct votes *votes, const struct tally_address *observer,
+                          const struct tally_address *observed, struct tally_now now)
 {
     struct vote *place = &votes->list[0];
+    enum votes_news news = VOTES_CHANGED;
+    if (again(votes, observer, observed, now))
+        return VOTES_SAME;
     if (address_may_announce(observer) != TALLY_HYGIENE_ALLOWED ||
         address_may_announce(observed) != TALLY_HYGIENE_ALLOWED)
-        return false;
+        return VOTES_NONE;
     for (size_t i = 0; i < VOTES_MAX; i++) {
         struct vote *vote = &votes->list[i];
         if (vote->used && votes_same_network(&vote->observer, observer)) {
             place = vote;
+            if (address_equal(&vote->observed, observed) &&
+                now.mono.ms - vote->at.ms < VOTES_FRESH_MS)
+                news = VOTES_SAME;
             break;
         }
         /* Else a free place, else the oldest. */
@@ -32,7 +55,7 @@ bool votes_add(struct votes *votes, const struct tally_address *observer,
             place = vote;
     }
     *place = (struct vote){*observer, *observed, now.mono, true};
-    return true;
+    return news;
 }
 
 static bool counts(const struct vote *vote, uint64_t age_ms, struct tally_now now)

@@ -27,10 +27,14 @@ struct votes {
     struct vote list[VOTES_MAX];
 };
 
-/* A peer at `observer` sees us at `observed`. Only global ones say anything of the wide network;
-   whether the vote was taken. */
-bool votes_add(struct votes *votes, const struct tally_address *observer,
-               const struct tally_address *observed, struct tally_now now);
+/* A peer at `observer` sees us at `observed`. Only global ones say anything of the wide network. */
+enum votes_news {
+    VOTES_NONE,    /* It was not taken. */
+    VOTES_SAME,    /* Its network said so not long ago: only its age has changed. */
+    VOTES_CHANGED, /* Candidates may be others now. */
+};
+enum votes_news votes_add(struct votes *votes, const struct tally_address *observer,
+                          const struct tally_address *observed, struct tally_now now);
 
 /* The address of that family on which enough networks agree, and how many; false without one. */
 bool votes_candidate(const struct votes *votes, bool v4, struct tally_now now,

@@ -119,6 +119,8 @@ void federating_start(struct tally_node *node)
 {
     struct federating *federating = &node->federating;
     federating_clock(node, node->stepped);
+    bucket_init(&federating->refusals, FEDERATING_REFUSALS, FEDERATING_REFUSALS_BURST,
+                node->stepped.mono);
     revoking_start(node);
     fold_all(node);
     revoking_count(node);
@@ -166,6 +168,60 @@ static void sign_due(struct tally_node *node, struct tally_now now)
     for (size_t i = 0; i < agreements->count && node->federating.awaited == 0; i++)
         if (agreement_due(agreements, &agreements->pairs[i]))
             sign(node, now, &agreements->pairs[i]);
+}
+
+/* So many pairs are left for those whom an operator speaks to: who is refused takes one as well. */
+static bool has_place(const struct agreements *agreements, const struct agreement_pair *pair)
+{
+    return pair->ours.spoke || agreements->count - agreements->suitors < agreements->capacity / 2;
+}
+
+static enum tally_refusal refusal_of(const struct fold *fold, const struct agreement_pair *pair)
+{
+    const struct offer *offer = &pair->theirs.offer, *ours = &pair->ours.offer;
+    const struct suit suit = {.invited = offer->counter && ours->state != OFFER_NONE &&
+                                         hash_equal(&offer->previous, &ours->place.receipt),
+                              .level = offer->level,
+                              .shares = offer->shares};
+    if (agreement_proposal(pair, false, fold->agreements.clock) != TALLY_PROPOSAL_OPEN)
+        return TALLY_REFUSAL_NONE;
+    return reception_refuses(&fold->reception, &suit);
+}
+
+/* An offer that our policy has no answer for is rejected, and why is said. */
+static void refuse(struct tally_node *node, struct tally_now now, const struct agreement_pair *pair,
+                   enum tally_refusal refusal)
+{
+    struct federating *federating = &node->federating;
+    const struct tally_reference reference = {.kind = TALLY_REFERENCE_RECEIPT,
+                                              .hash = pair->theirs.offer.place.receipt};
+    const struct fed_statement statement = {.kind = FED_REJECT,
+                                            .party = pair->key,
+                                            .about = pair->theirs.offer.place.receipt,
+                                            .refusal = refusal,
+                                            .note = bytes_text(tally_refusal_text(refusal))};
+    uint8_t body[FED_BODY_MAX];
+    federating->at.ms = now.mono.ms + FEDERATING_RETRY_MS;
+    if (agreements_advise(&federating->fold.agreements, &statement) != AGREEMENT_TAKEN ||
+        !outbox_room(&node->outbox, 8, FED_BODY_MAX + TALLY_ENVELOPE_MAX) ||
+        !bucket_take(&federating->refusals, now.mono))
+        return;
+    size_t size = fed_write(&statement, body);
+    const struct tally_bytes copy = outbox_copy(&node->outbox, bytes_of(body, size));
+    if (issuer_statement(&node->issuer, now, fed_type(FED_REJECT), &reference, 1, copy,
+                         FEDERATING_TAG, &node->outbox) == TALLY_OK)
+        federating->awaited = issuer_find(&node->issuer, &federating->origin_hash)->next;
+}
+
+static void refuse_due(struct tally_node *node, struct tally_now now)
+{
+    const struct fold *fold = &node->federating.fold;
+    for (size_t i = 0; i < fold->agreements.count && node->federating.awaited == 0; i++) {
+        const struct agreement_pair *pair = &fold->agreements.pairs[i];
+        enum tally_refusal refusal = refusal_of(fold, pair);
+        if (refusal != TALLY_REFUSAL_NONE && has_place(&fold->agreements, pair))
+            refuse(node, now, pair, refusal);
+    }
 }
 
 static void look(struct tally_node *node, struct tally_now now, struct agreement_pair *pair)
@@ -220,6 +276,7 @@ void federating_settle(struct tally_node *node, struct tally_now now)
     if (any) {
         plan(federating, now);
         sign_due(node, now);
+        refuse_due(node, now);
     }
 }
 
@@ -235,4 +292,5 @@ void federating_tick(struct tally_node *node, struct tally_now now)
         look(node, now, &agreements->pairs[i]);
     plan(federating, now);
     sign_due(node, now);
+    refuse_due(node, now);
 }

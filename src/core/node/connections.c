@@ -5,6 +5,7 @@
 #include "core/node/node.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 /* A dial for a check: Linux sends three SYNs in this time, and whoever named the address may lie
@@ -16,28 +17,30 @@ static const char *const protocols[PROTOCOLS] = {
 
 bool connections_new(struct connections *connections, struct tally_node *node, unsigned capacity)
 {
-    *connections = (struct connections){.node = node, .capacity = capacity};
+    *connections = (struct connections){.node = node, .capacity = capacity, .next = TALLY_NEVER};
+    size_t size = (channel_size() + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) *
+                  _Alignof(max_align_t);
     connections->list = calloc(capacity, sizeof *connections->list);
-    for (unsigned i = 0; connections->list != NULL && i < capacity; i++) {
-        /* A page that no connection has touched is not resident. */
-        connections->list[i].memory = calloc(1, channel_size());
-        if (connections->list[i].memory == NULL) {
-            connections_free(connections);
-            return false;
-        }
+    /* A page that no connection has touched is not resident. */
+    connections->memory = calloc(capacity, size);
+    if (connections->list == NULL || connections->memory == NULL) {
+        connections_free(connections);
+        return capacity == 0;
     }
-    return connections->list != NULL;
+    for (unsigned i = 0; i < capacity; i++)
+        connections->list[i].memory = connections->memory + i * size;
+    return true;
 }
 
 void connections_free(struct connections *connections)
 {
-    for (unsigned i = 0; connections->list != NULL && i < connections->capacity; i++) {
+    for (unsigned i = 0; connections->list != NULL && i < connections->capacity; i++)
         if (connections->list[i].channel != NULL)
             channel_end(connections->list[i].channel);
-        free(connections->list[i].memory);
-    }
     free(connections->list);
+    free(connections->memory);
     connections->list = NULL;
+    connections->memory = NULL;
 }
 
 /* ---- Who is who. ---- */
@@ -118,6 +121,7 @@ static void connection_open(struct connections *connections, struct tally_now no
         .dialler = connection->initiator,
         .key = &node->options.key,
         .crypto = &node->options.crypto,
+        .sealing = node->options.sealing,
         .secret = &node->options.secret,
         .expected = connection->expected ? &connection->peer : NULL,
         .protocols = protocols,
@@ -128,7 +132,7 @@ static void connection_open(struct connections *connections, struct tally_now no
                                  TALLY_TRANSPORT_TCP, listen, CHANNEL_ADDRESSES_MAX),
         .agent = "tally/" TALLY_VERSION,
     };
-    connection->open = true;
+    connection->open = connection->stirred = true;
     connection->since = now.mono;
     connection->channel = channel_init(connection->memory, &options, now);
 }
@@ -166,7 +170,7 @@ static void connection_close(struct connections *connections, struct tally_now n
 {
     if (connection->closing)
         return;
-    connection->closing = true;
+    connection->closing = connection->stirred = true;
     node_trace(connections->node, now,
                &(struct tally_trace){
                    .kind = TALLY_TRACE_DISCONNECTED,
@@ -243,6 +247,7 @@ static void offer(struct connections *connections, struct tally_now now,
     struct tally_node *node = connections->node;
     if (!waits(node, &connection->peer, protocol))
         return;
+    connection->stirred = true;
     uint32_t id = channel_open(connection->channel, protocol);
     struct connection_stream *stream =
         id != 0 ? stream_new(connections, connection, id, protocol) : NULL;
@@ -446,14 +451,17 @@ void connections_on_event(struct connections *connections, struct tally_now now,
         on_closed(connections, now, event);
     } else if (event->kind == TALLY_EVENT_STREAM_ROOM) {
         connection = connection_on(connections, event->stream_room.stream);
-        if (connection != NULL)
-            connection->room = event->stream_room.room;
+        if (connection == NULL)
+            return;
+        connection->room = event->stream_room.room;
+        connection->stirred = true;
     } else {
         connection = connection_on(connections, event->stream_bytes.stream);
         assert(event->stream_bytes.bytes.size <= TALLY_STREAM_BYTES_MAX);
         if (connection == NULL || connection->channel == NULL || connection->closing)
             return;
         connections->bytes_in += event->stream_bytes.bytes.size;
+        connection->stirred = true;
         channel_feed(connection->channel, now, event->stream_bytes.bytes);
         news_take(connections, now, connection);
     }
@@ -467,6 +475,7 @@ void connections_close(struct connections *connections, uint32_t handle)
             if (connection->streams[j].handle != handle)
                 continue;
             connection->streams[j].handle = 0;
+            connection->stirred = true;
             channel_reset(connection->channel, connection->streams[j].id);
         }
     }
@@ -488,24 +497,42 @@ static struct tally_mono deadline(const struct connection *connection)
 
 struct tally_mono connections_deadline(const struct connections *connections)
 {
-    struct tally_mono next = TALLY_NEVER;
+    return connections->next;
+}
+
+/* As it was computed when it was last stirred. */
+static struct tally_mono due(const struct connection *connection)
+{
+    return connection->stirred ? deadline(connection) : connection->deadline;
+}
+
+void connections_settle(struct connections *connections)
+{
+    connections->next = TALLY_NEVER;
     for (unsigned i = 0; connections->count > 0 && i < connections->capacity; i++) {
-        struct tally_mono one = deadline(&connections->list[i]);
-        if (one.ms < next.ms)
-            next = one;
+        struct connection *connection = &connections->list[i];
+        if (connection->stream == 0)
+            continue;
+        connection->deadline = due(connection);
+        /* Who has more to write, and room for it, is stirred until that is done. */
+        connection->stirred = connection->more;
+        struct tally_mono one =
+            connection->more ? connections->node->stepped.mono : connection->deadline;
+        if (one.ms < connections->next.ms)
+            connections->next = one;
     }
-    return next;
 }
 
 void connections_tick(struct connections *connections, struct tally_now now)
 {
     for (unsigned i = 0; connections->count > 0 && i < connections->capacity; i++) {
         struct connection *connection = &connections->list[i];
-        if (deadline(connection).ms > now.mono.ms)
+        if (connection->stream == 0 || due(connection).ms > now.mono.ms)
             continue;
         /* What a lost stream leaves behind is released; without room it stays due. */
         if (!outbox_room(&connections->node->outbox, 2 * SYNC_PACKAGES, 0))
             return;
+        connection->stirred = true;
         if (connection->channel == NULL) {
             connection_close(connections, now, connection, TALLY_DROP_SILENT);
             continue;
@@ -549,7 +576,7 @@ void connections_stop(struct connections *connections)
         if (connection->channel == NULL || connection->closing)
             continue;
         channel_close(connection->channel, TALLY_DROP_NONE);
-        connection->closing = true;
+        connection->closing = connection->stirred = true;
     }
 }
 
@@ -560,6 +587,9 @@ bool connections_holds(const struct connections *connections)
         const struct connection *connection = &connections->list[i];
         count += connection->stream != 0;
         if (connection->channel != NULL && !channel_holds(connection->channel))
+            return false;
+        if (connection->stream != 0 && !connection->stirred &&
+            connection->deadline.ms != deadline(connection).ms)
             return false;
     }
     return count == connections->count;

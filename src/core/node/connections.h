@@ -31,7 +31,10 @@ struct connection {
     bool expected;       /* `peer` is who it must be. */
     bool check;          /* Dialled to see whether it can be: closed when the peer is proved. */
     bool closing, ended; /* Over; and CLOSE has gone out. */
-    size_t room;
+    size_t room;         /* As the host told it, less what was written since. */
+    bool more;    /* Something is left to be written, and there is room: the next step does. */
+    bool stirred; /* Something happened to it since what it has to say was written, */
+    struct tally_mono deadline; /* and its deadline computed. */
     struct tally_address remote;
     struct tally_key peer;   /* Expected until secured, then proved. */
     struct channel *channel; /* NULL until open. */
@@ -45,9 +48,11 @@ struct connection {
 struct connections {
     struct tally_node *node;
     struct connection *list;
+    uint8_t *memory; /* Of all channels. */
     unsigned capacity, count;
     uint32_t last_dialled, last_handle;
     uint64_t bytes_in, bytes_out;
+    struct tally_mono next; /* The least deadline, after a step. */
 };
 
 /* Allocates memory for so many connections; untouched until used. False without memory. */
@@ -61,6 +66,8 @@ void connections_on_event(struct connections *connections, struct tally_now now,
 
 struct tally_mono connections_deadline(const struct connections *connections);
 void connections_tick(struct connections *connections, struct tally_now now);
+/* At the end of a step: deadlines of what happened in it. */
+void connections_settle(struct connections *connections);
 
 /* Synchronisation wants a stream to the peer: on a connection there is, or on a new one. */
 void connections_want(struct connections *connections, struct tally_now now,

@@ -40,7 +40,8 @@ bool connections_dial(struct connections *connections, struct tally_now now,
                                       .check = dial->check,
                                       .remote = dial->address,
                                       .peer = dial->peer,
-                                      .since = now.mono};
+                                      .since = now.mono,
+                                      .stirred = true};
     connections->count++;
     struct tally_action *action = outbox_add(&node->outbox, TALLY_ACTION_DIAL);
     action->dial.stream = connection->stream;

@@ -36,26 +36,63 @@ static void compose(struct connections *connections, struct tally_now now,
     }
 }
 
+/* Whether there is more to write than one action of a step took. */
+static bool has_more(const struct tally_node *node, const struct connection *connection)
+{
+    if (channel_wants_output(connection->channel))
+        return true;
+    for (unsigned i = 0; !connection->closing && i < CONNECTION_STREAMS_MAX; i++) {
+        const struct connection_stream *stream = &connection->streams[i];
+        size_t size = stream->handle != 0 ? wants(node, stream) : 0;
+        if (size > 0 && size <= channel_writable(connection->channel, stream->id))
+            return true;
+    }
+    return false;
+}
+
+/* The bytes lie in the channel until the next step, so there is one write a step; who has more asks
+   for that step. */
+static void write_out(struct connections *connections, struct connection *connection)
+{
+    struct outbox *out = &connections->node->outbox;
+    struct tally_bytes bytes = channel_output(connection->channel, connection->room);
+    if (bytes.size == 0)
+        return;
+    struct tally_action *action = outbox_add(out, TALLY_ACTION_WRITE);
+    action->write.stream = connection->stream;
+    action->write.bytes = bytes;
+    connection->room -= bytes.size;
+    connection->more = connection->room > 0 && has_more(connections->node, connection);
+    connections->bytes_out += bytes.size;
+}
+
 static void flush(struct connections *connections, struct tally_now now,
                   struct connection *connection)
 {
     struct outbox *out = &connections->node->outbox;
+    connection->more = false;
     if (!connection->closing && connection->secured && connection->room > 0)
         compose(connections, now, connection);
-    if (connection->channel != NULL && connection->room > 0 && outbox_room(out, 2, 0)) {
-        struct tally_bytes bytes = channel_output(connection->channel, connection->room);
-        if (bytes.size > 0) {
-            struct tally_action *action = outbox_add(out, TALLY_ACTION_WRITE);
-            action->write.stream = connection->stream;
-            action->write.bytes = bytes;
-            connection->room = 0; /* Until the host tells it anew. */
-            connections->bytes_out += bytes.size;
-        }
-    }
+    if (connection->channel != NULL && connection->room > 0 && outbox_room(out, 2, 0))
+        write_out(connections, connection);
+    else
+        connection->more = connection->channel != NULL && connection->room > 0;
     if (connection->closing && !connection->ended && outbox_room(out, 1, 0)) {
         connection->ended = true;
+        connection->more = false;
         outbox_add(out, TALLY_ACTION_CLOSE)->close.stream = connection->stream;
     }
+}
+
+/* Whether there may be something to write: nothing happened to most of them in a step. */
+static bool may_say(const struct tally_node *node, const struct connection *connection)
+{
+    if (connection->stirred)
+        return true;
+    for (unsigned i = 0; i < CONNECTION_STREAMS_MAX; i++)
+        if (connection->streams[i].handle != 0 && wants(node, &connection->streams[i]) > 0)
+            return true;
+    return false;
 }
 
 void connections_flush(struct connections *connections, struct tally_now now)
@@ -63,7 +100,11 @@ void connections_flush(struct connections *connections, struct tally_now now)
     for (unsigned i = 0; connections->count > 0 && i < connections->capacity; i++) {
         struct connection *connection = &connections->list[i];
         bool anything = connection->channel != NULL || connection->closing;
-        if (connection->stream != 0 && anything && !connection->ended)
-            flush(connections, now, connection);
+        if (connection->stream == 0 || !anything || connection->ended ||
+            !may_say(connections->node, connection))
+            continue;
+        flush(connections, now, connection);
+        connection->stirred = true;
     }
+    connections_settle(connections);
 }

@@ -143,14 +143,16 @@ static enum tally_drop on_welcome(struct datagrams *datagrams, const struct arri
 
 static enum tally_drop on_probe(struct datagrams *datagrams, const struct arrival *arrival)
 {
+    arrival->news->quiet = true;
     return link_on_probe(&datagrams->peers, arrival->peer, arrival->address, arrival->datagram,
                          arrival->out);
 }
 
 static enum tally_drop on_echo(struct datagrams *datagrams, const struct arrival *arrival)
 {
-    return link_on_echo(arrival->peer, arrival->now, arrival->address, arrival->datagram,
-                        &arrival->news->links);
+    arrival->news->quiet = true;
+    return link_on_echo(&datagrams->peers, arrival->peer, arrival->now, arrival->address,
+                        arrival->datagram, &arrival->news->links);
 }
 
 static enum tally_drop on_goodbye(struct datagrams *datagrams, const struct arrival *arrival)
@@ -192,6 +194,15 @@ static void judge_forgery(struct datagrams *datagrams, const struct arrival *arr
         peers_judge(&datagrams->peers, arrival->peer, -100, arrival->now, &arrival->news->links);
 }
 
+/* Whether a heartbeat tells nothing that anybody else has to look at. */
+static bool tells_nothing(const struct heartbeat_news *news)
+{
+    bool nothing = news->log_count == 0 && !news->audit.any;
+    for (size_t i = 0; i < news->set_count; i++)
+        nothing = nothing && !news->sets[i].differs;
+    return nothing;
+}
+
 static enum tally_drop on_heartbeat(struct datagrams *datagrams, const struct arrival *arrival)
 {
     enum tally_drop audit_drop;
@@ -211,6 +222,7 @@ static enum tally_drop on_heartbeat(struct datagrams *datagrams, const struct ar
     arrival->news->has_heartbeat = drop == TALLY_DROP_NONE;
     if (drop == TALLY_DROP_NONE)
         say(datagrams, arrival, TALLY_TRACE_HEARTBEAT, drop, news->log_count);
+    arrival->news->quiet = drop == TALLY_DROP_NONE && tells_nothing(news);
     if (audit_drop != TALLY_DROP_NONE)
         datagrams->drops[audit_drop]++;
     judge_forgery(datagrams, arrival, drop);
@@ -572,6 +584,7 @@ enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now 
         .out = out,
     };
     news->from = NULL;
+    news->quiet = false;
     news->links = (struct peers_news){.linked = NULL};
     news->overlay = (struct overlay_news){.meshed = NULL};
     news->has_heartbeat = news->has_announce = news->has_yours = false;
@@ -586,8 +599,11 @@ enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now 
         kind = news->links.request.data[0];
         drop = dispatch_request(datagrams, &arrival);
     }
-    reaching_learn(&datagrams->reaching, now, &news->links);
+    bool learnt = reaching_learn(&datagrams->reaching, now, &news->links);
     changes_take(datagrams, now, news, out);
+    news->quiet = news->quiet && drop == TALLY_DROP_NONE && !learnt && news->links.linked == NULL &&
+                  news->links.unlinked == NULL && news->overlay.meshed == NULL &&
+                  !news->overlay.waits;
     if (drop != TALLY_DROP_NONE) {
         datagrams->drops[drop]++;
         say(datagrams, &arrival, TALLY_TRACE_DROPPED, drop, kind);
@@ -621,6 +637,12 @@ void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct pe
                     struct outbox *out)
 {
     const struct tally_mono due = datagrams_deadline(datagrams);
+    if (heartbeat_deadline(&datagrams->heartbeat).ms <= now.mono.ms) {
+        /* All links are looked at anyway. */
+        peers_beat(&datagrams->peers, now);
+        suspect_watch(&datagrams->suspect, now);
+        overlay_beat(&datagrams->overlay, now);
+    }
     peers_tick(&datagrams->peers, now, ended, out);
     suspect_tick(&datagrams->suspect, &datagrams->peers, now, due, ended, out);
     const struct dht_step step = dht_step_of(datagrams, now, out);

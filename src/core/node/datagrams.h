@@ -33,28 +33,32 @@ struct datagrams_options {
     unsigned senders_max; /* Of beacons; 0: BEACON_SENDERS. */
 };
 
+/* What each datagram touches comes first. */
 struct datagrams {
-    struct peers peers;
-    struct suspect suspect;
-    struct heads heads;
-    struct heartbeat heartbeat;
-    struct announce announce;
-    struct beacon beacon;
-    struct notice notice;
-    struct spread spread;
-    struct reaching reaching;
-    struct overlay overlay;
-    struct dht dht;
-    struct verifier verifier;
     struct bucket tags; /* Tag checks of all senders together (check 4). */
-    uint64_t drops[TALLY_DROP_COUNT];
     uint64_t datagrams_in, bytes_in;
+    struct verifier verifier;
+    struct suspect suspect;
+    struct peers peers;
+    struct heartbeat heartbeat;
+    struct spread spread;
+    struct beacon beacon;
+    struct overlay overlay;
+    struct heads heads;
+    struct reaching reaching;
+    struct dht dht;
+    struct notice notice;
+    struct announce announce;
+    uint64_t drops[TALLY_DROP_COUNT];
 };
 
 /* What one datagram taught. Pointers live until the next call that changes *datagrams; views are
    into the datagram. */
 struct datagrams_news {
     struct peer *from; /* Who said it; NULL if nothing was taken from a linked peer. */
+    /* It changed nothing but what is remembered of its sender: no deadline, and nobody else need
+       know. */
+    bool quiet;
     struct peers_news links;
     struct overlay_news overlay;
     bool has_heartbeat, has_announce, has_yours, has_alarm, has_notice; /* At most one. */

@@ -5,7 +5,7 @@
 
 #include "core/base/bytes.h"
 
-enum { LINE = 64, SENDER_AT = 5, SENDER_END = SENDER_AT + 32 };
+enum { LINE = 64, SENDER_AT = 5, SENDER_END = SENDER_AT + 32, SLOTS_MOST = 2 * LINE };
 
 static void fetch(const void *at, size_t size)
 {
@@ -14,66 +14,66 @@ static void fetch(const void *at, size_t size)
         __builtin_prefetch(bytes + i);
 }
 
-/* What every step looks at: who and when. */
+/* What every step looks at: the head of the node, whom it admits, and its peers. */
 static void fetch_node(const struct tally_node *node)
 {
-    const struct datagrams *datagrams = &node->datagrams;
-    const struct dht *dht = &datagrams->dht;
-    fetch(&node->options, offsetof(struct tally_node_options, datagrams_only));
-    fetch(&node->outbox, sizeof node->outbox);
-    fetch(&datagrams->peers, offsetof(struct peers, blind));
-    fetch(&datagrams->peers.wake, 1);
-    fetch(&datagrams->suspect, LINE);
-    fetch(&datagrams->heads, LINE);
-    fetch(&datagrams->heartbeat.next, 1);
-    fetch(&datagrams->announce.next, 1);
-    fetch(&datagrams->beacon, LINE);
-    fetch(&datagrams->spread.flush, 1);
-    fetch(&datagrams->reaching.reach.news_first, 1);
-    fetch(&datagrams->reaching.meet.news_first, 1);
-    fetch(&datagrams->reaching.wake, LINE);
-    fetch(&datagrams->overlay.refill, LINE);
-    fetch(&dht->on, 1);
-    fetch(&dht->table.rest, 1);
-    fetch(&dht->publish, 1);
-    fetch(&dht->advertise.wake, 1);
-    fetch(&dht->request_count, 1);
-    fetch(&dht->task_count, LINE);
-    fetch(&dht->reachable, LINE);
-    fetch(&datagrams->verifier, 2 * LINE);
-    fetch(&datagrams->drops, 1);
-    fetch(&datagrams->datagrams_in, 1);
-    fetch(&node->issuer, LINE);
-    fetch(&node->federating.fold.ended, 1);
-    fetch(&node->federating.fold.parties, 1);
-    fetch(&node->federating.revoked, 4 * LINE);
-    fetch(&node->disputing, LINE);
-    fetch(&node->crossing, LINE);
-    fetch(&node->guarding, LINE);
-    fetch(&node->guarding.told, 1);
-    fetch(&node->sync.news_first, 1);
-    fetch(&node->witness.options.servers, 1);
-    fetch(&node->witness.news_count, 1);
-    fetch(&node->joining.next, 1);
-    fetch(&node->mapping, sizeof node->mapping);
-    fetch(&node->mdns, 2 * LINE);
-    fetch(&node->stepped, LINE);
+    fetch(node, offsetof(struct tally_node, federating));
+    fetch(&node->federating.revoked.count, 2 * LINE);
+    fetch(&node->datagrams,
+          offsetof(struct datagrams, peers) + offsetof(struct peers, options.epoch));
 }
 
-void tally_node_expect(const struct tally_node *node, struct tally_bytes datagram, bool close)
+/* Where peers are found: by key, or all of the mesh. */
+static void fetch_tables(const struct tally_node *node, bool datagram)
 {
     const struct peers *peers = &node->datagrams.peers;
-    if (!close) {
-        fetch_node(node);
+    if (datagram) {
+        fetch(peers->slots, SLOTS_MOST);
         return;
     }
+    fetch(peers->wakes, 3 * LINE);
+    fetch(peers->meshed, 2 * LINE);
+    fetch(&peers->wakes, 3 * LINE);
+    fetch(&node->datagrams.heartbeat, sizeof node->datagrams.heartbeat);
+}
+
+/* Whom a datagram comes from, as it says: with some luck the first place of its key. */
+static void fetch_sender(const struct peers *peers, struct tally_bytes datagram)
+{
+    struct tally_key sender;
     if (datagram.size < SENDER_END)
         return;
-    struct tally_key sender;
     memcpy(sender.bytes, datagram.data + SENDER_AT, sizeof sender.bytes);
-    const struct peer *peer = peers_find(peers, &sender);
+    const struct peer *peer = peers_expected(peers, &sender);
     if (peer == NULL)
         return;
-    fetch(peer, sizeof *peer);
-    fetch(peer->link.window.bits, LINE);
+    fetch(peer, offsetof(struct peer, link.probe_at));
+    fetch(peers->windows + (size_t)(peer - peers->list) * replay_words(peers->options.window),
+          LINE);
+}
+
+/* A tick: most are heartbeats, to all of the mesh. */
+static void fetch_mesh(const struct peers *peers)
+{
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1))
+        fetch(&peers->list[i].link, offsetof(struct link, probe_nonce));
+}
+
+void tally_node_expect(const struct tally_node *node, struct tally_bytes datagram,
+                       enum tally_expect when)
+{
+    switch (when) {
+    case TALLY_EXPECT_FAR:
+        fetch_node(node);
+        return;
+    case TALLY_EXPECT_NEAR:
+        fetch_tables(node, datagram.size > 0);
+        return;
+    case TALLY_EXPECT_CLOSE:
+        if (datagram.size > 0)
+            fetch_sender(&node->datagrams.peers, datagram);
+        else
+            fetch_mesh(&node->datagrams.peers);
+        return;
+    }
 }

@@ -87,6 +87,10 @@ static void counted(struct tally_node *node, struct tally_now now, uint64_t inde
                            index);
     if (fold->last_kind == FED_REVOKE_KEY || fold->last_kind == FED_KEYS)
         return;
+    if (fold->last_kind == FED_POLICY) {
+        node->federating.at = now.mono; /* Offers that stand may be refused now. */
+        return;
+    }
     if (fold->last_kind == FED_WITNESS_URL) {
         witness_admit(&node->witness, now);
         return;

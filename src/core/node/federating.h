@@ -11,6 +11,7 @@
  * time; what was accepted as we offered it is signed; and the end of a notice is acted on when it
  * comes.
  */
+#include "core/base/bucket.h"
 #include "core/federation/admission.h"
 #include "tally/event.h"
 #include "tally/node.h"
@@ -18,23 +19,28 @@
 struct tally_node;
 
 struct federating {
+    struct revoked revoked; /* Keys that are no more; the fold looks into it. */
     struct fold fold;
-    struct revoked revoked;        /* Keys that are no more; the fold looks into it. */
     bool unsettled;                /* Something follows from what was read at the start. */
     struct tally_hash origin_hash; /* Of our log of statements. */
     uint64_t folded;               /* How many were read; the index of the next. */
     uint64_t awaited;              /* One of ours is under way: `folded` once it counts. 0: none. */
     uint64_t *heard;               /* Of each log of the ledger: how many were read. */
     size_t logs_max;
-    size_t hearing;       /* The log that is next to be looked at, if `due`. */
-    bool due;             /* There may be more to read. */
-    struct tally_mono at; /* When something ends, or is to be tried again. */
+    size_t hearing;         /* The log that is next to be looked at, if `due`. */
+    bool due;               /* There may be more to read. */
+    struct tally_mono at;   /* When something ends, or is to be tried again. */
+    struct bucket refusals; /* Proposals that we may reject by ourselves: each is a statement. */
 };
 
 /* The tag of a signature that the node gives by itself (issuer_statement). */
 #define FEDERATING_TAG UINT64_MAX
 
-enum { FEDERATING_RETRY_MS = 1000 };
+enum {
+    FEDERATING_RETRY_MS = 1000,
+    FEDERATING_REFUSALS = 1, /* A second, */
+    FEDERATING_REFUSALS_BURST = 16,
+};
 
 /* Takes memory for parties, pairs, logs, discrepancies and schemas; false without. federating_free
    gives it back. */

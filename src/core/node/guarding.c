@@ -76,14 +76,16 @@ static bool wrote_before(const struct tally_node *node, bool sealed)
 /*
  * A directory that wrote nothing yet, and is where it was made, has nothing to lose. One that was
  * copied, or a key that is older than its directory, may lack logs altogether. Who has no network
- * cannot ask: there the host's word decides whether this is the directory that signed last.
+ * cannot ask: there the host's word decides whether this is the directory that signed last. So it
+ * does for a key that is revoked, whom nobody answers: it seals what it wrote until then, and never
+ * writes again.
  */
 static bool must_ask(const struct tally_node *node)
 {
     bool alone = node->options.profile == TALLY_PROFILE_OFFLINE;
     if (node->options.past != TALLY_PAST_OWN)
         return true;
-    return !alone && wrote_before(node, false);
+    return !alone && !node->issuer.ended && wrote_before(node, false);
 }
 
 /* A key of whose past nothing is known, on a node that may meet somebody who does. */
@@ -128,6 +130,11 @@ void guarding_know(struct tally_node *node, const struct tally_key *key)
 
 void guarding_revoked(struct tally_node *node, const struct tally_key *key)
 {
+    if (key_equal(key, &node->options.key)) {
+        if (node->options.past == TALLY_PAST_OWN) /* See must_ask. */
+            (void)guard_confirm(&node->guarding.guard);
+        return;
+    }
     const struct tally_key *heir = heir_of(node, key);
     if (heir != NULL && !may_ask(node, heir))
         heir = NULL;

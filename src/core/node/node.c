@@ -248,10 +248,12 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     wire_forks_kept(node, now);
     if (node->federating.fold.schemas->count > 0)
         comparing_start(&node->comparing, now);
+    sync_settle(&node->sync);
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_STARTED,
                                      .a = node->options.epoch,
                                      .b = node->datagrams.heads.count});
+    node_settle(node);
     return node;
 }
 
@@ -320,6 +322,9 @@ static void on_command(struct tally_node *node, struct tally_now now,
         return;
     case TALLY_COMMAND_REVOKE:
         revoking_command(node, now, command);
+        return;
+    case TALLY_COMMAND_CARRY:
+        carrying_command(node, now, command);
         return;
     case TALLY_COMMAND_SEAL:
         issuer_seal(&node->issuer, now, command->ticket, &node->outbox);
@@ -394,17 +399,22 @@ static void on_gateway(struct tally_node *node, struct tally_now now,
     wire_mapping(node, now, news);
 }
 
+static void on_published(struct tally_node *node, struct tally_now now,
+                         const struct tally_event *event)
+{
+    struct issuer_news issuer;
+    if (event->published.ticket >= WITNESS_TICKETS)
+        return; /* Cosignatures with the stored checkpoint; the next ones bring them too. */
+    issuer_on_published(&node->issuer, now, event, &issuer, &node->outbox);
+    wire_issuer(node, now, &issuer);
+}
+
 static void on_event(struct tally_node *node, struct tally_now now, const struct tally_event *event)
 {
     struct issuer_news issuer;
-    struct datagrams_news datagrams;
     switch (event->kind) {
-    case TALLY_EVENT_TICK:
-        return; /* Every step looks at the clock. */
-    case TALLY_EVENT_DATAGRAM:
-        /* What was refused is counted there. */
-        (void)datagrams_receive(&node->datagrams, now, event, &datagrams, &node->outbox);
-        wire_datagrams(node, now, &datagrams);
+    case TALLY_EVENT_TICK:     /* Every step looks at the clock. */
+    case TALLY_EVENT_DATAGRAM: /* on_quiet. */
         return;
     case TALLY_EVENT_STREAM_OPEN:
     case TALLY_EVENT_STREAM_BYTES:
@@ -423,16 +433,16 @@ static void on_event(struct tally_node *node, struct tally_now now, const struct
         witness_on_kept(&node->witness, now, event->kept.ticket, event->kept.error);
         return;
     case TALLY_EVENT_PUBLISHED:
-        if (event->published.ticket >= WITNESS_TICKETS)
-            return; /* Cosignatures with the stored checkpoint; the next ones bring them too. */
-        issuer_on_published(&node->issuer, now, event, &issuer, &node->outbox);
-        wire_issuer(node, now, &issuer);
+        on_published(node, now, event);
         return;
     case TALLY_EVENT_HTTP:
         witness_on_http(&node->witness, now, event, &node->outbox);
         return;
     case TALLY_EVENT_PRUNED:
         pruning_on_pruned(node, now, event);
+        return;
+    case TALLY_EVENT_CARRY:
+        carrying_receive(node, now, event);
         return;
     case TALLY_EVENT_VERIFIED:
         sync_on_verified(&node->sync, now, event, &node->outbox);
@@ -463,34 +473,9 @@ static void on_event(struct tally_node *node, struct tally_now now, const struct
     }
 }
 
-static struct tally_mono least(struct tally_mono a, struct tally_mono b)
-{
-    return a.ms < b.ms ? a : b;
-}
-
-struct tally_mono tally_node_deadline(const struct tally_node *node)
-{
-    struct tally_mono next = issuer_deadline(&node->issuer);
-    if (node->stopping)
-        return next;
-    next = least(next, datagrams_deadline(&node->datagrams));
-    next = least(next, mdns_deadline(&node->mdns));
-    next = least(next, joining_deadline(node));
-    next = least(next, guarding_deadline(&node->guarding));
-    next = least(next, sync_deadline(&node->sync));
-    next = least(next, federating_deadline(&node->federating));
-    next = least(next, witness_deadline(&node->witness));
-    next = least(next, disputing_deadline(&node->disputing));
-    next = least(next, crossing_deadline(&node->crossing));
-    next = least(next, pruning_deadline(node));
-    next = least(next, comparing_deadline(&node->comparing));
-    next = least(next, mapping_deadline(&node->mapping));
-    return least(next, connections_deadline(&node->connections));
-}
-
 static void tick(struct tally_node *node, struct tally_now now)
 {
-    if (tally_node_deadline(node).ms > now.mono.ms)
+    if (node_due(node).ms > now.mono.ms)
         return;
     issuer_tick(&node->issuer, now, &node->outbox);
     if (node->stopping)
@@ -514,6 +499,20 @@ static void tick(struct tally_node *node, struct tally_now now)
     connections_tick(&node->connections, now);
 }
 
+/* Whether an event is over with the call: it is of a kind that changes no deadline and leaves
+   nothing to others, as most datagrams are. */
+static bool on_quiet(struct tally_node *node, struct tally_now now, const struct tally_event *event)
+{
+    struct datagrams_news news;
+    if (event->kind != TALLY_EVENT_DATAGRAM)
+        return false;
+    (void)datagrams_receive(&node->datagrams, now, event, &news, &node->outbox);
+    if (news.quiet)
+        return node->due.ms > now.mono.ms;
+    wire_datagrams(node, now, &news);
+    return false;
+}
+
 void tally_node_step(struct tally_node *node, struct tally_now now, const struct tally_event *event)
 {
     outbox_clear(&node->outbox);
@@ -521,8 +520,12 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
     federating_clock(node, now);
     if (event->kind != TALLY_EVENT_DATAGRAM && event->kind != TALLY_EVENT_TICK)
         reaching_stir(&node->datagrams.reaching);
-    revoking_settle(node, now);
+    if (node->unsettled)
+        revoking_settle(node, now);
+    if (on_quiet(node, now, event))
+        return;
     on_event(node, now, event);
+    sync_settle(&node->sync);
     tick(node, now);
     wire_witness(node, now);
     wire_reaching(node, now);
@@ -530,9 +533,12 @@ void tally_node_step(struct tally_node *node, struct tally_now now, const struct
     wire_sync(node, now); /* After what holders of the DHT told: it may be of a fork. */
     guarding_settle(node, now);
     upholding_settle(node, now);
+    carrying_flush(node, now);
     connections_flush(&node->connections, now);
+    sync_settle(&node->sync);
     reaching_settle(&node->datagrams.reaching);
     assert(node->sync.news_count == 0); /* They lie in the scratch. */
+    node_settle(node);
 }
 
 bool tally_node_next(struct tally_node *node, struct tally_action *action)
@@ -542,8 +548,9 @@ bool tally_node_next(struct tally_node *node, struct tally_action *action)
 
 bool tally_node_holds(const struct tally_node *node)
 {
-    return issuer_holds(&node->issuer) && datagrams_holds(&node->datagrams) &&
-           mdns_holds(&node->mdns) && sync_holds(&node->sync) && witness_holds(&node->witness) &&
+    return node->due.ms == node_due(node).ms && issuer_holds(&node->issuer) &&
+           datagrams_holds(&node->datagrams) && mdns_holds(&node->mdns) &&
+           sync_holds(&node->sync) && witness_holds(&node->witness) &&
            connections_holds(&node->connections) && mapping_holds(&node->mapping) &&
            fold_holds(&node->federating.fold) && revoked_holds(&node->federating.revoked) &&
            guard_holds(&node->guarding.guard) && disputing_holds(&node->disputing) &&

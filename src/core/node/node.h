@@ -5,6 +5,7 @@
    tally/node.h. */
 #include "core/log/issuer.h"
 #include "core/mdns/mdns.h"
+#include "core/node/carrying.h"
 #include "core/node/comparing.h"
 #include "core/node/connections.h"
 #include "core/node/crossing.h"
@@ -22,18 +23,23 @@
 #include "core/witness/witness.h"
 
 struct tally_node {
+    /* As of the last step that could change it: most datagrams cannot, and ask no module. */
+    struct tally_mono due;
+    bool unsettled;           /* The next step begins with what is left to settle. */
+    struct tally_now stepped; /* The time of the last step, for questions. */
+    struct outbox outbox;
+    struct federating federating;
+    struct datagrams datagrams;
     struct tally_node_options options;
     struct tally_scratch *scratch; /* Ours unless the options lend one. */
-    struct outbox outbox;
-    struct datagrams datagrams;
     struct issuer issuer;
-    struct federating federating;
     struct disputing disputing;
     struct conducts conducts; /* upholding.h */
     struct crossing crossing;
     struct comparing comparing;
     struct guarding guarding;
     struct pruning pruning;
+    struct carrying carrying;
     struct sync sync;
     struct witness witness;
     struct connections connections;
@@ -43,7 +49,6 @@ struct tally_node {
     struct address_policy policy;
     struct tally_interface *interfaces; /* Of the policy; interfaces_max of the options. */
     struct finding findings[FINDINGS];
-    struct tally_now stepped; /* The time of the last step, for questions. */
     bool stopping;
     uint64_t drops[TALLY_DROP_COUNT];
     uint64_t refused[TALLY_HYGIENE_COUNT]; /* Addresses not dialled. */
@@ -67,6 +72,10 @@ void node_answer(struct tally_node *node, uint64_t ticket, enum tally_error erro
 /* Where streams to a peer go: false if it has no address, or is barred. */
 bool node_address(const struct tally_node *node, struct tally_now now, const struct tally_key *peer,
                   struct tally_address *address);
+
+/* due.c: what all modules say now; and that, kept for tally_node_deadline, at the end of a step. */
+struct tally_mono node_due(const struct tally_node *node);
+void node_settle(struct tally_node *node);
 
 /* discovery.c: peers that were found, and the network they are found in. False without memory. */
 bool node_discovery_new(struct tally_node *node);

@@ -170,15 +170,19 @@ enum tally_drop reaching_receive(struct reaching *reaching, struct tally_now now
 
 /* ---- What links learn. ---- */
 
-void reaching_learn(struct reaching *reaching, struct tally_now now, const struct peers_news *news)
+bool reaching_learn(struct reaching *reaching, struct tally_now now, const struct peers_news *news)
 {
-    reaching->stirred = reaching->stirred || news->observer != NULL || news->linked != NULL;
-    if (news->observer != NULL)
-        reach_observed(&reaching->reach, news->observer, &news->observed, now);
-    if (news->linked == NULL)
-        return;
-    punch_linked(&reaching->punch, now, news->linked);
-    reach_linked(&reaching->reach, now);
+    bool learnt = news->linked != NULL;
+    if (news->observer != NULL &&
+        reach_observed(&reaching->reach, news->observer, &news->observed, now))
+        learnt = true;
+    if (news->linked != NULL) {
+        punch_linked(&reaching->punch, now, news->linked);
+        reach_linked(&reaching->reach, now);
+    }
+    if (learnt)
+        reaching_stir(reaching);
+    return learnt;
 }
 
 void reaching_ended(struct reaching *reaching, struct tally_now now, struct peers *peers,

@@ -50,9 +50,9 @@ enum tally_drop reaching_receive(struct reaching *reaching, struct tally_now now
                                  struct peers *peers, const struct reaching_word *word,
                                  struct peers_news *news, struct outbox *out);
 
-/* What links learnt, in a step and in a tick. Who was greeted in vain, and is wanted for the mesh,
-   is punched. */
-void reaching_learn(struct reaching *reaching, struct tally_now now, const struct peers_news *news);
+/* What links learnt, in a step and in a tick; whether anything follows from it. Who was greeted in
+   vain, and is wanted for the mesh, is punched. */
+bool reaching_learn(struct reaching *reaching, struct tally_now now, const struct peers_news *news);
 void reaching_ended(struct reaching *reaching, struct tally_now now, struct peers *peers,
                     const struct peers_ended *ended, struct outbox *out);
 

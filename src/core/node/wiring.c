@@ -272,6 +272,8 @@ void wire_sync(struct tally_node *node, struct tally_now now)
 {
     struct sync_news news;
     while (sync_next_news(&node->sync, &news)) {
+        if (carrying_news(node, now, &news))
+            continue;
         switch (news.kind) {
         case SYNC_NEWS_STREAM:
             connections_want(&node->connections, now, &news.peer);
@@ -307,6 +309,8 @@ void wire_sync(struct tally_node *node, struct tally_now now)
         case SYNC_NEWS_STATE:
             state(node, now, &news);
             break;
+        case SYNC_NEWS_ROUND:
+            break; /* Of files that were taken away meanwhile. */
         }
     }
 }

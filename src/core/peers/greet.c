@@ -59,7 +59,7 @@ void peers_greet_rested(struct peers *peers, struct peer *peer, uint8_t wants, s
     if (peers->stopping || peer->link.state == LINK_LINKED || peer_barred(peer, now))
         return;
     peer->wants |= wants;
-    if (peer->link.state == LINK_IDLE && peer->wake.ms > now.mono.ms)
+    if (peer->link.state == LINK_IDLE && peers_wakes(peers, peer).ms > now.mono.ms)
         peers_wake(peers, peer, now.mono);
 }
 
@@ -75,7 +75,7 @@ void peers_greet(struct peers *peers, struct peer *peer, uint8_t wants, struct t
 {
     /* Whoever asks twice does not get more hellos. */
     bool going = peer->wants != 0 && !peer->configured;
-    bool rests = peer->link.state == LINK_IDLE && peer->wake.ms > now.mono.ms;
+    bool rests = peer->link.state == LINK_IDLE && peers_wakes(peers, peer).ms > now.mono.ms;
     bool barred = peers->stopping || peer_barred(peer, now);
     for (size_t i = 0; i < peer->address_count && rests && !barred && !going; i++)
         if (peer->addresses[i].answered || rested(&peer->addresses[i], now))

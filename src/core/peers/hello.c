@@ -368,7 +368,7 @@ static enum tally_drop accept(struct peers *peers, struct peer *peer, struct tal
         if (link->state != LINK_ACCEPTED)
             link_move(link, LINK_ACCEPTED, now);
         peers_wake(peers, peer, (struct tally_mono){now.mono.ms + LINK_ACCEPT_MS});
-    } else if (peer->wake.ms > now.mono.ms + LINK_ACCEPT_MS) {
+    } else if (peers_wakes(peers, peer).ms > now.mono.ms + LINK_ACCEPT_MS) {
         peers_wake(peers, peer, (struct tally_mono){now.mono.ms + LINK_ACCEPT_MS});
     }
     welcome_send(peers, peer, now, out);

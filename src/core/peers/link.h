@@ -22,16 +22,17 @@
 enum link_state { LINK_IDLE, LINK_GREETING, LINK_PROVING, LINK_ACCEPTED, LINK_LINKED };
 
 enum {
-    LINK_ANSWER_MS = 2000,     /* A step of the greeting that takes longer has failed. */
-    LINK_ACCEPT_MS = 5000,     /* A session without a first datagram is forgotten. */
-    LINK_PROBE_MS = 30000,     /* Probe and echo measure the round trip. */
-    LINK_LIGHT_MS = 1800000,   /* A link outside the mesh may be silent for so long. */
-    LINK_ECHO_MS = 5000,       /* A later echo measures nothing: one of both slept. */
-    LINK_PATH_MS = 1000,       /* A new address is probed once a second, ... */
-    LINK_PATH_TRIES = 3,       /* ... three times at the most. */
-    LINK_PATH_REST_MS = 60000, /* Then that address may try again. */
-    LINK_REQUESTS = 1,         /* What a peer may ask of us besides, each second ... */
-    LINK_REQUESTS_BURST = 10,  /* ... and at once (overlay, probe_for). */
+    LINK_ANSWER_MS = 2000,      /* A step of the greeting that takes longer has failed. */
+    LINK_ACCEPT_MS = 5000,      /* A session without a first datagram is forgotten. */
+    LINK_PROBE_MS = 30000,      /* Probe and echo measure the round trip, */
+    LINK_PROBE_EARLY_MS = 8000, /* sent with a heartbeat by half of this sooner or later. */
+    LINK_LIGHT_MS = 1800000,    /* A link outside the mesh may be silent for so long. */
+    LINK_ECHO_MS = 5000,        /* A later echo measures nothing: one of both slept. */
+    LINK_PATH_MS = 1000,        /* A new address is probed once a second, ... */
+    LINK_PATH_TRIES = 3,        /* ... three times at the most. */
+    LINK_PATH_REST_MS = 60000,  /* Then that address may try again. */
+    LINK_REQUESTS = 1,          /* What a peer may ask of us besides, each second ... */
+    LINK_REQUESTS_BURST = 10,   /* ... and at once (overlay, probe_for). */
     LINK_NONCE = 16,
     LINK_PROBE_NONCE = 8,
 };
@@ -41,7 +42,7 @@ enum {
 
 /* The two directions of one handshake. */
 struct session {
-    uint8_t send_key[32], receive_key[32];
+    uint8_t receive_key[32], send_key[32];
     uint32_t epoch; /* The peer's boot epoch when the link was set up. */
 };
 
@@ -79,36 +80,36 @@ struct suspicion {
     bool slept;   /* So long that it may have given us up, however lately we heard it. */
 };
 
+/* In the order of use: a heartbeat that comes touches three lines of a cache, one that goes two. */
 struct link {
     enum link_state state;
-    uint32_t interval_ms;         /* Of its heartbeats, as it told. */
-    struct tally_mono since;      /* Of the state. */
-    struct tally_mono heard;      /* Last authentic datagram. */
+    uint32_t interval_ms;        /* Of its heartbeats, as it told. */
+    struct tally_mono heard;     /* Last authentic datagram. */
+    struct tally_mono heartbeat; /* The last that was taken; 0: none since it is of the mesh. */
+    struct bucket_word bucket;   /* Of the peer's datagrams, paid after the tag. */
+    struct replay window;        /* Of current; a session that waits has taken nothing yet. */
+
+    struct session current;       /* In LINKED. */
     struct tally_address address; /* Where the peer is greeted, or was proved to be. */
     bool probing;                 /* probe_nonce awaits its echo. */
-
-    struct session current; /* In LINKED. */
-    struct replay window;   /* Of current; a session that waits has taken nothing yet. */
-    struct link_next *next; /* In ACCEPTED, or waiting in LINKED; of peers->nexts. */
-    bool initiated;         /* We greeted; else the peer did. */
+    bool initiated;               /* We greeted; else the peer did. */
     bool uninvited; /* The peer greeted, and nothing had been written to where it came from. */
     bool together;  /* Both greet at once, as a common peer told them. */
     bool punched;   /* And so the link came up. */
-    struct bucket_word bucket;   /* Of the peer's datagrams, paid after the tag. */
+    struct suspicion suspicion; /* In the mesh. */
+
+    struct tally_mono probe_at; /* The next probe. */
+    struct tally_now probe_sent;
+    uint8_t probe_nonce[LINK_PROBE_NONCE];
+    struct link_next *next;      /* In ACCEPTED, or waiting in LINKED; of peers->nexts. */
+    struct tally_mono meshed;    /* When it became one of the mesh, or a light one. */
+    struct tally_mono helped;    /* When it was last asked to probe another for us; 0 never. */
     struct bucket_word requests; /* Of what it asks of us that costs more than an answer. */
 
+    struct tally_mono since;   /* Of the state. */
     uint8_t nonce[LINK_NONCE]; /* Of our hello. */
     uint8_t cookie[16];        /* Of theirs, in PROVING. */
-
-    uint8_t probe_nonce[LINK_PROBE_NONCE];
-    struct tally_now probe_sent;
-    struct tally_mono probe_at; /* The next probe. */
     struct link_path path;
-
-    struct tally_mono meshed;    /* When it became one of the mesh, or a light one. */
-    struct tally_mono heartbeat; /* The last that was taken; 0: none since it is of the mesh. */
-    struct suspicion suspicion;  /* In the mesh. */
-    struct tally_mono helped;    /* When it was last asked to probe another for us; 0 never. */
 };
 
 /* What the overlay remembers of a peer; times are 0 for never (core/gossip/overlay.h). */

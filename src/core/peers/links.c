@@ -56,6 +56,7 @@ void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struc
     link->current = link->next->session;
     replay_reset(&link->window);
     link->address = link->next->address;
+    peers->noted[peer - peers->list] = 0;
     link_wait_end(peers, link);
     link->path = (struct link_path){.tries = 0};
     link->heard = now.mono;
@@ -275,7 +276,7 @@ static uint32_t round_trip(struct tally_now sent, struct tally_now now)
     return us == 0 ? 1 : us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
 }
 
-enum tally_drop link_on_echo(struct peer *peer, struct tally_now now,
+enum tally_drop link_on_echo(struct peers *peers, struct peer *peer, struct tally_now now,
                              const struct tally_address *from, const struct datagram *datagram,
                              struct peers_news *news)
 {
@@ -290,6 +291,7 @@ enum tally_drop link_on_echo(struct peer *peer, struct tally_now now,
     if (path->tries > 0 && address_equal(&path->address, from) &&
         memcmp(path->nonce, echo.nonce, sizeof path->nonce) == 0) {
         link->address = *from;
+        peers->noted[peer - peers->list] = 0;
         *path = (struct link_path){.tries = 0};
         peer_address_add(peer, from, TALLY_SOURCE_LINK, true, now);
         return TALLY_DROP_NONE;
@@ -367,7 +369,8 @@ static void linked_tick(struct peers *peers, struct peer *peer, struct tally_now
     }
     if (now.mono.ms >= link->probe_at.ms) {
         link_probe(peers, peer, now, out);
-        link->probe_at.ms = now.mono.ms + random_jitter(&peers->random, LINK_PROBE_MS, 20);
+        link->probe_at.ms = now.mono.ms + random_jitter(&peers->random, LINK_PROBE_MS, 20) +
+                            LINK_PROBE_EARLY_MS / 2;
     }
     uint64_t wake = link->probe_at.ms;
     if (link->next != NULL && link->next->since.ms + LINK_ACCEPT_MS < wake)
@@ -448,6 +451,17 @@ static void peer_tick(struct peers *peers, struct peer *peer, struct tally_now n
     }
 }
 
+void peers_beat(struct peers *peers, struct tally_now now)
+{
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
+        struct peer *peer = &peers->list[i];
+        if (peer->link.probe_at.ms > now.mono.ms + LINK_PROBE_EARLY_MS)
+            continue;
+        peer->link.probe_at = now.mono;
+        peers_wake(peers, peer, now.mono);
+    }
+}
+
 void peers_tick(struct peers *peers, struct tally_now now, struct peers_ended *ended,
                 struct outbox *out)
 {
@@ -459,8 +473,8 @@ void peers_tick(struct peers *peers, struct tally_now now, struct peers_ended *e
         wake = knocks;
     for (size_t i = 0; i < peers->capacity; i++) {
         struct peer *peer = &peers->list[i];
-        bool room = ended->count < PEERS_ENDED_MAX && outbox_room(out, 1, TALLY_DATAGRAM_MAX);
-        if (peer->used && room && peer->wake.ms <= now.mono.ms) {
+        bool due = peers->wakes[i].ms <= now.mono.ms;
+        if (due && ended->count < PEERS_ENDED_MAX && outbox_room(out, 1, TALLY_DATAGRAM_MAX)) {
             struct peers_news news = {.linked = NULL};
             peer_tick(peers, peer, now, &news, out);
             if (news.unlinked != NULL || news.failed != NULL) {
@@ -471,8 +485,8 @@ void peers_tick(struct peers *peers, struct tally_now now, struct peers_ended *e
             if (news.vain != NULL && ended->vain_count < PEERS_ENDED_MAX)
                 ended->vain[ended->vain_count++] = news.vain;
         }
-        if (peer->used && peer->wake.ms < wake.ms)
-            wake = peer->wake;
+        if (peers->wakes[i].ms < wake.ms)
+            wake = peers->wakes[i];
     }
     peers->wake = wake;
 }

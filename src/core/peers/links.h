@@ -50,7 +50,7 @@ void link_move(struct link *link, enum link_state state, struct tally_now now);
 enum tally_drop link_on_probe(struct peers *peers, struct peer *peer,
                               const struct tally_address *from, const struct datagram *datagram,
                               struct outbox *out);
-enum tally_drop link_on_echo(struct peer *peer, struct tally_now now,
+enum tally_drop link_on_echo(struct peers *peers, struct peer *peer, struct tally_now now,
                              const struct tally_address *from, const struct datagram *datagram,
                              struct peers_news *news);
 enum tally_drop link_on_goodbye(struct peers *peers, struct peer *peer, struct tally_now now,
@@ -61,6 +61,9 @@ void peers_judge(struct peers *peers, struct peer *peer, int change, struct tall
                  struct peers_news *news);
 
 struct tally_mono peers_deadline(const struct peers *peers);
+/* Heartbeats go out in this tick: probes that are due before long go with them, so that nobody is
+   woken for a probe alone. Before peers_tick. */
+void peers_beat(struct peers *peers, struct tally_now now);
 void peers_tick(struct peers *peers, struct tally_now now, struct peers_ended *ended,
                 struct outbox *out);
 

@@ -23,16 +23,35 @@ void parcel_make(struct peers *peers, enum tally_kind kind, struct tally_bytes b
     assert(parcel->size > 0);
 }
 
-void parcel_send(struct peers *peers, struct parcel *parcel, const uint8_t key[32],
+static void send(struct peers *peers, struct parcel *parcel, const uint8_t key[32],
                  const struct tally_address *to, struct outbox *out)
 {
     if (parcel->tag_at != 0)
         datagram_tag(&peers->options.crypto, key, parcel->bytes, parcel->size, parcel->tag_at);
-    if (parcel->kind != TALLY_KIND_COOKIE && parcel->kind != TALLY_KIND_WELCOME)
-        recent_add(&peers->written, to);
     outbox_send(out, to, bytes_of(parcel->bytes, parcel->size));
     peers->datagrams_out++;
     peers->bytes_out += parcel->size;
+}
+
+void parcel_send(struct peers *peers, struct parcel *parcel, const uint8_t key[32],
+                 const struct tally_address *to, struct outbox *out)
+{
+    if (parcel->kind != TALLY_KIND_COOKIE && parcel->kind != TALLY_KIND_WELCOME)
+        recent_add(&peers->written, to);
+    send(peers, parcel, key, to, out);
+}
+
+/* That something went to a link's address is noted once in a generation: the same ten addresses
+   get each heartbeat. */
+static void link_send(struct peers *peers, const struct peer *peer, struct parcel *parcel,
+                      struct outbox *out)
+{
+    uint32_t *noted = &peers->noted[peer - peers->list];
+    if (*noted != peers->written.turn) {
+        recent_add(&peers->written, &peer->link.address);
+        *noted = peers->written.turn;
+    }
+    send(peers, parcel, peer->link.current.send_key, &peer->link.address, out);
 }
 
 void peers_send(struct peers *peers, const struct peer *peer, struct parcel *parcel,
@@ -40,7 +59,7 @@ void peers_send(struct peers *peers, const struct peer *peer, struct parcel *par
 {
     const struct link *link = &peer->link;
     if (link->state == LINK_LINKED)
-        parcel_send(peers, parcel, link->current.send_key, &link->address, out);
+        link_send(peers, peer, parcel, out);
     else if (link->state == LINK_ACCEPTED) /* The cookie proved its address. */
         parcel_send(peers, parcel, link->next->session.send_key, &link->next->address, out);
 }
@@ -92,7 +111,7 @@ enum peers_ask peers_ask(struct peers *peers, struct peer *peer, enum tally_kind
 void peers_send_all(struct peers *peers, const struct peer *except, struct parcel *parcel,
                     struct outbox *out)
 {
-    for (size_t i = 0; i < peers->capacity; i++)
-        if (peers->list[i].mesh && &peers->list[i] != except)
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1))
+        if (&peers->list[i] != except)
             peers_send(peers, &peers->list[i], parcel, out);
 }

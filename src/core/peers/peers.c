@@ -8,17 +8,32 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* What each peer has beside its struct. */
+/* What each datagram needs, in one block: a host of many nodes has few pages to find then. */
+static bool table_new(struct peers *peers)
+{
+    size_t capacity = peers->capacity, slots = peers->slot_mask + 1;
+    size_t words = replay_words(peers->options.window), marks = capacity / 64 + 1;
+    size_t size = capacity * (sizeof *peers->list + words * sizeof *peers->windows +
+                              sizeof *peers->wakes + sizeof *peers->noted);
+    size += marks * sizeof *peers->meshed + slots * sizeof *peers->slots;
+    peers->list = calloc(1, size);
+    if (peers->list == NULL)
+        return false;
+    peers->windows = (uint64_t *)(peers->list + capacity);
+    peers->wakes = (struct tally_mono *)(peers->windows + capacity * words);
+    peers->meshed = (uint64_t *)(peers->wakes + capacity);
+    peers->noted = (uint32_t *)(peers->meshed + marks);
+    peers->slots = (uint16_t *)(peers->noted + capacity);
+    for (size_t i = 0; i < capacity; i++)
+        peers->wakes[i] = TALLY_NEVER;
+    return true;
+}
+
+/* What most have little of. */
 static bool parts_new(struct peers *peers)
 {
     struct peers_options *options = &peers->options;
-    options->addresses_max =
-        options->addresses_max == 0 ? TALLY_ADDRESSES_MAX : options->addresses_max;
-    options->window = options->window == 0 ? TALLY_REPLAY_WINDOW : options->window;
-    size_t words = replay_words(options->window);
-    assert(options->addresses_max <= TALLY_ADDRESSES_MAX);
     peers->addresses = calloc(peers->capacity * options->addresses_max, sizeof *peers->addresses);
-    peers->windows = calloc(peers->capacity * words, sizeof *peers->windows);
     peers->blind = calloc(PEERS_BLIND_MAX, sizeof *peers->blind);
     peers->knocks = calloc(PEERS_KNOCKS, sizeof *peers->knocks);
     peers->written.bits = calloc(RECENT_TURNS, sizeof *peers->written.bits);
@@ -28,26 +43,34 @@ static bool parts_new(struct peers *peers)
         if (!blocks_new(peers->nexts, peers->capacity, sizeof(struct link_next)))
             return false;
     }
-    return peers->addresses != NULL && peers->windows != NULL && peers->blind != NULL &&
-           peers->knocks != NULL && peers->written.bits != NULL;
+    return peers->addresses != NULL && peers->blind != NULL && peers->knocks != NULL &&
+           peers->written.bits != NULL;
+}
+
+static void defaults(struct peers_options *options)
+{
+    if (options->peers_max == 0)
+        options->peers_max = TALLY_PEERS_MAX;
+    if (options->links_max == 0)
+        options->links_max = TALLY_LINKS_MAX;
+    if (options->addresses_max == 0)
+        options->addresses_max = TALLY_ADDRESSES_MAX;
+    if (options->window == 0)
+        options->window = TALLY_REPLAY_WINDOW;
+    assert(options->addresses_max <= TALLY_ADDRESSES_MAX);
+    assert(options->peers_max < UINT16_MAX / 2);
 }
 
 bool peers_new(struct peers *peers, const struct peers_options *options, struct tally_now now)
 {
     *peers = (struct peers){.options = *options, .wake = TALLY_NEVER};
-    if (peers->options.peers_max == 0)
-        peers->options.peers_max = TALLY_PEERS_MAX;
-    if (peers->options.links_max == 0)
-        peers->options.links_max = TALLY_LINKS_MAX;
+    defaults(&peers->options);
     peers->capacity = peers->options.peers_max;
-    assert(peers->capacity < UINT16_MAX / 2);
     size_t slots = 16;
     while (slots < peers->capacity * 2)
         slots *= 2;
     peers->slot_mask = slots - 1;
-    peers->list = calloc(peers->capacity, sizeof *peers->list);
-    peers->slots = calloc(slots, sizeof *peers->slots);
-    if (peers->list == NULL || peers->slots == NULL || !parts_new(peers)) {
+    if (!table_new(peers) || !parts_new(peers)) {
         peers_free(peers);
         return false;
     }
@@ -65,9 +88,7 @@ void peers_free(struct peers *peers)
     if (peers->list != NULL)
         hash_wipe(peers->list, peers->capacity * sizeof *peers->list);
     free(peers->list);
-    free(peers->slots);
     free(peers->addresses);
-    free(peers->windows);
     free(peers->blind);
     free(peers->knocks);
     free(peers->written.bits);
@@ -88,6 +109,13 @@ static size_t slot_of(const struct peers *peers, const struct tally_key *key)
 struct peer *peers_find(const struct peers *peers, const struct tally_key *key)
 {
     uint16_t index = peers->slots[slot_of(peers, key)];
+    return index == 0 ? NULL : &peers->list[index - 1];
+}
+
+const struct peer *peers_expected(const struct peers *peers, const struct tally_key *key)
+{
+    size_t slot = (size_t)hash_siphash(peers->hash_key, bytes_of(key->bytes, 32));
+    uint16_t index = peers->slots[slot & peers->slot_mask];
     return index == 0 ? NULL : &peers->list[index - 1];
 }
 
@@ -140,6 +168,7 @@ static struct peer *place_for(struct peers *peers, struct tally_now now)
         peers->light -= light;
         link_wait_end(peers, &peer->link);
         hash_wipe(peer, sizeof *peer);
+        peers->wakes[peer - peers->list] = TALLY_NEVER;
         peers->count--;
         index_rebuild(peers);
     }
@@ -165,9 +194,10 @@ struct peer *peers_take(struct peers *peers, const struct tally_key *key, struct
                  .probe_at = TALLY_NEVER,
                  .window = {.bits = &peers->windows[index * words], .words = (uint32_t)words}},
         .backoff = {.first_ms = PEERS_GREET_FIRST_MS, .cap_ms = PEERS_GREET_CAP_MS},
-        .wake = TALLY_NEVER,
         .standing_at = now.mono,
     };
+    peers->noted[index] = 0;
+    peers->wakes[index] = TALLY_NEVER;
     peers->slots[slot_of(peers, key)] = (uint16_t)(index + 1);
     peers->count++;
     return peer;
@@ -175,9 +205,25 @@ struct peer *peers_take(struct peers *peers, const struct tally_key *key, struct
 
 void peers_wake(struct peers *peers, struct peer *peer, struct tally_mono at)
 {
-    peer->wake = at;
+    peers->wakes[peer - peers->list] = at;
     if (at.ms < peers->wake.ms)
         peers->wake = at;
+}
+
+struct tally_mono peers_wakes(const struct peers *peers, const struct peer *peer)
+{
+    return peers->wakes[peer - peers->list];
+}
+
+size_t peers_mesh(const struct peers *peers, size_t from)
+{
+    while (from < peers->capacity) {
+        uint64_t left = peers->meshed[from / 64] >> from % 64;
+        if (left != 0)
+            return from + (size_t)__builtin_ctzll(left);
+        from = (from / 64 + 1) * 64;
+    }
+    return peers->capacity;
 }
 
 void peers_caps(struct peers *peers, uint8_t caps)
@@ -390,7 +436,9 @@ bool peers_holds(const struct peers *peers)
             return false;
         if (peers_find(peers, &peer->key) != peer || key_equal(&peer->key, &peers->options.key))
             return false;
-        if (peer->address_count > peer->addresses_max || peer->wake.ms < peers->wake.ms)
+        if (peer->address_count > peer->addresses_max || peers->wakes[i].ms < peers->wake.ms)
+            return false;
+        if (peer->mesh != ((peers->meshed[i / 64] >> i % 64 & 1) != 0))
             return false;
         if (peer->link.state == LINK_ACCEPTED && peer->link.next == NULL)
             return false;

@@ -15,6 +15,7 @@
 #include "core/peers/caps.h"
 #include "core/peers/cookie.h"
 #include "core/peers/knock.h"
+#include "core/peers/news.h"
 #include "core/peers/recent.h"
 #include "tally/node.h"
 
@@ -53,6 +54,7 @@ struct peer_order {
     bool any;
 };
 
+/* What each datagram of a peer touches comes first. */
 struct peer {
     struct tally_key key;
     bool used, configured;
@@ -63,14 +65,18 @@ struct peer {
     uint8_t wants;  /* PEER_WANTS_*: 0, and nobody greets it. */
     uint8_t wanted; /* What it was greeted for in vain. */
     uint8_t caps;   /* As it told last. */
+    uint8_t health; /* 0..8: how far it doubts itself, as its last heartbeat told. */
+    bool has_offset, has_shared;
+    uint32_t rtt_us;             /* Smoothed; 0 unknown. */
+    struct peer_order heartbeat; /* The last that was taken. */
+    int64_t offset_us;           /* Its clock less ours; 0 unknown. */
+    struct link link;
+    struct peer_overlay overlay;
     uint8_t addresses_max, address_count, address_turn;
     uint8_t address_greeted;        /* The one being greeted. */
     struct peer_address *addresses; /* addresses_max; the one that answered last is first. */
-    struct link link;
-    struct peer_overlay overlay;
     struct backoff backoff;
-    struct tally_mono wake;             /* When peers_tick has something to do for it. */
-    struct peer_order hello, heartbeat; /* The last that was taken of each. */
+    struct peer_order hello; /* As of heartbeats. */
 
     struct tally_mono standing_at; /* When it last faded. */
     struct tally_mono rewarded;    /* A first delivery counts once a second. */
@@ -81,73 +87,59 @@ struct peer {
     struct tally_mono punch_after;  /* Not to be punched before (protocols 7.3). */
     struct tally_mono stream_after; /* It is not dialled before: it is asked to dial. */
     struct tally_mono kept; /* Till then others' links are given up first: we ask it regularly. */
-    int64_t offset_us;      /* Its clock less ours; 0 unknown. */
-    uint32_t rtt_us;        /* Smoothed; 0 unknown. */
     enum tally_drop last_error;    /* Why the last try or link ended. */
     enum tally_path_reason why;    /* There is no link, or no better one. */
     enum tally_error stream_error; /* Of the last dial in vain; OK. */
-    bool has_offset, has_shared;
-    uint8_t health;     /* 0..8: how far it doubts itself, as its last heartbeat told. */
-    uint8_t first_size; /* Of what rides along with our next hello. */
+    uint8_t first_size;            /* Of what rides along with our next hello. */
     uint8_t first[PEERS_FIRST_MAX];
     uint8_t shared[32]; /* X25519 of both identities: once per peer. */
 };
 
 struct peers_options {
     struct tally_key key;
-    uint8_t network[8]; /* The network tag. */
+    const struct fold *fold; /* Whom we admit; outlives the peers. NULL: everybody. */
+    struct tally_crypto crypto;
+    struct tally_trace_window trace;
     uint32_t epoch;
-    uint8_t caps; /* Of the node; see peers_caps. */
+    uint8_t caps;       /* Of the node; see peers_caps. */
+    uint8_t network[8]; /* The network tag. */
     uint64_t seed;
     unsigned peers_max, links_max;  /* 0: TALLY_PEERS_MAX, TALLY_LINKS_MAX. */
     unsigned addresses_max, window; /* 0: TALLY_ADDRESSES_MAX, TALLY_REPLAY_WINDOW. */
     struct blocks *nexts;           /* Lent, of struct link_next; NULL: its own. */
     /* Outlives the peers; NULL: every address may be dialled. */
     const struct address_policy *policy;
-    const struct fold *fold; /* Whom we admit; outlives the peers. NULL: everybody. */
     struct tally_secret secret;
-    struct tally_crypto crypto;
-    struct tally_trace_window trace;
 };
 
+/* What each datagram touches comes first. */
 struct peers {
-    struct peers_options options;
     struct peer *list;
+    uint16_t *slots; /* Open addressing by key: index + 1, 0 is free. */
+    size_t slot_mask;
+    uint8_t hash_key[16];
     size_t capacity;
+    uint64_t *meshed; /* A bit for each: which are of the mesh. */
+    struct peers_options options;
+    struct tally_mono *wakes;     /* Of each: when peers_tick has something to do for it; */
+    struct tally_mono wake;       /* the least of all, or earlier. */
+    uint64_t counter;             /* Of our next datagram. */
     unsigned count, links, light; /* Known; linked in the mesh; other links. */
     unsigned guests;              /* Of links: beyond the places of their networks. */
+    bool stopping;
+    uint32_t *noted; /* Of each: the generation of `written` that has its link's address. */
+    struct random random;
+    uint64_t datagrams_out, bytes_out;
+    struct recent written; /* To where; answers to greetings are not counted. */
     struct peer_address *addresses;
     uint64_t *windows;
     struct blocks *nexts, own_nexts; /* Sessions that wait. */
-    uint16_t *slots;                 /* Open addressing by key: index + 1, 0 is free. */
-    size_t slot_mask;
-    uint8_t hash_key[16];
-    struct peers_blind *blind;  /* PEERS_BLIND_MAX of them. */
-    struct peers_knock *knocks; /* PEERS_KNOCKS. */
-    struct recent written;      /* To where; answers to greetings are not counted. */
+    struct peers_blind *blind;       /* PEERS_BLIND_MAX of them. */
+    struct peers_knock *knocks;      /* PEERS_KNOCKS. */
     struct cookie_jar jar;
-    uint64_t counter;       /* Of our next datagram. */
-    struct tally_mono wake; /* The least of all peers, or earlier. */
-    struct random random;
-    struct tally_mono crowded; /* We are, till then. */
-    bool stopping;
+    struct tally_mono crowded;                /* We are, till then. */
     uint8_t follows[TALLY_NAMESPACES_MAX][8]; /* Namespace tags told in hello and welcome. */
     size_t follow_count;
-    uint64_t datagrams_out, bytes_out;
-};
-
-/* What a step taught about links. Pointers are into struct peers. */
-struct peers_news {
-    struct peer *linked;   /* A link is up, for the first time or anew. */
-    struct peer *unlinked; /* last_error says why. */
-    struct peer *failed;   /* Was greeted in vain, and is not greeted again by itself. */
-    struct peer *vain;     /* The same of a configured one, which is greeted again later. */
-    struct peer *observer; /* Told where it sees us. */
-    struct tally_address observed;
-    uint32_t round_trip_us; /* An echo came so long after its probe; 0: none. */
-    struct peer *asked;     /* Proved itself with a request that rode along: kind, then body. */
-    struct tally_bytes request;
-    bool uninvited; /* It greets us, though nothing was written to its address lately. */
 };
 
 bool peers_new(struct peers *peers, const struct peers_options *options, struct tally_now now);
@@ -155,6 +147,9 @@ bool peers_new(struct peers *peers, const struct peers_options *options, struct 
 void peers_free(struct peers *peers);
 
 struct peer *peers_find(const struct peers *peers, const struct tally_key *key);
+
+/* Perhaps the same: where it would be first, without a look at it. NULL: it is not known. */
+const struct peer *peers_expected(const struct peers *peers, const struct tally_key *key);
 
 /* The peer of that key, made if it is new; NULL if there is no room. */
 struct peer *peers_take(struct peers *peers, const struct tally_key *key, struct tally_now now);
@@ -172,8 +167,13 @@ void peers_follow(struct peers *peers, const uint8_t (*tags)[8], size_t count);
 void peer_address_add(struct peer *peer, const struct tally_address *address,
                       enum tally_source source, bool answered, struct tally_now now);
 
-/* Wants a tick for this peer at that time. */
+/* Wants a tick for this peer at that time; when it wants it. */
 void peers_wake(struct peers *peers, struct peer *peer, struct tally_mono at);
+struct tally_mono peers_wakes(const struct peers *peers, const struct peer *peer);
+
+/* The first of the mesh from that index on; `capacity`: there is none. Whoever is of no mesh is not
+   even looked at: among many nodes, looking is what costs. */
+size_t peers_mesh(const struct peers *peers, size_t from);
 
 /* Adds to its standing (protocols 4.4). True: it fell below the end and is barred; end the link. */
 bool peer_judge(struct peer *peer, int change, struct tally_now now);

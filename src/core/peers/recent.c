@@ -7,7 +7,7 @@
 void recent_init(struct recent *recent, uint64_t (*bits)[RECENT_BITS / 64], const uint8_t key[16],
                  struct tally_now now)
 {
-    *recent = (struct recent){.bits = bits, .turned = now.mono};
+    *recent = (struct recent){.bits = bits, .turned = now.mono, .turn = 1};
     memcpy(recent->key, key, sizeof recent->key);
 }
 
@@ -23,6 +23,7 @@ void recent_turn(struct recent *recent, struct tally_now now)
         memset(recent->bits[1], 0, sizeof recent->bits[1]);
     memset(recent->bits[0], 0, sizeof recent->bits[0]);
     recent->turned = now.mono;
+    recent->turn += recent->turn == UINT32_MAX ? 2 : 1;
 }
 
 /* Twelve bits of the hash for each place. */

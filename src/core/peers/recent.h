@@ -14,6 +14,7 @@ enum { RECENT_MS = 600000, RECENT_BITS = 4096, RECENT_HASHES = 4, RECENT_TURNS =
 struct recent {
     uint64_t (*bits)[RECENT_BITS / 64]; /* RECENT_TURNS of them, the newest first. */
     struct tally_mono turned;
+    uint32_t turn; /* Counts generations; never 0. */
     uint8_t key[16];
 };
 

@@ -13,6 +13,10 @@ void link_count(struct peers *peers, struct peer *peer, bool linked, bool mesh)
     peers->light -= peer->link.state == LINK_LINKED && !peer->mesh;
     peers->guests -= peer->guest;
     peer->mesh = linked && mesh;
+    const size_t index = (size_t)(peer - peers->list);
+    const uint64_t bit = UINT64_C(1) << index % 64;
+    peers->meshed[index / 64] =
+        peer->mesh ? peers->meshed[index / 64] | bit : peers->meshed[index / 64] & ~bit;
     peer->guest = peer->guest && peer->mesh;
     peers->guests += peer->guest;
     peers->links += peer->mesh;
@@ -43,10 +47,10 @@ static bool promised(const struct peer *peer)
 void mesh_count(const struct peers *peers, struct mesh_count *count)
 {
     *count = (struct mesh_count){.links = peers->links - peers->guests};
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         const struct peer *peer = &peers->list[i];
-        count->pinned += peer->mesh && peer->configured && !peer->guest;
-        count->chosen += peer->mesh && !peer->configured && peer->chosen;
+        count->pinned += peer->configured && !peer->guest;
+        count->chosen += !peer->configured && peer->chosen;
     }
 }
 
@@ -130,7 +134,7 @@ static unsigned guests_most(const struct peers *peers)
 static unsigned guests_near(const struct peers *peers, const struct tally_address *address)
 {
     unsigned near = 0;
-    for (size_t i = 0; i < peers->capacity; i++)
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1))
         near += peers->list[i].guest && same_network(&peers->list[i].link.address, address);
     return near;
 }
@@ -153,7 +157,7 @@ struct peer *guest_over(const struct peers *peers, const struct peer *peer, stru
     struct peer *over = NULL;
     if (now.mono.ms < peer->overlay.mute.ms)
         return NULL;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *guest = &peers->list[i];
         if (guest->guest && now.mono.ms >= guest->overlay.needy.ms &&
             (!near || same_network(&guest->link.address, &peer->link.address)) &&
@@ -172,7 +176,7 @@ void link_guest(struct peers *peers, struct peer *peer, struct tally_now now)
 
 void guests_settle(struct peers *peers)
 {
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         if (!peer->guest || (!peer->configured && place_room(peers, peer, &peer->link.address,
                                                              MESH_ASKED) != TALLY_DROP_NONE))

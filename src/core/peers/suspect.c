@@ -82,7 +82,7 @@ static void ask_others(struct peers *peers, struct peer *about, struct tally_now
 {
     struct peer *helpers[SUSPECT_HELPERS];
     uint32_t met = 0;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         if (!may_help(peer, about))
             continue;
@@ -181,9 +181,9 @@ enum tally_drop suspect_on_probed(struct suspect *suspect, struct peers *peers,
         return TALLY_DROP_MALFORMED;
     if (peer->link.helped.ms == 0 || now.mono.ms - peer->link.helped.ms >= SUSPECT_HELPED_MS)
         return TALLY_DROP_UNASKED;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct suspicion *suspicion = &peers->list[i].link.suspicion;
-        if (!peers->list[i].mesh || suspicion->state != SUSPICION_SUSPECT ||
+        if (suspicion->state != SUSPICION_SUSPECT ||
             memcmp(suspicion->nonce, message.nonce, sizeof message.nonce) != 0)
             continue;
         /* It lives, and it is the way between us that is broken: a little more time, once. */
@@ -202,6 +202,8 @@ static bool alive(struct suspect *suspect, struct peers *peers, struct peer *pee
                   struct tally_now now)
 {
     bool was = peer->link.suspicion.state == SUSPICION_SUSPECT;
+    if (peer->link.suspicion.state == SUSPICION_NONE)
+        return false;
     peer->link.suspicion = (struct suspicion){.state = SUSPICION_NONE};
     if (was) {
         doubt(suspect);
@@ -256,10 +258,8 @@ static void wake_up(struct suspect *suspect, struct peers *peers, struct tally_n
 {
     doubt(suspect);
     suspect->awake = now.mono;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
-        if (!peer->mesh)
-            continue;
         peer->link.suspicion = (struct suspicion){
             .state = SUSPICION_MISSED, .since = now.mono, .woken = true, .slept = longer};
         peer->link.heartbeat = now.mono; /* Nor could it tell us anything. */
@@ -271,9 +271,8 @@ static void wake_up(struct suspect *suspect, struct peers *peers, struct tally_n
 static void doubt_update(struct suspect *suspect, const struct peers *peers, struct tally_now now)
 {
     unsigned silent = 0;
-    for (size_t i = 0; i < peers->capacity; i++)
-        silent += peers->list[i].mesh && !peers->list[i].guest &&
-                  peers->list[i].link.suspicion.state != SUSPICION_NONE;
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1))
+        silent += !peers->list[i].guest && peers->list[i].link.suspicion.state != SUSPICION_NONE;
     bool half = silent >= 2 && 2 * silent >= peers->links - peers->guests;
     bool woken = suspect->awake.ms != 0 && now.mono.ms - suspect->awake.ms < SUSPECT_DOUBT_MS;
     if (half && !woken && !suspect->doubting)
@@ -369,11 +368,9 @@ void suspect_tick(struct suspect *suspect, struct peers *peers, struct tally_now
         return;
     doubt_update(suspect, peers, now);
     uint64_t wake = favours_tick(suspect, peers, now, out);
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         struct peers_news news = {.linked = NULL};
-        if (!peer->mesh)
-            continue;
         uint64_t next = ended->count < PEERS_ENDED_MAX
                             ? link_tick(suspect, peers, peer, now, &news, out)
                             : now.mono.ms;

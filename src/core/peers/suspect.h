@@ -40,14 +40,14 @@ struct favour {
 };
 
 struct suspect {
-    unsigned health;           /* 0..SUSPECT_HEALTH_MAX. */
-    bool doubting;             /* Half of the links are silent, or we slept. */
-    struct tally_mono awake;   /* When we woke up last; 0 never. */
-    struct tally_mono dropped; /* When a link ended last. */
-    struct tally_mono wake;
-    struct tally_now last;  /* The last tick. */
-    struct favour *favours; /* SUSPECT_FAVOURS of them. */
     unsigned favour_count;
+    unsigned health; /* 0..SUSPECT_HEALTH_MAX. */
+    bool doubting;   /* Half of the links are silent, or we slept. */
+    struct tally_mono wake;
+    struct tally_now last;              /* The last tick. */
+    struct tally_mono awake;            /* When we woke up last; 0 never. */
+    struct tally_mono dropped;          /* When a link ended last. */
+    struct favour *favours;             /* SUSPECT_FAVOURS of them. */
     uint64_t suspected, revived, ended; /* Links that became suspect; of them alive, gone. */
 };
 

@@ -3,6 +3,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/fsm.h"
+#include "core/sync/held.h"
 #include "core/sync/statement.h"
 
 #include <assert.h>
@@ -162,7 +163,7 @@ static void rest(struct sync_asker *asker, struct tally_now now, uint64_t ms)
    hear nothing of the kind. */
 static void round_end(const struct sync *sync, struct tally_now now, struct sync_asker *asker)
 {
-    if (sync->options.by_hand ||
+    if (asker->by_hand ||
         admission(sync->options.fold, &asker->peer, ADMISSION_STATE) != TALLY_DROP_NONE)
         asker->told_count = 0;
     if (asker->told_count > 0 && asker->tell_at.ms <= now.mono.ms) {
@@ -238,8 +239,11 @@ void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker 
         asker->looked = asker->looked || !asker->own;
         return;
     }
+    bool looked = asker->looked;
     round_count(asker, now);
     round_end(sync, now, asker);
+    if (asker->by_hand && looked && !asker->later)
+        (void)news_add(sync, SYNC_NEWS_ROUND, &asker->peer);
     if (asker->later && asker->state == SYNC_RESTING)
         asker->again.ms = now.mono.ms + 500 + random_below(&sync->random, 500);
     asker->later = false;
@@ -265,7 +269,7 @@ static bool may_take(struct sync *sync, const struct sync_asker *asker,
 {
     struct admission_log log = admission_log(&task->issuer, task->name_space);
     log.origin_hash = &task->origin_hash;
-    enum tally_drop drop = sync->options.by_hand
+    enum tally_drop drop = asker->by_hand
                                ? admission(sync->options.fold, &task->issuer, ADMISSION_CARRY)
                                : admission_take(sync->options.fold, &asker->peer, &log);
     sync->drops[drop] += drop != TALLY_DROP_NONE;
@@ -448,8 +452,9 @@ enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct 
     if (asker->task_count > 0)
         shun(asker, now, 4 * wait);
     if (fetching) {
-        /* Answers to other requests may be on their way: a new stream knows nothing of them. */
-        asker_fail(sync, now, asker, TALLY_DROP_NONE, out);
+        /* Answers to other requests may be on their way: a new stream knows nothing of them. Files
+           that cannot be read are not what they were. */
+        asker_fail(sync, now, asker, asker->by_hand ? TALLY_DROP_MALFORMED : TALLY_DROP_NONE, out);
         if (asker->state == SYNC_WAITING && asker->again.ms < now.mono.ms + wait)
             asker->again.ms = now.mono.ms + wait;
         return TALLY_DROP_NONE;
@@ -468,7 +473,9 @@ enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct 
 
 /* ---- What an asker sends. ---- */
 
-static void heads_want(struct sync_asker *asker, struct tally_sync_frame *message)
+/* Of all heads only those are wanted that we do not hold. */
+static void heads_want(const struct sync *sync, struct sync_asker *asker,
+                       struct tally_sync_frame *message)
 {
     if (asker->own) {
         message->kind = TALLY_SYNC_YOURS_WANT;
@@ -479,6 +486,8 @@ static void heads_want(struct sync_asker *asker, struct tally_sync_frame *messag
     message->kind = TALLY_SYNC_HEADS_WANT;
     message->heads_want.has_after = asker->after_known;
     message->heads_want.after = asker->after;
+    message->heads_want.held =
+        held_write(sync->options.ledger, (uint8_t(*)[SYNC_HELD_ID])sync->scratch->entries);
 }
 
 static void proof_want(struct sync_asker *asker, struct tally_sync_frame *message)
@@ -520,7 +529,7 @@ size_t asker_compose(struct sync *sync, struct sync_asker *asker, uint8_t *frame
     struct tally_sync_frame message = {.request = ++asker->request};
     asker->due = false;
     if (asker->state == SYNC_ASKING)
-        heads_want(asker, &message);
+        heads_want(sync, asker, &message);
     else if (asker->state == SYNC_PROVING)
         proof_want(asker, &message);
     else if (asker->state == SYNC_LOCATING)

@@ -17,9 +17,12 @@ enum {
     SYNC_WANT_BYTES = 1 << 20, /* Aimed at by the number of receipts of a want. */
     SYNC_REQUESTS = 64,        /* Open requests a server keeps; more are refused as BUSY. */
     SYNC_TELL = 8,             /* Ranges told in one `done`: the statement fits a frame. */
-    SYNC_PAGES = 128, /* Pages of heads in a round: as many as 16 logs each of 2,048 need. */
-    SYNC_NEWS = 128,  /* In one step: 59 forks in a page of heads, and what time makes due. */
-    SYNC_STATED = 64, /* Peers for whom SYNC_EVENT was stated a short while ago. */
+    SYNC_PLACES = 256, /* Of streams: where the last one of that number, modulo, is served. */
+    SYNC_HELD = 256,   /* Heads that an asker says it holds, so that they are not told to it. */
+    SYNC_HELD_ID = 16, /* Bytes of each (stream.cddl). */
+    SYNC_PAGES = 128,  /* Pages of heads in a round: as many as 16 logs each of 2,048 need. */
+    SYNC_NEWS = 128,   /* In one step: 59 forks in a page of heads, and what time makes due. */
+    SYNC_STATED = 64,  /* Peers for whom SYNC_EVENT was stated a short while ago. */
     /* Actions and bytes that bulk leaves free in a step's outbox: releases, dials, answers. */
     SYNC_SPARE_ACTIONS = 512,
     SYNC_SPARE_BYTES = 16384,

@@ -4,6 +4,7 @@
 #include "core/base/bytes.h"
 #include "core/log/tree.h"
 #include "core/sync/asker.h"
+#include "core/sync/held.h"
 #include "core/sync/statement.h"
 
 enum { CONTROL_MAX = 8192 }; /* Every frame but heads and bundles fits. */
@@ -139,6 +140,8 @@ static enum tally_drop on_request(struct sync_server *server, const struct tally
 {
     struct sync_request request = {.kind = frame->kind, .request = frame->request};
     if (frame->kind == TALLY_SYNC_HEADS_WANT) {
+        if (!held_read(server, frame->heads_want.held))
+            return TALLY_DROP_MALFORMED;
         request.named = frame->heads_want.has_after;
         request.origin_hash = frame->heads_want.after;
     } else if (frame->kind == TALLY_SYNC_YOURS_WANT) {
@@ -265,7 +268,7 @@ static size_t heads_compose(struct sync *sync, struct sync_server *server, uint8
     for (; ledger->log(ledger->context, index, &view); index++) {
         /* A frozen log is told too: so the other branch, and the proof, get round. */
         if (view.size == 0 || shown(sync, server, &view) != TALLY_DROP_NONE ||
-            (yours && !key_equal(&view.issuer, &server->peer)))
+            (yours ? !key_equal(&view.issuer, &server->peer) : held_has(server, &view)))
             continue;
         if (message.heads.notes_count == TALLY_SYNC_HEADS_NOTES_MAX ||
             used + SYNC_NOTE_MAX > TALLY_FRAME_MAX - CONTROL_MAX) {

@@ -73,6 +73,7 @@ struct sync_asker {
     enum sync_state state;
     struct tally_key peer;
     uint32_t stream; /* The node's handle; 0 while WAITING. */
+    bool by_hand;    /* It asks files: sync_carry. */
     struct sync_inbox inbox;
     struct tally_mono heard; /* When the peer last answered, or was first asked. */
     struct tally_mono again; /* When to ask for heads anew, or for a stream. */
@@ -167,12 +168,9 @@ struct sync_server {
     uint32_t event_request;
     bool awaiting; /* Our statement was sent: the peer's, citing it, is awaited. */
     struct tally_hash event;
-};
-
-/* For whom SYNC_EVENT was stated, whatever streams and connections it comes over. */
-struct sync_statement {
-    struct tally_key peer;
-    struct tally_mono until;
+    /* What the asker said it holds, with the last heads_want. */
+    unsigned held_count;
+    uint8_t held[SYNC_HELD][SYNC_HELD_ID];
 };
 
 /* A composed package, shared by the servers: the one that needs it most recently owns it. */
@@ -183,6 +181,12 @@ struct sync_buffer {
     uint32_t size;
     uint64_t used;  /* A counter: the least is taken away first. */
     uint8_t *bytes; /* TALLY_PACKAGE_MAX. */
+};
+
+/* For whom SYNC_EVENT was stated, whatever streams and connections it comes over. */
+struct sync_statement {
+    struct tally_key peer;
+    struct tally_mono until;
 };
 
 /* An APPEND on its way to the disk: survives the asker that sent it. */

@@ -11,8 +11,11 @@
 bool sync_new(struct sync *sync, const struct sync_options *options)
 {
     char origin[TALLY_ORIGIN_MAX + 1];
-    *sync = (struct sync){
-        .options = *options, .random = {options->seed}, .tickets = SYNC_TICKETS, .writable = true};
+    *sync = (struct sync){.options = *options,
+                          .random = {options->seed},
+                          .tickets = SYNC_TICKETS,
+                          .writable = true,
+                          .stale = true};
     size_t size = tally_origin_write(&options->key, bytes_text(TALLY_STATEMENTS), origin);
     tally_origin_hash(bytes_of(origin, size), &sync->statements);
     /* Untouched pages cost nothing: a node without traffic stays small. */
@@ -80,8 +83,31 @@ struct sync_asker *asker_find(struct sync *sync, const struct tally_key *peer)
     return NULL;
 }
 
+/* Where a stream may be, whose number is nobody else's: found there at once, or by looking at all.
+ */
+static struct sync_asker *asker_placed(const struct sync *sync, unsigned place, uint32_t stream)
+{
+    if (place == 0 || place > sync->options.askers)
+        return NULL;
+    struct sync_asker *asker = &sync->askers[place - 1];
+    return asker->state > SYNC_WAITING && asker->stream == stream ? asker : NULL;
+}
+
+static struct sync_server *server_placed(const struct sync *sync, unsigned place, uint32_t stream)
+{
+    unsigned index = place - SYNC_SERVED;
+    if (place < SYNC_SERVED || index >= sync->options.servers)
+        return NULL;
+    struct sync_server *server = &sync->servers[index];
+    return server->used && server->stream == stream ? server : NULL;
+}
+
 static struct sync_asker *asker_on(const struct sync *sync, uint32_t stream)
 {
+    unsigned place = sync->places[stream % SYNC_PLACES];
+    struct sync_asker *asker = asker_placed(sync, place, stream);
+    if (asker != NULL || server_placed(sync, place, stream) != NULL)
+        return asker;
     for (unsigned i = 0; i < sync->options.askers; i++)
         if (sync->askers[i].state > SYNC_WAITING && sync->askers[i].stream == stream)
             return &sync->askers[i];
@@ -90,6 +116,10 @@ static struct sync_asker *asker_on(const struct sync *sync, uint32_t stream)
 
 static struct sync_server *server_on(const struct sync *sync, uint32_t stream)
 {
+    unsigned place = sync->places[stream % SYNC_PLACES];
+    struct sync_server *server = server_placed(sync, place, stream);
+    if (server != NULL || asker_placed(sync, place, stream) != NULL)
+        return server;
     for (unsigned i = 0; i < sync->options.servers; i++)
         if (sync->servers[i].used && sync->servers[i].stream == stream)
             return &sync->servers[i];
@@ -108,6 +138,7 @@ static struct sync_asker *asker_new(struct sync *sync, const struct tally_key *p
         asker->confirming = false;
         asker->tag = 0;
         asker->peer = *peer;
+        asker->by_hand = sync->options.by_hand;
         asker->backoff = (struct backoff){.first_ms = 500, .cap_ms = 60000};
         asker->again = TALLY_NEVER;
         return asker;
@@ -134,8 +165,9 @@ static bool cause_known(const struct sync_asker *asker, uint64_t cause)
 void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer,
                 uint64_t cause)
 {
+    sync->stale = true;
     struct sync_asker *asker = asker_find(sync, peer);
-    if (!sync->options.by_hand &&
+    if (!(asker != NULL ? asker->by_hand : sync->options.by_hand) &&
         admission(sync->options.fold, peer, ADMISSION_SERVE) != TALLY_DROP_NONE)
         return;
     if (asker == NULL) {
@@ -185,6 +217,8 @@ bool sync_opened(struct sync *sync, struct tally_now now, const struct tally_key
     if (asker == NULL || asker->state != SYNC_WAITING)
         return false;
     asker->stream = stream;
+    sync->places[stream % SYNC_PLACES] = (uint16_t)(asker - sync->askers + 1);
+    sync->stale = true;
     sync_inbox_clear(&asker->inbox);
     asker_move(asker, SYNC_RESTING);
     asker->dirty = true;
@@ -193,8 +227,24 @@ bool sync_opened(struct sync *sync, struct tally_now now, const struct tally_key
     return true;
 }
 
+bool sync_carry(struct sync *sync, struct tally_now now, uint32_t stream)
+{
+    static const struct tally_key nobody = {{0}};
+    struct sync_asker *asker = asker_find(sync, &nobody) == NULL ? asker_new(sync, &nobody) : NULL;
+    if (asker == NULL)
+        return false;
+    asker->by_hand = true;
+    asker->stream = stream;
+    sync_inbox_clear(&asker->inbox);
+    asker_move(asker, SYNC_RESTING);
+    asker->dirty = true;
+    asker->again = now.mono;
+    return true;
+}
+
 void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recovers)
 {
+    sync->stale = true;
     bool again = recovers && !sync->recovers;
     sync->guards = guards;
     sync->recovers = recovers;
@@ -204,11 +254,13 @@ void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recov
 
 void sync_guard_again(struct sync *sync, struct tally_now now)
 {
+    sync->stale = true;
     for (unsigned i = 0; i < sync->options.askers; i++) {
         struct sync_asker *asker = &sync->askers[i];
         if (asker->state <= SYNC_WAITING)
             continue;
-        asker->own_due = asker->dirty = true;
+        asker->own_due = !asker->by_hand;
+        asker->dirty = true;
         memset(asker->shunned, 0, sizeof asker->shunned);
         if (asker->state == SYNC_RESTING)
             asker->again = now.mono;
@@ -222,6 +274,7 @@ bool sync_accepted(struct sync *sync, const struct tally_key *peer, uint32_t str
         if (server->used)
             continue;
         *server = (struct sync_server){.used = true, .peer = *peer, .stream = stream};
+        sync->places[stream % SYNC_PLACES] = (uint16_t)(SYNC_SERVED + i);
         return true;
     }
     return false;
@@ -230,6 +283,7 @@ bool sync_accepted(struct sync *sync, const struct tally_key *peer, uint32_t str
 void sync_closed(struct sync *sync, struct tally_now now, const struct tally_key *peer,
                  uint32_t stream, struct outbox *out)
 {
+    sync->stale = true;
     struct sync_server *server = stream != 0 ? server_on(sync, stream) : NULL;
     struct sync_asker *asker = stream != 0 ? asker_on(sync, stream) : asker_find(sync, peer);
     if (server != NULL)
@@ -246,7 +300,8 @@ void sync_closed(struct sync *sync, struct tally_now now, const struct tally_key
         asker_move(asker, SYNC_WAITING);
     asker->dirty = true;
     asker->again.ms = now.mono.ms + backoff_next(&asker->backoff, &sync->random);
-    if (asker->backoff.tries > 8) /* It is gone: its next heartbeat begins anew. */
+    /* It is gone: its next heartbeat begins anew. Files have none. */
+    if (asker->backoff.tries > 8 || asker->by_hand)
         asker_move(asker, SYNC_FREE);
 }
 
@@ -281,8 +336,16 @@ struct tally_mono sync_deadline(const struct sync *sync)
     return next;
 }
 
+void sync_settle(struct sync *sync)
+{
+    if (sync->stale)
+        sync->next = sync_deadline(sync);
+    sync->stale = false;
+}
+
 void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out)
 {
+    sync->stale = true;
     for (unsigned i = 0; i < sync->options.askers; i++) {
         struct sync_asker *asker = &sync->askers[i];
         if (asker_deadline(asker).ms > now.mono.ms)
@@ -363,6 +426,7 @@ static enum tally_drop frame_receive(struct sync *sync, struct tally_now now,
 enum tally_drop sync_receive(struct sync *sync, struct tally_now now, uint32_t stream,
                              struct tally_bytes bytes, struct outbox *out)
 {
+    sync->stale = true;
     struct sync_asker *asker = asker_on(sync, stream);
     struct sync_server *server = server_on(sync, stream);
     enum tally_drop drop = TALLY_DROP_NONE;
@@ -390,6 +454,7 @@ size_t sync_wants(const struct sync *sync, uint32_t stream)
 size_t sync_compose(struct sync *sync, struct tally_now now, uint32_t stream, uint8_t *frame,
                     size_t capacity)
 {
+    sync->stale = true;
     struct sync_asker *asker = asker_on(sync, stream);
     if (asker != NULL) {
         if (asker->state != SYNC_FETCHING)
@@ -405,6 +470,7 @@ size_t sync_compose(struct sync *sync, struct tally_now now, uint32_t stream, ui
 void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t index,
                  enum tally_error error)
 {
+    sync->stale = true;
     for (unsigned i = 0; i < sync->options.askers; i++) {
         struct sync_asker *asker = &sync->askers[i];
         if (asker->state == SYNC_FREE || asker->tag != tag)
@@ -429,6 +495,7 @@ void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t
 
 void sync_on_space(struct sync *sync, struct tally_now now, bool writable)
 {
+    sync->stale = true;
     sync->writable = writable;
     for (unsigned i = 0; writable && i < sync->options.askers; i++)
         if (sync->askers[i].state == SYNC_RESTING)
@@ -452,5 +519,6 @@ bool sync_holds(const struct sync *sync)
               asker->next > asker->asked || asker->asked > asker->tasks[0].size)))
             return false;
     }
-    return sync->append_count <= SYNC_APPENDS;
+    return sync->append_count <= SYNC_APPENDS &&
+           (sync->stale || sync->next.ms == sync_deadline(sync).ms);
 }

@@ -18,7 +18,8 @@
  */
 #include "core/federation/admission.h"
 #include "core/federation/conduct.h"
-#include "core/sync/state.h"
+#include "core/sync/compare.h"
+#include "tally/log.h"
 
 enum sync_news_kind {
     SYNC_NEWS_STREAM,    /* Wants a stream to peer. */
@@ -31,6 +32,7 @@ enum sync_news_kind {
     SYNC_NEWS_ANSWERED,  /* The peer told all it holds of our logs: count of them. */
     SYNC_NEWS_CONFIRMED, /* The peer confirmed what it fetched. */
     SYNC_NEWS_STATE,     /* The node is to append a statement: type, body, reference. */
+    SYNC_NEWS_ROUND,     /* By hand: all that the files have was looked at. */
 };
 
 struct sync_news {
@@ -57,7 +59,7 @@ struct sync_news {
 struct sync_options {
     struct tally_key key;
     bool signatures;          /* Verify each envelope's signature. */
-    bool by_hand;             /* An operator brings files: no peer is asked, or told. */
+    bool by_hand;             /* All askers are as those of sync_carry. */
     unsigned askers, servers; /* How many of each. */
     unsigned buffers;         /* Packages composed at a time, TALLY_PACKAGE_MAX each. */
     const struct tally_ledger *ledger;
@@ -93,7 +95,13 @@ struct sync {
     bool writable;
     bool guards;   /* Each peer is first asked what it holds of our own logs. */
     bool recovers; /* And what we lack of them is fetched. */
+    /* By a stream's number: its asker + 1, or its server's with SYNC_SERVED. Only where to look. */
+    uint16_t places[SYNC_PLACES];
+    struct tally_mono next; /* As sync_deadline said last, */
+    bool stale;             /* unless an asker has moved since. */
 };
+
+#define SYNC_SERVED 0x8000u
 
 /* Tickets of this module have this in their top byte. */
 #define SYNC_TICKETS (UINT64_C(2) << 56)
@@ -102,6 +110,8 @@ struct sync {
 bool sync_new(struct sync *sync, const struct sync_options *options);
 void sync_free(struct sync *sync);
 struct tally_mono sync_deadline(const struct sync *sync);
+/* Brings `next` up to date. */
+void sync_settle(struct sync *sync);
 void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out);
 
 /* The peer may hold more than we do: ask it for its heads, if we may pull from it. `cause` stands
@@ -111,8 +121,16 @@ void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out);
 void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer,
                 uint64_t cause);
 
-/* What is done about our own logs (core/log/guard.h). `guards`: each new stream is first asked what
-   it holds of them: ANSWERED. `recovers`: what is larger there is fetched. */
+/*
+ * An operator brings files: what is at the other end of that stream is nobody, and its key is all
+ * zero. Taken are logs of parties that are admitted at any level (ADMISSION_CARRY); nobody is told
+ * of them, and the stream is not asked for again once it is gone. ROUND says that all was looked
+ * at; sync_start looks again. False: all askers are busy.
+ */
+bool sync_carry(struct sync *sync, struct tally_now now, uint32_t stream);
+
+/* What is done about our own logs (core/log/guard.h). `guards`: on each new stream the peer is
+   asked what it holds of them: ANSWERED. `recovers`: what is larger there is fetched. */
 void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recovers);
 void sync_guard_again(struct sync *sync, struct tally_now now); /* Who has a stream, once more. */
 
@@ -151,36 +169,6 @@ void sync_on_space(struct sync *sync, struct tally_now now, bool writable);
 void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t index,
                  enum tally_error error);
 
-/* As tally_fork_write: evidence for the host, news for the node. */
-void sync_evidence(struct sync *sync, const struct tally_key *peer,
-                   const struct tally_hash *origin_hash, uint64_t size, struct tally_bytes one,
-                   struct tally_bytes other, const struct tally_hash *prefix,
-                   const struct tally_hash *proof, size_t count, struct outbox *out);
-
-/* A signed checkpoint from wherever: compared with what we hold. FORK and GUARD come as news. The
-   task says which log it is of, and the rest of what stands in it unless the verdict is SAME. */
-enum sync_verdict {
-    SYNC_VERDICT_BAD, /* Malformed or not signed by the log's key. */
-    SYNC_VERDICT_SAME,
-    SYNC_VERDICT_AHEAD,  /* Larger than ours. */
-    SYNC_VERDICT_BEHIND, /* A proper prefix of ours. */
-    SYNC_VERDICT_FORK,
-};
-enum sync_verdict sync_compare(struct sync *sync, const struct tally_key *peer,
-                               struct tally_bytes note, struct sync_task *task, struct outbox *out);
-
-/* Two notes that are said to contradict each other: FORK if it is so and was not known, SAME if it
-   was known or the log is not held, BAD if they prove nothing, AHEAD if they are of two sizes and
-   we hold too little of the log to tell. */
-enum sync_verdict sync_fork(struct sync *sync, const struct tally_key *peer, struct tally_bytes one,
-                            struct tally_bytes other, struct outbox *out);
-
-/* The same for two sizes with what proves it, as for tally_fork_write: never AHEAD. */
-enum sync_verdict sync_fork_prefix(struct sync *sync, const struct tally_key *peer,
-                                   struct tally_bytes one, struct tally_bytes other,
-                                   const struct tally_hash *prefix, const struct tally_hash *proof,
-                                   size_t count, struct outbox *out);
-
 /* Asks the peer where the tree of that size and root parts from ours: LOCATED follows, unless it
    gives no stream. False, here and below: it cannot be asked now. */
 bool sync_locate(struct sync *sync, struct tally_now now, const struct tally_key *peer,
@@ -192,6 +180,7 @@ bool sync_ask_fork(struct sync *sync, struct tally_now now, const struct tally_k
 /* Whether it is being found out where that log forks: LOCATED follows, unless the stream ends. */
 bool sync_locates(const struct sync *sync, const struct tally_hash *origin_hash);
 
+/* The next thing learnt; false if there is none. */
 bool sync_next_news(struct sync *sync, struct sync_news *news);
 
 bool sync_holds(const struct sync *sync);

@@ -90,9 +90,10 @@ static uint64_t take_number(struct wire_reader *r, size_t width, uint64_t least)
     const uint8_t *bytes = take(r, width);
     if (bytes == NULL)
         return 0;
-    uint64_t value = 0;
-    for (size_t i = 0; i < width; i++)
-        value = value << 8 | bytes[i];
+    uint64_t value = width == 1   ? bytes[0]
+                     : width == 2 ? be16_read(bytes)
+                     : width == 4 ? be32_read(bytes)
+                                  : be64_read(bytes);
     if (value < least) {
         r->failed = true;
         return 0;

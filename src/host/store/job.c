@@ -52,6 +52,7 @@ static struct parts parts_of(struct tally_action *action)
     case TALLY_ACTION_RESOLVE:
     case TALLY_ACTION_FOUND:
     case TALLY_ACTION_HTTP:
+    case TALLY_ACTION_CARRY:
         break;
     }
     assert(!"an action for the store");
@@ -87,6 +88,7 @@ static uint64_t ticket_of(const struct tally_action *action)
     case TALLY_ACTION_RESOLVE:
     case TALLY_ACTION_FOUND:
     case TALLY_ACTION_HTTP:
+    case TALLY_ACTION_CARRY:
         break;
     }
     return 0;

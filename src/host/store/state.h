@@ -95,7 +95,7 @@ bool state_pending_begin(struct state *state, int64_t log, uint64_t from, uint64
 bool state_pending_next(struct state *state, struct state_pending *pending);
 STORE_CHECKED enum tally_error state_pending_end(struct state *state);
 
-/* PRAGMA quick_check: whether the database is whole. */
+/* PRAGMA quick_check: whether the database is whole, and holds nothing but tables. */
 bool state_whole(struct state *state);
 
 #endif

@@ -34,7 +34,8 @@ struct client {
     size_t flight; /* Appends without an answer. */
     size_t wanted; /* Bytes the frame at the beginning of `in` has at least. */
     bool reading, busy, closing, closed;
-    bool stalled; /* The node took no more: the request in front is tried again later. */
+    uint32_t carries; /* The question with which it laid files before the node; 0. */
+    bool stalled;     /* The node took no more: the request in front is tried again later. */
 };
 
 struct waiter {
@@ -86,11 +87,23 @@ static void on_closed(uv_handle_t *handle)
     give_back(client);
 }
 
+/* Outside of any step the node hears of it. */
+static void leave(struct client *client)
+{
+    client->admin->carrier = NULL;
+    client->admin->left = true;
+    client->flight--;
+    client->admin->flight--;
+    host_later(client->admin->host);
+}
+
 static void end(struct client *client)
 {
     if (client->closing)
         return;
     client->closing = true;
+    if (client->admin->carrier == client)
+        leave(client);
     uv_close((uv_handle_t *)&client->pipe, on_closed);
 }
 
@@ -242,8 +255,49 @@ static bool begin_errand(struct client *client, const struct tally_admin_frame *
     return false;
 }
 
+static void on_carry(void *context, struct tally_bytes bytes)
+{
+    struct client *client = context;
+    const struct tally_admin_frame frame = {
+        .kind = TALLY_ADMIN_CARRY, .request = client->carries, .carry = {.bytes = bytes}};
+    answer(client, &frame, ADMIN_OVERHEAD + bytes.size);
+}
+
+static void on_carried(void *context, enum tally_error error, const char *text)
+{
+    struct client *client = context;
+    client->admin->carrier = NULL;
+    client->flight--;
+    client->admin->flight--;
+    answer_text(client, client->carries, error, text);
+    give_back(client);
+}
+
+/* Files are laid before the node: what it asks of them goes out as it comes, and the answer when it
+   has all that is new. */
+static void begin_carry(struct client *client, uint32_t request)
+{
+    struct admin *admin = client->admin;
+    client->carries = request;
+    client->flight++;
+    admin->flight++;
+    if (admin->carrier == NULL && !admin->left) {
+        admin->carrier = client;
+        if (carrier_begin(admin->host, on_carry, on_carried, client))
+            return;
+        admin->carrier = NULL;
+    }
+    client->flight--;
+    admin->flight--;
+    answer_text(client, request, TALLY_BUSY, NULL);
+}
+
 static void query(struct client *client, const struct tally_admin_frame *frame)
 {
+    if (bytes_equal(frame->query.verb, bytes_text("carry"))) {
+        begin_carry(client, frame->request);
+        return;
+    }
     enum tally_error error;
     char *text = questions_answer(client->admin->host, frame->query.verb, &error);
     if (error != TALLY_NOT_FOUND || !begin_errand(client, frame))
@@ -280,6 +334,10 @@ static void obey(struct client *client)
                 return;
         } else if (state == ADMIN_READ && frame.kind == TALLY_ADMIN_QUERY) {
             query(client, &frame);
+        } else if (state == ADMIN_READ && frame.kind == TALLY_ADMIN_CARRY && client->carries > 0) {
+            /* What was on its way when it was over is not looked at. */
+            if (client->admin->carrier == client)
+                carrier_take(client->admin->host, frame.carry.bytes);
         } else {
             end(client);
             return;
@@ -365,6 +423,10 @@ static void on_client(uv_stream_t *listener, int code)
 
 void admin_later(struct admin *admin)
 {
+    if (admin->left) {
+        admin->left = false;
+        carrier_leave(admin->host);
+    }
     for (size_t i = 0; i < admin->count; i++) {
         struct client *client = admin->clients[i]; /* Reading on may take others away. */
         flush(client);

@@ -27,6 +27,8 @@ struct admin {
     bool open, quiet;
     bool knocking; /* Somebody waits for a place. */
     struct client *clients[ADMIN_CLIENTS];
+    struct client *carrier; /* Who laid a bundle before the node; NULL. */
+    bool left;              /* He has gone, and the node is to be told. */
     size_t count;
     size_t flight;
 };

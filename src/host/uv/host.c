@@ -148,6 +148,9 @@ static void perform(struct host *host, const struct tally_action *action)
     case TALLY_ACTION_HTTP:
         asking_ask(&host->asking_http, action);
         break;
+    case TALLY_ACTION_CARRY:
+        carrier_perform(host, action);
+        break;
     }
 }
 

@@ -11,6 +11,7 @@
 #include "host/uv/anchoring.h"
 #include "host/uv/asking.h"
 #include "host/uv/bootstrap.h"
+#include "host/uv/carrier.h"
 #include "host/uv/disk.h"
 #include "host/uv/gateway.h"
 #include "host/uv/host.h"
@@ -82,6 +83,7 @@ struct host {
     struct pool pool;
     struct disk disk;
     struct admin admin;
+    struct carrier carrier;
     struct public public;
     struct resolver resolver;
     struct bootstrap bootstrap;

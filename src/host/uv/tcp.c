@@ -29,7 +29,7 @@ struct stream {
     bool closing; /* uv_close was called. */
     enum tally_error error;
     size_t pending; /* Bytes in libuv's queue. */
-    size_t told;    /* Room the node was told of and has not used; a WRITE uses all of it. */
+    size_t told;    /* Room the node was told of and has not used. */
     uint64_t until; /* Of lingering. */
 };
 
@@ -150,7 +150,7 @@ static void on_bytes(uv_stream_t *socket, ssize_t size, const uv_buf_t *buffer)
 
 static bool room_is_stale(const struct stream *stream)
 {
-    return stream->usable && !stream->ended && !stream->closing && stream->told == 0 &&
+    return stream->usable && !stream->ended && !stream->closing && stream->told < TCP_BUDGET / 2 &&
            stream->pending <= TCP_BUDGET / 2;
 }
 
@@ -193,7 +193,7 @@ void tcp_write(struct tcp *tcp, uint32_t number, struct tally_bytes bytes)
     if (stream == NULL || stream->ended)
         return; /* It ended, and the event is on its way. */
     assert(bytes.size <= stream->told);
-    stream->told = 0;
+    stream->told -= bytes.size;
     if (stream->pending == 0) {
         uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)bytes.data, (unsigned)bytes.size);
         int sent = uv_try_write((uv_stream_t *)&stream->socket, &buffer, 1);

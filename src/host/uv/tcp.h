@@ -4,7 +4,8 @@
 /*
  * TCP connections, called streams as in tally/event.h: listening, accepting, dialling, and room for
  * bytes to send. Each has a budget of TCP_BUDGET bytes that are given to us and not yet to the
- * kernel. A WRITE uses up the room; fresh room is told when at least half of the budget is free.
+ * kernel. A WRITE uses as much of the room; fresh room is told when the node knows of less than
+ * half of the budget, and half of it is free.
  */
 #include "host/config/complaint.h"
 #include "tally/limits.h"

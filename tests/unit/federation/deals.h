@@ -60,7 +60,8 @@ static inline struct tally_fed_terms terms_of(const char *scroll)
                                     .scrolls = {bytes_text(scroll)},
                                     .verify_s = 3600,
                                     .retention_days = 365,
-                                    .notice_days = 30};
+                                    .notice_days = 30,
+                                    .shares = TERMS_BOTH};
 }
 
 static inline struct fed_statement offer_to(char whom, const char *scroll)

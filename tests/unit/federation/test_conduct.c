@@ -38,6 +38,7 @@ static void agree(uint32_t verify_s, uint16_t retention_days)
     const struct tally_fed_terms terms = {.scrolls_count = 2,
                                           .scrolls = {bytes_text("audit"), bytes_text("drills")},
                                           .verify_s = verify_s,
+                                          .shares = TERMS_BOTH,
                                           .retention_days = retention_days};
     assert_true(conduct_watch(&all, &self, &party, &agreement, TALLY_TRUST_VERIFY, &terms));
 }

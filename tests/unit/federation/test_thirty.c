@@ -64,8 +64,11 @@ static void draw_offer(struct random *chance, unsigned who, unsigned whom)
                                  .party = holders[whom].key,
                                  .agreement = {.level = TALLY_TRUST_VERIFY},
                                  .until = {7 * DAY}};
-    said.agreement.terms = (struct tally_fed_terms){
-        .scrolls_count = 1, .scrolls = {bytes_text("audit")}, .verify_s = 3600, .notice_days = 30};
+    said.agreement.terms = (struct tally_fed_terms){.scrolls_count = 1,
+                                                    .scrolls = {bytes_text("audit")},
+                                                    .verify_s = 3600,
+                                                    .notice_days = 30,
+                                                    .shares = TERMS_BOTH};
     said.agreement.terms.retention_days = (uint16_t)random_below(chance, 4);
     said.has_about = offers[whom][who].any && random_below(chance, 2) == 0;
     said.about = offers[whom][who].id;

@@ -86,7 +86,7 @@ static struct channel_news upgrade(bool hand_dials, bool foreign)
     party_init(&us, 1);
     party_init(&hand->party, 2);
     party_begin(&us, !hand_dials, NULL, now);
-    noise_init(&hand->noise, hand_dials, s, e, bytes_of(NULL, 0));
+    noise_init(&hand->noise, hand_dials, s, e, bytes_of(NULL, 0), NULL);
     put_select(hand);
     if (hand_dials) {
         put_handshake(hand, false);

@@ -87,6 +87,32 @@ static void a_crash_in_between_loses_nothing(void **state)
     assert_int_equal(append("temps"), TALLY_REVOKED);
 }
 
+/* Whoever knew the key refuses it now, and would never answer how far its logs had got: it seals
+   what it wrote without asking, or another key could never take over. What is a copy asks on. */
+static void a_crash_before_it_is_sealed_is_no_end(void **state)
+{
+    assert_int_equal(append("temps"), TALLY_OK);
+    wanted.remembered = &somebody;
+    wanted.remembered_count = 1;
+    wake_again();
+    assert_int_equal(tally_node_guard(node), TALLY_GUARD_ASKING);
+    wanted.remembered_count = 0;
+    wake_again();
+    assert_int_equal(append("temps"), TALLY_OK);
+    assert_int_equal(rotate(), TALLY_OK);
+    wanted.remembered_count = 1;
+    wanted.past = TALLY_PAST_COPY;
+    wake_again();
+    assert_int_equal(tally_node_guard(node), TALLY_GUARD_ASKING);
+    wanted.past = TALLY_PAST_OWN;
+    wake_again();
+    assert_int_equal(tally_node_guard(node), TALLY_GUARD_PASSED);
+    tick();
+    for (size_t i = 0; i < disk.log_count; i++)
+        assert_int_equal(disk.logs[i]->size, simtree_size(&disk.logs[i]->tree));
+    assert_int_equal(append("temps"), TALLY_REVOKED);
+}
+
 /* Whom the old key trusted the new one does, and says first of all whom it succeeds. */
 static void the_successor_goes_on(void **state)
 {
@@ -184,6 +210,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, alone_begin, alone_end)
         TEST(a_key_ends_with_its_word),
         TEST(a_crash_in_between_loses_nothing),
+        TEST(a_crash_before_it_is_sealed_is_no_end),
         TEST(the_successor_goes_on),
         TEST(the_recovery_key_is_named_once),
         TEST(what_the_operator_brings_is_verified),

@@ -118,6 +118,44 @@ static void a_fault_keeps_what_ends_it(void **state)
     scenario_free(&scenario);
 }
 
+static void a_line_keeps_what_it_is_nothing_without(void **state)
+{
+    static const char story[] = "nodes 3\n"                  /* 0 */
+                                "at 1 revoke n2\n"           /* 1 */
+                                "at 2 revoke n3\n"           /* 2 */
+                                "at 3 backup n1\n"           /* 3 */
+                                "at 4 lie n3 revoked-user\n" /* 4 */
+                                "at 5 restore n1\n"          /* 5 */
+                                "at 6 lie n2 silent\n"       /* 6 */
+                                "expect converged\n";        /* 7 */
+    struct scenario scenario;
+    char message[200];
+    bool kept[8] = {[0] = true, [4] = true, [5] = true, [6] = true};
+    assert_true(scenario_read(&scenario, "s", story, message, sizeof message));
+    shrink_fair(&scenario, kept, 8);
+    assert_true(kept[2] && kept[3] && !kept[1] && !kept[7]);
+    scenario_free(&scenario);
+}
+
+/* The same sentence of another node, log or number is the same failure; another reason is not. */
+static void a_failure_has_its_reason(void **state)
+{
+    const struct {
+        const char *one, *other;
+        bool same;
+    } cases[] = {
+        {"n1 has 5 of n2/audit, n3 has 0", "n14 has 50 of n2/ledger, n1 has 10", true},
+        {"n1 has 5 of n2/audit, n3 has 0", "n1 has receipts of n1/audit that are not sealed",
+         false},
+        {"", "n1 has 5 of n2/audit, n3 has 0", false},
+        {"n1 was not reached", "n2 was not reached", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(shrink_sentence(cases[i].one, cases[i].other), cases[i].same);
+        assert_int_equal(shrink_sentence(cases[i].other, cases[i].one), cases[i].same);
+    }
+}
+
 static void an_expectation_keeps_what_it_is_about(void **state)
 {
     static const char story[] = "nodes 5\nat 1 lie n4 gap\nat 2 lie n5 fork 1\nexpect fork n5\n";
@@ -166,6 +204,8 @@ int main(void)
         cmocka_unit_test(counts_and_options_go),
         cmocka_unit_test(pauses_get_shorter),
         cmocka_unit_test(a_fault_keeps_what_ends_it),
+        cmocka_unit_test(a_line_keeps_what_it_is_nothing_without),
+        cmocka_unit_test(a_failure_has_its_reason),
         cmocka_unit_test(an_expectation_keeps_what_it_is_about),
         cmocka_unit_test(text_is_safe_where_it_stands),
     };

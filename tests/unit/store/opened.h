@@ -39,7 +39,7 @@ static void open_it(struct world *world)
     assert_int_equal(error, TALLY_OK);
 }
 
-static void reopen(struct world *world)
+static inline void reopen(struct world *world)
 {
     store_close(world->store);
     open_it(world);

@@ -1,33 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each file, each kind of damage: what opening says, and what fsck says. Nothing is let pass. */
 #include "core/base/bytes.h"
-#include "host/store/store.h"
-#include "support/author.h"
-#include "support/cmocka.h"
+#include "opened.h"
 
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { RECEIPTS = 600, LARGE_AT = 599 };
 
-static struct {
-    char dir[64], copy[64], own[160], replica[160];
-    struct author author, other;
-} set;
-
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
-{
-    return remove(path);
-}
+static struct world *set; /* Written once, and closed; each story damages a copy of it. */
+static char copy[80], own_log[160], replica[160];
 
 static enum tally_error open_copy(const char *dir, bool read_only, struct store **store)
 {
     char message[512];
     const struct store_options options = {
-        .dir = dir, .key = &set.author.key, .read_only = read_only};
+        .dir = dir, .key = &set->author.key, .read_only = read_only};
     return store_open(&options, store, message, sizeof message);
 }
 
@@ -53,24 +40,24 @@ static void write_own(struct store *store)
     for (unsigned i = 0; i < RECEIPTS; i++) {
         snprintf(body, sizeof body, "receipt %u", i);
         action = (struct tally_action){.kind = TALLY_ACTION_APPEND};
-        action.append.log = author_log(&set.author, true);
+        action.append.log = author_log(&set->author, true);
         action.append.first = i;
         action.append.body = bytes_of(body, i == LARGE_AT ? sizeof body : 40);
         action.append.envelope =
-            bytes_of(bytes, author_write(&set.author, action.append.body, bytes));
+            bytes_of(bytes, author_write(&set->author, action.append.body, bytes));
         perform(store, &action, NULL, NULL);
         if (i != 519 && i != RECEIPTS - 1)
             continue;
         action = (struct tally_action){.kind = TALLY_ACTION_SEAL};
-        action.seal.origin_hash = set.author.origin_hash;
+        action.seal.origin_hash = set->author.origin_hash;
         action.seal.size = i + 1;
         struct tally_hash root;
         perform(store, &action, NULL, &root);
         action = (struct tally_action){.kind = TALLY_ACTION_PUBLISH};
-        action.publish.origin_hash = set.author.origin_hash;
+        action.publish.origin_hash = set->author.origin_hash;
         action.publish.size = i + 1;
         action.publish.root = root;
-        action.publish.note = bytes_of(bytes, author_sign(&set.author, i + 1, &root, bytes));
+        action.publish.note = bytes_of(bytes, author_sign(&set->author, i + 1, &root, bytes));
         perform(store, &action, NULL, NULL);
     }
 }
@@ -81,42 +68,38 @@ static void write_replica(struct store *store)
     uint8_t note[TALLY_CHECKPOINT_MAX];
     for (uint64_t first = 0; first < RECEIPTS; first += 256) {
         unsigned count = RECEIPTS - first < 256 ? (unsigned)(RECEIPTS - first) : 256;
-        struct tally_package *package = author_package(&set.other, count, 30, "receipt", &range);
+        struct tally_package *package = author_package(&set->other, count, 30, "receipt", &range);
         struct tally_hash root;
         merkle_range_root(&range, &root);
         struct tally_action action = {.kind = TALLY_ACTION_APPEND};
-        action.append.log = author_log(&set.other, false);
+        action.append.log = author_log(&set->other, false);
         action.append.first = first;
         action.append.package = 1;
         if (first + count == RECEIPTS)
-            action.append.note = bytes_of(note, author_sign(&set.other, RECEIPTS, &root, note));
+            action.append.note = bytes_of(note, author_sign(&set->other, RECEIPTS, &root, note));
         perform(store, &action, package, NULL);
         author_package_free(package);
     }
 }
 
-static int set_up(void **state)
+static int write_set(void **state)
 {
-    struct store *store;
-    snprintf(set.dir, sizeof set.dir, "/tmp/tally-damage-XXXXXX");
-    assert_non_null(mkdtemp(set.dir));
-    snprintf(set.copy, sizeof set.copy, "%.50s.copy", set.dir);
-    author_init(&set.author, 1);
-    author_init(&set.other, 2);
-    assert_int_equal(open_copy(set.dir, false, &store), TALLY_OK);
-    write_own(store);
-    write_replica(store);
-    assert_true(store_folder(store, &set.author.origin_hash, set.own, sizeof set.own));
-    assert_true(store_folder(store, &set.other.origin_hash, set.replica, sizeof set.replica));
-    store_close(store);
+    assert_int_equal(set_up(state), 0);
+    set = *state;
+    snprintf(copy, sizeof copy, "%s.copy", set->dir);
+    write_own(set->store);
+    write_replica(set->store);
+    assert_true(store_folder(set->store, &set->author.origin_hash, own_log, sizeof own_log));
+    assert_true(store_folder(set->store, &set->other.origin_hash, replica, sizeof replica));
+    store_close(set->store);
+    set->store = NULL;
     return 0;
 }
 
-static int tear_down(void **state)
+static int remove_set(void **state)
 {
-    nftw(set.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    nftw(set.copy, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    return 0;
+    nftw(copy, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return tear_down(state);
 }
 
 static void shell(const char *format, const char *a, const char *b)
@@ -124,6 +107,12 @@ static void shell(const char *format, const char *a, const char *b)
     char command[700];
     snprintf(command, sizeof command, format, a, b);
     assert_int_equal(system(command), 0);
+}
+
+static void copy_anew(void)
+{
+    shell("rm -rf %s && mkdir -m 700 %s", copy, copy);
+    shell("cp -a %s/. %s", set->dir, copy);
 }
 
 enum damage { MISSING, TRUNCATED, FLIPPED, SWAPPED };
@@ -191,20 +180,20 @@ static const struct {
 /* The path of a file of the table in the copy: OTHER is the other log, BLOB the only one. */
 static void resolve(bool own, const char *file, char path[512])
 {
-    const char *folder = strrchr(own ? set.own : set.replica, '/');
-    const char *other = strrchr(own ? set.replica : set.own, '/');
+    const char *folder = strrchr(own ? own_log : replica, '/');
+    const char *other = strrchr(own ? replica : own_log, '/');
     if (strncmp(file, "../OTHER", 8) == 0)
-        snprintf(path, 512, "%s/logs%s%s", set.copy, other, file + 8);
+        snprintf(path, 512, "%s/logs%s%s", copy, other, file + 8);
     else if (strcmp(file, "blob/BLOB") == 0) {
         char pattern[400];
-        snprintf(pattern, sizeof pattern, "ls %s/logs%s/blob/*", set.copy, folder);
+        snprintf(pattern, sizeof pattern, "ls %s/logs%s/blob/*", copy, folder);
         FILE *names = popen(pattern, "r");
         assert_non_null(names);
         assert_non_null(fgets(path, 512, names));
         path[strcspn(path, "\n")] = '\0';
         pclose(names);
     } else
-        snprintf(path, 512, "%s/logs%s/%s", set.copy, folder, file);
+        snprintf(path, 512, "%s/logs%s/%s", copy, folder, file);
 }
 
 static void check_one(size_t row, enum damage damage)
@@ -212,13 +201,12 @@ static void check_one(size_t row, enum damage damage)
     static const char *const names[] = {"missing", "truncated", "flipped", "swapped"};
     char path[512], instead[512] = "";
     struct store *store;
-    shell("rm -rf %s && mkdir -m 700 %s", set.copy, set.copy);
-    shell("cp -a %s/. %s", set.dir, set.copy);
+    copy_anew();
     resolve(files[row].own, files[row].file, path);
     if (files[row].instead != NULL)
         resolve(files[row].own, files[row].instead, instead);
     hurt(path, damage, instead);
-    enum tally_error error = open_copy(set.copy, false, &store);
+    enum tally_error error = open_copy(copy, false, &store);
     bool refused = files[row].refused[damage];
     if (error != (refused ? TALLY_DAMAGED : TALLY_OK))
         fail_msg("%s %s: opening says %s", files[row].file, names[damage], tally_error_name(error));
@@ -226,7 +214,7 @@ static void check_one(size_t row, enum damage damage)
         store_close(store);
     unsigned hits = 0;
     struct store_fsck fsck = {.context = &hits, .report = count_report};
-    assert_int_equal(open_copy(set.copy, true, &store), TALLY_OK);
+    assert_int_equal(open_copy(copy, true, &store), TALLY_OK);
     error = store_fsck(store, &fsck);
     store_close(store);
     /* A replica without its checkpoint is one of which nothing was promised yet. */
@@ -247,7 +235,7 @@ static void what_is_whole_passes(void **state)
     struct store *store;
     unsigned hits = 0;
     struct store_fsck fsck = {.context = &hits, .report = count_report};
-    assert_int_equal(open_copy(set.dir, true, &store), TALLY_OK);
+    assert_int_equal(open_copy(set->dir, true, &store), TALLY_OK);
     assert_int_equal(store_fsck(store, &fsck), TALLY_OK);
     assert_int_equal(fsck.receipts, 2 * RECEIPTS);
     assert_int_equal(fsck.logs, 2);
@@ -261,13 +249,12 @@ static void damaged_tiles_are_not_served(void **state)
         char path[512];
         struct store *store;
         uint8_t *bytes = malloc(TALLY_BODIES_MAX);
-        shell("rm -rf %s && mkdir -m 700 %s", set.copy, set.copy);
-        shell("cp -a %s/. %s", set.dir, set.copy);
+        copy_anew();
         resolve(true, names[i], path);
         hurt(path, TRUNCATED, "");
-        assert_int_equal(open_copy(set.copy, false, &store), TALLY_OK);
+        assert_int_equal(open_copy(copy, false, &store), TALLY_OK);
         struct tally_ledger ledger = store_ledger(store);
-        const struct tally_hash *origin = &set.author.origin_hash;
+        const struct tally_hash *origin = &set->author.origin_hash;
         bool tile = ledger.tile(ledger.context, origin, 0, 0, 256, (struct tally_hash *)bytes);
         bool entries = ledger.entries(ledger.context, origin, 0, 256, bytes, TALLY_BODIES_MAX) > 0;
         bool bodies = ledger.bodies(ledger.context, origin, 0, 256, bytes, TALLY_BODIES_MAX) > 0;
@@ -283,16 +270,15 @@ static void a_damaged_database_is_said(void **state)
 {
     char path[512];
     struct store *store;
-    shell("rm -rf %s && mkdir -m 700 %s", set.copy, set.copy);
-    shell("cp -a %s/. %s", set.dir, set.copy);
-    snprintf(path, sizeof path, "%s/state.db", set.copy);
+    copy_anew();
+    snprintf(path, sizeof path, "%s/state.db", copy);
     FILE *file = fopen(path, "w");
     fputs("this is not a database, whatever its name may say about it", file);
     fclose(file);
-    assert_int_equal(open_copy(set.copy, false, &store), TALLY_DAMAGED);
+    assert_int_equal(open_copy(copy, false, &store), TALLY_DAMAGED);
     unsigned hits = 0;
     struct store_fsck fsck = {.context = &hits, .report = count_report};
-    assert_int_equal(open_copy(set.copy, true, &store), TALLY_OK);
+    assert_int_equal(open_copy(copy, true, &store), TALLY_OK);
     assert_int_equal(store_fsck(store, &fsck), TALLY_DAMAGED);
     assert_int_equal(hits, 1);
     store_close(store);
@@ -307,5 +293,5 @@ int main(void)
         cmocka_unit_test(a_damaged_database_is_said),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, write_set, remove_set);
 }

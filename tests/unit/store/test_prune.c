@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bodies of a replica go; everything that is proved stays. */
 #include "core/base/bytes.h"
+#include "host/store/snapshot.h"
 #include "host/store/store.h"
 #include "opened.h"
 #include "support/author.h"
@@ -119,6 +120,47 @@ static void bodies_go_and_proofs_stay(void **state)
     assert_pruned(world, 530);
 }
 
+/* A copy that is taken beside the node, opened as the node would open it. */
+static void assert_pictured(struct world *world, uint64_t pruned)
+{
+    struct world copy = {.author = world->author, .other = world->other};
+    struct store_snapshot snapshot = {.into = copy.dir, .unfinished = "unfinished"};
+    const struct store_options beside = {
+        .dir = world->dir, .key = &world->author.key, .read_only = true};
+    struct store *store;
+    snprintf(copy.dir, sizeof copy.dir, "/tmp/tally-store-XXXXXX");
+    assert_non_null(mkdtemp(copy.dir));
+    assert_int_equal(store_open(&beside, &store, world->message, sizeof world->message), TALLY_OK);
+    assert_int_equal(store_snapshot(store, &snapshot, world->message, sizeof world->message),
+                     TALLY_OK);
+    store_close(store);
+    assert_int_equal(snapshot.receipts, world->other.next);
+    open_it(&copy);
+    assert_int_equal(store_past(copy.store), TALLY_PAST_COPY);
+    assert_pruned(&copy, pruned);
+    store_close(copy.store);
+    nftw(copy.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void a_picture_has_what_is_kept(void **state)
+{
+    struct world *world = *state;
+    for (unsigned i = 0; i < 3; i++)
+        grow(world, i < 2 ? 256 : 100, 40);
+    assert_pictured(world, 0);
+    assert_int_equal(prune(world, 300), TALLY_OK);
+    assert_pictured(world, 300);
+    /* In the middle of it: so many are to go, and some are still there. */
+    char path[256], mark[300];
+    assert_true(store_folder(world->store, &world->other.origin_hash, path, sizeof path));
+    snprintf(mark, sizeof mark, "%s/pruned", path);
+    FILE *file = fopen(mark, "w");
+    assert_non_null(file);
+    assert_true(fprintf(file, "500 300\n") > 0);
+    assert_int_equal(fclose(file), 0);
+    assert_pictured(world, 500);
+}
+
 static bool blob_there(struct world *world, const char *text)
 {
     char path[256], command[512];
@@ -218,7 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(bodies_go_and_proofs_stay),         STORY(large_bodies_go_too),
         STORY(what_may_not_be_pruned_is_refused), STORY(a_crash_in_the_middle_is_made_good),
-        STORY(a_mark_that_says_nothing_is_found),
+        STORY(a_mark_that_says_nothing_is_found), STORY(a_picture_has_what_is_kept),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,6 +187,55 @@ static void what_is_taken_off_files(void **state)
     assert_int_equal(held(audit), 10);
 }
 
+/* The same beside peers, who get no more because of it: what files bring is what files may bring.
+ */
+static void files_are_asked_beside_peers(void **state)
+{
+    keeps(a);
+    said(&(struct fed_statement){.kind = FED_MODE, .mode = TALLY_MODE_STRICT});
+    admits(b, TALLY_TRUST_ISOLATED, TALLY_ROLE_ANNOUNCE);
+    ask(world, a, b);
+    pass(world, 5000);
+    assert_int_equal(held(audit), 0);
+    uint32_t stream = bring(world, a, b);
+    assert_int_not_equal(stream, 0);
+    assert_int_equal(bring(world, a, b), 0); /* One at a time. */
+    pass(world, 1000);
+    assert_int_equal(held(audit), 10);
+    assert_int_equal(held(statements), 3);
+    assert_int_equal(held(third), 0);
+    assert_int_equal(a->told[SYNC_NEWS_ROUND], 1);
+    assert_int_equal(b->told[SYNC_NEWS_STATE] + a->told[SYNC_NEWS_STATE], 0);
+    assert_int_equal(a->told[SYNC_NEWS_STREAM], 0);
+    hang(world, a, stream);
+    log_grow(b, &b->signer, "audit", 5, 50, "y");
+    ask(world, a, b);
+    pass(world, 60000);
+    assert_int_equal(held(audit), 10);
+    assert_int_equal(a->told[SYNC_NEWS_STREAM], 0); /* Nor are files asked for again. */
+    cut(world);
+    assert_int_not_equal(bring(world, a, b), 0);
+    pass(world, 1000);
+    assert_int_equal(held(audit), 15);
+}
+
+/* Files that fall silent in the middle, and come again. */
+static void files_that_are_taken_away(void **state)
+{
+    struct disk_log *large = log_grow(b, &b->signer, "trade", 700, 50, "x");
+    keeps(a);
+    b->deaf = true;
+    assert_int_not_equal(bring(world, a, b), 0);
+    pass(world, 60000);
+    assert_int_equal(a->drop, TALLY_DROP_SILENT);
+    assert_int_equal(a->told[SYNC_NEWS_CLOSE], 1);
+    b->deaf = false;
+    cut(world);
+    assert_int_not_equal(bring(world, a, b), 0);
+    pass(world, 1000);
+    assert_int_equal(held(large), 700);
+}
+
 /* It knows the names all the same, and asks by them: each way of asking is refused and counted. */
 static void what_was_not_shown_is_not_had_by_asking(void **state)
 {
@@ -236,6 +285,8 @@ int main(void)
         STORY(what_an_asker_takes),
         STORY(a_third_party_is_taken_if_it_was_admitted),
         STORY(what_is_taken_off_files),
+        STORY(files_are_asked_beside_peers),
+        STORY(files_that_are_taken_away),
         STORY(what_was_not_shown_is_not_had_by_asking),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -310,6 +310,63 @@ static void nobody_is_asked_again_and_again_for_what_led_to_nothing(void **state
     assert_in_range(world->count, 30, 70);
 }
 
+static bool count_notes(struct world *w, bool to_asker, struct tally_sync_frame *frame)
+{
+    if (frame->kind == TALLY_SYNC_HEADS)
+        w->count += frame->heads.notes_count;
+    return true;
+}
+
+/* Most of what two nodes hold is the same: of a list only what is not is told. */
+static void heads_that_both_hold_are_not_told(void **state)
+{
+    char name[8];
+    for (unsigned i = 0; i < 50; i++) {
+        (void)snprintf(name, sizeof name, "n%u", i);
+        log_grow(b, &b->signer, name, 1, 10, "x");
+    }
+    world_start(world);
+    world->bend = count_notes;
+    ask(world, a, b);
+    pass(world, 60000);
+    assert_true(world->count >= 50);
+    world->count = 0;
+    struct disk_log *one = log_grow(b, &b->signer, "n7", 1, 10, "y");
+    sync_start(&a->sync, world->now, &b->signer.key, 0);
+    pass(world, 1000);
+    holds(a, one);
+    assert_in_range(world->count, 1, 2);
+    /* Another head of the same size is no head that is held. */
+    world->count = 0;
+    struct disk_log *other = log_grow(c, &c->signer, "audit", 1, 10, "x");
+    log_grow(b, &c->signer, "audit", 1, 10, "z");
+    ask(world, a, c);
+    pass(world, 10000);
+    holds(a, other);
+    sync_start(&a->sync, world->now, &b->signer.key, 0);
+    pass(world, 1000);
+    assert_true(copy_of(a, other)->frozen);
+}
+
+/* What is said to be held is whole, or the peer does not know what it says. */
+static bool cut_held(struct world *w, bool to_asker, struct tally_sync_frame *frame)
+{
+    static const uint8_t odd[SYNC_HELD_ID + 1];
+    if (frame->kind == TALLY_SYNC_HEADS_WANT)
+        frame->heads_want.held = bytes_of(odd, sizeof odd);
+    return true;
+}
+
+static void what_is_held_is_said_whole(void **state)
+{
+    log_grow(b, &b->signer, "audit", 1, 10, "x");
+    world_start(world);
+    world->bend = cut_held;
+    ask(world, a, b);
+    pass(world, 1000);
+    assert_int_equal(b->drop, TALLY_DROP_MALFORMED);
+}
+
 static unsigned verified;
 
 static bool count_verify(void *context, const struct tally_key *key, struct tally_bytes message,
@@ -371,6 +428,8 @@ int main(void)
         T(what_is_durable_beyond_a_head_waits_for_a_larger_one),
         T(a_log_that_is_refused_keeps_no_other_back),
         T(nobody_is_asked_again_and_again_for_what_led_to_nothing),
+        T(heads_that_both_hold_are_not_told),
+        T(what_is_held_is_said_whole),
         T(heads_that_are_held_cost_no_signature_check),
         T(a_package_of_the_greatest_receipts_moves),
 #undef T

@@ -492,6 +492,27 @@ void ask(struct world *world, struct side *a, struct side *b)
     settle(world);
 }
 
+uint32_t bring(struct world *world, struct side *a, struct side *b)
+{
+    static const struct tally_key nobody = {{0}};
+    for (unsigned i = 0; i < WIRES; i++) {
+        struct wire *wire = &world->wires[i];
+        if (wire->at_asker != 0 || wire->at_server != 0)
+            continue;
+        uint32_t handle = ++world->handles;
+        step_begin(a);
+        bool taken = sync_carry(&a->sync, world->now, handle);
+        if (taken) {
+            *wire = (struct wire){a, b, handle, ++world->handles};
+            assert_true(sync_accepted(&b->sync, &nobody, wire->at_server));
+        }
+        step_end(world, a);
+        settle(world);
+        return taken ? handle : 0;
+    }
+    return 0;
+}
+
 void pass(struct world *world, uint64_t ms)
 {
     for (uint64_t left = ms; left > 0; left -= left < 100 ? left : 100) {

@@ -30,7 +30,7 @@ struct side {
     struct outbox out;
     struct tally_action actions[SIDE_ACTIONS];
     uint8_t arena[SIDE_ARENA];
-    unsigned told[SYNC_NEWS_STATE + 1]; /* News by kind. */
+    unsigned told[SYNC_NEWS_ROUND + 1]; /* News by kind. */
     uint64_t located;     /* Of the last LOCATED; UINT64_MAX: it is not known where. */
     enum tally_drop drop; /* The last one, from bytes or as a reason to close. */
     unsigned drops;
@@ -84,6 +84,9 @@ struct disk_log *copy_of(struct side *side, const struct disk_log *log);
 /* a asks b for its heads, and all goes on until nothing moves. */
 void ask(struct world *world, struct side *a, struct side *b);
 void settle(struct world *world);
+/* The same with b's disk as files that an operator brings; a's end of the stream, 0: it takes none.
+ */
+uint32_t bring(struct world *world, struct side *a, struct side *b);
 /* Time passes, in steps of 100 ms, and all goes on. */
 void pass(struct world *world, uint64_t ms);
 
