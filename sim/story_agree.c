@@ -4,6 +4,7 @@
 #include "core/federation/replay.h"
 #include "memory.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 void agree_open(struct agree_view *view, const struct world *world, uint32_t slot)
 {
@@ -17,6 +18,7 @@ void agree_open(struct agree_view *view, const struct world *world, uint32_t slo
                                 .pairs = memory_new(TALLY_PAIRS_MAX, sizeof *view->pairs)};
     fold_init(&view->fold, key, view->parties, TALLY_PARTIES_MAX);
     fold_lend(&view->fold, view->pairs, TALLY_PAIRS_MAX);
+    view->fold.discrepancies = discrepancies_new(key, DISCREPANCIES_MAX);
     view->fold.agreements.clock = world_clock((struct world *)world, slot).wall;
     replay_origin(key, &origin_hash);
     (void)replay_all(&view->fold, &ledger, &origin_hash, room);
@@ -26,6 +28,7 @@ void agree_open(struct agree_view *view, const struct world *world, uint32_t slo
 
 void agree_close(struct agree_view *view)
 {
+    free(view->fold.discrepancies);
     memory_free(view->parties);
     memory_free(view->pairs);
 }

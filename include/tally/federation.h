@@ -61,6 +61,8 @@ enum tally_agreement_state {
     TALLY_AGREEMENT_ACTIVE, /* Signed by both. */
     TALLY_AGREEMENT_NOTICE, /* Revoked, and not over: read-only. */
     TALLY_AGREEMENT_ENDED,
+    TALLY_AGREEMENT_SUSPENDED, /* We proved that the other forked a log, and have not resolved it.
+                                */
     TALLY_AGREEMENT_STATES
 };
 

@@ -268,13 +268,19 @@ static json_t *bytes_json(const struct tally_fed_agreement *agreement)
     return print_json_base64(wire_writer_bytes(&w));
 }
 
+/* Whether there is a time at which it ends, or ended. */
+static bool ends_at(const struct bond *bond)
+{
+    return bond->state == TALLY_AGREEMENT_NOTICE || bond->state == TALLY_AGREEMENT_ENDED;
+}
+
 static json_t *agreement_object(const struct trust *trust, const struct agreement *agreement)
 {
     const struct bond *bond = &agreement->bond;
     const struct tally_fed_agreement *said = &agreement->said.statement.agreement;
     const struct tally_key *self = &trust->fold.self, *other = &agreement->pair->key;
     const struct said *last = bond->signature->proposer ? &agreement->said : &agreement->theirs;
-    bool revoked = bond->state == TALLY_AGREEMENT_NOTICE || bond->state == TALLY_AGREEMENT_ENDED;
+    bool revoked = ends_at(bond);
     json_t *object = json_object(), *parties = json_array();
     (void)json_array_append_new(parties, did_json(&said->proposer));
     (void)json_array_append_new(parties, did_json(&said->acceptor));
@@ -345,7 +351,7 @@ static void agreements_table(const struct trust *trust)
         short_id(&one.bond.signature->agreement, id);
         (void)peer_id_print_key(&one.pair->key, party);
         scrolls_text(&one.said.statement.agreement.terms, scrolls, sizeof scrolls);
-        if (one.bond.state != TALLY_AGREEMENT_ACTIVE)
+        if (ends_at(&one.bond))
             print_time(one.bond.effective, ends);
         const char *const cells[] = {id,
                                      party,
@@ -382,7 +388,7 @@ static void agreement_text(const struct agreement *agreement)
     print_party("acceptor", &said->acceptor);
     (void)printf("state        %s\nlevel        %s\n", tally_agreement_state_name(bond->state),
                  tally_trust_name(bond->signature->level));
-    if (bond->state != TALLY_AGREEMENT_ACTIVE)
+    if (ends_at(bond))
         print_when("ends", bond->effective);
     if (said->has_replaces)
         print_id("replaces", &said->replaces);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tally fork list, show, check: evidence against issuers who contradicted themselves. */
+#include "cmd/dispute.h"
 #include "cmd/print.h"
 #include "cmd/shelf.h"
 #include "cmd/verbs.h"
@@ -15,6 +16,29 @@
 static const char *const kinds[] = {[TALLY_FORK_NOTES] = "two checkpoints of one size",
                                     [TALLY_FORK_PREFIX] = "two checkpoints of two sizes",
                                     [TALLY_FORK_RECEIPTS] = "two receipts at one place"};
+
+/* Where the two begin to differ, as our own statement about that evidence says; false: it does not,
+   or there is none. */
+static bool divergence_of(struct call *call, const struct tally_hash *name, uint64_t *first,
+                          enum exit_code *code)
+{
+    static struct dispute_view view;
+    struct trust trust;
+    bool found = false;
+    if (!trust_open(&trust, call, false))
+        *code = trust.shelf.code;
+    for (size_t i = 0; *code == EXIT_DONE && !found && i < trust.fold.discrepancies->count; i++) {
+        const struct discrepancy *one = &trust.fold.discrepancies->list[i];
+        if (one->type != TALLY_DISCREPANCY_FORK || !one->has_evidence ||
+            !hash_equal(&one->evidence, name))
+            continue;
+        dispute_read(&trust, one, &view);
+        found = view.whole && view.said.has_divergence;
+        *first = view.said.divergence;
+    }
+    trust_close(&trust);
+    return found;
+}
 
 static json_t *fork_object(const struct tally_fork *fork, const char *name, const char *path,
                            const char *schema)
@@ -95,6 +119,14 @@ enum exit_code verb_fork_check(struct call *call)
     return code;
 }
 
+static void show_divergence(bool found, uint64_t first)
+{
+    if (found)
+        (void)printf("differs    from receipt %" PRIu64 " on\n", first);
+    else
+        (void)printf("differs    nobody who holds both was asked where\n");
+}
+
 enum exit_code verb_fork_show(struct call *call)
 {
     char data[PATHS_MAX], path[PATHS_MAX + 128], name[PRINT_HASH];
@@ -108,8 +140,23 @@ enum exit_code verb_fork_show(struct call *call)
         return code;
     hex_write(bytes_of(hash.bytes, sizeof hash.bytes), name);
     (void)snprintf(path, sizeof path, "%s/forks/%s", data, name);
-    if (read_fork(call, path, &fork, name, &code))
+    if (!read_fork(call, path, &fork, name, &code))
+        return code;
+    uint64_t first = 0;
+    bool found = divergence_of(call, &hash, &first, &code);
+    if (code != EXIT_DONE)
+        return code;
+    if (!call->json) {
         show(call, &fork, name, path, "fork/1");
+        show_divergence(found, first);
+        return code;
+    }
+    json_t *object = fork_object(&fork, name, path, "fork/1");
+    char text[48];
+    (void)snprintf(text, sizeof text, "receipt-sequence-%" PRIu64, first);
+    (void)json_object_set_new(object, "first_divergence_at",
+                              found ? json_string(text) : json_null());
+    print_json(object);
     return code;
 }
 

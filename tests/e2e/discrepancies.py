@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks that fail, between real processes: what is stated, kept, and becomes of it."""
 import base64
+import hashlib
 import os
 import shutil
 
@@ -117,6 +118,12 @@ def fork_resolved_by_hand(folder):
         found = until(lambda: case(b, 'fork'), 'the fork is stated')
         stopped_by_a_fork(twin)
         expect(found['party'] == key_of(a), f'{found}')
+        # One receipt is the same, and b asked the twin where they part.
+        expect(found['details']['first_divergence_at'] == 'receipt-sequence-1', f'{found}')
+        shown = ask('fork', 'show', '--data', b.data, found['evidence'])
+        expect(shown['first_divergence_at'] == 'receipt-sequence-1', f'{shown}')
+        text = run('fork', 'show', '--data', b.data, found['evidence'])[0]
+        expect('from receipt 1 on' in text, text)
         expect(ask('fork', 'list', '--data', b.data)['items'][0]['fork'] == found['evidence'],
                'its evidence is the file of the fork')
         until(lambda: case(b, 'fork')['state'] == 'manual', 'nothing can fetch it away')
@@ -261,12 +268,21 @@ def schemas(folder):
         for node, other in ((a, b), (b, a)):
             found = until(lambda: case(node, 'schema_incompatible'), 'it is found')
             expect(found['party'] == key_of(other) and found['severity'] == 'warning', f'{found}')
+            hashes = {found['details'][name] for name in ('claimed_root', 'computed_root')}
+            expect(hashes == {hashlib.sha256(text.encode()).hexdigest()
+                              for text in ('one', 'another')}, f'both hashes: {found}')
             ask('verify', os.path.join(node.data, 'discrepancies', found['evidence']))
         said = ask('schema', 'sync', '--data', b.data, '--mesh', key_of(a))
         expect((said['same'], said['differ'], said['theirs'], said['ours']) == (1, 1, 0, 0) and
                not said['backward_compatible'], f'{said}')
         theirs = until(lambda: ask('schema', 'sync', '--data', a.data, '--mesh', key_of(b)), '')
         expect(theirs['digest'] == said['digest'], 'what is the same is the same')
+        # A later version that says the same at both: it is over, by itself.
+        for node in (a, b):
+            register(node, files[1], 'drill', '2.0')
+        for node in (a, b):
+            until(lambda: not case(node, 'schema_incompatible'), 'they agree again')
+            expect(case(node, 'schema_incompatible', '--all')['outcome'] == 'automatic', '')
         origin = a.append('audit', ['known'])[0]['origin']
         run('append', '--data', a.data, '--namespace', 'audit', '--type', 'odd', '--lines', '-',
             input=b'unknown\n')

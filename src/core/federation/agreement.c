@@ -314,6 +314,16 @@ void agreements_lost(struct agreements *agreements, const struct tally_key *issu
         pair->theirs.lost = pair->touched = true;
 }
 
+void agreements_suspend(struct agreements *agreements, const struct tally_key *party,
+                        bool suspended)
+{
+    struct agreement_pair *pair = find(agreements, party);
+    if (pair == NULL || pair->suspended == suspended)
+        return;
+    pair->suspended = suspended;
+    pair->touched = true;
+}
+
 void agreements_forget(struct agreements *agreements, const struct tally_key *issuer)
 {
     struct agreement_pair *pair = find(agreements, issuer);

@@ -108,6 +108,7 @@ struct stance {
 struct agreement_pair {
     struct tally_key key; /* The other party. */
     struct stance ours, theirs;
+    bool suspended; /* By what we hold against it: see agreements_suspend. */
     /* For whoever acts on it, and no part of the state: what it was when it was last looked at. */
     bool touched;
     /* We speak to it for the first time. Of what it said before not all may have had a place: it is
@@ -152,6 +153,12 @@ void agreements_lost(struct agreements *agreements, const struct tally_key *issu
 
 /* Nothing that party stated counts any more, until its log is taken again from the beginning. */
 void agreements_forget(struct agreements *agreements, const struct tally_key *issuer);
+
+/* Whether a proven fork of the party is a case of ours that is not resolved. It follows from what
+   we state alone, so it comes to the same in any order of the logs, and is no part of the hash: the
+   fold says it of a pair whenever either has changed. */
+void agreements_suspend(struct agreements *agreements, const struct tally_key *party,
+                        bool suspended);
 
 /* The pair with a party; NULL: neither said anything of the other. */
 const struct agreement_pair *agreements_find(const struct agreements *agreements,

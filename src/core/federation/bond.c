@@ -88,6 +88,9 @@ static void state_of(const struct agreement_pair *pair, struct tally_wall clock,
         (bond->state == TALLY_AGREEMENT_NOTICE && clock.us >= bond->effective.us)) {
         bond->state = TALLY_AGREEMENT_ENDED;
         bond->level = TALLY_TRUST_ISOLATED;
+    } else if (pair->suspended) {
+        bond->state = TALLY_AGREEMENT_SUSPENDED;
+        bond->level = TALLY_TRUST_ISOLATED;
     }
 }
 
@@ -103,7 +106,8 @@ void agreement_bond(const struct agreement_pair *pair, struct tally_wall clock, 
     bool told = bond->state == TALLY_AGREEMENT_ENDED && clock.us - TALK_US < bond->effective.us;
     bond->talks = ours->spoke &&
                   (awaits || told || clock.us - TALK_US < ours->spoken.us ||
-                   bond->state == TALLY_AGREEMENT_ACTIVE || bond->state == TALLY_AGREEMENT_NOTICE);
+                   bond->state == TALLY_AGREEMENT_ACTIVE || bond->state == TALLY_AGREEMENT_NOTICE ||
+                   bond->state == TALLY_AGREEMENT_SUSPENDED);
 }
 
 enum tally_trust agreements_pledged(const struct agreements *agreements,
@@ -116,7 +120,7 @@ enum tally_trust agreements_pledged(const struct agreements *agreements,
         if (one->given && (last == NULL || one->index > last->index))
             last = one;
     }
-    return last != NULL && !last->revoked ? last->level : TALLY_TRUST_ISOLATED;
+    return last != NULL && !last->revoked && !pair->suspended ? last->level : TALLY_TRUST_ISOLATED;
 }
 
 uint32_t agreements_verify_s(const struct agreements *agreements, const struct tally_key *party)

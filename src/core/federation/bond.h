@@ -20,8 +20,9 @@
  * AN AGREEMENT is signed by both, by one as proposer and by the other as acceptor, over the same
  * bytes. Of those that nothing replaces, the one with the smallest hash holds: of two offers that
  * cross and are both accepted too. What holds is ACTIVE, then NOTICE from the first revocation
- * until it takes effect, then ENDED. Who signs past an agreement that the other did not sign has
- * left it.
+ * until it takes effect, then ENDED. While we hold a proven fork against the other it is SUSPENDED:
+ * nothing passes but what the two state, until the case is resolved. Who signs past an agreement
+ * that the other did not sign has left it.
  */
 #include "core/federation/agreement.h"
 #include "core/federation/revoked.h"
@@ -35,7 +36,8 @@ struct bond {
     enum tally_agreement_state state;
     const struct signature *signature; /* Ours; NULL if the state is NONE. */
     const struct signature *theirs;
-    enum tally_trust level;      /* At most OBSERVE while NOTICE, ISOLATED if nothing holds. */
+    enum tally_trust level;      /* At most OBSERVE while NOTICE, ISOLATED if nothing holds or it is
+                                    suspended. */
     struct tally_wall effective; /* NOTICE, ENDED. */
     bool talks;                  /* We addressed it, so it may read what we state. */
 };

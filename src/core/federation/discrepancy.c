@@ -124,6 +124,16 @@ bool discrepancy_forked(const struct discrepancies *discrepancies, const struct 
     return false;
 }
 
+bool discrepancy_accuses(const struct discrepancies *discrepancies, const struct tally_key *party)
+{
+    for (size_t i = 0; discrepancies != NULL && i < discrepancies->count; i++) {
+        const struct discrepancy *one = &discrepancies->list[i];
+        if (one->type == TALLY_DISCREPANCY_FORK && !resolved(one) && key_equal(&one->party, party))
+            return true;
+    }
+    return false;
+}
+
 void discrepancy_unhear(struct discrepancies *discrepancies, const struct tally_key *arbiter)
 {
     for (size_t i = 0; discrepancies != NULL && i < discrepancies->count; i++) {

@@ -99,6 +99,9 @@ struct discrepancy *discrepancy_next(struct discrepancies *discrepancies, size_t
 bool discrepancy_forked(const struct discrepancies *discrepancies, const struct tally_key *party,
                         const struct tally_hash *log);
 
+/* Whether a case says that the party signed two histories of some log, and is not resolved. */
+bool discrepancy_accuses(const struct discrepancies *discrepancies, const struct tally_key *party);
+
 /* What that arbiter said does not count any more, until its log is taken again from the beginning.
  */
 void discrepancy_unhear(struct discrepancies *discrepancies, const struct tally_key *arbiter);

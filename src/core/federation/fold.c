@@ -332,6 +332,12 @@ static struct tally_party *party_take(struct fold *fold, const struct tally_key 
     return party;
 }
 
+/* Whether what was agreed with a party rests, by what we hold against it. */
+static void suspend(struct fold *fold, const struct tally_key *party)
+{
+    agreements_suspend(&fold->agreements, party, discrepancy_accuses(fold->discrepancies, party));
+}
+
 static void apply(struct fold *fold, const struct tally_key *issuer,
                   const struct fed_statement *statement, uint64_t index)
 {
@@ -361,6 +367,8 @@ static void apply(struct fold *fold, const struct tally_key *issuer,
     if (statement->kind == FED_DISCREPANCY || statement->kind == FED_RESOLUTION ||
         statement->kind == FED_ARBITRATION) {
         discrepancy_apply(fold->discrepancies, issuer, statement, index);
+        if (statement->kind != FED_ARBITRATION)
+            suspend(fold, &fold->discrepancies->list[fold->discrepancies->last].party);
         if (statement->kind == FED_DISCREPANCY && fold_void(fold, &statement->discrepancy.party))
             fold_forget(fold, &statement->discrepancy.party);
         return;
@@ -403,6 +411,8 @@ enum fold_verdict fold_take_at(struct fold *fold, const struct tally_key *issuer
         (void)agreements_take(&fold->agreements, issuer, &statement, place);
     else
         apply(fold, issuer, &statement, place->index);
+    if (fed_agrees(statement.kind))
+        suspend(fold, &statement.party);
     return verdict;
 }
 
@@ -433,6 +443,7 @@ void fold_hear(struct fold *fold, const struct tally_key *issuer, struct tally_b
         (void)agreements_take(&fold->agreements, issuer, &statement, place);
     else
         fold->agreements.counts[AGREEMENT_MALFORMED]++;
+    suspend(fold, issuer);
 }
 
 /* Beside the roles in the hash. */

@@ -80,10 +80,9 @@ const char *tally_proposal_state_name(enum tally_proposal_state state)
 const char *tally_agreement_state_name(enum tally_agreement_state state)
 {
     static const char *const names[TALLY_AGREEMENT_STATES] = {
-        [TALLY_AGREEMENT_NONE] = "none",
-        [TALLY_AGREEMENT_ACTIVE] = "active",
-        [TALLY_AGREEMENT_NOTICE] = "notice",
-        [TALLY_AGREEMENT_ENDED] = "ended",
+        [TALLY_AGREEMENT_NONE] = "none",           [TALLY_AGREEMENT_ACTIVE] = "active",
+        [TALLY_AGREEMENT_NOTICE] = "notice",       [TALLY_AGREEMENT_ENDED] = "ended",
+        [TALLY_AGREEMENT_SUSPENDED] = "suspended",
     };
     return state < TALLY_AGREEMENT_STATES ? names[state] : "unknown";
 }

@@ -243,7 +243,7 @@ static void look(struct tally_node *node, struct tally_now now, struct agreement
                 .kind = TALLY_TRACE_AGREEMENT, .peer = &party, .a = bond.state, .b = bond.level});
     if (!changed)
         return;
-    upholding_agreed(node, &party, &bond);
+    upholding_agreed(node, now, &party, &bond);
     federating_enforce(node, now, &party);
 }
 

@@ -83,6 +83,8 @@ bool carrying_news(struct tally_node *node, struct tally_now now, const struct s
         return false;
     case SYNC_NEWS_FORK:
         return was_forked(carrying, &news->origin_hash);
+    case SYNC_NEWS_LOCATED:
+        return false; /* A fork that is in a file is stated as any. */
     case SYNC_NEWS_GUARD:
         carrying->guarded = true;
         guarding_larger(node, now, NULL, &news->origin_hash, news->size);

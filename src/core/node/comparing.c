@@ -2,6 +2,7 @@
 #include "core/node/comparing.h"
 
 #include "core/base/bytes.h"
+#include "core/crypto/hash.h"
 #include "core/federation/grounds.h"
 #include "core/federation/schemas.h"
 #include "core/node/node.h"
@@ -20,7 +21,8 @@ struct tally_mono comparing_deadline(const struct comparing *comparing)
 
 /* The two statements, as they lie in the two logs, are the evidence: each is signed. */
 static void differ(struct tally_node *node, struct tally_now now, const struct tally_log_view *view,
-                   uint64_t index, struct tally_bytes theirs, const struct schema *ours)
+                   uint64_t index, struct tally_bytes theirs, const struct tally_hash *theirs_hash,
+                   const struct schema *ours)
 {
     const struct tally_ledger *ledger = &node->options.ledger;
     uint8_t mine[TALLY_ENVELOPE_MAX], bytes[GROUNDS_MAX];
@@ -35,34 +37,106 @@ static void differ(struct tally_node *node, struct tally_now now, const struct t
         .type = grounds.type,
         .party = &view->issuer,
         .log = &view->origin_hash,
+        .claimed_root = theirs_hash,
+        .computed_root = &ours->hash,
         .has_divergence = true,
         .divergence = index,
         .checked = 1,
+        .automatic = true,
         .grounds = bytes_of(bytes, grounds_write(&grounds, bytes)),
         .note = "a schema of one name and version has another hash here",
     };
     (void)discrepancy_raise(node, now, &dispute);
 }
 
-static void look(struct tally_node *node, struct tally_now now, const struct tally_log_view *view,
-                 uint64_t index)
+/* Reads one statement; how its schema stands to ours. UNKNOWN: it is none, or we have none. */
+static enum schema_relation read_schema(const struct tally_node *node,
+                                        const struct tally_log_view *view, uint64_t index,
+                                        uint8_t envelope[TALLY_ENVELOPE_MAX], size_t *size,
+                                        uint8_t body[FED_BODY_MAX], struct fed_statement *said,
+                                        const struct schema **ours)
 {
     const struct tally_ledger *ledger = &node->options.ledger;
-    uint8_t envelope[TALLY_ENVELOPE_MAX], body[FED_BODY_MAX];
     struct tally_receipt receipt;
+    size_t body_size = 0;
+    *size = ledger->entry(ledger->context, &view->origin_hash, index, envelope, TALLY_ENVELOPE_MAX);
+    if (*size == 0 || tally_receipt_read(bytes_of(envelope, *size), &receipt) != TALLY_DROP_NONE ||
+        fed_kind_of(receipt.type) != FED_SCHEMA || receipt.body_size > FED_BODY_MAX ||
+        !ledger->body(ledger->context, &view->origin_hash, index, 0, body, FED_BODY_MAX,
+                      &body_size) ||
+        fed_read(receipt.type, bytes_of(body, body_size), said) != TALLY_DROP_NONE)
+        return SCHEMA_UNKNOWN;
+    return schema_compare(node->federating.fold.schemas, &said->schema, ours);
+}
+
+static struct tally_hash name_of(const struct tally_fed_schema *schema)
+{
+    struct tally_hash hash;
+    hash_sha256_two(schema->has_name_space ? schema->name_space : bytes_text("*"), schema->name,
+                    &hash);
+    return hash;
+}
+
+/* A name is at odds by its last version of which we have a schema too. */
+static void note(struct comparing *comparing, const struct tally_fed_schema *schema, bool differs,
+                 uint64_t index)
+{
+    const struct tally_hash name = name_of(schema);
+    unsigned i = 0;
+    while (i < comparing->odds && !hash_equal(&comparing->names[i], &name))
+        i++;
+    if (i == COMPARING_NAMES) {
+        comparing->many |= differs;
+    } else if (differs) {
+        comparing->odds += i == comparing->odds;
+        comparing->names[i] = name;
+        comparing->at[i] = index;
+    } else if (i < comparing->odds) {
+        comparing->odds--;
+        comparing->names[i] = comparing->names[comparing->odds];
+        comparing->at[i] = comparing->at[comparing->odds];
+    }
+}
+
+static enum schema_relation look(struct tally_node *node, struct tally_now now,
+                                 const struct tally_log_view *view, uint64_t index)
+{
+    uint8_t envelope[TALLY_ENVELOPE_MAX], body[FED_BODY_MAX];
     struct fed_statement said;
     const struct schema *ours;
-    size_t size =
-        ledger->entry(ledger->context, &view->origin_hash, index, envelope, sizeof envelope);
-    size_t body_size = 0;
-    if (size == 0 || tally_receipt_read(bytes_of(envelope, size), &receipt) != TALLY_DROP_NONE ||
-        fed_kind_of(receipt.type) != FED_SCHEMA || receipt.body_size > sizeof body ||
-        !ledger->body(ledger->context, &view->origin_hash, index, 0, body, sizeof body,
-                      &body_size) ||
-        fed_read(receipt.type, bytes_of(body, body_size), &said) != TALLY_DROP_NONE)
-        return;
-    if (schema_compare(node->federating.fold.schemas, &said.schema, &ours) == SCHEMA_DIFFERS)
-        differ(node, now, view, index, bytes_of(envelope, size), ours);
+    size_t size;
+    enum schema_relation relation =
+        read_schema(node, view, index, envelope, &size, body, &said, &ours);
+    if (relation == SCHEMA_DIFFERS)
+        differ(node, now, view, index, bytes_of(envelope, size), &said.schema.hash, ours);
+    return relation;
+}
+
+/* The same on the way through a whole log: what is at odds is stated at its end. */
+static void pass(struct tally_node *node, const struct tally_log_view *view, uint64_t index)
+{
+    uint8_t envelope[TALLY_ENVELOPE_MAX], body[FED_BODY_MAX];
+    struct fed_statement said;
+    const struct schema *ours;
+    size_t size;
+    enum schema_relation relation =
+        read_schema(node, view, index, envelope, &size, body, &said, &ours);
+    if (relation != SCHEMA_UNKNOWN)
+        note(&node->comparing, &said.schema, relation == SCHEMA_DIFFERS, index);
+}
+
+/* All of a log was read: what is at odds is stated, if it is not yet; what no longer is, is over.
+ */
+static void conclude(struct tally_node *node, struct tally_now now,
+                     const struct tally_log_view *view)
+{
+    struct comparing *comparing = &node->comparing;
+    const enum tally_discrepancy type = TALLY_DISCREPANCY_SCHEMA_INCOMPATIBLE;
+    if (comparing->odds == 0 && !comparing->many)
+        disputing_settle(node, now, type, &view->issuer, &view->origin_hash);
+    else if (discrepancy_open(node->federating.fold.discrepancies, type, &view->issuer,
+                              &view->origin_hash) == NULL)
+        (void)look(node, now, view, comparing->at[0]);
 }
 
 static bool is_read(const struct tally_node *node, const struct tally_log_view *view)
@@ -76,6 +150,7 @@ static bool is_read(const struct tally_node *node, const struct tally_log_view *
 void comparing_head(struct tally_node *node, struct tally_now now,
                     const struct tally_log_view *view, uint64_t count)
 {
+    bool more = false;
     if (node->federating.fold.schemas->count == 0 || !is_read(node, view))
         return;
     if (count > COMPARING_STATEMENTS || count > view->size) {
@@ -83,7 +158,11 @@ void comparing_head(struct tally_node *node, struct tally_now now,
         return;
     }
     for (uint64_t index = view->size - count; index < view->size; index++)
-        look(node, now, view, index);
+        more |= look(node, now, view, index) == SCHEMA_SAME;
+    if (more && node->comparing.under_way)
+        node->comparing.again = true; /* Whoever states for ever keeps nobody from an end. */
+    else if (more)
+        comparing_start(&node->comparing, now); /* Something may be over. */
 }
 
 void comparing_tick(struct tally_node *node, struct tally_now now)
@@ -97,14 +176,23 @@ void comparing_tick(struct tally_node *node, struct tally_now now)
     comparing->under_way = node->federating.fold.schemas->count > 0;
     for (unsigned most = COMPARING_STATEMENTS; comparing->under_way && most > 0;) {
         comparing->under_way = ledger->log(ledger->context, comparing->log, &view);
+        if (!comparing->under_way && comparing->again) {
+            comparing_start(comparing, now);
+            return;
+        }
         if (!comparing->under_way)
             return;
-        if (!is_read(node, &view) || comparing->index >= view.size) {
-            comparing->log++;
-            comparing->index = 0;
+        bool reads = is_read(node, &view);
+        if (reads && comparing->index < view.size) {
+            pass(node, &view, comparing->index++);
+            most--;
             continue;
         }
-        look(node, now, &view, comparing->index++);
-        most--;
+        if (reads)
+            conclude(node, now, &view);
+        comparing->log++;
+        comparing->index = 0;
+        comparing->odds = 0;
+        comparing->many = false;
     }
 }

@@ -3,9 +3,11 @@
 #define NODE_COMPARING_H
 /*
  * Schemas of others against ours (formats 5.4): what a party states of the meaning of its receipts
- * is read in its log `federation`, as it comes, and all of it again when we state one ourselves and
- * at the start. One name and version with two hashes is a discrepancy, at both ends, since both
- * read. What we have no schema of is kept as it is.
+ * is read in its log `federation`, as it comes, and all of it again when we state one ourselves,
+ * when an agreement begins, and at the start. One name and version with two hashes is a
+ * discrepancy, at both ends, since both read. A version says one thing for ever, so it is over when
+ * both have stated a later one of that name that says the same. What we have no schema of is kept
+ * as it is.
  *
  * Of parties only whose statements we take; so many statements at a time, one log after the other.
  */
@@ -14,12 +16,22 @@
 
 struct tally_node;
 
-enum { COMPARING_STATEMENTS = 128, COMPARING_STEP_MS = 500 };
+enum {
+    COMPARING_STATEMENTS = 128,
+    COMPARING_STEP_MS = 500,
+    COMPARING_NAMES = 32, /* Of one log, that are at odds: more are never over by themselves. */
+};
 
 struct comparing {
     bool under_way; /* All logs are being read. */
     size_t log;
     uint64_t index; /* The next statement of that log. */
+    /* Of that log, before it: names whose last version says something else here. */
+    unsigned odds;
+    bool many;
+    struct tally_hash names[COMPARING_NAMES];
+    uint64_t at[COMPARING_NAMES]; /* The statement that says so. */
+    bool again;                   /* There was more meanwhile: once more from the first. */
     struct tally_mono next;
 };
 

@@ -295,13 +295,20 @@ static bool look(struct tally_node *node, struct tally_now now, struct disputing
 
 struct tally_mono disputing_deadline(const struct disputing *disputing)
 {
-    return disputing->count > 0 ? disputing->next : TALLY_NEVER;
+    struct tally_mono next = disputing->count > 0 ? disputing->next : TALLY_NEVER;
+    for (unsigned i = 0; i < DISPUTING_FORKS; i++)
+        if (disputing->forks[i].any && disputing->forks[i].until.ms < next.ms)
+            next = disputing->forks[i].until;
+    return next;
 }
 
 void disputing_tick(struct tally_node *node, struct tally_now now)
 {
     struct disputing *disputing = &node->disputing;
     if (disputing_deadline(disputing).ms > now.mono.ms)
+        return;
+    disputing_forks_tick(node, now);
+    if (disputing->count == 0 || disputing->next.ms > now.mono.ms)
         return;
     (void)replay_arbiters(fold_of(node), &node->options.ledger, DISPUTING_READ);
     for (unsigned i = 0; i < disputing->count;) {

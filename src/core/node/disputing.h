@@ -32,8 +32,11 @@ enum {
     DISPUTING_AGAIN_MS = 3600 * 1000,
     DISPUTING_DAY_MS = 24 * 3600 * 1000,
     DISPUTING_WAIT_MS = 10 * 60 * 1000,
-    DISPUTING_LOOK_MS = 5000, /* Between two looks at what is under way. */
-    DISPUTING_READ = 256,     /* Statements of arbiters that are looked at in one. */
+    DISPUTING_LOOK_MS = 5000,        /* Between two looks at what is under way. */
+    DISPUTING_READ = 256,            /* Statements of arbiters that are looked at in one. */
+    DISPUTING_FORKS = 4,             /* Of which it is being found out where they begin, */
+    DISPUTING_ASKED = 4,             /* of so many peers, one after the other, */
+    DISPUTING_LOCATE_MS = 20 * 1000, /* and for so long at most. */
 };
 
 /* What failed. */
@@ -70,7 +73,24 @@ struct disputing_case {
     bool passes;             /* What failed was seen to be as it should be: disputing_settle. */
 };
 
+/* A fork whose evidence is kept, and which is stated once it is known where it begins. */
+struct disputing_fork {
+    bool any;
+    struct tally_mono until;
+    struct tally_key party;
+    struct tally_hash log, evidence, claimed_root, computed_root;
+    uint64_t claimed_size;
+    bool has_root;
+    /* The other branch, as the evidence proves it: its root at a size that we hold. 0: we do not.
+     */
+    uint64_t branch_size;
+    struct tally_hash branch_root;
+    unsigned asked;
+    struct tally_key asked_of[DISPUTING_ASKED];
+};
+
 struct disputing {
+    struct disputing_fork forks[DISPUTING_FORKS];
     struct disputing_raised *raised; /* DISPUTING_DAY of them, a ring. */
     unsigned raised_turn;
     struct disputing_case *cases; /* DISPUTING_CASES: most nodes never write to either. */
@@ -107,6 +127,14 @@ bool disputing_stated(struct tally_node *node, struct tally_now now);
    the issuer of a log we hold told how far it reaches. */
 void disputing_failed(struct tally_node *node, struct tally_now now, const struct sync_news *news);
 void disputing_forked(struct tally_node *node, struct tally_now now, const struct sync_news *news);
+/* Where a fork begins was asked. */
+void disputing_located(struct tally_node *node, struct tally_now now, const struct sync_news *news);
+/* Those that wait are stated without that, if their time is over. */
+void disputing_forks_tick(struct tally_node *node, struct tally_now now);
+/* One that was kept in an earlier life, and not stated then: soon after the start it is. */
+void disputing_fork_kept(struct tally_node *node, struct tally_now now,
+                         const struct tally_log_view *view, const struct tally_hash *evidence,
+                         uint64_t size);
 void disputing_head(struct tally_node *node, struct tally_now now,
                     const struct tally_log_view *view, uint64_t count);
 void disputing_told(struct tally_node *node, struct tally_now now, const struct head *held,

@@ -4,6 +4,7 @@
 
 #include "core/base/bytes.h"
 #include "core/federation/grounds.h"
+#include "core/log/fork.h"
 #include "core/log/tree.h"
 #include "core/node/node.h"
 
@@ -53,27 +54,181 @@ void disputing_failed(struct tally_node *node, struct tally_now now, const struc
     (void)discrepancy_raise(node, now, &dispute);
 }
 
+static void state_fork(struct tally_node *node, struct tally_now now,
+                       const struct disputing_fork *fork, bool found, uint64_t first)
+{
+    const struct dispute dispute = {
+        .type = TALLY_DISCREPANCY_FORK,
+        .party = &fork->party,
+        .log = &fork->log,
+        .claimed_size = fork->claimed_size,
+        .claimed_root = fork->has_root ? &fork->claimed_root : NULL,
+        .computed_root = &fork->computed_root,
+        .has_divergence = found,
+        .divergence = first,
+        .evidence = &fork->evidence,
+        .note = "two signatures that contradict each other",
+    };
+    (void)discrepancy_raise(node, now, &dispute);
+}
+
+static bool read_note(struct tally_bytes bytes, struct tally_checkpoint *checkpoint)
+{
+    struct tally_note note;
+    return tally_note_read(bytes, &note) == TALLY_DROP_NONE &&
+           tally_checkpoint_read(note.text, checkpoint) == TALLY_DROP_NONE;
+}
+
+/* What the evidence says of the branch that we do not hold: the root it has at the smaller of the
+   two sizes, as far as our own tree reaches. */
+static void read_branch(const struct tally_node *node, struct tally_bytes file,
+                        const struct tally_log_view *view, struct disputing_fork *fork)
+{
+    const struct tree tree = {&node->options.ledger, &view->origin_hash};
+    struct tally_checkpoint small, large;
+    struct fork_notes notes;
+    struct tally_hash ours;
+    if (!fork_read_notes(file, &notes) || !read_note(notes.one, &small) ||
+        !read_note(notes.other, &large) || small.size == 0 || small.size > view->size ||
+        !tree_root(&tree, small.size, &ours))
+        return;
+    fork->branch_size = small.size;
+    fork->branch_root = small.root;
+    if (hash_equal(&ours, &small.root))
+        fork->branch_root = notes.prefixed ? notes.prefix : large.root;
+}
+
+static bool was_asked(const struct disputing_fork *fork, const struct tally_key *key)
+{
+    for (unsigned i = 0; i < fork->asked; i++)
+        if (key_equal(&fork->asked_of[i], key))
+            return true;
+    return false;
+}
+
+/* Asks one more who may hold the other branch: who told us, then those of the mesh. False: there is
+   nobody else, or enough were asked. */
+static bool ask_branch(struct tally_node *node, struct tally_now now, struct disputing_fork *fork,
+                       const struct tally_key *teller)
+{
+    const struct peers *peers = &node->datagrams.peers;
+    for (size_t i = 0; fork->branch_size > 0 && i <= peers->capacity; i++) {
+        const struct peer *peer = i == 0 ? peers_find(peers, teller) : &peers->list[i - 1];
+        if (fork->asked == DISPUTING_ASKED)
+            return false;
+        if (peer == NULL || !peer->used || peer->link.state != LINK_LINKED ||
+            (i > 0 && !peer->mesh) || was_asked(fork, &peer->key))
+            continue;
+        fork->asked_of[fork->asked++] = peer->key;
+        if (sync_locate(&node->sync, now, &peer->key, &fork->log, fork->branch_size,
+                        &fork->branch_root))
+            return true;
+    }
+    return false;
+}
+
+/* Stated when it is known where it begins, or nobody knows: that is not asked later, since the log
+   is frozen. */
 void disputing_forked(struct tally_node *node, struct tally_now now, const struct sync_news *news)
 {
     const struct tally_ledger *ledger = &node->options.ledger;
     struct tally_log_view view;
     struct tally_checkpoint checkpoint;
-    struct tally_note note;
     if (!ledger->find(ledger->context, &news->origin_hash, &view))
         return;
-    bool told = tally_note_read(news->other, &note) == TALLY_DROP_NONE &&
-                tally_checkpoint_read(note.text, &checkpoint) == TALLY_DROP_NONE;
+    bool told = read_note(news->other, &checkpoint);
+    struct disputing_fork fork = {.any = true,
+                                  .until = {now.mono.ms + DISPUTING_LOCATE_MS},
+                                  .party = view.issuer,
+                                  .log = news->origin_hash,
+                                  .evidence = news->evidence,
+                                  .computed_root = view.root,
+                                  .claimed_size = told ? checkpoint.size : news->size,
+                                  .has_root = told};
+    if (told)
+        fork.claimed_root = checkpoint.root;
+    read_branch(node, news->file, &view, &fork);
+    for (unsigned i = 0; !view.own && i < DISPUTING_FORKS; i++) {
+        struct disputing_fork *place = &node->disputing.forks[i];
+        if (place->any)
+            continue;
+        *place = fork;
+        place->any = sync_locates(&node->sync, &news->origin_hash) ||
+                     ask_branch(node, now, place, &news->peer);
+        if (place->any)
+            return;
+        break;
+    }
+    state_fork(node, now, &fork, false, 0);
+}
+
+/* Who answers what does not lead to the root that it showed has lied, or its disk has. */
+static void contradicts(struct tally_node *node, struct tally_now now, const struct sync_news *news)
+{
+    uint8_t bytes[GROUNDS_MAX];
+    const struct grounds grounds = {.type = TALLY_DISCREPANCY_ROOT_MISMATCH,
+                                    .party = news->peer,
+                                    .time = now.wall,
+                                    .theirs = news->other};
     const struct dispute dispute = {
-        .type = TALLY_DISCREPANCY_FORK,
-        .party = &view.issuer,
+        .type = grounds.type,
+        .party = &news->peer,
         .log = &news->origin_hash,
-        .claimed_size = told ? checkpoint.size : news->size,
-        .claimed_root = told ? &checkpoint.root : NULL,
-        .computed_root = &view.root,
-        .evidence = &news->evidence,
-        .note = "two signatures that contradict each other",
+        .claimed_size = news->size,
+        .has_divergence = true,
+        .divergence = news->first,
+        .grounds = bytes_of(bytes, grounds_write(&grounds, bytes)),
+        .note = "hashes that it gave of a tree do not lead to the root that it showed",
     };
     (void)discrepancy_raise(node, now, &dispute);
+}
+
+void disputing_located(struct tally_node *node, struct tally_now now, const struct sync_news *news)
+{
+    for (unsigned i = 0; i < DISPUTING_FORKS; i++) {
+        struct disputing_fork *fork = &node->disputing.forks[i];
+        if (!fork->any || !hash_equal(&fork->log, &news->origin_hash))
+            continue;
+        fork->any = news->count == 0 && ask_branch(node, now, fork, &news->peer);
+        if (!fork->any)
+            state_fork(node, now, fork, news->count > 0, news->first);
+    }
+    if (news->drop != TALLY_DROP_NONE)
+        contradicts(node, now, news);
+}
+
+void disputing_forks_tick(struct tally_node *node, struct tally_now now)
+{
+    for (unsigned i = 0; i < DISPUTING_FORKS; i++) {
+        struct disputing_fork *fork = &node->disputing.forks[i];
+        if (!fork->any || fork->until.ms > now.mono.ms)
+            continue;
+        fork->any = false;
+        state_fork(node, now, fork, false, 0);
+    }
+}
+
+void disputing_fork_kept(struct tally_node *node, struct tally_now now,
+                         const struct tally_log_view *view, const struct tally_hash *evidence,
+                         uint64_t size)
+{
+    struct disputing *disputing = &node->disputing;
+    if (view->own ||
+        discrepancy_forked(node->federating.fold.discrepancies, &view->issuer, &view->origin_hash))
+        return;
+    for (unsigned i = 0; i < DISPUTING_FORKS; i++) {
+        struct disputing_fork *fork = &disputing->forks[i];
+        if (fork->any)
+            continue;
+        *fork = (struct disputing_fork){.any = true,
+                                        .until = {now.mono.ms + DISPUTING_LOCATE_MS},
+                                        .party = view->issuer,
+                                        .log = view->origin_hash,
+                                        .evidence = *evidence,
+                                        .computed_root = view->root,
+                                        .claimed_size = size};
+        return;
+    }
 }
 
 /* The issuer itself tells less than the checkpoint of it that we hold, in a heartbeat that is

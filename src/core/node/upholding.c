@@ -25,7 +25,7 @@ static bool read_signed(const struct tally_node *node, const struct tally_key *s
            *body_size <= FED_BODY_MAX;
 }
 
-void upholding_agreed(struct tally_node *node, const struct tally_key *party,
+void upholding_agreed(struct tally_node *node, struct tally_now now, const struct tally_key *party,
                       const struct bond *bond)
 {
     uint8_t envelope[TALLY_ENVELOPE_MAX], body[FED_BODY_MAX];
@@ -37,6 +37,7 @@ void upholding_agreed(struct tally_node *node, const struct tally_key *party,
         conduct_end(&node->conducts, party);
         return;
     }
+    comparing_start(&node->comparing, now); /* What it states may be read from now on. */
     if (!read_signed(node, self, bond->signature->index, envelope, &size, body, &body_size) ||
         tally_receipt_read(bytes_of(envelope, size), &receipt) != TALLY_DROP_NONE ||
         fed_read(receipt.type, bytes_of(body, body_size), &said) != TALLY_DROP_NONE ||

@@ -20,7 +20,7 @@ struct tally_node;
 struct heartbeat_news;
 
 /* What holds with a party has changed. */
-void upholding_agreed(struct tally_node *node, const struct tally_key *party,
+void upholding_agreed(struct tally_node *node, struct tally_now now, const struct tally_key *party,
                       const struct bond *bond);
 
 /* What a linked peer told of its own logs. */

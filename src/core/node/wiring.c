@@ -3,6 +3,7 @@
 #include "core/node/node.h"
 
 #include "core/base/bytes.h"
+#include "core/crypto/hash.h"
 #include "core/node/revoking.h"
 #include "core/wire/derive.h"
 
@@ -109,7 +110,8 @@ static void heard_alarm(struct tally_node *node, struct tally_now now, const str
         node_blame(node, now, TALLY_DROP_PROOF, &peer);
         return;
     case SYNC_VERDICT_AHEAD:
-        sync_start(&node->sync, now, &peer, 0);
+        /* No datagram could carry what proves it: who tells it shows that by stream. */
+        (void)sync_ask_fork(&node->sync, now, &peer, alarm.first);
         return;
     case SYNC_VERDICT_SAME:
     case SYNC_VERDICT_BEHIND:
@@ -219,8 +221,12 @@ void wire_forks_kept(struct tally_node *node, struct tally_now now)
                                           &fork) != TALLY_DROP_NONE)
             continue;
         tally_origin_hash(bytes_text(fork.origin), &origin_hash);
-        if (view_find(node, &origin_hash, &view))
-            datagrams_forked(&node->datagrams, now, &origin_hash, bytes_of(bytes, size));
+        if (!view_find(node, &origin_hash, &view))
+            continue;
+        datagrams_forked(&node->datagrams, now, &origin_hash, bytes_of(bytes, size));
+        struct tally_hash evidence;
+        hash_sha256(bytes_of(bytes, size), &evidence);
+        disputing_fork_kept(node, now, &view, &evidence, fork.size);
     }
 }
 
@@ -282,6 +288,9 @@ void wire_sync(struct tally_node *node, struct tally_now now)
             break;
         case SYNC_NEWS_FORK:
             wire_fork(node, now, &news);
+            break;
+        case SYNC_NEWS_LOCATED:
+            disputing_located(node, now, &news);
             break;
         case SYNC_NEWS_FAILED:
             disputing_failed(node, now, &news);

@@ -11,13 +11,16 @@
 static const fsm_moves moves[] = {
     [SYNC_FREE] = TO(SYNC_WAITING) | TO(SYNC_RESTING),
     [SYNC_WAITING] = TO(SYNC_FREE) | TO(SYNC_RESTING),
-    [SYNC_RESTING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_ASKING) | TO(SYNC_TELLING),
+    [SYNC_RESTING] =
+        TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_ASKING) | TO(SYNC_LOCATING) | TO(SYNC_TELLING),
     [SYNC_ASKING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_RESTING) | TO(SYNC_ASKING) |
-                    TO(SYNC_PROVING) | TO(SYNC_FETCHING) | TO(SYNC_TELLING),
+                    TO(SYNC_PROVING) | TO(SYNC_LOCATING) | TO(SYNC_FETCHING) | TO(SYNC_TELLING),
     [SYNC_PROVING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_RESTING) | TO(SYNC_ASKING) |
-                     TO(SYNC_PROVING) | TO(SYNC_FETCHING) | TO(SYNC_TELLING),
-    [SYNC_FETCHING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_RESTING) | TO(SYNC_ASKING) |
+                     TO(SYNC_PROVING) | TO(SYNC_LOCATING) | TO(SYNC_FETCHING) | TO(SYNC_TELLING),
+    [SYNC_LOCATING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_RESTING) | TO(SYNC_ASKING) |
                       TO(SYNC_PROVING) | TO(SYNC_FETCHING) | TO(SYNC_TELLING),
+    [SYNC_FETCHING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_RESTING) | TO(SYNC_ASKING) |
+                      TO(SYNC_PROVING) | TO(SYNC_LOCATING) | TO(SYNC_FETCHING) | TO(SYNC_TELLING),
     [SYNC_TELLING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_RESTING),
 };
 
@@ -202,6 +205,12 @@ static void task_drop(struct sync_asker *asker)
 void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                      struct outbox *out)
 {
+    if (locate_due(asker)) {
+        asker_move(asker, SYNC_LOCATING);
+        asker->heard = now.mono;
+        asker->due = true;
+        return;
+    }
     while (asker->task_count > 0) {
         bool wanted = is_wanted(sync, asker);
         bool shunned = is_shunned(asker, now);
@@ -332,6 +341,8 @@ enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct s
         if (verdict == SYNC_VERDICT_AHEAD && !may_take(sync, asker, task))
             continue;
         asker->found |= verdict == SYNC_VERDICT_AHEAD || verdict == SYNC_VERDICT_FORK;
+        if (verdict == SYNC_VERDICT_FORK)
+            locate_note(asker, &task->origin_hash, task->size, &task->root);
         if (verdict == SYNC_VERDICT_AHEAD)
             asker->task_count++;
     }
@@ -343,7 +354,7 @@ enum tally_drop asker_on_heads(struct sync *sync, struct tally_now now, struct s
 }
 
 /* The proof shows another root at our size, below a root that the issuer signed: a fork. */
-static void prefix_fork(struct sync *sync, const struct sync_asker *asker,
+static void prefix_fork(struct sync *sync, struct sync_asker *asker,
                         const struct tally_sync_proof *proof, struct outbox *out)
 {
     const struct sync_task *task = &asker->tasks[0];
@@ -353,6 +364,7 @@ static void prefix_fork(struct sync *sync, const struct sync_asker *asker,
     sync_evidence(sync, &asker->peer, &task->origin_hash, task->size, bytes_of(ours, size),
                   bytes_of(task->note, task->note_size), &proof->root, proof->hashes,
                   proof->hashes_count, out);
+    locate_note(asker, &task->origin_hash, asker->held, &proof->root);
 }
 
 enum tally_drop asker_on_proof(struct sync *sync, struct tally_now now, struct sync_asker *asker,
@@ -430,6 +442,10 @@ enum tally_drop asker_on_refuse(struct sync *sync, struct tally_now now, struct 
         (!fetching && frame->request != asker->request))
         return TALLY_DROP_UNASKED;
     refused(sync, now, asker, (enum tally_drop)refuse->reason);
+    if (asker->state == SYNC_LOCATING) {
+        locate_lost(sync, now, asker, out);
+        return TALLY_DROP_NONE;
+    }
     if (fetching && refuse->reason == TALLY_DROP_PRUNED &&
         land_pruned(sync, now, asker, frame, out))
         return TALLY_DROP_NONE;
@@ -516,6 +532,8 @@ size_t asker_compose(struct sync *sync, struct sync_asker *asker, uint8_t *frame
         heads_want(sync, asker, &message);
     else if (asker->state == SYNC_PROVING)
         proof_want(asker, &message);
+    else if (asker->state == SYNC_LOCATING)
+        locate_want(asker, &message);
     else
         done(asker, &message);
     return sync_frame_put(&message, frame, capacity);

@@ -75,6 +75,28 @@ static inline uint64_t held_of(const struct tally_log_view *view, const struct s
     return held > view->size ? held : view->size;
 }
 
+/* ---- locate.c ---- */
+
+/* The peer showed another branch: a tree of that size and root. Asked about by asker_next_task. */
+void locate_note(struct sync_asker *asker, const struct tally_hash *origin_hash, uint64_t size,
+                 const struct tally_hash *theirs);
+void locate_want(const struct sync_asker *asker, struct tally_sync_frame *message);
+enum tally_drop locate_on_parts(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                                const struct tally_sync_frame *frame, struct outbox *out);
+/* It gives no answer. */
+void locate_lost(struct sync *sync, struct tally_now now, struct sync_asker *asker,
+                 struct outbox *out);
+enum tally_drop locate_on_evidence(struct sync *sync, struct tally_now now,
+                                   struct sync_asker *asker, const struct tally_sync_frame *frame,
+                                   struct outbox *out);
+/* Whether either is to be asked. */
+bool locate_due(const struct sync_asker *asker);
+/* What is answered to a peer; 0: a refusal. */
+size_t locate_evidence(const struct sync *sync, const struct tally_hash *origin_hash,
+                       uint8_t bytes[TALLY_FORK_MAX]);
+size_t locate_answer(const struct sync *sync, const struct sync_request *request,
+                     struct tally_hash parts[DESCENT_PARTS]);
+
 /* ---- fetch.c ---- */
 
 /* Begins with the ranges that are not durable. */
@@ -107,6 +129,13 @@ bool land_pruned(struct sync *sync, struct tally_now now, struct sync_asker *ask
 void fetch_abandon(struct sync_asker *asker, struct outbox *out);
 
 /* ---- Shared. ---- */
+
+struct sync_asker *asker_find(struct sync *sync, const struct tally_key *peer);
+
+/* Evidence of a peer, which was verified: kept and told, if the log is held and not frozen. */
+void sync_evidence_take(struct sync *sync, const struct tally_key *peer,
+                        const struct tally_hash *origin_hash, uint64_t size,
+                        struct tally_bytes bytes, struct outbox *out);
 
 struct sync_news *news_add(struct sync *sync, enum sync_news_kind kind,
                            const struct tally_key *peer);

@@ -2,6 +2,7 @@
 /* A signed checkpoint from outside against what we hold (protocols 8.7). */
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
+#include "core/log/fork.h"
 #include "core/log/tree.h"
 #include "core/sync/asker.h"
 
@@ -63,6 +64,28 @@ void sync_evidence(struct sync *sync, const struct tally_key *peer,
     news->other = note_copy(out, other);
     news->count = count;
     news->hashes = prefix != NULL ? hashes_copy(out, prefix, proof, count) : NULL;
+}
+
+void sync_evidence_take(struct sync *sync, const struct tally_key *peer,
+                        const struct tally_hash *origin_hash, uint64_t size,
+                        struct tally_bytes bytes, struct outbox *out)
+{
+    const struct tally_ledger *ledger = sync->options.ledger;
+    struct tally_log_view view;
+    struct fork_notes notes;
+    if (!ledger->find(ledger->context, origin_hash, &view) || view.frozen ||
+        !outbox_room(out, 1, bytes.size))
+        return;
+    const struct tally_bytes copy = outbox_copy(out, bytes);
+    struct sync_news *news = keep(sync, peer, origin_hash, size, copy.data, copy.size, out);
+    if (news == NULL || !fork_read_notes(bytes, &notes))
+        return;
+    /* Whoever told us could not tell the proof: we tell on what we found. */
+    news->one = note_copy(out, notes.one);
+    news->other = note_copy(out, notes.other);
+    news->count = notes.count;
+    news->hashes =
+        notes.prefixed ? hashes_copy(out, &notes.prefix, notes.proof, notes.count) : NULL;
 }
 
 static bool task_fill(struct sync_task *task, const struct tally_checkpoint *checkpoint,

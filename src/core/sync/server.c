@@ -163,6 +163,13 @@ static enum tally_drop on_request(struct sync_server *server, const struct tally
             return TALLY_DROP_MALFORMED;
     } else if (frame->kind == TALLY_SYNC_CHECKPOINT_WANT) {
         request.origin_hash = frame->checkpoint_want.origin;
+    } else if (frame->kind == TALLY_SYNC_EVIDENCE_WANT) {
+        request.origin_hash = frame->evidence_want.origin;
+    } else if (frame->kind == TALLY_SYNC_PARTS_WANT) {
+        request.origin_hash = frame->parts_want.origin;
+        request.from = frame->parts_want.from;
+        request.to = frame->parts_want.size;
+        request.level = frame->parts_want.level;
     } else {
         request.origin_hash = frame->body_want.origin;
         request.from = frame->body_want.index;
@@ -195,6 +202,8 @@ enum tally_drop server_receive(struct sync *sync, struct tally_now now, struct s
     case TALLY_SYNC_WANT:
     case TALLY_SYNC_PROOF_WANT:
     case TALLY_SYNC_CHECKPOINT_WANT:
+    case TALLY_SYNC_PARTS_WANT:
+    case TALLY_SYNC_EVIDENCE_WANT:
     case TALLY_SYNC_BODY_WANT:
         return on_request(server, frame);
     case TALLY_SYNC_DONE:
@@ -211,6 +220,8 @@ enum tally_drop server_receive(struct sync *sync, struct tally_now now, struct s
     case TALLY_SYNC_CHECKPOINT:
     case TALLY_SYNC_BODY:
     case TALLY_SYNC_TILE:
+    case TALLY_SYNC_PARTS:
+    case TALLY_SYNC_EVIDENCE:
     case TALLY_SYNC_CONFIRM:
         break;
     }
@@ -290,6 +301,40 @@ static size_t proof_compose(struct sync *sync, struct sync_server *server, uint8
         return refuse(server, TALLY_DROP_REFUSED, 1000, frame, capacity);
     message.proof.hashes_count = (uint32_t)proof.count;
     memcpy(message.proof.hashes, proof.hashes, proof.count * sizeof *proof.hashes);
+    request_pop(server);
+    return sync_frame_put(&message, frame, capacity);
+}
+
+static size_t parts_compose(struct sync *sync, struct sync_server *server, uint8_t *frame,
+                            size_t capacity)
+{
+    const struct sync_request *request = request_at(server, 0);
+    struct tally_sync_frame message = {.kind = TALLY_SYNC_PARTS, .request = request->request};
+    struct tally_hash parts[DESCENT_PARTS];
+    struct tally_log_view view;
+    size_t count = log_find(sync, server, &request->origin_hash, &view) && request->to <= view.size
+                       ? locate_answer(sync, request, parts)
+                       : 0;
+    if (count == 0)
+        return refuse(server, TALLY_DROP_REFUSED, 1000, frame, capacity);
+    message.parts.hashes = bytes_of((const uint8_t *)parts, count * sizeof *parts);
+    request_pop(server);
+    return sync_frame_put(&message, frame, capacity);
+}
+
+static size_t evidence_compose(struct sync *sync, struct sync_server *server, uint8_t *frame,
+                               size_t capacity)
+{
+    const struct sync_request *request = request_at(server, 0);
+    struct tally_sync_frame message = {.kind = TALLY_SYNC_EVIDENCE, .request = request->request};
+    uint8_t *bytes = sync->scratch->bodies;
+    struct tally_log_view view;
+    size_t size = log_find(sync, server, &request->origin_hash, &view) && view.frozen
+                      ? locate_evidence(sync, &request->origin_hash, bytes)
+                      : 0;
+    if (size == 0)
+        return refuse(server, TALLY_DROP_REFUSED, 1000, frame, capacity);
+    message.evidence.bytes = bytes_of(bytes, size);
     request_pop(server);
     return sync_frame_put(&message, frame, capacity);
 }
@@ -455,7 +500,9 @@ size_t server_wants(const struct sync_server *server)
         return 0;
     const struct sync_request *request = &server->requests[server->request_first];
     bool large = server->sending || request->kind == TALLY_SYNC_HEADS_WANT ||
-                 request->kind == TALLY_SYNC_YOURS_WANT || request->kind == TALLY_SYNC_BODY_WANT;
+                 request->kind == TALLY_SYNC_YOURS_WANT || request->kind == TALLY_SYNC_BODY_WANT ||
+                 request->kind == TALLY_SYNC_PARTS_WANT ||
+                 request->kind == TALLY_SYNC_EVIDENCE_WANT;
     return large ? TALLY_FRAME_MAX + SYNC_LENGTH_MAX : CONTROL_MAX;
 }
 
@@ -480,6 +527,10 @@ size_t server_compose(struct sync *sync, struct sync_server *server, uint8_t *fr
         return proof_compose(sync, server, frame, capacity);
     if (request->kind == TALLY_SYNC_CHECKPOINT_WANT)
         return checkpoint_compose(sync, server, frame, capacity);
+    if (request->kind == TALLY_SYNC_EVIDENCE_WANT)
+        return evidence_compose(sync, server, frame, capacity);
+    if (request->kind == TALLY_SYNC_PARTS_WANT)
+        return parts_compose(sync, server, frame, capacity);
     if (request->kind == TALLY_SYNC_BODY_WANT)
         return body_compose(sync, server, frame, capacity);
     return server->sending ? bundle_compose(sync, server, frame, capacity)

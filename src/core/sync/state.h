@@ -5,6 +5,7 @@
 #include "core/base/backoff.h"
 #include "core/base/outbox.h"
 #include "core/base/random.h"
+#include "core/log/descent.h"
 #include "core/sync/bounds.h"
 #include "core/sync/frame.h"
 #include "tally/log.h"
@@ -51,6 +52,7 @@ enum sync_state {
     SYNC_RESTING,  /* Has a stream and nothing to ask. */
     SYNC_ASKING,   /* heads_want is out. */
     SYNC_PROVING,  /* proof_want is out. */
+    SYNC_LOCATING, /* parts_want is out: where a fork begins; or evidence_want. */
     SYNC_FETCHING, /* wants are out, or packages under way. */
     SYNC_TELLING,  /* done is out; the peer's statement is awaited. */
 };
@@ -91,10 +93,14 @@ struct sync_asker {
     unsigned known_turn;
     struct sync_shunned shunned[SYNC_SHUNNED];
     unsigned shunned_turn;
-    uint16_t pages;    /* Of heads in this round. */
-    bool own_due, own; /* Our own logs are to be asked for; the page under way is of them. */
-    unsigned own_held; /* How many of them the peer holds, none larger than ours. */
-    bool own_larger;   /* Or some are. */
+    uint16_t pages; /* Of heads in this round. */
+    bool proves;    /* It is to show its evidence of a fork, */
+    bool locates;   /* or where one begins: of that log, */
+    struct tally_hash located;
+    struct descent descent; /* and how far that is. */
+    bool own_due, own;      /* Our own logs are to be asked for; the page under way is of them. */
+    unsigned own_held;      /* How many of them the peer holds, none larger than ours. */
+    bool own_larger;        /* Or some are. */
 
     struct sync_task tasks[SYNC_TASKS]; /* tasks[0] is the current one. */
     unsigned task_count;
@@ -137,6 +143,7 @@ struct sync_request {
     struct tally_hash origin_hash;
     uint64_t from, to, size; /* want, proof_want; from: index of body_want. */
     uint32_t offset, limit;  /* body_want; want: bytes that may still be sent. */
+    uint8_t level;           /* parts_want; `to` is the size of the tree. */
     bool named;              /* heads_want: `after` is in origin_hash. */
     uint8_t tag[8];
     bool tagged;

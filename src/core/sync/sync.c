@@ -75,7 +75,7 @@ bool sync_next_news(struct sync *sync, struct sync_news *news)
 
 /* ---- Who is who. ---- */
 
-static struct sync_asker *asker_find(struct sync *sync, const struct tally_key *peer)
+struct sync_asker *asker_find(struct sync *sync, const struct tally_key *peer)
 {
     for (unsigned i = 0; i < sync->options.askers; i++)
         if (sync->askers[i].state != SYNC_FREE && key_equal(&sync->askers[i].peer, peer))
@@ -190,6 +190,18 @@ void sync_start(struct sync *sync, struct tally_now now, const struct tally_key 
         asker->again.ms = at > now.mono.ms ? at : now.mono.ms;
 }
 
+bool sync_locate(struct sync *sync, struct tally_now now, const struct tally_key *peer,
+                 const struct tally_hash *origin_hash, uint64_t size,
+                 const struct tally_hash *theirs)
+{
+    sync_start(sync, now, peer, 0);
+    struct sync_asker *asker = asker_find(sync, peer);
+    if (asker == NULL || asker->locates)
+        return false;
+    locate_note(asker, origin_hash, size, theirs);
+    return asker->locates;
+}
+
 bool sync_waiting(const struct sync *sync, const struct tally_key *peer)
 {
     for (unsigned i = 0; i < sync->options.askers; i++)
@@ -282,6 +294,7 @@ void sync_closed(struct sync *sync, struct tally_now now, const struct tally_key
     asker->task_count = 0;
     asker->confirming = asker->due = asker->more = asker->after_known = false;
     asker->looked = asker->found = asker->own_due = asker->own = false;
+    asker->locates = asker->proves = false;
     asker->stream = 0;
     if (asker->state != SYNC_WAITING)
         asker_move(asker, SYNC_WAITING);
@@ -304,6 +317,7 @@ static struct tally_mono asker_deadline(const struct sync_asker *asker)
         return asker->again;
     case SYNC_ASKING:
     case SYNC_PROVING:
+    case SYNC_LOCATING:
     case SYNC_FETCHING:
     case SYNC_TELLING:
         return (struct tally_mono){asker->heard.ms + SYNC_SILENCE_MS};
@@ -363,6 +377,10 @@ static enum tally_drop asker_receive(struct sync *sync, struct tally_now now,
         return asker_on_heads(sync, now, asker, frame, out);
     case TALLY_SYNC_PROOF:
         return asker_on_proof(sync, now, asker, frame, out);
+    case TALLY_SYNC_PARTS:
+        return locate_on_parts(sync, now, asker, frame, out);
+    case TALLY_SYNC_EVIDENCE:
+        return locate_on_evidence(sync, now, asker, frame, out);
     case TALLY_SYNC_PACKAGE:
         return fetch_on_package(sync, asker, frame);
     case TALLY_SYNC_BUNDLE:
@@ -382,6 +400,8 @@ static enum tally_drop asker_receive(struct sync *sync, struct tally_now now,
     case TALLY_SYNC_BODY_WANT:
     case TALLY_SYNC_TILE_WANT:
     case TALLY_SYNC_TILE:
+    case TALLY_SYNC_PARTS_WANT:
+    case TALLY_SYNC_EVIDENCE_WANT:
     case TALLY_SYNC_CONFIRMED:
     case TALLY_SYNC_DONE:
         break; /* Requests have no place on a stream of ours, and those answers were not asked. */

@@ -26,6 +26,7 @@ enum sync_news_kind {
     SYNC_NEWS_CLOSE,     /* The stream is not wanted any more; drop says why. */
     SYNC_NEWS_HEAD,      /* Our copy of the log moved to a new checkpoint. */
     SYNC_NEWS_FORK,      /* Evidence was written to the outbox: the log is frozen. */
+    SYNC_NEWS_LOCATED,   /* Where that begins: at `first` if count is 1. drop: the peer lied. */
     SYNC_NEWS_FAILED,    /* What the peer gave of a log does not verify: drop says how. */
     SYNC_NEWS_GUARD,     /* The peer holds a larger checkpoint of our own log. */
     SYNC_NEWS_ANSWERED,  /* The peer told all it holds of our logs: count of them. */
@@ -105,10 +106,9 @@ struct sync {
 /* Tickets of this module have this in their top byte. */
 #define SYNC_TICKETS (UINT64_C(2) << 56)
 
-/* Allocates by the options; false without memory. */
+/* False without memory. */
 bool sync_new(struct sync *sync, const struct sync_options *options);
 void sync_free(struct sync *sync);
-
 struct tally_mono sync_deadline(const struct sync *sync);
 /* Brings `next` up to date. */
 void sync_settle(struct sync *sync);
@@ -134,7 +134,6 @@ bool sync_carry(struct sync *sync, struct tally_now now, uint32_t stream);
 void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recovers);
 void sync_guard_again(struct sync *sync, struct tally_now now); /* Who has a stream, once more. */
 
-/* Whether synchronisation with that peer waits for a stream. */
 bool sync_waiting(const struct sync *sync, const struct tally_key *peer);
 
 /* One that NEWS_STREAM asked for is open, or one that the peer opened. False: no room. */
@@ -169,6 +168,17 @@ void sync_on_space(struct sync *sync, struct tally_now now, bool writable);
 /* The statement that NEWS_STATE asked for is durable at that index of our statements, or failed. */
 void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t index,
                  enum tally_error error);
+
+/* Asks the peer where the tree of that size and root parts from ours: LOCATED follows, unless it
+   gives no stream. False, here and below: it cannot be asked now. */
+bool sync_locate(struct sync *sync, struct tally_now now, const struct tally_key *peer,
+                 const struct tally_hash *origin_hash, uint64_t size,
+                 const struct tally_hash *theirs);
+/* Asks the peer for its evidence against the log of a note; FORK follows if that proves it. */
+bool sync_ask_fork(struct sync *sync, struct tally_now now, const struct tally_key *peer,
+                   struct tally_bytes note);
+/* Whether it is being found out where that log forks: LOCATED follows, unless the stream ends. */
+bool sync_locates(const struct sync *sync, const struct tally_hash *origin_hash);
 
 /* The next thing learnt; false if there is none. */
 bool sync_next_news(struct sync *sync, struct sync_news *news);

@@ -4,6 +4,8 @@
 
 #include "deals.h"
 
+#include <stdlib.h>
+
 static struct scribe a, b;
 static struct reader mine, theirs;
 
@@ -42,6 +44,95 @@ static enum tally_agreement_state held(struct tally_wall clock, struct tally_has
         *agreement = one.signature->agreement;
     }
     return one.state;
+}
+
+/* ---- A party that is proven to have forked a log. ---- */
+
+static struct fed_statement accuses(char party, enum tally_discrepancy type)
+{
+    struct fed_statement said = {.kind = FED_DISCREPANCY};
+    said.discrepancy.type = (uint8_t)type;
+    said.discrepancy.party = key_of(party);
+    said.discrepancy.has_log = true;
+    memset(&said.discrepancy.log, (int)type, sizeof said.discrepancy.log);
+    return said;
+}
+
+static struct fed_statement resolves(uint64_t subject)
+{
+    struct fed_statement said = {.kind = FED_RESOLUTION};
+    said.resolution.subject = subject;
+    said.resolution.outcome = TALLY_OUTCOME_MANUAL;
+    said.resolution.final = true;
+    return said;
+}
+
+/* As a sees it once it has read so much of its own log and all of b's, in that order or the other
+   way round, or line by line in turn. */
+static void holds_whatever_came_first(unsigned lines, enum tally_agreement_state state,
+                                      enum tally_trust level)
+{
+    for (unsigned order = 0; order < 3; order++) {
+        struct bond bond;
+        reader_init(&mine, 'a', 16);
+        mine.fold.discrepancies = discrepancies_new(&a.key, 16);
+        unsigned most = lines > b.count ? lines : b.count;
+        for (unsigned i = 0; order == 1 && i < b.count; i++)
+            reads_line(&mine, &b, i);
+        for (unsigned i = 0; order < 2 && i < lines; i++)
+            reads_line(&mine, &a, i);
+        for (unsigned i = 0; order == 0 && i < b.count; i++)
+            reads_line(&mine, &b, i);
+        for (unsigned i = 0; order == 2 && i < most; i++) {
+            if (i < b.count)
+                reads_line(&mine, &b, i);
+            if (i < lines)
+                reads_line(&mine, &a, i);
+        }
+        agreement_bond(agreements_find(&mine.fold.agreements, &b.key), soon, &bond);
+        assert_int_equal(bond.state, state);
+        assert_int_equal(bond.level, level);
+        assert_true(bond.talks);
+        assert_int_equal(agreements_pledged(&mine.fold.agreements, &b.key), level);
+        free(mine.fold.discrepancies);
+        mine.fold.discrepancies = NULL;
+    }
+}
+
+static void a_proven_fork_suspends_what_was_agreed(void **state)
+{
+    struct fed_statement said = accuses('b', TALLY_DISCREPANCY_FORK);
+    struct tally_hash offer = proposes(&a, 'b', "audit");
+    accepts(&b, &a, offer);
+    establishes(&a, offer);
+    holds_whatever_came_first(a.count, TALLY_AGREEMENT_ACTIVE, TALLY_TRUST_VERIFY);
+    uint64_t fork = a.count;
+    (void)writes(&a, &said);
+    said = accuses('c', TALLY_DISCREPANCY_FORK);
+    uint64_t other = a.count;
+    (void)writes(&a, &said);
+    said = accuses('b', TALLY_DISCREPANCY_ROOT_MISMATCH);
+    (void)writes(&a, &said);
+    holds_whatever_came_first(a.count, TALLY_AGREEMENT_SUSPENDED, TALLY_TRUST_ISOLATED);
+    said = resolves(other);
+    (void)writes(&a, &said);
+    holds_whatever_came_first(a.count, TALLY_AGREEMENT_SUSPENDED, TALLY_TRUST_ISOLATED);
+    said = resolves(fork);
+    (void)writes(&a, &said);
+    holds_whatever_came_first(a.count, TALLY_AGREEMENT_ACTIVE, TALLY_TRUST_VERIFY);
+    /* Not before it is stated, and what is less than a fork is no reason. */
+    holds_whatever_came_first((unsigned)fork, TALLY_AGREEMENT_ACTIVE, TALLY_TRUST_VERIFY);
+}
+
+/* One that was proven before anything was agreed: it is suspended from its first day. */
+static void who_forked_before_is_suspended_from_the_start(void **state)
+{
+    const struct fed_statement said = accuses('b', TALLY_DISCREPANCY_FORK);
+    (void)writes(&a, &said);
+    struct tally_hash offer = proposes(&a, 'b', "audit");
+    accepts(&b, &a, offer);
+    establishes(&a, offer);
+    holds_whatever_came_first(a.count, TALLY_AGREEMENT_SUSPENDED, TALLY_TRUST_ISOLATED);
 }
 
 static void every_state_of_a_proposal(void **state)
@@ -360,6 +451,8 @@ int main(void)
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_state_of_a_proposal, setup),
+        cmocka_unit_test_setup(a_proven_fork_suspends_what_was_agreed, setup),
+        cmocka_unit_test_setup(who_forked_before_is_suspended_from_the_start, setup),
         cmocka_unit_test_setup(what_both_say_of_an_offer, setup),
         cmocka_unit_test_setup(any_number_of_rounds, setup),
         cmocka_unit_test_setup(proposals_that_cross, setup),

@@ -252,6 +252,8 @@ static void news_take(struct world *world, struct side *side)
     struct sync_news news;
     while (sync_next_news(&side->sync, &news)) {
         side->told[news.kind]++;
+        if (news.kind == SYNC_NEWS_LOCATED)
+            side->located = news.count > 0 ? news.first : UINT64_MAX;
         if (news.kind == SYNC_NEWS_STREAM)
             wire_open(world, side, &news.peer);
         if (news.kind == SYNC_NEWS_STATE)

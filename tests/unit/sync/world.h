@@ -31,7 +31,8 @@ struct side {
     struct tally_action actions[SIDE_ACTIONS];
     uint8_t arena[SIDE_ARENA];
     unsigned told[SYNC_NEWS_ROUND + 1]; /* News by kind. */
-    enum tally_drop drop;               /* The last one, from bytes or as a reason to close. */
+    uint64_t located;     /* Of the last LOCATED; UINT64_MAX: it is not known where. */
+    enum tally_drop drop; /* The last one, from bytes or as a reason to close. */
     unsigned drops;
     enum tally_error refuse_append; /* Answer to the next APPENDs of packages, instead of doing. */
     unsigned wants;                 /* Wants sent. */
