@@ -235,6 +235,8 @@ bool sync_carry(struct sync *sync, struct tally_now now, uint32_t stream)
         return false;
     asker->by_hand = true;
     asker->stream = stream;
+    sync->places[stream % SYNC_PLACES] = (uint16_t)(asker - sync->askers + 1);
+    sync->stale = true;
     sync_inbox_clear(&asker->inbox);
     asker_move(asker, SYNC_RESTING);
     asker->dirty = true;
