@@ -119,8 +119,8 @@ void federating_start(struct tally_node *node)
 {
     struct federating *federating = &node->federating;
     federating_clock(node, node->stepped);
-    bucket_init(&federating->refusals, FEDERATING_REFUSALS, FEDERATING_REFUSALS_BURST,
-                node->stepped.mono);
+    federating->refusals = FEDERATING_REFUSALS;
+    federating->refused = node->stepped.mono;
     revoking_start(node);
     fold_all(node);
     revoking_count(node);
@@ -188,6 +188,21 @@ static enum tally_refusal refusal_of(const struct fold *fold, const struct agree
     return reception_refuses(&fold->reception, &suit);
 }
 
+/* Keys and offers cost nothing: nobody makes us write much. */
+static bool may_refuse(struct federating *federating, struct tally_now now)
+{
+    uint64_t more = (now.mono.ms - federating->refused.ms) / FEDERATING_REFUSAL_MS;
+    uint64_t room = FEDERATING_REFUSALS - federating->refusals;
+    federating->refused.ms += more * FEDERATING_REFUSAL_MS;
+    federating->refusals += (unsigned)(more < room ? more : room);
+    if (federating->refusals == 0) {
+        federating->at.ms = federating->refused.ms + FEDERATING_REFUSAL_MS;
+        return false;
+    }
+    federating->refusals--;
+    return true;
+}
+
 /* An offer that our policy has no answer for is rejected, and why is said. */
 static void refuse(struct tally_node *node, struct tally_now now, const struct agreement_pair *pair,
                    enum tally_refusal refusal)
@@ -204,7 +219,7 @@ static void refuse(struct tally_node *node, struct tally_now now, const struct a
     federating->at.ms = now.mono.ms + FEDERATING_RETRY_MS;
     if (agreements_advise(&federating->fold.agreements, &statement) != AGREEMENT_TAKEN ||
         !outbox_room(&node->outbox, 8, FED_BODY_MAX + TALLY_ENVELOPE_MAX) ||
-        !bucket_take(&federating->refusals, now.mono))
+        !may_refuse(federating, now))
         return;
     size_t size = fed_write(&statement, body);
     const struct tally_bytes copy = outbox_copy(&node->outbox, bytes_of(body, size));
@@ -216,11 +231,15 @@ static void refuse(struct tally_node *node, struct tally_now now, const struct a
 static void refuse_due(struct tally_node *node, struct tally_now now)
 {
     const struct fold *fold = &node->federating.fold;
-    for (size_t i = 0; i < fold->agreements.count && node->federating.awaited == 0; i++) {
+    if (node->federating.awaited > 0)
+        return;
+    for (size_t i = 0; i < fold->agreements.count; i++) {
         const struct agreement_pair *pair = &fold->agreements.pairs[i];
         enum tally_refusal refusal = refusal_of(fold, pair);
-        if (refusal != TALLY_REFUSAL_NONE && has_place(&fold->agreements, pair))
-            refuse(node, now, pair, refusal);
+        if (refusal == TALLY_REFUSAL_NONE || !has_place(&fold->agreements, pair))
+            continue;
+        refuse(node, now, pair, refusal);
+        return; /* The next when this one is durable, or when it is tried again. */
     }
 }
 

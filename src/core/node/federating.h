@@ -11,7 +11,6 @@
  * time; what was accepted as we offered it is signed; and the end of a notice is acted on when it
  * comes.
  */
-#include "core/base/bucket.h"
 #include "core/federation/admission.h"
 #include "tally/event.h"
 #include "tally/node.h"
@@ -27,10 +26,11 @@ struct federating {
     uint64_t awaited;              /* One of ours is under way: `folded` once it counts. 0: none. */
     uint64_t *heard;               /* Of each log of the ledger: how many were read. */
     size_t logs_max;
-    size_t hearing;         /* The log that is next to be looked at, if `due`. */
-    bool due;               /* There may be more to read. */
-    struct tally_mono at;   /* When something ends, or is to be tried again. */
-    struct bucket refusals; /* Proposals that we may reject by ourselves: each is a statement. */
+    size_t hearing;            /* The log that is next to be looked at, if `due`. */
+    bool due;                  /* There may be more to read. */
+    struct tally_mono at;      /* When something ends, or is to be tried again. */
+    unsigned refusals;         /* Proposals that we may reject by ourselves now, */
+    struct tally_mono refused; /* and when that was so. */
 };
 
 /* The tag of a signature that the node gives by itself (issuer_statement). */
@@ -38,8 +38,9 @@ struct federating {
 
 enum {
     FEDERATING_RETRY_MS = 1000,
-    FEDERATING_REFUSALS = 1, /* A second, */
-    FEDERATING_REFUSALS_BURST = 16,
+    FEDERATING_REFUSALS = 16, /* Proposals that are rejected at once, and */
+    FEDERATING_REFUSAL_MS =
+        60000, /* one more after each such time: each is a statement for ever. */
 };
 
 /* Takes memory for parties, pairs, logs, discrepancies and schemas; false without. federating_free

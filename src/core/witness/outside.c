@@ -159,6 +159,19 @@ static void ask(struct witness *witness, struct tally_now now, struct witness_pe
 
 /* ---- Answers. ---- */
 
+/* Told once, when it begins to fail. */
+static void tell(struct witness *witness, const struct witness_peer *peer,
+                 const struct witness_own *own)
+{
+    struct witness_news *news = witness_news_add(witness, WITNESS_NEWS_REFUSED);
+    if (news == NULL)
+        return;
+    news->peer = peer->key;
+    news->origin_hash = own->origin_hash;
+    news->size = own->size;
+    news->status = 0;
+}
+
 /* It cannot be asked now, whatever log it is about: that is said of all that wait for it. */
 static void failed(struct witness *witness, struct tally_now now, struct witness_peer *peer,
                    enum tally_error error)
@@ -168,6 +181,8 @@ static void failed(struct witness *witness, struct tally_now now, struct witness
         struct witness_asked *asked = &witness->own[i].asked[peer - witness->peers];
         if (i != peer->errand.own && asked->state == ASKED_DONE)
             continue;
+        if (asked->error == TALLY_OK)
+            tell(witness, peer, &witness->own[i]);
         asked->refused++;
         asked->status = 0;
         asked->error = error;

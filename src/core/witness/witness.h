@@ -35,7 +35,7 @@ enum witness_news_kind {
     WITNESS_NEWS_ANSWER,  /* To the host's command: status, bytes. */
     WITNESS_NEWS_SIGNED,  /* We cosigned somebody's log: origin_hash, old, size. */
     WITNESS_NEWS_GOT,     /* A cosignature of ours came from peer: origin_hash, size, old: lines. */
-    WITNESS_NEWS_REFUSED, /* It was refused for good: origin_hash, size, status. */
+    WITNESS_NEWS_REFUSED, /* It was refused for good: origin_hash, size, status; 0, no answer. */
     WITNESS_NEWS_NOTE,    /* Peer showed a checkpoint of our log, not verified: bytes. */
     WITNESS_NEWS_FORK,    /* Evidence went to the outbox: origin_hash, size, bytes and other. */
     WITNESS_NEWS_STATE,   /* The node is to state: type, bytes. */

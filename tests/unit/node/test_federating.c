@@ -7,6 +7,7 @@
 
 #include "alone.h"
 #include "core/node/disputing.h"
+#include "hears.h"
 #include "support/channels.h"
 
 static struct party client;
@@ -301,6 +302,74 @@ static void nobody_makes_a_node_write_much(void **state)
     assert_int_equal(trust().statements, statements);
 }
 
+/* ---- Policies. ---- */
+
+static void says_policy(bool accepts, enum tally_trust level)
+{
+    uint8_t body[FED_BODY_MAX];
+    const struct fed_statement said = {.kind = FED_POLICY,
+                                       .policy = {.accepts = accepts, .level = (uint8_t)level}};
+    size_t size = fed_write(&said, body);
+    step(&(struct tally_event){
+        .kind = TALLY_EVENT_COMMAND,
+        .command = {.kind = TALLY_COMMAND_STATE,
+                    .ticket = 99,
+                    .state = {bytes_text("fed_policy"), bytes_of(body, size)}}});
+    assert_int_equal(answer.answer.error, TALLY_OK);
+}
+
+/* An offer in the log of somebody, as it would be heard. */
+static void offers(uint8_t number)
+{
+    uint8_t body[FED_BODY_MAX];
+    const struct tally_key key = {{0xdd, number}};
+    const struct fed_statement said = {.kind = FED_PROPOSE,
+                                       .party = signer.key,
+                                       .agreement = {.level = TALLY_TRUST_OBSERVE,
+                                                     .terms = {.scrolls_count = 1,
+                                                               .scrolls = {bytes_text("audit")},
+                                                               .verify_s = 3600,
+                                                               .shares = TERMS_BOTH}},
+                                       .until = {now.wall.us + INT64_C(86400000000)}};
+    size_t size = fed_write(&said, body);
+    assert_true(size > 0);
+    node_hears(node, &key, "fed_trust_proposal", bytes_of(body, size));
+}
+
+static void passes_s(uint64_t seconds)
+{
+    for (uint64_t i = 0; i < seconds; i++) {
+        now.mono.ms += 1000;
+        now.wall.us += 1000000;
+        step(&(struct tally_event){.kind = TALLY_EVENT_TICK});
+    }
+}
+
+/* What a policy refuses is rejected by the node; whoever makes up keys gets few words for it. */
+static void a_policy_is_acted_on(void **state)
+{
+    offers(1);
+    passes_s(5);
+    assert_int_equal(trust().refusals[TALLY_REFUSAL_LEVEL], 0);
+    says_policy(true, TALLY_TRUST_VERIFY); /* It is stricter than what stands. */
+    passes_s(5);
+    assert_int_equal(trust().refusals[TALLY_REFUSAL_LEVEL], 1);
+    for (uint8_t i = 2; i < 62; i++)
+        offers(i);
+    says_policy(false, TALLY_TRUST_VERIFY);
+    passes_s(20);
+    uint64_t few = trust().refusals[TALLY_REFUSAL_CLOSED];
+    assert_in_range(few, 15, 16);
+    passes_s(600);
+    assert_in_range(trust().refusals[TALLY_REFUSAL_CLOSED], few + 9, few + 11);
+    /* A restart folds the same, and goes on where it was. */
+    uint64_t before = trust().statements;
+    tally_node_free(node);
+    wake();
+    assert_int_equal(trust().refusals[TALLY_REFUSAL_LEVEL], 1);
+    assert_int_equal(trust().statements, before);
+}
+
 static void what_nobody_can_fetch_is_an_operators(void **state)
 {
     assert_int_equal(say(FED_ADMIT, &somebody, TALLY_TRUST_VERIFY), TALLY_OK);
@@ -388,6 +457,7 @@ int main(void)
         T(a_lost_statement_closes_the_node),
         T(a_stranger_has_a_stream_in_an_open_mesh_only),
         T(nobody_makes_a_node_write_much),
+        T(a_policy_is_acted_on),
         T(what_nobody_can_fetch_is_an_operators),
         T(what_holds_again_is_resolved),
         T(what_holds_again_late_is_resolved_too),

@@ -236,6 +236,7 @@ static void waits_grow(void **state)
     assert_true(asks(1000));
     assert_true(gap_after(1, TALLY_REFUSED, 0) < 12000);
     assert_true(gap_after(8, TALLY_REFUSED, 0) > WITNESS_REST_MS / 2);
+    assert_int_equal(ann.refused, 1); /* That it fails is told once. */
     struct tally_cosigned_view view = view_at(0);
     assert_int_equal(view.refused, 9);
     assert_int_equal(view.error, TALLY_REFUSED);
