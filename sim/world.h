@@ -26,14 +26,13 @@ struct slot {
     uint32_t life;           /* Counts starts and crashes. */
     enum lie lie;
     uint64_t suspended_us;
-    uint64_t tick_us;  /* The next TICK that was put; UINT64_MAX: none. */
-    uint64_t sequence; /* Of its happenings. */
-    uint32_t lan;      /* LAN + 1, see lan.h; 0: none. */
-    uint32_t front;    /* LAN + 1 whose box has its place in the wide network; 0: none. */
-    uint32_t shown;    /* Whose address and name it has: itself, or the first face. */
-    uint32_t second;   /* Slot of the second face; UINT32_MAX: none. */
-    int32_t drift_ppm; /* Its wall clock is wrong by so much each million, */
-    uint32_t index;    /* Its own; of a second face its own too. */
+    uint64_t tick_us;    /* The next TICK that was put; UINT64_MAX: none. */
+    uint64_t sequence;   /* Of its happenings. */
+    uint32_t lan, front; /* LAN + 1, see lan.h; the one whose box has its place; 0: none. */
+    uint32_t shown;      /* Whose address and name it has: itself, or the first face. */
+    uint32_t second;     /* Slot of the second face; UINT32_MAX: none. */
+    int32_t drift_ppm;   /* Its wall clock is wrong by so much each million, */
+    uint32_t index;      /* Its own; of a second face its own too. */
     struct world *world;
     struct signer signer;
     struct tally_address own; /* Where it listens. */
@@ -52,10 +51,9 @@ struct slot {
     uint32_t next_stream, lie_count; /* The latter: how much of its lie. */
     struct adversary_memory *kept;
     enum tally_profile profile;
-    bool told_full;          /* Its disk is. */
-    bool late;               /* Not born at the start: a story has it join. */
-    struct disk *backup;     /* A copy of its disk, or NULL; */
-    bool restored;           /* it came back from that. */
+    bool told_full, late; /* Its disk is; it is not born at the start: a story has it join. */
+    bool restored;        /* It came back from its backup, a copy of its disk or NULL: */
+    struct disk *backup;
     uint32_t segment, moves; /* Of multicast, 0: none; how often it moved. */
     struct tally_key *met; /* Whom it was linked with in any life; the first were so at the copy. */
     size_t met_count, met_capacity, met_backup;
