@@ -220,7 +220,8 @@ static void what_is_wrong_is_said_with_its_line(void **state)
          "s:2: \"boredom\" is no reason of a drop (tally/error.h lists them)"},
         {"nodes 2\nexpect wonders\n",
          "s:2: \"wonders\" is no condition: converged, diverged, fork, holds, drops, confirmed, "
-         "linked, reached, detected, traffic, guarded, folded, folds, disputed, agreed, revoked "
+         "linked, reached, detected, traffic, guarded, folded, folds, disputed, agreed, refused, "
+         "revoked "
          "or cosigned"},
         {"nodes 2\nat 1 admit n1 n2 trusted\n",
          "s:2: \"trusted\" is no level: isolated, observe, verify, attest or integrate"},
