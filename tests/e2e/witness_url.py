@@ -50,6 +50,12 @@ def teach(witness, node):
         witness.logs[log['origin']] = log_key(vkey)
 
 
+def refused(node):
+    """What is said of an append that the guard does not let pass."""
+    return run('append', '--data', node.data, '--namespace', 'audit', '--lines', '-',
+               input=b'no\n', code=1)[1]
+
+
 def another_node(folder):
     """Our own second node, no party and not linked: asked below its public address"""
     port = free_port()
@@ -81,11 +87,15 @@ def another_node(folder):
         b.stop()
         a.stop()
         a.start('--witness-gap', '1')
-        a.append('audit', ['four'])
         failed = until(lambda: [item for item in items(a, origin, url) if item['reason']],
                        'nobody is there')
         expect(failed[0]['status'] == 'failed' and 'refused' in failed[0]['reason'], f'{failed}')
+        # Nobody else could know a larger tree of ours: nothing is signed before it has spoken.
+        guard = ask('status', '--data', a.data)['guard']
+        expect(guard['state'] == 'asking' and guard['waits_for'] == [url], f'{guard}')
         b.start('--public', f'127.0.0.1:{port}', '--witness-logs', names)
+        until(lambda: ask('status', '--data', a.data)['guard']['state'] == 'passed', 'it answers')
+        a.append('audit', ['four'])
         until(lambda: cosigned(a, origin, url, 4), 'b cosigns again')
         until(lambda: finality(a, origin, path)['size'] == 4, 'final again')
         # The federation log, of which b knows nothing, is refused by itself.
@@ -110,9 +120,9 @@ def a_foreign_witness(folder):
         a.start('--witness-gap', '1')
         origin = a.append('audit', [str(number) for number in range(5)])[0]['origin']
         add(a, witness)
-        refused = until(lambda: [item for item in items(a, origin, witness.url)
+        unknown = until(lambda: [item for item in items(a, origin, witness.url)
                                  if item['status'] == 'unknown'], 'it knows no log yet')
-        expect(refused[0]['refused'] == 1 and refused[0]['http_status'] == 404, f'{refused}')
+        expect(unknown[0]['refused'] == 1 and unknown[0]['http_status'] == 404, f'{unknown}')
         until(lambda: ask('log', 'show', origin, '--data', a.data)['size'] == 5, 'sealed')
         teach(witness, a)
         run('witness', 'request', '--data', a.data)
@@ -138,11 +148,10 @@ def a_foreign_witness(folder):
         shutil.rmtree(a.data)
         os.rename(old, a.data)
         a.start('--witness-gap', '1')
+        expect(refused(a), 'an append of the first moment forks the log')
         until(lambda: ask('status', '--data', a.data)['guard']['state'] == 'recovering',
               'the witness holds more')
-        err = run('append', '--data', a.data, '--namespace', 'audit', '--type', 'x', '--lines', '-',
-                  input=b'no\n', code=None)[1]
-        expect('larger checkpoint' in err, err)
+        expect('larger checkpoint' in refused(a), 'it is said why')
 
 
 def those_who_lie(folder):

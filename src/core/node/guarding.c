@@ -62,6 +62,34 @@ static bool know_those_of_before(struct tally_node *node)
     return any;
 }
 
+/* Witnesses that are no parties, and cosigned our logs before: they are asked in their rounds. */
+static bool know_witnesses(struct tally_node *node)
+{
+    const struct outsides *outsides = node->federating.fold.outsides;
+    bool any = false;
+    for (size_t i = 0; outsides != NULL && i < outsides->count; i++) {
+        if (!outsides->list[i].asked ||
+            !witness_outside_knew(&node->options.ledger, &outsides->list[i]))
+            continue;
+        guard_know(&node->guarding.guard, &outsides->list[i].vkey.key);
+        any = true;
+    }
+    return any;
+}
+
+static void hear_witnesses(struct tally_node *node, struct tally_now now)
+{
+    struct guard *guard = &node->guarding.guard;
+    bool some;
+    for (unsigned i = 0; guard_asks(guard) && i < guard->peer_count; i++) {
+        const struct tally_key key = guard->peers[i].key;
+        if (guard->peers[i].word == GUARD_SILENT &&
+            outside_find(node->federating.fold.outsides, &key) != NULL &&
+            witness_outside_heard(&node->witness, &key, &some))
+            guard_answered(guard, now, &key, some);
+    }
+}
+
 /* Whether a log of ours has a receipt, or, `sealed`, one under a checkpoint. */
 static bool wrote_before(const struct tally_node *node, bool sealed)
 {
@@ -111,7 +139,8 @@ bool guarding_new(struct tally_node *node, struct tally_now now)
         return false;
     guard_ask(&guarding->guard, now, guarding->peers,
               node->options.profile == TALLY_PROFILE_OFFLINE);
-    if (!know_those_of_before(node) && !may_meet(node))
+    bool peers = know_those_of_before(node), witnesses = know_witnesses(node);
+    if (!peers && !witnesses && !may_meet(node))
         guard_init(&guarding->guard, guarding->logs); /* Nobody was ever known. */
     guarding_settle(node, now);
     return true;
@@ -281,6 +310,7 @@ void guarding_tick(struct tally_node *node, struct tally_now now)
 void guarding_settle(struct tally_node *node, struct tally_now now)
 {
     struct guarding *guarding = &node->guarding;
+    hear_witnesses(node, now);
     enum tally_guard state = guarding->guard.state, before = guarding->told;
     uint64_t silent = 0;
     if (state == before)

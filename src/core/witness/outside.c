@@ -66,6 +66,59 @@ void witness_outside_admit(struct witness *witness)
             add(witness, &outsides->list[i]);
 }
 
+/* ---- Whether it knew us, and what it says. ---- */
+
+static bool has_line(struct tally_bytes bytes, const struct tally_vkey *vkey)
+{
+    struct tally_note note;
+    if (bytes.size == 0 || tally_note_read(bytes, &note) != TALLY_DROP_NONE)
+        return false;
+    for (size_t i = 0; i < note.count; i++)
+        if (bytes_equal(note.lines[i].name, bytes_text(vkey->name)))
+            return true;
+    return false;
+}
+
+bool witness_outside_knew(const struct tally_ledger *ledger, const struct outside *outside)
+{
+    uint8_t note[TALLY_WITNESS_NOTE_MAX];
+    struct tally_log_view view;
+    for (size_t i = 0; ledger->log(ledger->context, i, &view); i++) {
+        if (!view.own)
+            continue;
+        size_t size = ledger->kept(ledger->context, TALLY_KEPT_COSIGNED, &view.origin_hash, note,
+                                   sizeof note);
+        if (has_line(bytes_of(note, size), &outside->vkey))
+            return true;
+        size = ledger->checkpoint(ledger->context, &view.origin_hash, note, sizeof note);
+        if (has_line(bytes_of(note, size), &outside->vkey))
+            return true;
+    }
+    return false;
+}
+
+/* 409 is no answer here: it signed more, and did not show it. Nor is any that may be another later.
+ */
+bool witness_outside_heard(const struct witness *witness, const struct tally_key *key, bool *some)
+{
+    const struct witness_peer *peer = witness->peers != NULL ? find(witness, key) : NULL;
+    bool any = false;
+    *some = false;
+    for (unsigned i = 0; peer != NULL && i < witness->own_count; i++) {
+        const struct witness_own *own = &witness->own[i];
+        const struct witness_asked *asked = &own->asked[peer - witness->peers];
+        bool unknown =
+            asked->status == TALLY_WITNESS_UNSIGNED || asked->status == TALLY_WITNESS_UNKNOWN;
+        if (own->head == 0)
+            continue;
+        if (asked->look || asked->state != ASKED_DONE || (asked->size == 0 && !unknown))
+            return false;
+        *some = *some || asked->size > 0;
+        any = true;
+    }
+    return any;
+}
+
 /* ---- What is to be asked. ---- */
 
 static bool errand_next(const struct witness *witness, const struct witness_peer *peer,

@@ -125,6 +125,12 @@ void witness_tick(struct witness *witness, struct tally_now now, struct outbox *
 void witness_command(struct witness *witness, struct tally_now now, struct tally_bytes bytes,
                      uint64_t command, struct outbox *out);
 
+/* For the rollback guard, of a witness that is no party: whether it cosigned a log of ours, in
+   whatever life; and whether it has answered about all of them in this one, and none that it signed
+   is larger than ours. `some`: it signed one. */
+bool witness_outside_knew(const struct tally_ledger *ledger, const struct outside *outside);
+bool witness_outside_heard(const struct witness *witness, const struct tally_key *key, bool *some);
+
 /* COMMAND SAMPLE: logs of that party are sampled now, not when they are due. False: none that was
    cosigned can be. */
 bool witness_sample_now(struct witness *witness, struct tally_now now,

@@ -4,9 +4,11 @@
 #include "core/address/multiaddr.h"
 #include "core/address/peer_id.h"
 #include "core/address/scope.h"
+#include "core/base/bytes.h"
 #include "host/uv/address.h"
 #include "tally/action.h"
 #include "tally/log.h"
+#include "tally/witness.h"
 
 #include <string.h>
 
@@ -198,15 +200,24 @@ json_t *report_warnings(const struct findings *findings)
     return list;
 }
 
+/* A peer by its id, a witness that is no party by its address. */
+static json_t *awaited_text(const struct tally_node *node, const struct tally_key *key)
+{
+    char id[PEER_ID_TEXT_MAX] = "";
+    struct tally_cosigned_view view;
+    for (size_t i = 0; tally_node_cosigned(node, i, &view); i++)
+        if (view.url != NULL && key_equal(&view.party, key))
+            return json_string(view.url);
+    (void)peer_id_print_key(key, id);
+    return json_string(id);
+}
+
 json_t *report_guard(const struct tally_node *node, const struct tally_node_status *status)
 {
     json_t *waits = json_array();
     struct tally_key key;
-    for (size_t i = 0; i < REPORT_GUARD_SHOWN && tally_node_awaited(node, i, &key); i++) {
-        char id[PEER_ID_TEXT_MAX] = "";
-        (void)peer_id_print_key(&key, id);
-        (void)json_array_append_new(waits, json_string(id));
-    }
+    for (size_t i = 0; i < REPORT_GUARD_SHOWN && tally_node_awaited(node, i, &key); i++)
+        (void)json_array_append_new(waits, awaited_text(node, &key));
     return json_pack("{s:s, s:o, s:I}", "state", tally_guard_name(status->guard), "waits_for",
                      waits, "missing", (json_int_t)status->guard_missing);
 }

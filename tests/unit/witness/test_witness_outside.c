@@ -377,6 +377,44 @@ static void a_late_answer_is_left(void **state)
     assert_int_equal(view_at(0).refused, 0);
 }
 
+static bool heard(bool *some)
+{
+    return witness_outside_heard(&ann.witness, &ann.fold.outsides->list[0].vkey.key, some);
+}
+
+/* For the rollback guard: it knew us if it cosigned, in whatever life; it has spoken when it
+   cosigned what we have, or knows no log of ours; who signed more, or is not there, has not. */
+static void what_the_guard_is_told(void **state)
+{
+    bool some;
+    states_bob();
+    side_grows(&ann, 9);
+    assert_false(witness_outside_knew(&ann.ledger, &ann.fold.outsides->list[0]));
+    assert_true(asks(1000));
+    assert_false(heard(&some));
+    says(404, "", bytes_text(""));
+    assert_true(heard(&some) && !some);
+    assert_true(asks(600000));
+    fails(TALLY_UNREACHABLE);
+    assert_false(heard(&some));
+    for (unsigned i = 0; i < 3 && !heard(&some); i++) {
+        assert_true(asks(600000));
+        bob_answers();
+    }
+    assert_true(heard(&some) && some);
+    assert_true(witness_outside_knew(&ann.ledger, &ann.fold.outsides->list[0]));
+    /* The next life, of a copy that has less. */
+    witness_free(&ann.witness);
+    side_wake(&ann);
+    assert_true(witness_outside_knew(&ann.ledger, &ann.fold.outsides->list[0]));
+    assert_false(heard(&some));
+    assert_true(asks(1000));
+    says(409, TALLY_WITNESS_SIZE_TYPE, bytes_text("12\n"));
+    assert_false(heard(&some)); /* It is to show it, */
+    says(404, "", bytes_text(""));
+    assert_false(heard(&some)); /* and did not. */
+}
+
 int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
@@ -386,7 +424,7 @@ int main(void)
         STORY(few_are_asked_at_a_time),       STORY(waits_grow),
         STORY(answers_that_are_none),         STORY(conflicts_go_round_no_longer),
         STORY(a_larger_number_must_be_shown), STORY(logs_rest_by_themselves),
-        STORY(a_late_answer_is_left),
+        STORY(a_late_answer_is_left),         STORY(what_the_guard_is_told),
 #undef STORY
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
