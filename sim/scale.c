@@ -556,6 +556,7 @@ bool scale_run(const struct scale_options *options)
     printf("id        %s\n", id);
     if (!good)
         printf("%s\n", scale->world.checker.message);
+    slab_end();
     world_free(&scale->world);
     memory_free(scale->heard_us);
     memory_free(scale->finds);

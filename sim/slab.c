@@ -33,6 +33,7 @@ static struct {
     uint16_t chunk_kinds[CHUNKS];
     struct kind kinds[KINDS];
     size_t kind_count;
+    bool ends;
 } slab;
 
 void slab_begin(void)
@@ -43,6 +44,11 @@ void slab_begin(void)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory != MAP_FAILED)
         slab.memory = (uint8_t *)(((uintptr_t)memory + CHUNK - 1) / CHUNK * CHUNK);
+}
+
+void slab_end(void)
+{
+    slab.ends = true;
 }
 
 /* NULL if there are too many. */
@@ -105,6 +111,8 @@ void slab_free(void *pointer)
     struct kind *kind = &slab.kinds[slab.chunk_kinds[chunk]];
     struct block *block = pointer;
     assert(chunk < slab.chunks);
+    if (slab.ends)
+        return;
     block->next = kind->spare;
     kind->spare = block;
 }

@@ -13,6 +13,10 @@
 /* From now on slab_new has room. */
 void slab_begin(void);
 
+/* The process ends soon: what is given back from now on is not kept for others. To keep it would
+   write to each block, and so make all those pages real that nobody ever wrote to. */
+void slab_end(void);
+
 /* `site` is the address that asks. NULL: there is none, or not of that size; then it is to be had
    elsewhere. */
 void *slab_new(size_t size, const void *site);

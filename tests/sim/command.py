@@ -197,11 +197,24 @@ def a_run_is_watched(_folder):
     assert '\033' not in out and 'sealed size' in out
 
 
+def many_take_the_memory_that_is_told(folder):
+    """At its end too: tables that nobody wrote to must not become real when they are given back."""
+    words = ['scale', '--nodes', '1000', '--bootstraps', '4', '--profile', 'auto', '--birth', '4',
+             '--settle', '4', '--seconds', '2']
+    with subprocess.Popen([SIM, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True) as child:
+        said = child.stdout.read()
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = status
+    told = float(re.search(r'memory +([0-9.]+) kB a node', said)[1]) * 1000 * 1000
+    assert status == 0 and used.ru_maxrss * 1024 < 2 * told + 100e6, f'{used.ru_maxrss} kB: {said}'
+
+
 for number, test in enumerate([figures_do_not_change_the_run, the_page_stands_alone,
                                a_story_that_fails_is_made_smaller, replay_goes_as_far_as_it_is_told,
                                what_is_wrong_is_said, a_swarm_uses_all_cores_and_the_same_seeds,
                                a_swarm_has_as_many_nodes_as_asked,
-                               a_run_is_watched], 1):
+                               a_run_is_watched, many_take_the_memory_that_is_told], 1):
     with tempfile.TemporaryDirectory() as directory:
         test(directory)
     print(f'ok {number} - {test.__name__}', flush=True)
