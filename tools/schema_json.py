@@ -29,7 +29,7 @@ def value(record, name, type, place, level="i"):
         case Int():
             return f"json_integer((json_int_t){place})"
         case Bytes() if type.name == "key":
-            return f"statement_key(&{place})"
+            return f"print_json_did(&{place})"
         case Bytes() if type.name in ("hash", "signature"):
             return f"statement_hex(bytes_of({place}.bytes, sizeof {place}.bytes))"
         case Bytes() if fixed(type):
@@ -92,7 +92,7 @@ def source_of(rules):
     inner = {name for r in records for f in r.fields for name in parts_of(f.type)}
     whole = [r for r in records if r.name not in inner]
     return TOP + "\n".join([
-        '#include "cmd/statement.h"', '#include "core/base/bytes.h"',
+        '#include "cmd/print.h"', '#include "cmd/statement.h"', '#include "core/base/bytes.h"',
         '#include "core/wire/messages.h"', "",
         *(line for r in records for line in record_source(r)),
         *(line for r in whole for line in reader_source(r)),

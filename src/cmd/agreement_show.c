@@ -16,20 +16,6 @@
 
 enum { SHORT_ID = 12 };
 
-static json_t *did_json(const struct tally_key *key)
-{
-    char did[TALLY_DID_SIZE + 1];
-    tally_did_write(key, did);
-    return json_string(did);
-}
-
-static json_t *time_json(struct tally_wall wall)
-{
-    char time[PRINT_TIME];
-    print_time(wall, time);
-    return json_string(time);
-}
-
 static json_t *hash_json(bool any, const struct tally_hash *hash)
 {
     return any ? print_json_hash(hash) : json_null();
@@ -81,10 +67,10 @@ static json_t *proposal_object(const struct trust *trust, const struct proposal 
     const struct tally_key *self = &trust->fold.self, *other = &proposal->pair->key;
     json_t *object = json_object();
     set(object, "proposal_id", print_json_hash(&offer->place.receipt));
-    set(object, "proposer", did_json(proposal->ours ? self : other));
-    set(object, "target", did_json(proposal->ours ? other : self));
-    set(object, "proposed_at", time_json(offer->place.time));
-    set(object, "expires_at", time_json(offer->expires));
+    set(object, "proposer", print_json_did(proposal->ours ? self : other));
+    set(object, "target", print_json_did(proposal->ours ? other : self));
+    set(object, "proposed_at", print_json_time(offer->place.time));
+    set(object, "expires_at", print_json_time(offer->expires));
     set(object, "state", json_string(tally_proposal_state_name(proposal->state)));
     set(object, "ours", json_boolean(proposal->ours));
     set(object, "previous", hash_json(offer->counter, &offer->previous));
@@ -227,7 +213,7 @@ static json_t *signature_object(const struct said *said)
 {
     json_t *object = json_object();
     const struct tally_receipt *receipt = &said->receipt.receipt;
-    set(object, "signed_at", time_json(receipt->time));
+    set(object, "signed_at", print_json_time(receipt->time));
     set(object, "type", print_json_text(receipt->type));
     set(object, "index", json_integer((json_int_t)receipt->sequence));
     set(object, "receipt", print_json_hash(&said->receipt.hash));
@@ -282,11 +268,11 @@ static json_t *agreement_object(const struct trust *trust, const struct agreemen
     const struct said *last = bond->signature->proposer ? &agreement->said : &agreement->theirs;
     bool revoked = ends_at(bond);
     json_t *object = json_object(), *parties = json_array();
-    (void)json_array_append_new(parties, did_json(&said->proposer));
-    (void)json_array_append_new(parties, did_json(&said->acceptor));
+    (void)json_array_append_new(parties, print_json_did(&said->proposer));
+    (void)json_array_append_new(parties, print_json_did(&said->acceptor));
     set(object, "agreement_id", print_json_hash(&bond->signature->agreement));
     set(object, "parties", parties);
-    set(object, "established_at", time_json(last->receipt.receipt.time));
+    set(object, "established_at", print_json_time(last->receipt.receipt.time));
     set(object, "state", json_string(tally_agreement_state_name(bond->state)));
     set(object, "trust_level", json_integer(bond->signature->level));
     set(object, "level", json_string(tally_trust_name(bond->level)));
@@ -301,7 +287,7 @@ static json_t *agreement_object(const struct trust *trust, const struct agreemen
     set(object, "agreement_bytes", bytes_json(said));
     set(object, "proposal_id", print_json_hash(&said->offer));
     set(object, "replaces", hash_json(said->has_replaces, &said->replaces));
-    set(object, "effective_at", revoked ? time_json(bond->effective) : json_null());
+    set(object, "effective_at", revoked ? print_json_time(bond->effective) : json_null());
     return object;
 }
 

@@ -16,15 +16,6 @@
 
 /* ---- show ---- */
 
-static json_t *did_json(const struct tally_key *key)
-{
-    char did[TALLY_DID_SIZE + 1];
-    if (key == NULL)
-        return json_null();
-    tally_did_write(key, did);
-    return json_string(did);
-}
-
 /* The name and key under which this node cosigns others' logs, as they are told to; false: it has
    stated none yet. */
 static bool witness_vkey(const struct trust *trust, char text[TALLY_VKEY_MAX])
@@ -55,15 +46,15 @@ static void show_json(const struct trust *trust)
     for (const struct tally_key *elder = revoked_elder(&trust->revoked, self);
          elder != NULL && json_array_size(elders) < REVOKED_HEIRS;
          elder = revoked_elder(&trust->revoked, elder))
-        (void)json_array_append_new(elders, did_json(elder));
-    (void)json_object_set_new(object, "key", did_json(self));
+        (void)json_array_append_new(elders, print_json_did(elder));
+    (void)json_object_set_new(object, "key", print_json_did(self));
     (void)json_object_set_new(object, "peer_id", json_string(id));
     (void)json_object_set_new(object, "recovery",
-                              did_json(revoked_recovery(&trust->revoked, self)));
+                              print_json_did(revoked_recovery(&trust->revoked, self)));
     (void)json_object_set_new(object, "revoked", json_boolean(entry != NULL));
     (void)json_object_set_new(object, "reason", reason != NULL ? json_string(reason) : json_null());
     (void)json_object_set_new(object, "successor",
-                              did_json(revoked_successor(&trust->revoked, self)));
+                              print_json_did(revoked_successor(&trust->revoked, self)));
     (void)json_object_set_new(object, "succeeds", elders);
     (void)json_object_set_new(object, "witness_vkey", witness ? json_string(vkey) : json_null());
     print_json(object);

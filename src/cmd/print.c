@@ -4,6 +4,7 @@
 #include "core/base/base64.h"
 #include "core/base/bytes.h"
 #include "core/base/hex.h"
+#include "tally/log.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -120,4 +121,20 @@ void print_time(struct tally_wall wall, char text[PRINT_TIME])
         return;
     }
     (void)snprintf(text, PRINT_TIME, "%s.%06dZ", whole, (int)micros);
+}
+
+json_t *print_json_did(const struct tally_key *key)
+{
+    char did[TALLY_DID_SIZE + 1];
+    if (key == NULL)
+        return json_null();
+    tally_did_write(key, did);
+    return json_string(did);
+}
+
+json_t *print_json_time(struct tally_wall wall)
+{
+    char time[PRINT_TIME];
+    print_time(wall, time);
+    return json_string(time);
 }

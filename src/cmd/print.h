@@ -25,6 +25,8 @@ json_t *print_object(const char *schema);
 json_t *print_json_text(struct tally_bytes text);
 json_t *print_json_hash(const struct tally_hash *hash);
 json_t *print_json_base64(struct tally_bytes bytes);
+json_t *print_json_did(const struct tally_key *key); /* NULL: null. */
+json_t *print_json_time(struct tally_wall wall);
 
 /* RFC 3339 in UTC with microseconds. */
 void print_time(struct tally_wall wall, char text[PRINT_TIME]);

@@ -197,7 +197,8 @@ enum exit_code sampled_now(struct call *call)
         code = call_usage(call, mesh == NULL ? "--scroll wants --mesh"
                                              : "either a file, or a party with --mesh");
     else if (sampling == NULL)
-        code = EXIT_FAILED;
+        code = call_fail_with(call, EXIT_FAILED, TALLY_NO_MEMORY, NULL, "%s",
+                              tally_error_text(TALLY_NO_MEMORY));
     else if (timeout == NULL ||
              call_number(call, "--timeout", timeout, 1, ASK_TIMEOUT_MAX_S, &patience_s)) {
         sampling->call = call;

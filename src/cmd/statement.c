@@ -72,13 +72,6 @@ void statement_print(const json_t *statement)
     print_members(statement, 2);
 }
 
-json_t *statement_key(const struct tally_key *key)
-{
-    char did[TALLY_DID_SIZE + 1];
-    tally_did_write(key, did);
-    return json_string(did);
-}
-
 json_t *statement_hex(struct tally_bytes bytes)
 {
     char hex[2 * sizeof(struct tally_signature) + 1];
@@ -109,7 +102,5 @@ json_t *statement_roles(uint8_t roles)
 
 json_t *statement_time(uint64_t us)
 {
-    char time[PRINT_TIME];
-    print_time((struct tally_wall){.us = (int64_t)us}, time);
-    return json_string(time);
+    return print_json_time((struct tally_wall){.us = (int64_t)us});
 }

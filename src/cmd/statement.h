@@ -23,7 +23,6 @@ json_t *statement_object(struct tally_bytes name_space, struct tally_bytes type,
 void statement_print(const json_t *statement);
 
 /* Of the generated readers. */
-json_t *statement_key(const struct tally_key *key);
 json_t *statement_hex(struct tally_bytes bytes);
 json_t *statement_text(struct tally_bytes text); /* In base64 if it is none. */
 json_t *statement_roles(uint8_t roles);
