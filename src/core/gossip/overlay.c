@@ -188,14 +188,19 @@ static void rest_bootstrap(struct overlay *overlay, struct peer *peer, struct ta
         peer->overlay.rest.ms = now.mono.ms + PASSIVE_REST_MS;
 }
 
-/* How many were asked so lately that they may still answer. */
+/* It was asked so lately that it may still answer. */
+static bool waits_for(const struct peer *peer, struct tally_now now)
+{
+    return !peer->mesh && peer->overlay.asked.ms != 0 &&
+           now.mono.ms - peer->overlay.asked.ms < OVERLAY_ASK_MS;
+}
+
 static unsigned asking(const struct peers *peers, struct tally_now now)
 {
     unsigned count = 0;
     for (size_t i = 0; i < peers->capacity; i++) {
         const struct peer *peer = &peers->list[i];
-        count += peer->used && !peer->mesh && peer->overlay.asked.ms != 0 &&
-                 now.mono.ms - peer->overlay.asked.ms < OVERLAY_ASK_MS;
+        count += peer->used && waits_for(peer, now);
     }
     return count;
 }
@@ -236,15 +241,19 @@ static struct candidate *choose(struct overlay *overlay, struct tally_now now,
     return sure != NULL && overlay_poor(peers) ? sure : chosen;
 }
 
+/* A few at a time, whoever chance names: each knows others, and all who come at once after a power
+   cut would else ask all of them. */
 static struct peer *choose_bootstrap(struct overlay *overlay, struct tally_now now,
                                      struct peers *peers)
 {
     struct peer *chosen = NULL;
-    uint32_t met = 0;
+    uint32_t met = 0, asked = 0;
     for (size_t i = 0; i < peers->capacity; i++) {
         struct peer *peer = &peers->list[i];
-        if (!peer->used || !peer->bootstrap || peer->mesh || peer->configured || peer->wants != 0 ||
-            peer_barred(peer, now) || now.mono.ms < peer->overlay.rest.ms)
+        if (!peer->used || !peer->bootstrap || peer->mesh || peer->configured)
+            continue;
+        asked += waits_for(peer, now);
+        if (peer->wants != 0 || peer_barred(peer, now) || now.mono.ms < peer->overlay.rest.ms)
             continue;
         enum tally_source source = peer->address_count > 0
                                        ? (enum tally_source)peer->addresses[0].source
@@ -253,7 +262,7 @@ static struct peer *choose_bootstrap(struct overlay *overlay, struct tally_now n
             random_below(&overlay->random, ++met) == 0)
             chosen = peer;
     }
-    return chosen;
+    return asked < OVERLAY_BOOTSTRAPS_ASKED ? chosen : NULL;
 }
 
 /* Asks one more, whoever there is. False if there is nobody now. */

@@ -49,7 +49,8 @@ enum {
     OVERLAY_WANDERERS = 2,         /* Who wanders here is greeted with so many more than places. */
     OVERLAY_MUTE_MS = 60000,       /* A peer of the mesh without heartbeats is none, ... */
     OVERLAY_MUTE_REST_MS = 600000, /* ... for so long. */
-    OVERLAY_BOOTSTRAPS = 64,       /* Kept by key. */
+    OVERLAY_BOOTSTRAPS = 64,       /* Kept by key; */
+    OVERLAY_BOOTSTRAPS_ASKED = 3,  /* asked at a time. */
 };
 
 /* Those who get a place although all are taken; guests; greetings of those who wander:

@@ -156,6 +156,11 @@ static enum tally_drop hello_prove(struct peers *peers, struct peer *peer, struc
     if (!peers_shared(peers, peer))
         return TALLY_DROP_KEY;
     memcpy(link->cookie, cookie->cookie, sizeof link->cookie);
+    /* Who lives there saw our nonce: it is nobody's victim, and may be greeted again although it
+       has no time for us now. */
+    if (!link->together && peer->address_greeted < peer->address_count &&
+        address_equal(&peer->addresses[peer->address_greeted].address, &link->address))
+        peer->addresses[peer->address_greeted].answered = true;
     prove(peers, peer, now, out);
     peer->first_size = 0;
     link_move(link, LINK_PROVING, now);

@@ -309,6 +309,55 @@ static void a_bootstrap_that_was_there_is_greeted_again_soon(void **state)
     crowd_free(crowd);
 }
 
+/* Among those who all came at once it has no time for a key exchange, but a cookie for everybody.
+ */
+static bool no_welcome(struct crowd *crowd, uint32_t from, uint32_t to, unsigned kind)
+{
+    return kind != TALLY_KIND_WELCOME || crowd->now.mono.ms >= *(const uint64_t *)crowd->context;
+}
+
+static void a_bootstrap_that_has_no_time_is_greeted_again_soon(void **state)
+{
+    struct crowd *crowd = crowd_of(2, TALLY_PROFILE_AUTO);
+    uint64_t until = crowd->now.mono.ms + 30000;
+    crowd->hook = no_welcome;
+    crowd->context = &until;
+    crowd_boot(crowd, 0, 1);
+    crowd_bootstrap(crowd, 1, 0);
+    crowd_run(crowd, 30000);
+    assert_false(crowd_meshed(crowd, 1, 0));
+    crowd_run(crowd, 120000);
+    assert_true(crowd_meshed(crowd, 1, 0));
+    /* It never has any: no more is asked of it than of one that is gone. */
+    until = UINT64_MAX;
+    crowd_vanish(crowd, 1);
+    crowd_boot(crowd, 1, 1);
+    crowd_bootstrap(crowd, 1, 0);
+    crowd_run(crowd, 600000);
+    for (unsigned i = 0; i < 6; i++) {
+        crowd_forget(crowd);
+        crowd_run(crowd, 600000);
+        assert_in_range(crowd->nodes[1].sent[TALLY_KIND_HELLO], 1, 6); /* Two for each try. */
+    }
+    crowd_free(crowd);
+}
+
+static void of_many_bootstraps_a_few_are_asked_at_a_time(void **state)
+{
+    enum { MANY = 20 };
+    struct crowd *crowd = crowd_of(MANY + 1, TALLY_PROFILE_AUTO);
+    crowd_boot(crowd, 0, 0); /* The others are not there. */
+    for (uint32_t i = 1; i <= MANY; i++)
+        crowd_bootstrap(crowd, 0, i);
+    crowd_run(crowd, OVERLAY_ASK_MS - 100);
+    assert_int_equal(crowd->nodes[0].sent[TALLY_KIND_HELLO], OVERLAY_BOOTSTRAPS_ASKED);
+    /* Each has its turn before long, wherever the one is that lives. */
+    crowd_boot(crowd, MANY, MANY);
+    crowd_run(crowd, 60000);
+    assert_true(crowd_meshed(crowd, 0, MANY));
+    crowd_free(crowd);
+}
+
 /* ---- Many behind one address. ---- */
 
 enum { OFFICE_PORT = 5000 };
@@ -413,6 +462,8 @@ int main(void)
         cmocka_unit_test(pinned_peers_keep_their_link_in_a_full_view),
         cmocka_unit_test(an_absent_bootstrap_costs_three_hellos_in_ten_minutes),
         cmocka_unit_test(a_bootstrap_that_was_there_is_greeted_again_soon),
+        cmocka_unit_test(a_bootstrap_that_has_no_time_is_greeted_again_soon),
+        cmocka_unit_test(of_many_bootstraps_a_few_are_asked_at_a_time),
         cmocka_unit_test(all_behind_one_address_hear_the_only_server),
         cmocka_unit_test(more_than_there_is_room_for_take_turns),
         cmocka_unit_test(neighbours_on_a_cable_link_though_they_have_one_prefix),
