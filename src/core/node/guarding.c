@@ -116,11 +116,11 @@ static bool must_ask(const struct tally_node *node)
     return !alone && !node->issuer.ended && wrote_before(node, false);
 }
 
-/* A key of whose past nothing is known, on a node that may meet somebody who does. */
+/* A copy, or a key of whose past nothing is known, on a node that may meet somebody who does. */
 static bool may_meet(const struct tally_node *node)
 {
     enum tally_profile profile = node->options.profile;
-    return node->options.past == TALLY_PAST_UNKNOWN && profile != TALLY_PROFILE_STATIC &&
+    return node->options.past != TALLY_PAST_OWN && profile != TALLY_PROFILE_STATIC &&
            profile != TALLY_PROFILE_OFFLINE;
 }
 
