@@ -141,6 +141,10 @@ void checker_change(struct checker *checker, const struct world *world, uint32_t
 void checker_configured(struct checker *checker, uint32_t slot,
                         const struct tally_address *address);
 
+/* Whether all others hold all that a node ever wrote, sealed: whoever answers it then, if its disk
+   is put back, knows it. What nobody else saw no guard finds again. */
+bool checker_held(const struct checker *checker, const struct world *world, uint32_t slot);
+
 /* Its disk is an older one from now on: what it learnt since, it learns again. */
 void checker_restored(struct checker *checker, const struct world *world, uint32_t slot);
 

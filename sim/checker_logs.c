@@ -290,6 +290,27 @@ static void check_remembered(struct checker *checker, const struct world *world,
                            CHECK_REMEMBERED);
 }
 
+bool checker_held(const struct checker *checker, const struct world *world, uint32_t slot)
+{
+    uint32_t honest = 0;
+    for (uint32_t other = 0; other < world->options.nodes; other++)
+        honest += other != slot && world->slots[other].lie == LIE_NONE;
+    for (size_t i = 0; i < checker->log_count; i++) {
+        const struct checker_log *book = &checker->logs[i];
+        uint64_t size = simtree_size(&book->tree);
+        if (book->slot != slot)
+            continue;
+        if (book->signed_size != size)
+            return false;
+        for (uint32_t other = 0; other < world->count; other++) {
+            const struct disk_log *log = disk_find(&world->slots[other].disk, &book->origin_hash);
+            if (other != slot && (log == NULL || log->size < size))
+                return false;
+        }
+    }
+    return honest > 0;
+}
+
 void checker_restored(struct checker *checker, const struct world *world, uint32_t slot)
 {
     const struct disk *disk = &world->slots[slot].disk;

@@ -129,6 +129,7 @@ void disk_copy(struct disk *copy, const struct disk *disk, struct signer *signer
     disk_init(copy, signer);
     copy->options = disk->options;
     copy->epoch = disk->epoch;
+    copy->bytes = disk->bytes;
     for (size_t i = 0; i < disk->log_count; i++) {
         const struct disk_log *from = disk->logs[i];
         struct disk_log *to = disk_log_new(
@@ -137,8 +138,12 @@ void disk_copy(struct disk *copy, const struct disk *disk, struct signer *signer
         for (uint64_t index = 0; index < simtree_size(&from->tree); index++) {
             const struct disk_entry *entry = &from->entries[index];
             disk_log_append(to, bytes_of(entry->envelope, entry->envelope_size),
-                            bytes_of(entry->body, entry->body_size), entry->body_held);
+                            bytes_of(entry->body, entry->body != NULL ? entry->body_size : 0),
+                            entry->body_held);
+            to->entries[index].body_size = entry->body_size;
+            to->entries[index].pruned = entry->pruned;
         }
+        to->pruned = from->pruned;
         to->tiled = from->tiled;
         to->frozen = from->frozen;
         to->size = from->size;

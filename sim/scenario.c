@@ -222,9 +222,12 @@ static bool read_simple(struct words *words, struct line *line)
     } else if (words_take(words, "restore")) {
         line->verb = VERB_RESTORE;
         line->who = words_who(words);
+        line->held = words_take(words, "held");
     } else if (words_take(words, "recover")) {
         line->verb = VERB_RECOVER;
         line->who = words_who(words);
+        if (words_take(words, "within"))
+            line->within_us = (uint64_t)words_seconds(words, "a time");
     } else if (words_take(words, "suspend")) {
         line->verb = VERB_SUSPEND;
         line->who = words_who(words);

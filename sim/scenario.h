@@ -93,6 +93,7 @@ struct line {
     struct lan_box box; /* NAT; */
     bool each;          /* one for each node. */
     bool silent;        /* GATEWAY, DOMAIN. */
+    bool held;          /* RESTORE: only if all others hold what it signed. */
     bool renumber;      /* GATEWAY. */
     bool succeeded;     /* STATE: another key takes over from the revoked one. */
     bool keyless;       /* DOMAIN. */
@@ -107,7 +108,7 @@ struct line {
     enum tally_drop drop;
     enum tally_discrepancy dispute;
     enum tally_discrepancy_state stage; /* STATES: any. */
-    uint64_t within_us;
+    uint64_t within_us;                 /* EXPECT, RECOVER. */
 };
 
 struct scenario {

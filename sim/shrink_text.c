@@ -64,6 +64,8 @@ bool shrink_sentence(const char *a, const char *b)
 
 static uint64_t ends_us(const struct line *line)
 {
+    if (line->verb == VERB_RECOVER)
+        return line->at_us + line->within_us;
     return line->every_us > 0 && line->until_us != UINT64_MAX ? line->until_us : line->at_us;
 }
 
@@ -92,6 +94,8 @@ static bool repairs(const struct line *before, const struct line *after)
     if (before->verb == VERB_CRASH || before->verb == VERB_LEAVE)
         return (after->verb == VERB_RESTART || after->verb == VERB_JOIN) &&
                meets(before->who, after->who);
+    if (before->verb == VERB_RESTORE)
+        return after->verb == VERB_RECOVER && meets(before->who, after->who);
     return is_setting(before->verb) && after->verb == before->verb && after->timed &&
            after->everywhere == before->everywhere && same_range(after->who, before->who) &&
            same_range(after->other, before->other);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum {
+    ATTEND_US = 1000000,  /* So often an operator looks after a node. */
     LOOK_US = 100000,     /* Expectations with a time are looked at so often. */
     APPEND_STEP_US = 1000 /* Between the receipts of one append line: a busy user. */
 };
@@ -232,6 +233,9 @@ static void on_node(struct story *story, const struct line *line, uint32_t slot)
     } else if (line->verb == VERB_BACKUP) {
         say(story, "n%u is copied", slot + 1);
         world_backup(world, slot);
+    } else if (line->verb == VERB_RESTORE && line->held &&
+               !checker_held(&world->checker, world, slot)) {
+        say(story, "n%u does not come back: not all hold what it signed", slot + 1);
     } else if (line->verb == VERB_RESTORE) {
         say(story, "n%u comes back from the copy", slot + 1);
         if (!world_restore(world, slot))
@@ -350,6 +354,16 @@ static bool next_cue(const struct story *story, size_t *index)
     return found;
 }
 
+/* An operator who attends to a node does so as long as the story is not over for that alone. */
+static bool stays(const struct story *story, const struct line *line, uint64_t us)
+{
+    size_t others = story->watch_count + story->writer_count;
+    for (size_t i = 0; i < story->cue_count; i++)
+        others += story->cues[i].line->verb != VERB_RECOVER;
+    return line->verb == VERB_RECOVER && us + ATTEND_US <= line->at_us + line->within_us &&
+           others > 0;
+}
+
 static void take_cue(struct story *story, size_t index)
 {
     struct cue cue_now = story->cues[index];
@@ -363,6 +377,8 @@ static void take_cue(struct story *story, size_t index)
     uint64_t again_us = cue_now.us + line->every_us;
     if (line->every_us > 0 && again_us <= until_us)
         story->cues[index].us = again_us;
+    else if (stays(story, line, cue_now.us))
+        story->cues[index].us += ATTEND_US;
     else
         story->cues[index] = story->cues[--story->cue_count];
     story_act(story, line);

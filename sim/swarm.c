@@ -14,7 +14,11 @@ enum {
     HASTE = 6,     /* So many times as fast is what happens in most stories. */
     WRITERS = 3,   /* Of many nodes. */
     ROTATIONS = 8, /* Once in so many stories; */
-    SEALED = 10,   /* so many tenths of a second after its start a node has sealed all. */
+    RETURNS = 5,
+    LOADS = 16,        /* Once in so many appends. */
+    RETURN_LATE = 300, /* So long after the faults a node comes back from a copy, at most. */
+    ATTENDED_S = 900,  /* So long its operator looks after it. */
+    SEALED = 10,       /* so many tenths of a second after its start a node has sealed all. */
 };
 
 void drawing_line(struct drawing *drawing, const char *form, ...)
@@ -65,6 +69,17 @@ static void node_line(struct drawing *drawing, uint32_t tenths, const char *verb
 
 /* ---- Faults. ---- */
 
+/* More than a stream has room for: in packages, or in bodies that are fetched one by one. */
+static void draw_load(struct drawing *drawing)
+{
+    if (drawing_once_in(drawing, 2))
+        drawing_line(drawing, " %" PRIu32 " in ledger size 3000..4000\n",
+                     drawing_number(drawing, 80, 200));
+    else
+        drawing_line(drawing, " %" PRIu32 " in ledger size 100000..400000\n",
+                     drawing_number(drawing, 1, 3));
+}
+
 static void draw_append(struct drawing *drawing, uint32_t tenths)
 {
     uint32_t node = somebody(drawing);
@@ -73,7 +88,9 @@ static void draw_append(struct drawing *drawing, uint32_t tenths)
         drawing_line(drawing, "\n");
     }
     node_line(drawing, tenths, "append", node);
-    if (drawing_number(drawing, 0, 2) > 0)
+    if (drawing_once_in(drawing, LOADS))
+        draw_load(drawing);
+    else if (drawing_number(drawing, 0, 2) > 0)
         drawing_line(drawing, " %" PRIu32 "\n", drawing_number(drawing, 1, 60));
     else
         drawing_line(drawing, " %" PRIu32 " in ledger size 0..6000\n",
@@ -243,6 +260,33 @@ static void draw_rotation(struct drawing *drawing)
     drawing->rotated = node;
 }
 
+/* A disk is put back from a copy, when all others hold what its node signed since: else it may
+   have signed what nobody can tell it, and no guard helps (operations, «Backups, and the guard»).
+   That is mostly not so, and it is tried again. Its users write on at once. */
+static void draw_return(struct drawing *drawing)
+{
+    uint32_t node = somebody(drawing), tries = drawing_number(drawing, 2, 5);
+    /* A clock that goes back as well may show an epoch that was: nothing on the disk knows better.
+     */
+    if (!drawing_once_in(drawing, RETURNS) || node == 1)
+        return;
+    uint32_t last = drawing->calm + RETURN_LATE;
+    uint32_t tenths = drawing_number(drawing, 50 / drawing->haste, drawing->calm);
+    node_line(drawing, tenths, "backup", node);
+    drawing_line(drawing, "\n");
+    node_line(drawing, tenths + 1, "append", node);
+    drawing_line(drawing, " %" PRIu32 "\n", drawing_number(drawing, 1, 20));
+    node_line(drawing, tenths, "recover", node);
+    drawing_line(drawing, " within %d\n", ATTENDED_S);
+    for (; tries > 0 && tenths + 10 < last; tries--) {
+        tenths = drawing_number(drawing, tenths + 10, last);
+        node_line(drawing, tenths, "restore", node);
+        drawing_line(drawing, " held\n");
+        node_line(drawing, tenths + drawing_number(drawing, 1, 40), "append", node);
+        drawing_line(drawing, " %" PRIu32 "\n", drawing_number(drawing, 1, 20));
+    }
+}
+
 /* ---- Calm. ---- */
 
 /* A line for each node whose bit is set. */
@@ -336,5 +380,6 @@ void swarm_draw(uint64_t seed, struct swarm_sizes sizes, char text[SWARM_TEXT_MA
     for (uint32_t i = 0; i < count; i++)
         draw_fault(&drawing, times[i]);
     draw_rotation(&drawing);
+    draw_return(&drawing);
     draw_calm(&drawing);
 }

@@ -417,8 +417,11 @@ bool world_restore(struct world *world, uint32_t slot)
     if (at->backup == NULL)
         return false;
     world_crash(world, slot);
+    const struct disk_options options =
+        at->disk.options; /* Faults are the disk's, not the copy's. */
     disk_free(&at->disk);
     disk_copy(&at->disk, at->backup, &at->signer);
+    at->disk.options = options;
     at->restored = true;
     checker_restored(&world->checker, world, slot);
     at->met_count = at->met_backup;

@@ -45,6 +45,7 @@ STORIES = {
 FOUND = [
     ('unguarded', 'ROOTS', 'restore'),
     ('unguarded', 'ROOTS', 'restore-heir'),
+    ('unguarded', 'ROOTS', 'restore-early'),
 ]
 
 
