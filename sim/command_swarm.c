@@ -56,6 +56,7 @@ struct swarm {
     struct failure kinds[KINDS_MAX];
     size_t kind_count;
     uint64_t stories, broken, events;
+    uint64_t excused[EXCUSE_COUNT], unexcused; /* Stories with such an excuse; without any. */
     double virtual_s;
     bool terminal;
 };
@@ -173,6 +174,13 @@ static void lost(struct swarm *swarm, struct worker *worker, bool hung)
         worker_start(swarm, worker, seed + swarm->jobs);
 }
 
+static void count_excuses(struct swarm *swarm, const struct excuses *excuses)
+{
+    for (unsigned i = 0; i < EXCUSE_COUNT; i++)
+        swarm->excused[i] += excuses->count[i] > 0;
+    swarm->unexcused += excuses_all(excuses) == 0;
+}
+
 static void heard(struct swarm *swarm, struct worker *worker)
 {
     struct report_line line;
@@ -187,6 +195,7 @@ static void heard(struct swarm *swarm, struct worker *worker)
         return;
     swarm->stories++;
     swarm->events += line.result.end.events;
+    count_excuses(swarm, &line.result.end.excuses);
     swarm->virtual_s += (double)line.result.end.us / 1e6;
     if (line.result.verdict != TRIAL_FINE)
         failed(swarm, line.seed, &line.result);
@@ -299,6 +308,19 @@ static void search_on(struct swarm *swarm)
         fprintf(stderr, "\r\033[K");
 }
 
+/* In how many nobody was excused from what is expected, and why somebody was in the others. */
+static void tell_excuses(const struct swarm *swarm)
+{
+    const char *comma = "; excused: ";
+    printf("%" PRIu64 " held without any excuse", swarm->unexcused);
+    for (unsigned i = 0; i < EXCUSE_COUNT; i++)
+        if (swarm->excused[i] > 0) {
+            printf("%s%s %" PRIu64, comma, excuse_word((enum excuse)i), swarm->excused[i]);
+            comma = ", ";
+        }
+    printf("\n");
+}
+
 /* How many, how fast: by the clock, and a second that a core was ours, which says the same on a
    machine that others use too. */
 static void tell_search(const struct swarm *swarm)
@@ -312,6 +334,7 @@ static void tell_search(const struct swarm *swarm)
            "%.2f a second of a core, %.1f h of virtual time, %" PRIu64 " events\n",
            swarm->stories, swarm->from, swarm->broken, seconds, count / (seconds > 0 ? seconds : 1),
            count / (core > 0 ? core : 1), swarm->virtual_s / 3600, swarm->events);
+    tell_excuses(swarm);
 }
 
 int command_swarm(const struct arguments *arguments)

@@ -25,20 +25,6 @@ const char *expect_word(enum condition condition)
     return words[condition];
 }
 
-/* Whether `other` has the log as `slot` has it. */
-static bool same_log(const struct world *world, uint32_t slot, uint32_t other,
-                     const struct disk_log *log, uint32_t issuer, char *why, size_t size)
-{
-    const struct disk_log *theirs = disk_find(&world->slots[other].disk, &log->origin_hash);
-    if (log->size == 0 && (theirs == NULL || theirs->size == 0))
-        return true;
-    if (theirs != NULL && theirs->size == log->size && hash_equal(&theirs->root, &log->root))
-        return true;
-    snprintf(why, size, "n%u has %" PRIu64 " of n%u/%s, n%u has %" PRIu64, slot + 1, log->size,
-             issuer + 1, log->name_space, other + 1, theirs != NULL ? theirs->size : 0);
-    return false;
-}
-
 bool expect_revoked(const struct world *world, uint32_t slot, const struct tally_key *key)
 {
     const struct disk *disk = &world->slots[slot].disk;
@@ -51,71 +37,6 @@ bool expect_revoked(const struct world *world, uint32_t slot, const struct tally
             return true;
     }
     return false;
-}
-
-/* Each behind a box of its own, and neither finds a way: no stream comes up between them. */
-static bool apart(const struct world *world, uint32_t a, uint32_t b)
-{
-    const struct slot *one = &world->slots[a], *other = &world->slots[b];
-    return one->profile == TALLY_PROFILE_STATIC && one->lan != 0 && other->lan != 0 &&
-           !lan_same(world, a, b);
-}
-
-/* Who came back and waits for none but liars, those who are gone, and those whom no way leads to:
-   none of them says how far its logs had got, and until its operator does it signs nothing
-   (reliability 7). */
-static bool waits_in_vain(const struct world *world, uint32_t slot)
-{
-    const struct tally_node *node = world->slots[slot].node;
-    enum tally_guard guard = tally_node_guard(node);
-    struct tally_key key;
-    size_t index = 0;
-    if (guard != TALLY_GUARD_ASKING && guard != TALLY_GUARD_WAITING)
-        return false;
-    for (; tally_node_awaited(node, index, &key); index++) {
-        uint32_t other;
-        if (world_find(world, &key, &other) && world_counts(world, other) &&
-            world_linked(world, slot, other) && !apart(world, slot, other))
-            return false;
-    }
-    return index > 0;
-}
-
-/* All logs of honest issuers that one node holds, sealed and the same at the next node that counts:
-   once round the circle, and all are the same everywhere. */
-static bool shared(const struct world *world, uint32_t slot, char *why, size_t size)
-{
-    const struct disk *disk = &world->slots[slot].disk;
-    uint32_t next = slot;
-    do
-        next = (next + 1) % world->options.nodes;
-    while (!world_counts(world, next));
-    for (size_t i = 0; i < disk->log_count; i++) {
-        const struct disk_log *log = disk->logs[i];
-        uint32_t issuer;
-        if (!world_find(world, &log->issuer, &issuer) || world->slots[issuer].lie != LIE_NONE)
-            continue;
-        /* Whoever revoked its key is linked with nobody: what it sealed last may be with it alone.
-         */
-        if (expect_revoked(world, slot, &log->issuer))
-            continue;
-        if (log->own && log->size < simtree_size(&log->tree) && !waits_in_vain(world, slot)) {
-            snprintf(why, size, "n%u has receipts of n%u/%s that are not sealed", slot + 1,
-                     issuer + 1, log->name_space);
-            return false;
-        }
-        if (next != slot && !same_log(world, slot, next, log, issuer, why, size))
-            return false;
-    }
-    return true;
-}
-
-static bool converged(const struct world *world, char *why, size_t size)
-{
-    for (uint32_t slot = 0; slot < world->options.nodes; slot++)
-        if (world_counts(world, slot) && !shared(world, slot, why, size))
-            return false;
-    return true;
 }
 
 static bool has_evidence(const struct world *world, uint32_t slot, const struct tally_key *issuer)
@@ -384,14 +305,16 @@ static bool guarded(const struct world *world, const struct line *line, char *wh
     return !line->negated;
 }
 
-bool expect_is(const struct world *world, const struct line *line, char *why, size_t size)
+bool expect_is(const struct world *world, const struct line *line, struct excuses *excuses,
+               char *why, size_t size)
 {
     why[0] = '\0';
+    memset(excuses, 0, sizeof *excuses);
     switch (line->condition) {
     case CONDITION_CONVERGED:
-        return converged(world, why, size);
+        return world_converged(world, excuses, why, size);
     case CONDITION_DIVERGED:
-        if (!converged(world, why, size))
+        if (!world_converged(world, excuses, why, size))
             return true;
         snprintf(why, size, "all nodes hold the same");
         return false;

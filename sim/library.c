@@ -107,7 +107,8 @@ bool tally_sim_is(struct tally_sim *sim, const char *condition, char *message, s
     if (scenario == NULL)
         return false;
     const struct line *line = &scenario->lines[0];
-    bool is = expect_is(world_of(sim), line, why, sizeof why) != line->negated;
+    struct excuses excuses;
+    bool is = expect_is(world_of(sim), line, &excuses, why, sizeof why) != line->negated;
     snprintf(message, size, "%s", is ? "" : why);
     scenario_free(scenario);
     memory_free(scenario);

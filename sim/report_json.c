@@ -30,6 +30,11 @@ static void put_run(const struct report *report, struct sheet *sheet)
         ",\n  \"checks\": %" PRIu64 ",\n  \"acknowledged\": %" PRIu64 ",\n  \"refused\": %" PRIu64,
         report->scenario->options.seed, end->id, report->scenario->options.nodes, seconds(end->us),
         end->events, end->datagrams, end->checks, end->acknowledged, end->refused);
+    sheet_put(sheet, ",\n  \"excused\": {");
+    for (unsigned i = 0; i < EXCUSE_COUNT; i++)
+        sheet_put(sheet, "%s\"%s\": %" PRIu32, i > 0 ? ", " : "", excuse_word((enum excuse)i),
+                  end->excuses.count[i]);
+    sheet_put(sheet, "}");
 }
 
 static void put_spread(struct sheet *sheet, const char *name, const struct figure_spread *spread)

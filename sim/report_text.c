@@ -46,6 +46,20 @@ void report_verdict(const struct report *report, struct sheet *sheet)
               options->seed, end->id);
 }
 
+static void put_excuses(struct sheet *sheet, const struct excuses *excuses)
+{
+    const char *comma = "";
+    for (unsigned i = 0; i < EXCUSE_COUNT; i++)
+        if (excuses->count[i] > 0) {
+            if (comma[0] == '\0')
+                sheet_put(sheet, "  %-14s", "excused");
+            sheet_put(sheet, "%s%s %" PRIu32, comma, excuse_word((enum excuse)i),
+                      excuses->count[i]);
+            comma = ", ";
+        }
+    sheet_put(sheet, comma[0] != '\0' ? "\n" : "");
+}
+
 static void put_spread(struct sheet *sheet, const char *what, const struct figure_spread *spread)
 {
     if (spread->count + spread->missing == 0)
@@ -107,6 +121,7 @@ void report_text(const struct report *report, struct sheet *sheet)
 {
     const struct figures *figures = report->figures;
     report_verdict(report, sheet);
+    put_excuses(sheet, &report->end->excuses);
     if (figures == NULL)
         return;
     put_spread(sheet, "heard of", &figures->heard);

@@ -103,7 +103,10 @@ static bool look(struct story *story, const struct watch *watch)
 {
     char why[200];
     const struct line *line = watch->line;
-    bool is = expect_is(&story->world, line, why, sizeof why);
+    struct excuses excuses;
+    bool is = expect_is(&story->world, line, &excuses, why, sizeof why);
+    if (is && line->condition == CONDITION_CONVERGED)
+        story->end.excuses = excuses;
     bool last = story->world.now_us >= watch->until_us;
     if (line->negated && is)
         expectation_failed(story, line, why);

@@ -2,6 +2,7 @@
 #ifndef SIM_STORY_H
 #define SIM_STORY_H
 /* A story on stage: its lines at their times, its expectations, and how it ended. */
+#include "converged.h"
 #include "scenario.h"
 
 /* Who looks on. It changes nothing: the run is the same, byte for byte. Functions may be NULL. */
@@ -41,6 +42,7 @@ struct story_end {
     bool negated;             /* with "not". */
     uint32_t number;          /* Its line. */
     char message[512];        /* Why not: one sentence. */
+    struct excuses excuses;   /* Of the last CONVERGED that came. */
     char id[33];              /* Of the run. */
     uint64_t us;              /* Virtual time at the end. */
     uint64_t events, checks, datagrams, acknowledged, refused, verified, remembered;

@@ -176,7 +176,7 @@ static void draw_disk(struct drawing *drawing, uint32_t tenths)
         break;
     case 2:
         drawing_line(drawing, " failed %" PRIu32 "\n", drawing_number(drawing, 1, 10));
-        drawing->down |= bit; /* It may be. */
+        drawing->failing |= bit;
         break;
     default:
         drawing_line(drawing, " torn 100 sync 300..30000\n");
@@ -317,7 +317,7 @@ static void draw_calm(struct drawing *drawing)
             elsewhere |= UINT64_C(1) << node;
     each_of(drawing, elsewhere, "move", " to n1");
     each_of(drawing, drawing->sick, "disk", " slow 0 failed 0 torn 0 full 0");
-    each_of(drawing, drawing->down, "restart", "");
+    each_of(drawing, drawing->down | drawing->failing, "restart", "");
     drawing_line(drawing, "expect converged within %d\n",
                  drawing->setting == SETTING_STRANGERS || drawing->setting == SETTING_NAMES
                      ? STRANGERS_S

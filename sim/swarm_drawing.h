@@ -39,7 +39,8 @@ struct drawing {
     uint32_t first[DRAWN_NODES_MAX + 1]; /* Of each box: who never moves out; */
     uint32_t outer[DRAWN_NODES_MAX + 1]; /* the box it is seen as from the wide network. */
     uint64_t down;                       /* Bit per node that is not running, */
-    uint64_t sick;                       /* and whose disk has faults. */
+    uint64_t sick;                       /* whose disk has faults, */
+    uint64_t failing;                    /* and such that it may not run, restarted or not. */
     uint32_t rotated;                    /* Whose key another one takes over from; 0: nobody. */
     uint32_t
         haste; /* Spans of time are divided by it: faults come fast, or as slowly as timeouts. */

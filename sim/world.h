@@ -52,6 +52,7 @@ struct slot {
     struct adversary_memory *kept;
     enum tally_profile profile;
     bool told_full, late; /* Its disk is; it is not born at the start: a story has it join. */
+    bool again;           /* This is not its first life. */
     bool restored;        /* It came back from its backup, a copy of its disk or NULL: */
     struct disk *backup;
     uint32_t segment, moves; /* Of multicast, 0: none; how often it moved. */
@@ -158,6 +159,8 @@ uint32_t world_face(const struct world *world, uint32_t from, uint32_t to);
 void world_append(struct world *world, uint32_t slot, const char *name_space, uint32_t body_size);
 /* Whether a was told of b by its operator: as configured peer, bootstrap or in a domain. */
 bool world_told(const struct world *world, uint32_t a, uint32_t b);
+/* The same, of the peers that were drawn for this life of a. */
+bool world_named(const struct world *world, uint32_t a, uint32_t b);
 /* True if a at some time told that its transfer from or to b is confirmed. */
 bool world_confirmed(const struct world *world, uint32_t a, uint32_t b);
 

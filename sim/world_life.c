@@ -90,18 +90,29 @@ static void tell_peer(struct world *world, uint32_t slot, uint32_t peer)
 
 /* The peers an operator configured: of those that were there before, so that one of two dials. A
    node that comes back also knows who dialled it, as the daemon does from its file of peers. */
-static void tell_peers(struct world *world, uint32_t slot, bool again)
+static uint32_t peer_count(const struct world *world, uint32_t slot, uint32_t *others,
+                           struct random *chance)
 {
-    uint32_t shown = world->slots[slot].shown, most = world->options.peers_max;
-    uint32_t others = again ? world->options.nodes : shown;
-    if (others <= most) {
-        for (uint32_t peer = 0; peer < others; peer++)
-            tell_peer(world, slot, peer);
-        return;
-    }
-    struct random chance = {world->options.seed ^ (uint64_t)shown << 20};
-    for (uint32_t i = 0; i < most; i++)
-        tell_peer(world, slot, random_below(&chance, others));
+    const struct slot *at = &world->slots[slot];
+    *others = at->again ? world->options.nodes : at->shown;
+    *chance = (struct random){world->options.seed ^ (uint64_t)at->shown << 20};
+    return *others < world->options.peers_max ? *others : world->options.peers_max;
+}
+
+/* The one of that index: all, where that is not too many, else some, drawn one after the other. */
+static uint32_t peer_at(const struct world *world, uint32_t others, uint32_t index,
+                        struct random *chance)
+{
+    return others <= world->options.peers_max ? index : random_below(chance, others);
+}
+
+static void tell_peers(struct world *world, uint32_t slot)
+{
+    uint32_t others;
+    struct random chance;
+    uint32_t count = peer_count(world, slot, &others, &chance);
+    for (uint32_t i = 0; i < count; i++)
+        tell_peer(world, slot, peer_at(world, others, i, &chance));
 }
 
 static bool listed(const uint32_t *slots, size_t count, uint32_t slot)
@@ -170,6 +181,19 @@ bool world_told(const struct world *world, uint32_t a, uint32_t b)
     return world->bootstrap_count == 0 && world->domain_count == 0 && world->options.peers_max > 0;
 }
 
+bool world_named(const struct world *world, uint32_t a, uint32_t b)
+{
+    uint32_t others;
+    struct random chance;
+    uint32_t count = peer_count(world, a, &others, &chance);
+    if (world->bootstrap_count > 0 || world->domain_count > 0)
+        return world_told(world, a, b);
+    for (uint32_t i = 0; i < count; i++)
+        if (peer_at(world, others, i, &chance) == b)
+            return true;
+    return false;
+}
+
 /* ---- Birth. ---- */
 
 /* What each may take of anything. */
@@ -203,14 +227,14 @@ static void limits(struct tally_node_options *node, const struct world_options *
 }
 
 /* What a node is told when it begins. */
-static void introduce(struct world *world, uint32_t slot, bool again)
+static void introduce(struct world *world, uint32_t slot)
 {
     const struct slot *at = &world->slots[slot];
     /* A static node in the wide network has no use for it, and its stories are as they were. */
     if (at->profile != TALLY_PROFILE_STATIC || at->lan != 0)
         service_tell_links(world, slot);
     if (world->bootstrap_count == 0 && world->domain_count == 0)
-        tell_peers(world, slot, again);
+        tell_peers(world, slot);
     tell_bootstraps(world, slot);
     tell_domains(world, slot);
     tell_remembered(world, slot);
@@ -262,11 +286,11 @@ static void take_over(struct world *world, uint32_t slot)
 
 /* Whether somebody may know how far its logs had got, as far as its host can tell: a copy's host
    cannot, and its operator named somebody. */
-static bool known(const struct world *world, const struct slot *at, bool again)
+static bool known(const struct world *world, const struct slot *at)
 {
     bool named =
         world->options.peers_max > 0 || world->bootstrap_count > 0 || world->domain_count > 0;
-    return at->restored ? named : world->checker.light && again;
+    return at->restored ? named : world->checker.light && at->again;
 }
 
 static enum tally_past past_of(const struct slot *at)
@@ -281,7 +305,7 @@ void world_wake(struct world *world, uint32_t slot)
     assert(at->node == NULL);
     struct tally_now now = world_clock(world, slot);
     uint32_t seconds = (uint32_t)(now.wall.us / 1000000);
-    bool again = at->disk.epoch > 0;
+    at->again = at->disk.epoch > 0;
     begin_life(world, at, seconds);
     take_over(world, slot);
     checker_start(&world->checker, world, slot);
@@ -293,7 +317,7 @@ void world_wake(struct world *world, uint32_t slot)
         .verify = options->verify,
         .profile = at->profile,
         .past = past_of(at),
-        .known = known(world, at, again),
+        .known = known(world, at),
         .remembered = at->met,
         .remembered_count = at->met_count,
         /* As tally run does: wherever it is, also after it moved. */
@@ -318,7 +342,7 @@ void world_wake(struct world *world, uint32_t slot)
     at->node = tally_node_new(&node, now);
     assert(at->node != NULL);
     world_wake_at(world, slot, tally_node_deadline(at->node));
-    introduce(world, slot, again);
+    introduce(world, slot);
 }
 
 void world_start(struct world *world)

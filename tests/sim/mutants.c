@@ -102,6 +102,8 @@ WRAP(enum greet_verdict, greet_choose, const struct peers *peers, const struct p
      struct tally_now now, size_t *index, struct tally_mono *later)
 {
     enum greet_verdict verdict = __real_greet_choose(peers, peer, now, index, later);
+    if (broken == MUTANT_ESTRANGED && peer->rtt_us > 0)
+        return GREET_NEVER;
     if (broken != MUTANT_UNPROVED || verdict == GREET_NOW || peer->address_count == 0)
         return verdict;
     *index = 0;

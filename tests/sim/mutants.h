@@ -19,6 +19,7 @@
     X(DATAGRAM, datagram)     /* A greeting has one byte too many. */                              \
     X(PACKET, packet)         /* So has what goes to the group. */                                 \
     X(UNPROVED, greeting)     /* An address is greeted without end. */                             \
+    X(ESTRANGED, estranged)   /* Who was linked once is never greeted again. */                    \
     X(ROOM, room)             /* A stream is written to, whatever room it has. */                  \
     X(CHAIN, chain)           /* A receipt does not name the one before. */                        \
     X(BODY, body)             /* Nor the hash of its body. */                                      \

@@ -55,12 +55,13 @@ static int tear_down(void **state)
 static bool is(struct line line, const char *sentence)
 {
     char why[200];
-    bool so = expect_is(&world, &line, why, sizeof why);
+    struct excuses excuses;
+    bool so = expect_is(&world, &line, &excuses, why, sizeof why);
     if (!so)
         assert_string_equal(why, sentence);
     if (line.who.from == line.who.to) {
         line.negated = true;
-        assert_int_equal(expect_is(&world, &line, why, sizeof why), so);
+        assert_int_equal(expect_is(&world, &line, &excuses, why, sizeof why), so);
     }
     return so;
 }
@@ -197,6 +198,70 @@ static void operators_name_peers_or_bootstraps_or_domains(void **state)
     assert_false(world_told(&world, A, B));
 }
 
+/* All are told of all, none moves, and nothing was ever written. */
+static uint32_t converged_but_for(enum excuse excuse)
+{
+    struct excuses excuses;
+    char why[200];
+    const struct line line = {.condition = CONDITION_CONVERGED};
+    if (!expect_is(&world, &line, &excuses, why, sizeof why))
+        return UINT32_MAX;
+    assert_int_equal(excuses_all(&excuses), excuses.count[excuse]);
+    return excuses.count[excuse];
+}
+
+static void a_mesh_that_never_links_again_did_not_converge(void **state)
+{
+    const struct line line = {.condition = CONDITION_CONVERGED};
+    world.options.peers_max = NODES;
+    for (uint32_t slot = A; slot < NODES; slot++)
+        world_restart(&world, slot);
+    assert_false(is(line, "n1 and n2 do not hang together by links, and nothing is between them"));
+    link_both(A, B, true);
+    link_both(C, D, true);
+    assert_false(is(line, "n1 and n3 do not hang together by links, and nothing is between them"));
+    stand_in.linked[A][C] = true; /* One side alone says so. */
+    assert_int_equal(converged_but_for(EXCUSE_DOWN), UINT32_MAX);
+    link_both(A, C, true);
+    assert_int_equal(converged_but_for(EXCUSE_DOWN), 0);
+}
+
+static void who_is_left_out_is_excused_for_a_cause_that_is_counted(void **state)
+{
+    char why[100];
+    const struct lan_box box = {.nat = {.type = NAT_PORT}};
+    world.options.peers_max = NODES;
+    for (uint32_t slot = A; slot < NODES; slot++)
+        world_restart(&world, slot);
+    link_both(A, B, true);
+    link_both(B, C, true);
+    assert_int_equal(converged_but_for(EXCUSE_DOWN), UINT32_MAX); /* D has no excuse. */
+    world_suspend(&world, D, 1000000);
+    assert_int_equal(converged_but_for(EXCUSE_DOWN), 1);
+    world_suspend(&world, D, 0);
+    uint32_t islands[NODES] = {[D] = 1};
+    world.network.islands = memory_copy(islands, sizeof islands);
+    assert_int_equal(converged_but_for(EXCUSE_PARTED), 1);
+    network_heal(&world.network);
+    assert_true(lan_segment(&world, (struct range){D, D}, why, sizeof why));
+    assert_int_equal(converged_but_for(EXCUSE_BOXES), 1); /* Nothing leads out. */
+    assert_true(lan_nat(&world, (struct range){D, D}, &box, why, sizeof why));
+    assert_int_equal(converged_but_for(EXCUSE_DOWN), UINT32_MAX); /* It can dial the others. */
+    for (uint32_t slot = A; slot < D; slot++) { /* Each behind a box of its own. */
+        assert_true(lan_nat(&world, (struct range){slot, slot}, &box, why, sizeof why));
+        assert_int_equal(converged_but_for(EXCUSE_BOXES), slot == C ? 1 : UINT32_MAX);
+    }
+    world.options.peers_max = 0;
+    for (uint32_t slot = A; slot < NODES; slot++)
+        assert_true(
+            lan_nat(&world, (struct range){slot, slot}, &(struct lan_box){0}, why, sizeof why));
+    assert_int_equal(converged_but_for(EXCUSE_UNTOLD), 1);
+    world_crash(&world, D);
+    assert_int_equal(converged_but_for(EXCUSE_DOWN), 1);
+    world.slots[D].lie = LIE_SILENT; /* A liar's links are nobody's business. */
+    assert_int_equal(converged_but_for(EXCUSE_DOWN), 0);
+}
+
 static void who_leaves_says_so(void **state)
 {
     world_leave(&world, A);
@@ -219,6 +284,8 @@ int main(void)
         STORY(or_by_a_link_with_whom_nobody_named),
         STORY(traffic_is_what_was_sent_of_late),
         STORY(operators_name_peers_or_bootstraps_or_domains),
+        STORY(a_mesh_that_never_links_again_did_not_converge),
+        STORY(who_is_left_out_is_excused_for_a_cause_that_is_counted),
         STORY(who_leaves_says_so),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
