@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "story.h"
+#include "backup.h"
 #include "expect.h"
 #include "memory.h"
 #include "story_place.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 #include "adversary.h"
+#include "backup.h"
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
 #include "memory.h"

@@ -180,10 +180,6 @@ uint64_t world_traffic(const struct world *world, uint32_t slot);
 
 void world_crash(struct world *world, uint32_t slot);
 void world_restart(struct world *world, uint32_t slot);
-void world_backup(struct world *world, uint32_t slot);
-bool world_restore(struct world *world, uint32_t slot);
-void world_forget_backup(struct slot *at);
-void world_recover(struct world *world, uint32_t slot);
 void world_suspend(struct world *world, uint32_t slot, uint64_t us);
 
 /* A new life over what its disk holds, with a greater epoch and its peers. It must not run. */

@@ -418,47 +418,6 @@ void world_restart(struct world *world, uint32_t slot)
     world_wake(world, slot);
 }
 
-void world_forget_backup(struct slot *at)
-{
-    if (at->backup != NULL)
-        disk_free(at->backup);
-    memory_free(at->backup);
-    at->backup = NULL;
-}
-
-void world_backup(struct world *world, uint32_t slot)
-{
-    struct slot *at = &world->slots[slot];
-    world_forget_backup(at);
-    at->backup = memory_new(1, sizeof *at->backup);
-    at->met_backup = at->met_count;
-    disk_copy(at->backup, &at->disk, &at->signer);
-}
-
-bool world_restore(struct world *world, uint32_t slot)
-{
-    struct slot *at = &world->slots[slot];
-    if (at->backup == NULL)
-        return false;
-    world_crash(world, slot);
-    const struct disk_options options =
-        at->disk.options; /* Faults are the disk's, not the copy's. */
-    disk_free(&at->disk);
-    disk_copy(&at->disk, at->backup, &at->signer);
-    at->disk.options = options;
-    at->restored = true;
-    checker_restored(&world->checker, world, slot);
-    at->met_count = at->met_backup;
-    world_wake(world, slot);
-    return true;
-}
-
-void world_recover(struct world *world, uint32_t slot)
-{
-    if (world->slots[slot].node != NULL)
-        tell(world, slot, &(struct tally_command){.kind = TALLY_COMMAND_RECOVER});
-}
-
 void world_suspend(struct world *world, uint32_t slot, uint64_t us)
 {
     world->slots[slot].suspended_us = world->now_us + us;
