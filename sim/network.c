@@ -165,7 +165,7 @@ static void arrive(struct world *world, const struct leaving *leaving, uint64_t 
     struct random *chance = &world->slots[leaving->from].chance;
     const struct link_options *link = leaving->link;
     struct datagram *datagram = datagram_new(world, leaving);
-    if (lucky(chance, link->corrupt))
+    if (lucky(chance, link->corrupt) && datagram->size > 0)
         datagram->bytes[random_below(chance, (uint32_t)datagram->size)] ^=
             (uint8_t)(1u << random_below(chance, 8));
     uint64_t us = world->now_us + later_us + delay_us(chance, link->delay_ms);
