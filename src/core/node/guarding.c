@@ -4,6 +4,7 @@
 #include "core/base/bytes.h"
 #include "core/federation/admission.h"
 #include "core/node/node.h"
+#include "core/peers/greet.h"
 
 #include <stdlib.h>
 
@@ -127,8 +128,9 @@ static bool may_meet(const struct tally_node *node)
 bool guarding_new(struct tally_node *node, struct tally_now now)
 {
     struct guarding *guarding = &node->guarding;
-    *guarding =
-        (struct guarding){.logs = calloc(GUARD_LOGS, sizeof *guarding->logs), .until = TALLY_NEVER};
+    *guarding = (struct guarding){.logs = calloc(GUARD_LOGS, sizeof *guarding->logs),
+                                  .until = TALLY_NEVER,
+                                  .greet = TALLY_NEVER};
     if (guarding->logs == NULL)
         return false;
     guard_init(&guarding->guard, guarding->logs);
@@ -291,13 +293,55 @@ static void answer(struct tally_node *node, enum tally_error error)
 struct tally_mono guarding_deadline(const struct guarding *guarding)
 {
     struct tally_mono next = guard_deadline(&guarding->guard);
-    return guarding->until.ms < next.ms ? guarding->until : next;
+    if (guarding->until.ms < next.ms)
+        next = guarding->until;
+    return guarding->greet.ms < next.ms ? guarding->greet : next;
+}
+
+/* Where it was seen last, which is not where it was when it was remembered; NULL: nowhere. */
+static struct peer *awaited_peer(struct tally_node *node, struct tally_now now,
+                                 const struct tally_key *key)
+{
+    struct peers *peers = &node->datagrams.peers;
+    const struct candidate *seen = passive_find(&node->datagrams.overlay.passive, key);
+    struct peer *peer = peers_find(peers, key);
+    if (peer == NULL && seen != NULL)
+        peer = peers_take(peers, key, now);
+    if (peer != NULL && seen != NULL)
+        peer_address_add(peer, &seen->address, seen->source, false, now);
+    return peer;
+}
+
+/* The mesh is content with whomever it has, and those may be strangers, who cannot say how far our
+   logs had got. A light link is enough to ask. */
+static void greet_awaited(struct tally_node *node, struct tally_now now)
+{
+    struct guarding *guarding = &node->guarding;
+    enum tally_guard state = guarding->guard.state;
+    guarding->greet = TALLY_NEVER;
+    if (state != TALLY_GUARD_ASKING && state != TALLY_GUARD_WAITING)
+        return;
+    guarding->greet.ms = now.mono.ms + GUARDING_GREET_MS;
+    for (unsigned greeted = 0; greeted < GUARDING_GREETED;) {
+        const struct tally_key *key = guard_silent(&guarding->guard, guarding->turn++);
+        if (key == NULL) {
+            guarding->turn = 0;
+            return;
+        }
+        struct peer *peer = awaited_peer(node, now, key);
+        if (peer == NULL || peer->link.state == LINK_LINKED)
+            continue;
+        peers_greet(&node->datagrams.peers, peer, PEER_WANTS_LINK, now);
+        greeted++;
+    }
 }
 
 void guarding_tick(struct tally_node *node, struct tally_now now)
 {
     struct guarding *guarding = &node->guarding;
     guard_tick(&guarding->guard, now);
+    if (guarding->greet.ms <= now.mono.ms)
+        greet_awaited(node, now);
     if (guarding->until.ms > now.mono.ms)
         return;
     uint64_t left = missing(node);
@@ -319,6 +363,10 @@ void guarding_settle(struct tally_node *node, struct tally_now now)
     bool once_more = before == TALLY_GUARD_RECOVERING && state == TALLY_GUARD_ASKING;
     guarding->told = state;
     guarding->recovers = guarding->recovers && guard_asks(&guarding->guard);
+    if (state == TALLY_GUARD_ASKING)
+        guarding->greet.ms = now.mono.ms + GUARDING_GREET_MS;
+    else if (state != TALLY_GUARD_WAITING)
+        guarding->greet = TALLY_NEVER;
     issuer_hold(&node->issuer, now, guard_refusal(&guarding->guard));
     sync_guard(&node->sync, now, guard_asks(&guarding->guard), guarding->recovers);
     if (once_more)

@@ -11,7 +11,11 @@
 
 struct tally_node;
 
-enum { GUARDING_RECOVER_MS = 60000 }; /* Without anything fetched, the operator is told. */
+enum {
+    GUARDING_RECOVER_MS = 60000, /* Without anything fetched, the operator is told. */
+    GUARDING_GREET_MS = 10000,   /* So often some of those who are awaited are greeted: */
+    GUARDING_GREETED = 3,        /* so many, for one of them is enough. */
+};
 
 struct guarding {
     struct guard guard;
@@ -22,6 +26,8 @@ struct guarding {
     uint64_t ticket;          /* Of the command that waits for it; 0. */
     struct tally_mono until;  /* When that command is looked at. */
     uint64_t missing;         /* What was missing then. */
+    struct tally_mono greet;  /* When those who have not answered are greeted, while it asks; */
+    size_t turn;              /* from this one on. */
 };
 
 /* Decides whether to ask; false without memory. After the statements were folded. */
