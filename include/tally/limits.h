@@ -55,7 +55,8 @@ enum {
     TALLY_SEEN_MAX = 65536,         /* Record ids a generation, two generations. */
     TALLY_LINK_SILENCE_MS = 180000, /* A link ends after this silence. */
     TALLY_DRIFT_MS = 300000,        /* A datagram from further ahead is dropped. */
-    TALLY_HEARTBEAT_MS = 5000,      /* Interval, +- 20 %. */
+    TALLY_HEARTBEAT_MS = 5000,      /* Interval, +- 20 %: with news, ... */
+    TALLY_HEARTBEAT_MAX_MS = 20000, /* ... and without. NATs forget after 30 s of silence. */
     TALLY_ANNOUNCE_MS = 2000,       /* One announce a log in this time. */
     TALLY_PEERS_MAX = 1024,         /* Peers known by key, DHT contacts too; 64 in the mesh. */
     TALLY_ADDRESSES_MAX = 8,        /* Addresses a peer. */

@@ -9,16 +9,54 @@
 
 void heartbeat_init(struct heartbeat *heartbeat, const struct tally_ledger *ledger, uint64_t seed)
 {
-    *heartbeat = (struct heartbeat){.ledger = *ledger, .next = TALLY_NEVER, .random = {seed}};
+    *heartbeat = (struct heartbeat){
+        .ledger = *ledger, .next = TALLY_NEVER, .random = {seed}, .trickle.news = true};
 }
 
 void heartbeat_hurry(struct heartbeat *heartbeat, struct tally_now now)
 {
+    (void)trickle_reset(&heartbeat->trickle);
+    heartbeat->interval = 0;
     uint64_t at = heartbeat->last.ms == 0 ? 0 : heartbeat->last.ms + HEARTBEAT_LEAST_MS;
     if (at < now.mono.ms)
         at = now.mono.ms;
     if (at < heartbeat->next.ms)
         heartbeat->next.ms = at;
+}
+
+void heartbeat_stir(struct heartbeat *heartbeat, struct tally_now now)
+{
+    bool stretched = trickle_reset(&heartbeat->trickle);
+    heartbeat->interval = 0;
+    if (!stretched || heartbeat->next.ms == TALLY_NEVER.ms)
+        return;
+    /* In the second half of an interval that begins now (RFC 6206 section 4.2, step 2): news
+       reaches many at once. */
+    uint32_t half = (uint32_t)heartbeat->least / 2;
+    uint64_t at = now.mono.ms + half + random_below(&heartbeat->random, half);
+    if (at < heartbeat->next.ms)
+        heartbeat->next.ms = at;
+}
+
+void heartbeat_watch(struct heartbeat *heartbeat, struct tally_now now, unsigned links,
+                     unsigned health, uint64_t suspected)
+{
+    bool changed = links != heartbeat->links || suspected != heartbeat->suspected || health > 0;
+    heartbeat->links = links;
+    heartbeat->suspected = suspected;
+    if (changed)
+        heartbeat_stir(heartbeat, now);
+}
+
+bool heartbeat_differs(const struct heartbeat_news *news)
+{
+    bool differs = news->audit.any && news->audit.relation == HEAD_SPLIT;
+    for (size_t i = 0; i < news->log_count; i++)
+        differs = differs || news->logs[i].relation == HEAD_AHEAD ||
+                  news->logs[i].relation == HEAD_SPLIT || news->logs[i].regression;
+    for (size_t i = 0; i < news->set_count; i++)
+        differs = differs || news->sets[i].differs;
+    return differs;
 }
 
 struct tally_mono heartbeat_deadline(const struct heartbeat *heartbeat)
@@ -106,13 +144,16 @@ static void audit_write(struct heartbeat *heartbeat, const struct heads *heads,
     message->audit = bytes_of(fitted, size);
 }
 
-static uint64_t interval_draw(struct heartbeat *heartbeat, unsigned links)
+uint64_t heartbeat_interval(struct heartbeat *heartbeat, unsigned links)
 {
-    uint64_t interval = (uint64_t)links * HEARTBEAT_PER_LINK_MS;
-    if (interval < TALLY_HEARTBEAT_MS)
-        interval = TALLY_HEARTBEAT_MS;
+    if (heartbeat->interval != 0)
+        return heartbeat->interval;
+    uint64_t least = (uint64_t)links * HEARTBEAT_PER_LINK_MS;
+    heartbeat->least = least < TALLY_HEARTBEAT_MS ? TALLY_HEARTBEAT_MS : least;
+    uint64_t interval = trickle_next(&heartbeat->trickle, heartbeat->least, TALLY_HEARTBEAT_MAX_MS);
     interval = random_jitter(&heartbeat->random, interval, 20);
-    return interval < UINT16_MAX ? interval : UINT16_MAX;
+    heartbeat->interval = interval < UINT16_MAX ? interval : UINT16_MAX;
+    return heartbeat->interval;
 }
 
 void heartbeat_tick(struct heartbeat *heartbeat, struct tally_now now, unsigned health,
@@ -122,9 +163,10 @@ void heartbeat_tick(struct heartbeat *heartbeat, struct tally_now now, unsigned 
         return;
     if (peers->links == 0) {
         heartbeat->next = TALLY_NEVER;
+        heartbeat->interval = 0;
         return;
     }
-    uint64_t interval = interval_draw(heartbeat, peers->links);
+    uint64_t interval = heartbeat_interval(heartbeat, peers->links);
     struct tally_heartbeat message = {
         .wall_ms = now.wall.us < 0 ? 0 : (uint64_t)now.wall.us / 1000,
         .health = (uint8_t)health,
@@ -141,6 +183,7 @@ void heartbeat_tick(struct heartbeat *heartbeat, struct tally_now now, unsigned 
     parcel_make(peers, TALLY_KIND_HEARTBEAT, wire_writer_bytes(&w), true, &parcel);
     peers_send_all(peers, NULL, &parcel, out);
     heartbeat->last = now.mono;
+    heartbeat->interval = 0;
     heartbeat->next.ms = now.mono.ms + interval;
 }
 

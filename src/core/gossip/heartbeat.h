@@ -3,10 +3,13 @@
 #define GOSSIP_HEARTBEAT_H
 /*
  * «I am here, my logs reach this far» (protocols 3.1): every 5 s, less often with many links, made
- * and signed once for all of them. And `yours`, which tells a peer, once a link is up, how far its
- * own logs reached here (2.3 rule 6).
+ * and signed once for all of them. While there is nothing new the interval doubles, to 20 s; what
+ * is news, heartbeat_stir says. Each tells when the next one comes, so nobody takes that for death.
+ * And `yours`, which tells a peer, once a link is up, how far its own logs reached here (2.3 rule
+ * 6).
  */
 #include "core/base/outbox.h"
+#include "core/base/trickle.h"
 #include "core/gossip/relation.h"
 #include "core/peers/links.h"
 #include "core/peers/verify.h"
@@ -62,6 +65,10 @@ struct heartbeat {
     struct tally_ledger ledger;
     struct tally_mono next; /* TALLY_NEVER without links. */
     struct tally_mono last;
+    struct trickle trickle;
+    uint64_t least, interval; /* Of now, without jitter; as drawn, 0: not yet for the next one. */
+    unsigned links;           /* As they were when heartbeat_watch looked last. */
+    uint64_t suspected;
     size_t log_turn, set_turn;
     struct random random;
 };
@@ -71,7 +78,22 @@ void heartbeat_init(struct heartbeat *heartbeat, const struct tally_ledger *ledg
 /* A link came up: do not let it wait. */
 void heartbeat_hurry(struct heartbeat *heartbeat, struct tally_now now);
 
+/* There is news: a head moved, a peer holds another one, there was an alarm. The next heartbeat
+   comes within the shortest interval, and the next interval is that. */
+void heartbeat_stir(struct heartbeat *heartbeat, struct tally_now now);
+
+/* The same if the mesh has other links than before, a peer was suspected, or we doubt ourselves:
+   whoever does is not calm until enough probes were answered. */
+void heartbeat_watch(struct heartbeat *heartbeat, struct tally_now now, unsigned links,
+                     unsigned health, uint64_t suspected);
+
+/* Whether what a peer told differs from what is held here: one of both is behind. */
+bool heartbeat_differs(const struct heartbeat_news *news);
+
 struct tally_mono heartbeat_deadline(const struct heartbeat *heartbeat);
+
+/* How long after a heartbeat that is due now the next one comes; drawn once for each. */
+uint64_t heartbeat_interval(struct heartbeat *heartbeat, unsigned links);
 /* `health` is told with it (protocols 4.2). */
 void heartbeat_tick(struct heartbeat *heartbeat, struct tally_now now, unsigned health,
                     const struct heads *heads, struct peers *peers, struct outbox *out);

@@ -27,7 +27,8 @@ enum {
     OVERLAY_PASSIVE = 4,        /* ... and from the passive one. */
     OVERLAY_SHUFFLE_MS = 30000, /* +- 20 %. */
     OVERLAY_TEND_MS = 120000,   /* One candidate is greeted so often, to see if it lives. */
-    OVERLAY_EARLY_MS = 8000,    /* With a heartbeat, by half of this sooner or later. */
+    OVERLAY_EARLY_MS = 8000,    /* With a heartbeat, by half of this, or of the time between two
+                                   if that is more, sooner or later. */
     OVERLAY_LOOK_MS = 10000,    /* Looks after what no message brings about. */
     OVERLAY_TTL = 6,            /* Steps of a join, at most. */
     OVERLAY_TTL_PASSIVE = 3,    /* Who is met with so many left remembers the newcomer. */
@@ -69,6 +70,7 @@ struct overlay {
     bool named_only; /* Nobody is looked for but whom one names, whatever the profile. */
     struct random random;
     struct bucket greetings;
+    uint64_t beat_ms; /* Between heartbeats; OVERLAY_EARLY_MS at least. */
     struct tally_mono begun;
     struct tally_mono poor; /* Since when there are too few links; NEVER: there are not. */
     struct tally_mono refill, shuffle, tend, look; /* When each is due. */
@@ -102,9 +104,9 @@ void overlay_free(struct overlay *overlay);
 void overlay_hurry(struct overlay *overlay, struct tally_now now);
 
 struct tally_mono overlay_deadline(const struct overlay *overlay);
-/* Heartbeats go out in this tick: what is due before long is done with them. Before overlay_tick.
- */
-void overlay_beat(struct overlay *overlay, struct tally_now now);
+/* Heartbeats go out in this tick, and the next ones after `interval`: what is due before that is
+   done with these. Before overlay_tick. */
+void overlay_beat(struct overlay *overlay, struct tally_now now, uint64_t interval);
 void overlay_tick(struct overlay *overlay, struct tally_now now, struct peers *peers,
                   struct outbox *out);
 

@@ -59,8 +59,9 @@ static void pinned_look(struct overlay *overlay, struct tally_now now, struct pe
     }
 }
 
-/* With more than there is place for, one that came to us goes; not one that needs us. */
-static void shrink(struct overlay *overlay, struct tally_now now, struct peers *peers,
+/* With more than there is place for, one that came to us goes; not one that needs us. True while
+   there are more. */
+static bool shrink(struct overlay *overlay, struct tally_now now, struct peers *peers,
                    struct outbox *out)
 {
     struct peer *chosen = NULL;
@@ -68,7 +69,7 @@ static void shrink(struct overlay *overlay, struct tally_now now, struct peers *
     struct mesh_count count;
     mesh_count(peers, &count);
     if (count.links - count.pinned <= MESH_MOST)
-        return;
+        return false;
     for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         if (!peer->configured && !peer->chosen && !peer->guest &&
@@ -76,9 +77,10 @@ static void shrink(struct overlay *overlay, struct tally_now now, struct peers *
             chosen = peer;
     }
     if (chosen == NULL)
-        return;
+        return true;
     overlay_leave(overlay, now, peers, chosen);
     prune_send(overlay, now, peers, chosen, OVERLAY_PRUNE_SHRINKING, out);
+    return true;
 }
 
 /* Whoever has next to nobody wanders again, with whatever link there is. */
@@ -130,14 +132,17 @@ static bool may_visit(const struct peers *peers, const struct candidate *one, st
 }
 
 /* Whom we lost is looked for, though others have its place by now: after a partition the two sides
-   are strangers else. */
-static void search(struct overlay *overlay, struct tally_now now, struct peers *peers)
+   are strangers else. True while there is somebody. */
+static bool search(struct overlay *overlay, struct tally_now now, struct peers *peers)
 {
+    bool any = false;
     for (size_t i = 0; i < overlay->passive.capacity; i++) {
         struct candidate *one = &overlay->passive.list[i];
+        any = any || one->lost;
         if (one->lost && may_visit(peers, one, now))
             visit(overlay, now, peers, one);
     }
+    return any;
 }
 
 /* The candidate we know least about, so that the view is of the living. */
@@ -159,39 +164,50 @@ static void shuffle_tick(struct overlay *overlay, struct tally_now now, struct p
 {
     struct peer *any = overlay_any(overlay, peers, NULL, NULL);
     overlay->shuffle.ms = now.mono.ms + random_jitter(&overlay->random, OVERLAY_SHUFFLE_MS, 20) +
-                          OVERLAY_EARLY_MS / 2;
+                          overlay->beat_ms / 2;
     if (any != NULL && any->mesh)
         shuffle_send(overlay, now, peers, any, out);
 }
 
-void overlay_beat(struct overlay *overlay, struct tally_now now)
+void overlay_beat(struct overlay *overlay, struct tally_now now, uint64_t interval)
 {
+    overlay->beat_ms = interval > OVERLAY_EARLY_MS ? interval : OVERLAY_EARLY_MS;
     struct tally_mono *const waits[] = {&overlay->look, &overlay->shuffle, &overlay->tend};
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++)
-        if (waits[i]->ms != TALLY_NEVER.ms && waits[i]->ms <= now.mono.ms + OVERLAY_EARLY_MS)
+        if (waits[i]->ms != TALLY_NEVER.ms && waits[i]->ms <= now.mono.ms + overlay->beat_ms)
             *waits[i] = now.mono;
+}
+
+/* In need, with too many, or while somebody is looked for, heartbeats are not waited for. */
+static void look_later(struct overlay *overlay, struct tally_now now, const struct peers *peers,
+                       bool busy)
+{
+    uint64_t wait = OVERLAY_LOOK_MS;
+    if (!busy && !overlay_poor(peers) && wait < overlay->beat_ms)
+        wait = overlay->beat_ms;
+    overlay->look.ms = now.mono.ms + wait + OVERLAY_EARLY_MS / 2;
 }
 
 void overlay_attend(struct overlay *overlay, struct tally_now now, struct peers *peers,
                     struct outbox *out)
 {
     if (overlay->look.ms <= now.mono.ms) {
-        overlay->look.ms = now.mono.ms + OVERLAY_LOOK_MS + OVERLAY_EARLY_MS / 2;
         (void)overlay_urgent(overlay, peers, now);
         mutes_look(overlay, now, peers, out);
         unanswered_look(overlay, now, peers);
         pinned_look(overlay, now, peers, out);
         guests_settle(peers);
-        shrink(overlay, now, peers, out);
+        bool crowded = shrink(overlay, now, peers, out);
         wander(overlay, now, peers, out);
-        search(overlay, now, peers);
+        bool lost = search(overlay, now, peers);
         overlay_hurry(overlay, now);
+        look_later(overlay, now, peers, lost || crowded);
     }
     if (overlay->shuffle.ms <= now.mono.ms)
         shuffle_tick(overlay, now, peers, out);
     if (overlay->tend.ms <= now.mono.ms) {
         overlay->tend.ms = now.mono.ms + random_jitter(&overlay->random, OVERLAY_TEND_MS, 20) +
-                           OVERLAY_EARLY_MS / 2;
+                           overlay->beat_ms / 2;
         tend(overlay, now, peers);
     }
 }

@@ -111,6 +111,8 @@ bool datagrams_head(struct datagrams *datagrams, struct tally_now now, const str
         heads_announced(&datagrams->heads, held, now);
     if (head->own && head->size > 0)
         beacon_own_log(&datagrams->beacon, now);
+    if (held->changed.ms == now.mono.ms)
+        heartbeat_stir(&datagrams->heartbeat, now);
     /* Greetings tell the namespaces we follow: here, those of which we hold a log. */
     if (datagrams->peers.follow_count != heads->set_count) {
         uint8_t tags[TALLY_NAMESPACES_MAX][8];
@@ -223,6 +225,8 @@ static enum tally_drop on_heartbeat(struct datagrams *datagrams, const struct ar
     if (drop == TALLY_DROP_NONE)
         say(datagrams, arrival, TALLY_TRACE_HEARTBEAT, drop, news->log_count);
     arrival->news->quiet = drop == TALLY_DROP_NONE && tells_nothing(news);
+    if (drop == TALLY_DROP_NONE && heartbeat_differs(news))
+        heartbeat_stir(&datagrams->heartbeat, arrival->now);
     if (audit_drop != TALLY_DROP_NONE)
         datagrams->drops[audit_drop]++;
     judge_forgery(datagrams, arrival, drop);
@@ -281,6 +285,8 @@ static enum tally_drop take_record(struct datagrams *datagrams, const struct arr
         drop = beacon_receive(&datagrams->beacon, &datagrams->heads, &datagrams->verifier,
                               &datagrams->peers, arrival->now, datagram, &news->heartbeat);
         news->has_heartbeat = drop == TALLY_DROP_NONE;
+        if (news->has_heartbeat && heartbeat_differs(&news->heartbeat))
+            heartbeat_stir(&datagrams->heartbeat, arrival->now);
     } else if (is_alarm(datagram->kind)) {
         drop = alarm_receive(&datagrams->verifier, &datagrams->peers, arrival->now, datagram,
                              &news->alarm);
@@ -466,6 +472,14 @@ static handler *handler_of(handler *const *table, size_t count, unsigned kind)
 
 #define HANDLER(table, kind) handler_of(table, sizeof(table) / sizeof *(table), (kind))
 
+/* Other links, or other thoughts about them, are news for heartbeats. */
+static void watch(struct datagrams *datagrams, struct tally_now now)
+{
+    const struct suspect *suspect = &datagrams->suspect;
+    heartbeat_watch(&datagrams->heartbeat, now, datagrams->peers.links, suspect->health,
+                    suspect->suspected);
+}
+
 /* ---- Checks 1 to 6, then the handler, which goes on from 7. ---- */
 
 /* A revocation without a link: whoever sends it may be a stranger by it alone. */
@@ -516,6 +530,10 @@ static enum tally_drop dispatch(struct datagrams *datagrams, struct arrival *arr
     if (arrival->news->links.round_trip_us != 0)
         suspect_echoed(&datagrams->suspect, peers, peer, arrival->now,
                        arrival->news->links.round_trip_us, revived);
+    if (revived) {
+        watch(datagrams, arrival->now);
+        arrival->news->quiet = false;
+    }
     return drop;
 }
 
@@ -565,6 +583,8 @@ static void changes_take(struct datagrams *datagrams, struct tally_now now,
         heartbeat_hurry(&datagrams->heartbeat, now);
         suspect_watch(&datagrams->suspect, now);
     }
+    if (meshed || news->links.unlinked != NULL)
+        watch(datagrams, now);
 }
 
 enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now now,
@@ -639,9 +659,10 @@ void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct pe
     const struct tally_mono due = datagrams_deadline(datagrams);
     if (heartbeat_deadline(&datagrams->heartbeat).ms <= now.mono.ms) {
         /* All links are looked at anyway. */
-        peers_beat(&datagrams->peers, now);
+        uint64_t next = heartbeat_interval(&datagrams->heartbeat, datagrams->peers.links);
+        peers_beat(&datagrams->peers, now, next);
         suspect_watch(&datagrams->suspect, now);
-        overlay_beat(&datagrams->overlay, now);
+        overlay_beat(&datagrams->overlay, now, next);
     }
     peers_tick(&datagrams->peers, now, ended, out);
     suspect_tick(&datagrams->suspect, &datagrams->peers, now, due, ended, out);
@@ -662,6 +683,7 @@ void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct pe
         overlay_ended(&datagrams->overlay, now, &datagrams->peers, ended->list[i].peer,
                       ended->list[i].failed);
     overlay_tick(&datagrams->overlay, now, &datagrams->peers, out);
+    watch(datagrams, now);
     heartbeat_tick(&datagrams->heartbeat, now, datagrams->suspect.health, &datagrams->heads,
                    &datagrams->peers, out);
 }

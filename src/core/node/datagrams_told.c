@@ -29,6 +29,7 @@ void datagrams_forked(struct datagrams *datagrams, struct tally_now now,
 {
     if (alarms_take_evidence(&datagrams->notice.alarms, origin_hash, evidence))
         notice_wake(&datagrams->notice, &datagrams->peers, now);
+    heartbeat_stir(&datagrams->heartbeat, now);
 }
 
 void datagrams_admit(struct datagrams *datagrams, struct tally_now now, struct outbox *out)

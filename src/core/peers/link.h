@@ -24,8 +24,9 @@ enum link_state { LINK_IDLE, LINK_GREETING, LINK_PROVING, LINK_ACCEPTED, LINK_LI
 enum {
     LINK_ANSWER_MS = 2000,      /* A step of the greeting that takes longer has failed. */
     LINK_ACCEPT_MS = 5000,      /* A session without a first datagram is forgotten. */
-    LINK_PROBE_MS = 30000,      /* Probe and echo measure the round trip, */
-    LINK_PROBE_EARLY_MS = 8000, /* sent with a heartbeat by half of this sooner or later. */
+    LINK_PROBE_MS = 30000,      /* Probe and echo measure the round trip, ... */
+    LINK_PROBE_BEATS = 3,       /* ... or each third heartbeat where that is more, ... */
+    LINK_PROBE_EARLY_MS = 8000, /* ... sent with one by half of this sooner or later. */
     LINK_LIGHT_MS = 1800000,    /* A link outside the mesh may be silent for so long. */
     LINK_ECHO_MS = 5000,        /* A later echo measures nothing: one of both slept. */
     LINK_PATH_MS = 1000,        /* A new address is probed once a second, ... */

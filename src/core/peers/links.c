@@ -356,6 +356,12 @@ static void light_tick(struct peers *peers, struct peer *peer, struct tally_now 
     peers_wake(peers, peer, (struct tally_mono){wake});
 }
 
+/* How much sooner a probe goes with a heartbeat: no more than one interval, or it waits longer. */
+static uint64_t probe_early_ms(const struct peers *peers)
+{
+    return peers->beat_ms > LINK_PROBE_EARLY_MS ? peers->beat_ms : LINK_PROBE_EARLY_MS;
+}
+
 static void linked_tick(struct peers *peers, struct peer *peer, struct tally_now now,
                         struct peers_news *news, struct outbox *out)
 {
@@ -369,8 +375,11 @@ static void linked_tick(struct peers *peers, struct peer *peer, struct tally_now
     }
     if (now.mono.ms >= link->probe_at.ms) {
         link_probe(peers, peer, now, out);
-        link->probe_at.ms = now.mono.ms + random_jitter(&peers->random, LINK_PROBE_MS, 20) +
-                            LINK_PROBE_EARLY_MS / 2;
+        uint64_t wait = (uint64_t)peers->beat_ms * LINK_PROBE_BEATS;
+        if (wait < LINK_PROBE_MS)
+            wait = LINK_PROBE_MS;
+        link->probe_at.ms =
+            now.mono.ms + random_jitter(&peers->random, wait, 20) + probe_early_ms(peers) / 2;
     }
     uint64_t wake = link->probe_at.ms;
     if (link->next != NULL && link->next->since.ms + LINK_ACCEPT_MS < wake)
@@ -451,11 +460,12 @@ static void peer_tick(struct peers *peers, struct peer *peer, struct tally_now n
     }
 }
 
-void peers_beat(struct peers *peers, struct tally_now now)
+void peers_beat(struct peers *peers, struct tally_now now, uint64_t interval)
 {
+    peers->beat_ms = (uint32_t)interval;
     for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
-        if (peer->link.probe_at.ms > now.mono.ms + LINK_PROBE_EARLY_MS)
+        if (peer->link.probe_at.ms > now.mono.ms + probe_early_ms(peers))
             continue;
         peer->link.probe_at = now.mono;
         peers_wake(peers, peer, now.mono);

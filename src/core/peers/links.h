@@ -61,9 +61,9 @@ void peers_judge(struct peers *peers, struct peer *peer, int change, struct tall
                  struct peers_news *news);
 
 struct tally_mono peers_deadline(const struct peers *peers);
-/* Heartbeats go out in this tick: probes that are due before long go with them, so that nobody is
-   woken for a probe alone. Before peers_tick. */
-void peers_beat(struct peers *peers, struct tally_now now);
+/* Heartbeats go out in this tick, and the next ones after `interval`: probes that are due before
+   that go with these, so that nobody is woken for a probe alone. Before peers_tick. */
+void peers_beat(struct peers *peers, struct tally_now now, uint64_t interval);
 void peers_tick(struct peers *peers, struct tally_now now, struct peers_ended *ended,
                 struct outbox *out);
 

@@ -126,6 +126,7 @@ struct peers {
     uint64_t counter;             /* Of our next datagram. */
     unsigned count, links, light; /* Known; linked in the mesh; other links. */
     unsigned guests;              /* Of links: beyond the places of their networks. */
+    uint32_t beat_ms;             /* Between the heartbeats of now; 0 until the first. */
     bool stopping;
     uint32_t *noted; /* Of each: the generation of `written` that has its link's address. */
     struct random random;

@@ -57,15 +57,17 @@ static uint64_t time_of(const struct suspect *suspect, const struct peer *peer)
     return SUSPECT_TIMES * answer_ms(peer) * (1 + suspect->health);
 }
 
-/* How long a link may be silent: longer the less we trust ourselves, and three of the peer's
-   intervals. The peer tells its interval, so a bound of ours holds what it can ask for. */
-static uint64_t silence_ms(const struct suspect *suspect, const struct peer *peer)
+/* A heartbeat that was told is late by so much before it is missed. */
+static uint64_t late_ms(const struct peer *peer)
 {
-    uint64_t quiet = (uint64_t)SUSPECT_QUIET_MS * (2 + suspect->health) / 2;
-    uint64_t told = 3 * (uint64_t)peer->link.interval_ms;
-    if (told > TALLY_LINK_SILENCE_MS)
-        told = TALLY_LINK_SILENCE_MS;
-    return quiet > told ? quiet : told;
+    uint64_t told = peer->link.interval_ms;
+    return told < SUSPECT_MISSED_MS ? told : SUSPECT_MISSED_MS;
+}
+
+/* How long a link may be silent: longer the less we trust ourselves. */
+static uint64_t silence_ms(const struct suspect *suspect)
+{
+    return (uint64_t)SUSPECT_QUIET_MS * (2 + suspect->health) / 2;
 }
 
 /* ---- Others are asked. ---- */
@@ -267,18 +269,49 @@ static void wake_up(struct suspect *suspect, struct peers *peers, struct tally_n
     }
 }
 
+/* It has not echoed in time. */
+static bool silent(const struct peer *peer, struct tally_now now)
+{
+    const struct suspicion *suspicion = &peer->link.suspicion;
+    return suspicion->state == SUSPICION_SUSPECT ||
+           (suspicion->state == SUSPICION_MISSED &&
+            now.mono.ms - suspicion->since.ms >= answer_ms(peer));
+}
+
 /* Half of the links silent at once: that is more likely us than all of them. */
 static void doubt_update(struct suspect *suspect, const struct peers *peers, struct tally_now now)
 {
-    unsigned silent = 0;
+    unsigned count = 0;
     for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1))
-        silent += !peers->list[i].guest && peers->list[i].link.suspicion.state != SUSPICION_NONE;
-    bool half = silent >= 2 && 2 * silent >= peers->links - peers->guests;
+        count += !peers->list[i].guest && silent(&peers->list[i], now);
+    bool half = count >= 2 && 2 * count >= peers->links - peers->guests;
     bool woken = suspect->awake.ms != 0 && now.mono.ms - suspect->awake.ms < SUSPECT_DOUBT_MS;
     if (half && !woken && !suspect->doubting)
         doubt(suspect);
     /* Until nobody is silent any more: with each link that ends there are fewer. */
-    suspect->doubting = half || woken || (suspect->doubting && silent > 0);
+    suspect->doubting = half || woken || (suspect->doubting && count > 0);
+}
+
+static void miss(struct peers *peers, struct peer *peer, struct tally_now now, struct outbox *out)
+{
+    peer->link.suspicion = (struct suspicion){.state = SUSPICION_MISSED, .since = now.mono};
+    link_probe(peers, peer, now, out);
+}
+
+/* One is silent: are those others who were not heard lately either? */
+static void others_ask(struct peers *peers, struct tally_now now, struct outbox *out)
+{
+    bool any = false;
+    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1))
+        any = any || (peers->list[i].link.suspicion.state == SUSPICION_MISSED &&
+                      silent(&peers->list[i], now));
+    for (size_t i = peers_mesh(peers, 0); any && i < peers->capacity;
+         i = peers_mesh(peers, i + 1)) {
+        struct peer *peer = &peers->list[i];
+        if (peer->link.suspicion.state == SUSPICION_NONE &&
+            now.mono.ms - peer->link.heard.ms >= SUSPECT_MISSED_MS)
+            miss(peers, peer, now, out);
+    }
 }
 
 static void suspect_begin(struct suspect *suspect, struct peers *peers, struct peer *peer,
@@ -302,9 +335,10 @@ static uint64_t end_of(const struct suspect *suspect, const struct peer *peer)
 {
     const struct suspicion *suspicion = &peer->link.suspicion;
     uint64_t end = suspicion->until.ms;
-    uint64_t silent = peer->link.heard.ms + silence_ms(suspect, peer);
-    if (!suspicion->slept && silent > end)
-        end = silent;
+    uint64_t quiet = peer->link.heard.ms + silence_ms(suspect);
+    uint64_t late = suspicion->since.ms + late_ms(peer);
+    if (!suspicion->slept && (quiet > end || late > end))
+        end = quiet > late ? quiet : late;
     if (suspect->doubting && suspect->dropped.ms + SUSPECT_SPACING_MS > end)
         end = suspect->dropped.ms + SUSPECT_SPACING_MS;
     return end;
@@ -316,17 +350,21 @@ static uint64_t link_tick(struct suspect *suspect, struct peers *peers, struct p
 {
     struct link *link = &peer->link;
     struct suspicion *suspicion = &link->suspicion;
-    uint64_t missed = link->heard.ms + 2 * (uint64_t)link->interval_ms;
     if (suspicion->state == SUSPICION_NONE) {
-        if (now.mono.ms < missed)
-            return missed;
-        *suspicion = (struct suspicion){.state = SUSPICION_MISSED, .since = now.mono};
-        link_probe(peers, peer, now, out);
+        /* Nobody is woken for that alone as long as heartbeats of ours come in between. */
+        if (now.mono.ms < link->heard.ms + link->interval_ms + late_ms(peer))
+            return link->heard.ms + 2 * (uint64_t)link->interval_ms;
+        miss(peers, peer, now, out);
         return now.mono.ms + answer_ms(peer);
     }
     uint64_t again = link->probe_sent.mono.ms + answer_ms(peer);
+    uint64_t missed = suspicion->since.ms + SUSPECT_TRIES * answer_ms(peer);
     if (suspicion->state == SUSPICION_MISSED && now.mono.ms < again)
         return again;
+    if (suspicion->state == SUSPICION_MISSED && now.mono.ms < missed) {
+        link_probe(peers, peer, now, out);
+        return now.mono.ms + answer_ms(peer);
+    }
     if (suspicion->state == SUSPICION_MISSED)
         suspect_begin(suspect, peers, peer, now, out);
     uint64_t end = end_of(suspect, peer);
@@ -368,6 +406,7 @@ void suspect_tick(struct suspect *suspect, struct peers *peers, struct tally_now
         return;
     doubt_update(suspect, peers, now);
     uint64_t wake = favours_tick(suspect, peers, now, out);
+    others_ask(peers, now, out);
     for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         struct peers_news news = {.linked = NULL};

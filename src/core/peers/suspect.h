@@ -6,8 +6,12 @@
  * Lifeguard's doubt of oneself). Any authentic datagram is a sign of life. What silence leads to,
  * a link's suspicion:
  *
- *     NONE --two intervals--> MISSED --no echo in time--> SUSPECT --its time is over--> link ends
- *       ^_______________________|___ a sign of life __________|
+ *     NONE --two intervals--> MISSED --no echo, twice--> SUSPECT --its time is over--> link ends
+ *       ^_______________________|___ a sign of life _________|
+ *
+ * Intervals are those the peer tells. What comes after a long one counts as ten seconds, but nobody
+ * is woken to look before two whole intervals: our own heartbeats do that. Since the others of a
+ * calm mesh are heard as rarely, they are probed too once an echo is missing: whether it is us.
  *
  * As SUSPECT begins, three other peers are asked to probe. The less we trust ourselves (`health`,
  * told in heartbeats) the longer it lasts. When half of the links are silent at once, or this
@@ -20,7 +24,9 @@ enum {
     SUSPECT_HEALTH_MAX = 8,
     SUSPECT_HELPERS = 3,       /* SWIM's k. */
     SUSPECT_QUIET_MS = 15000,  /* The least silence that ends a link; more with less health. */
+    SUSPECT_MISSED_MS = 10000, /* A heartbeat is missed after so long, or after an interval. */
     SUSPECT_ANSWER_MS = 1000,  /* The least time an echo has. */
+    SUSPECT_TRIES = 2,         /* Probes without an echo before it is suspect. */
     SUSPECT_TIMES = 3,         /* A suspect has so many times that of an echo. */
     SUSPECT_SPACING_MS = 2000, /* Between the ends of two links while it may be us. */
     SUSPECT_LATE_MS = 2000,    /* Woken so late, or the wall clock so far ahead: we slept. */

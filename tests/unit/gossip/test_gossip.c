@@ -332,7 +332,7 @@ static void a_heartbeat_overtaken_by_the_next_is_stale(void **state)
     struct mesh_packet held = {.size = 0};
     mesh->context = &held;
     mesh->hook = hold_one_heartbeat;
-    mesh_run(mesh, 13000);
+    mesh_run(mesh, 50000);
     assert_true(held.size > 0);
     assert_int_equal(mesh_deliver(mesh, 1, &held), TALLY_DROP_STALE);
     mesh_free(mesh);

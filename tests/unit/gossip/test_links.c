@@ -86,7 +86,7 @@ static void a_link_takes_four_messages(void **state)
     mesh_run(mesh, 60000);
     assert_true(mesh_linked(mesh, 0, 1));
     assert_int_equal(mesh->nodes[0].linked, 1);
-    assert_in_range(mesh->nodes[0].heartbeats, 9, 16);
+    assert_in_range(mesh->nodes[0].heartbeats, 4, 8);
     /* 20 ms each way, measured by probe and echo. */
     assert_in_range(mesh_peer(mesh, 0, 1)->rtt_us, 39000, 41000);
     for (size_t i = 0; i < 2; i++)
@@ -305,13 +305,13 @@ static void silence_ends_a_link_and_healing_brings_it_back(void **state)
     mesh->cut[0][1] = mesh->cut[1][0] = true;
     mesh_run(mesh, 11000);
     assert_int_equal(mesh->nodes[0].unlinked, 0);
-    mesh_run(mesh, 14000);
+    mesh_run(mesh, 30000);
     assert_int_equal(mesh->nodes[0].unlinked, 1);
     assert_int_equal(mesh->nodes[1].unlinked, 1);
     assert_int_equal(mesh_peer(mesh, 0, 1)->last_error, TALLY_DROP_SILENT);
     mesh_run(mesh, 20000);
     mesh->cut[0][1] = mesh->cut[1][0] = false;
-    mesh_run(mesh, 20000);
+    mesh_run(mesh, 40000);
     assert_true(mesh_linked(mesh, 0, 1));
     mesh_free(mesh);
 }

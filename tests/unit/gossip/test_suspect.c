@@ -57,12 +57,13 @@ static void a_peer_that_is_gone_is_missed_asked_for_and_dropped(void **state)
     crowd_run(crowd, 3000);
     for (uint32_t i = 0; i < 5; i++)
         assert_int_equal(crowd->nodes[i].suspected_right, 0);
-    crowd_run(crowd, 27000);
+    crowd_run(crowd, 57000);
     for (uint32_t i = 0; i < 5; i++) {
         const struct crowd_node *node = &crowd->nodes[i];
         assert_int_equal(node->suspected_right, 1);
         assert_int_equal(node->dropped_right, 1);
-        assert_in_range(node->dropped_at[0] - begin, 10000, 21000);
+        /* Its heartbeats came each 16 to 24 s, and it is gone within three of them. */
+        assert_in_range(node->dropped_at[0] - begin, 18000, 60000);
         /* Three others were asked, and had heard nothing either. */
         assert_int_equal(node->sent[TALLY_KIND_PROBE_FOR], SUSPECT_HELPERS);
         assert_int_equal(node->suspected_wrong, 0);
@@ -100,7 +101,7 @@ static void a_broken_way_is_not_a_death_but_no_link_either(void **state)
     uint64_t begin = crowd->now.mono.ms;
     bool vouched = false;
     /* The others vouch for 1, so it gets a little more time. */
-    for (unsigned i = 0; i < 300; i++) {
+    for (unsigned i = 0; i < 700; i++) {
         const struct link *link = &crowd_peer(crowd, 0, 1)->link;
         vouched =
             vouched || (link->suspicion.state == SUSPICION_SUSPECT && link->suspicion.vouched);
@@ -108,7 +109,7 @@ static void a_broken_way_is_not_a_death_but_no_link_either(void **state)
     }
     assert_true(vouched);
     assert_int_equal(crowd->nodes[0].dropped_wrong, 1);
-    assert_in_range(crowd->nodes[0].dropped_at[0] - begin, 9000, 30000);
+    assert_in_range(crowd->nodes[0].dropped_at[0] - begin, 18000, 66000);
     /* Nobody else thinks ill of it. */
     for (uint32_t i = 2; i < 6; i++) {
         assert_int_equal(crowd->nodes[i].suspected_wrong, 0);
@@ -137,7 +138,7 @@ static void a_flapping_link_is_the_trouble_of_its_two_ends(void **state)
     static const struct {
         uint64_t period_ms;
         bool ends;
-    } cases[] = {{5000, false}, {9000, false}, {25000, true}};
+    } cases[] = {{5000, false}, {9000, false}, {60000, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct crowd *crowd = friends(6);
         struct flap flap = {.period_ms = cases[i].period_ms, .begin = crowd->now.mono.ms};
@@ -168,7 +169,8 @@ static void a_short_sleep_costs_no_link(void **state)
         struct crowd *crowd = friends(9);
         crowd_sleep(crowd, 4, sleep_ms);
         crowd_run(crowd, sleep_ms + 5);
-        assert_int_equal(health(crowd, 4), 1); /* It doubts itself. */
+        assert_in_range(health(crowd, 4), 0,
+                        1); /* It doubts itself, if it was late for anything. */
         crowd_run(crowd, 60000);
         assert_int_equal(links(crowd, 4), 8);
         assert_int_equal(crowd->nodes[4].suspected_wrong + crowd->nodes[4].dropped_wrong, 0);
@@ -327,13 +329,13 @@ static void health_is_told_and_sick_peers_are_not_asked(void **state)
     for (uint32_t i = 0; i < 4; i++)
         if (i != 1)
             crowd_peer(crowd, 1, i)->link.probe_at = (struct tally_mono){UINT64_MAX};
-    crowd_run(crowd, 7000);
+    crowd_run(crowd, 25000);
     assert_in_range(crowd_peer(crowd, 0, 1)->health, 5, 7);
     assert_int_equal(crowd_peer(crowd, 0, 2)->health, 0);
     crowd_peer(crowd, 0, 1)->health = 7;
     crowd_forget(crowd);
     crowd_vanish(crowd, 3);
-    crowd_run(crowd, 13000);
+    crowd_run(crowd, 60000);
     assert_int_equal(crowd->nodes[0].suspected_right, 1);
     assert_in_range(crowd->nodes[0].sent[TALLY_KIND_PROBE_FOR], 1, 2);
     crowd_free(crowd);
@@ -438,7 +440,7 @@ static void a_lying_helper_gains_seconds(void **state)
     struct crowd *crowd = friends(4);
     crowd_vanish(crowd, 3);
     uint64_t begin = crowd->now.mono.ms;
-    for (unsigned i = 0; i < 400; i++) {
+    for (unsigned i = 0; i < 700; i++) {
         const struct suspicion *suspicion = &crowd_peer(crowd, 0, 3)->link.suspicion;
         struct tally_probed message = {.answered = true};
         uint8_t body[TALLY_PROBED_SIZE_MAX];
@@ -451,7 +453,7 @@ static void a_lying_helper_gains_seconds(void **state)
         crowd_run(crowd, 100);
     }
     assert_int_equal(crowd->nodes[0].dropped_right, 1);
-    assert_in_range(crowd->nodes[0].dropped_at[0] - begin, 10000, 25000);
+    assert_in_range(crowd->nodes[0].dropped_at[0] - begin, 18000, 66000);
     crowd_free(crowd);
 }
 

@@ -139,7 +139,7 @@ static void a_mapped_port_is_proved_and_lost(void **state)
     for (int i = 0; i < 2; i++)
         reach_mapped(reach_of(town, A), (enum tally_transport)i, true, TALLY_MAPPING_PCP, NULL,
                      town->now);
-    town_run(town, 1000);
+    town_run(town, 20000); /* Told with its next step. */
     assert_int_equal(town->nodes[A].reached_count, before + 1);
     assert_int_equal(town->nodes[A].reached[before].kind, REACH_NEWS_UNREACHABLE);
     assert_int_equal(town->nodes[A].reached[before].transport, TALLY_TRANSPORT_TCP);
