@@ -28,7 +28,7 @@ void agree_open(struct agree_view *view, const struct world *world, uint32_t slo
 
 void agree_close(struct agree_view *view)
 {
-    free(view->fold.discrepancies);
+    discrepancies_free(view->fold.discrepancies);
     memory_free(view->parties);
     memory_free(view->pairs);
 }

@@ -92,8 +92,8 @@ static uint64_t replayed(const struct world *world, uint32_t slot, uint32_t hold
     (void)replay_own(&fold, &ledger, room);
     fold_status(&fold, &status);
     *hash = status.hash;
-    free(fold.discrepancies);
-    free(fold.schemas);
+    discrepancies_free(fold.discrepancies);
+    schemas_free(fold.schemas);
     revoked_free(&revoked);
     memory_free(parties);
     memory_free(room);
@@ -152,8 +152,8 @@ static struct digest digest_of(const struct world *world, uint32_t slot, uint32_
     (void)replay_arbiters(&fold, &ledger, UINT64_MAX);
     fold_hash(&fold, &digest.trust);
     agreements_hash(&fold.agreements, &digest.agreed);
-    free(fold.discrepancies);
-    free(fold.schemas);
+    discrepancies_free(fold.discrepancies);
+    schemas_free(fold.schemas);
     revoked_free(&revoked);
     memory_free(parties);
     memory_free(pairs);

@@ -66,7 +66,7 @@ void shelf_close(struct shelf *shelf)
     if (shelf->store != NULL)
         store_close(shelf->store);
     shelf->store = NULL;
-    free(shelf->schemas);
+    schemas_free(shelf->schemas);
     shelf->schemas = NULL;
     if (shelf->revoked != NULL)
         revoked_free(shelf->revoked);

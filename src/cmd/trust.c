@@ -91,9 +91,9 @@ void trust_close(struct trust *trust)
 {
     shelf_close(&trust->shelf);
     free(trust->parties);
-    free(trust->fold.discrepancies);
-    free(trust->fold.schemas);
-    free(trust->fold.outsides);
+    discrepancies_free(trust->fold.discrepancies);
+    schemas_free(trust->fold.schemas);
+    outsides_free(trust->fold.outsides);
     free(trust->fold.receptions);
     free(trust->pairs);
     revoked_free(&trust->revoked);

@@ -136,8 +136,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(hash_equal(&hashes[OURS], &hashes[THEIRS_FIRST]));
     assert(hash_equal(&deals[OURS_FIRST], &deals[THEIRS_FIRST]));
     for (unsigned i = 0; i < READINGS; i++) {
-        free(readers[i].fold.discrepancies);
-        free(readers[i].fold.schemas);
+        discrepancies_free(readers[i].fold.discrepancies);
+        schemas_free(readers[i].fold.schemas);
     }
     return 0;
 }

@@ -31,13 +31,23 @@ static const struct {
 
 struct discrepancies *discrepancies_new(const struct tally_key *reporter, size_t capacity)
 {
-    struct discrepancies *discrepancies =
-        calloc(1, sizeof *discrepancies + capacity * sizeof *discrepancies->list);
+    struct discrepancies *discrepancies = calloc(1, sizeof *discrepancies);
     if (discrepancies == NULL)
         return NULL;
     discrepancies->reporter = *reporter;
     discrepancies->capacity = capacity;
-    return discrepancies;
+    discrepancies->list = calloc(capacity, sizeof *discrepancies->list);
+    if (discrepancies->list != NULL)
+        return discrepancies;
+    free(discrepancies);
+    return NULL;
+}
+
+void discrepancies_free(struct discrepancies *discrepancies)
+{
+    if (discrepancies != NULL)
+        free(discrepancies->list);
+    free(discrepancies);
 }
 
 /* ---- Looking. ---- */

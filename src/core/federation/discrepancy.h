@@ -52,13 +52,14 @@ struct discrepancy {
 struct discrepancies {
     struct tally_key reporter;
     size_t capacity, count;
-    size_t last;               /* The place of the case that we stated, or moved, last. */
-    struct discrepancy list[]; /* Those of keys that we had before, then in their order. */
+    size_t last;              /* The place of the case that we stated, or moved, last. */
+    struct discrepancy *list; /* Those of keys that we had before, then in their order. */
 };
 
-/* NULL without memory; free gives it back. What is folded beyond DISCREPANCIES_MAX differs from
-   what others fold, so hosts give that many. */
+/* NULL without memory. What is folded beyond DISCREPANCIES_MAX differs from what others fold, so
+   hosts give that many. */
 struct discrepancies *discrepancies_new(const struct tally_key *reporter, size_t capacity);
+void discrepancies_free(struct discrepancies *discrepancies);
 
 /* TAKEN, or why not. `index` is where the statement is in its issuer's log, UINT64_MAX: at its end.
    For the three kinds about discrepancies only; those that no arbiter states only of issuers that

@@ -8,10 +8,22 @@
 
 struct outsides *outsides_new(size_t capacity)
 {
-    struct outsides *outsides = calloc(1, sizeof *outsides + capacity * sizeof *outsides->list);
+    struct outsides *outsides = calloc(1, sizeof *outsides);
+    if (outsides == NULL)
+        return NULL;
+    outsides->capacity = capacity;
+    outsides->list = calloc(capacity, sizeof *outsides->list);
+    if (outsides->list != NULL)
+        return outsides;
+    free(outsides);
+    return NULL;
+}
+
+void outsides_free(struct outsides *outsides)
+{
     if (outsides != NULL)
-        outsides->capacity = capacity;
-    return outsides;
+        free(outsides->list);
+    free(outsides);
 }
 
 const struct outside *outside_find(const struct outsides *outsides, const struct tally_key *key)

@@ -24,11 +24,12 @@ struct outside {
 
 struct outsides {
     size_t capacity, count;
-    struct outside list[]; /* In the order of their first statements. */
+    struct outside *list; /* In the order of their first statements. */
 };
 
-/* NULL without memory; free gives it back. */
+/* NULL without memory. */
 struct outsides *outsides_new(size_t capacity);
+void outsides_free(struct outsides *outsides);
 
 /* NULL: nothing was said of that key. */
 const struct outside *outside_find(const struct outsides *outsides, const struct tally_key *key);

@@ -8,10 +8,22 @@
 
 struct schemas *schemas_new(size_t capacity)
 {
-    struct schemas *schemas = calloc(1, sizeof *schemas + capacity * sizeof *schemas->list);
+    struct schemas *schemas = calloc(1, sizeof *schemas);
+    if (schemas == NULL)
+        return NULL;
+    schemas->capacity = capacity;
+    schemas->list = calloc(capacity, sizeof *schemas->list);
+    if (schemas->list != NULL)
+        return schemas;
+    free(schemas);
+    return NULL;
+}
+
+void schemas_free(struct schemas *schemas)
+{
     if (schemas != NULL)
-        schemas->capacity = capacity;
-    return schemas;
+        free(schemas->list);
+    free(schemas);
 }
 
 /* Ours of that namespace, name and version; NULL: none. */

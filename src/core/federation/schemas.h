@@ -26,11 +26,12 @@ struct schema {
 
 struct schemas {
     size_t capacity, count;
-    struct schema list[]; /* In the order of their statements. */
+    struct schema *list; /* In the order of their statements. */
 };
 
-/* NULL without memory; free gives it back. Hosts give SCHEMAS_MAX, as with parties. */
+/* NULL without memory. Hosts give SCHEMAS_MAX, as with parties. */
 struct schemas *schemas_new(size_t capacity);
+void schemas_free(struct schemas *schemas);
 
 /* TAKEN; FORBIDDEN: that version was stated before; FULL. */
 enum fold_verdict schema_judge(const struct schemas *schemas, const struct tally_fed_schema *said);

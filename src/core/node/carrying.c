@@ -4,10 +4,28 @@
 #include "core/base/bytes.h"
 #include "core/node/node.h"
 
+#include <stdlib.h>
+
 /* Above all that connections give to their streams (++last_handle). */
 #define STREAM UINT32_MAX
 
 static const struct tally_key nobody = {{0}};
+
+bool carrying_new(struct carrying *carrying)
+{
+    *carrying = (struct carrying){.forked = calloc(CARRYING_FORKS, sizeof *carrying->forked)};
+    return carrying->forked != NULL;
+}
+
+void carrying_free(struct carrying *carrying)
+{
+    free(carrying->forked);
+}
+
+static void reset(struct carrying *carrying)
+{
+    *carrying = (struct carrying){.state = CARRYING_OFF, .forked = carrying->forked};
+}
 
 void carrying_command(struct tally_node *node, struct tally_now now,
                       const struct tally_command *command)
@@ -15,7 +33,7 @@ void carrying_command(struct tally_node *node, struct tally_now now,
     struct carrying *carrying = &node->carrying;
     bool taken = carrying->state == CARRYING_OFF && sync_carry(&node->sync, now, STREAM);
     if (taken)
-        *carrying = (struct carrying){.state = CARRYING_ON};
+        carrying->state = CARRYING_ON;
     node_answer(node, command->ticket, taken ? TALLY_OK : TALLY_BUSY);
 }
 
@@ -33,7 +51,7 @@ void carrying_receive(struct tally_node *node, struct tally_now now,
         return;
     if (event->carry.bytes.size == 0) {
         sync_closed(&node->sync, now, &nobody, STREAM, &node->outbox);
-        *carrying = (struct carrying){.state = CARRYING_OFF};
+        reset(carrying);
         return;
     }
     if (carrying->state == CARRYING_OVER)
@@ -116,7 +134,7 @@ static void tell_over(struct tally_node *node)
     action->carry.forks = carrying->forks;
     action->carry.guarded = carrying->guarded;
     action->carry.error = node->sync.writable ? TALLY_OK : TALLY_FULL;
-    *carrying = (struct carrying){.state = CARRYING_OFF};
+    reset(carrying);
 }
 
 void carrying_flush(struct tally_node *node, struct tally_now now)

@@ -27,12 +27,16 @@ struct tally_node;
 struct carrying {
     enum { CARRYING_OFF, CARRYING_ON, CARRYING_OVER } state;
     unsigned rounds, forks;
-    struct tally_hash forked[CARRYING_FORKS]; /* The logs of the first of them. */
-    uint64_t logs;                            /* That moved to a larger checkpoint. */
-    uint64_t moved;                           /* The same of this round. */
-    bool guarded;                             /* It has more of our own log than we do. */
-    enum tally_drop drop;                     /* OVER: why it ended early. */
+    struct tally_hash *forked; /* The logs of the first CARRYING_FORKS of them. */
+    uint64_t logs;             /* That moved to a larger checkpoint. */
+    uint64_t moved;            /* The same of this round. */
+    bool guarded;              /* It has more of our own log than we do. */
+    enum tally_drop drop;      /* OVER: why it ended early. */
 };
+
+/* False without memory. */
+bool carrying_new(struct carrying *carrying);
+void carrying_free(struct carrying *carrying);
 
 void carrying_command(struct tally_node *node, struct tally_now now,
                       const struct tally_command *command);

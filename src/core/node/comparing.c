@@ -7,11 +7,23 @@
 #include "core/federation/schemas.h"
 #include "core/node/node.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+bool comparing_new(struct comparing *comparing)
+{
+    *comparing = (struct comparing){.names = calloc(COMPARING_NAMES, sizeof *comparing->names)};
+    return comparing->names != NULL;
+}
+
+void comparing_free(struct comparing *comparing)
+{
+    free(comparing->names);
+}
 
 void comparing_start(struct comparing *comparing, struct tally_now now)
 {
-    *comparing = (struct comparing){.under_way = true, .next = now.mono};
+    *comparing = (struct comparing){.under_way = true, .names = comparing->names, .next = now.mono};
 }
 
 struct tally_mono comparing_deadline(const struct comparing *comparing)
@@ -83,18 +95,15 @@ static void note(struct comparing *comparing, const struct tally_fed_schema *sch
 {
     const struct tally_hash name = name_of(schema);
     unsigned i = 0;
-    while (i < comparing->odds && !hash_equal(&comparing->names[i], &name))
+    while (i < comparing->odds && !hash_equal(&comparing->names[i].name, &name))
         i++;
     if (i == COMPARING_NAMES) {
         comparing->many |= differs;
     } else if (differs) {
         comparing->odds += i == comparing->odds;
-        comparing->names[i] = name;
-        comparing->at[i] = index;
+        comparing->names[i] = (struct comparing_name){name, index};
     } else if (i < comparing->odds) {
-        comparing->odds--;
-        comparing->names[i] = comparing->names[comparing->odds];
-        comparing->at[i] = comparing->at[comparing->odds];
+        comparing->names[i] = comparing->names[--comparing->odds];
     }
 }
 
@@ -136,7 +145,7 @@ static void conclude(struct tally_node *node, struct tally_now now,
         disputing_settle(node, now, type, &view->issuer, &view->origin_hash);
     else if (discrepancy_open(node->federating.fold.discrepancies, type, &view->issuer,
                               &view->origin_hash) == NULL)
-        (void)look(node, now, view, comparing->at[0]);
+        (void)look(node, now, view, comparing->names[0].at);
 }
 
 static bool is_read(const struct tally_node *node, const struct tally_log_view *view)

@@ -22,18 +22,27 @@ enum {
     COMPARING_NAMES = 32, /* Of one log, that are at odds: more are never over by themselves. */
 };
 
+/* A name whose last version says something else here. */
+struct comparing_name {
+    struct tally_hash name;
+    uint64_t at; /* The statement that says so. */
+};
+
 struct comparing {
     bool under_way; /* All logs are being read. */
     size_t log;
     uint64_t index; /* The next statement of that log. */
-    /* Of that log, before it: names whose last version says something else here. */
+    /* Of that log, before it: so many names that are at odds. */
     unsigned odds;
     bool many;
-    struct tally_hash names[COMPARING_NAMES];
-    uint64_t at[COMPARING_NAMES]; /* The statement that says so. */
+    struct comparing_name *names; /* COMPARING_NAMES; most nodes never write there. */
     bool again;                   /* There was more meanwhile: once more from the first. */
     struct tally_mono next;
 };
+
+/* False without memory. */
+bool comparing_new(struct comparing *comparing);
+void comparing_free(struct comparing *comparing);
 
 /* All of them are to be read, from the first. */
 void comparing_start(struct comparing *comparing, struct tally_now now);

@@ -22,14 +22,16 @@ static struct fold *fold_of(struct tally_node *node)
 bool disputing_new(struct disputing *disputing)
 {
     *disputing = (struct disputing){
+        .forks = calloc(DISPUTING_FORKS, sizeof *disputing->forks),
         .raised = calloc(DISPUTING_DAY, sizeof *disputing->raised),
         .cases = calloc(DISPUTING_CASES, sizeof *disputing->cases),
     };
-    return disputing->raised != NULL && disputing->cases != NULL;
+    return disputing->forks != NULL && disputing->raised != NULL && disputing->cases != NULL;
 }
 
 void disputing_free(struct disputing *disputing)
 {
+    free(disputing->forks);
     free(disputing->raised);
     free(disputing->cases);
 }

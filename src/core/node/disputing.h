@@ -90,10 +90,11 @@ struct disputing_fork {
 };
 
 struct disputing {
-    struct disputing_fork forks[DISPUTING_FORKS];
-    struct disputing_raised *raised; /* DISPUTING_DAY of them, a ring. */
+    /* Most nodes never write to these. */
+    struct disputing_fork *forks;    /* DISPUTING_FORKS of them. */
+    struct disputing_raised *raised; /* DISPUTING_DAY, a ring. */
     unsigned raised_turn;
-    struct disputing_case *cases; /* DISPUTING_CASES: most nodes never write to either. */
+    struct disputing_case *cases; /* DISPUTING_CASES. */
     unsigned count;
     struct tally_mono next;
     uint64_t passed; /* Raised in vain: known, too many, or against nobody. */

@@ -288,7 +288,7 @@ static void sample_failed(struct tally_node *node, struct tally_now now,
                           const struct witness_news *news, enum tally_discrepancy type)
 {
     const struct tally_ledger *ledger = &node->options.ledger;
-    const struct witness_sample *sample = &node->witness.sample;
+    const struct witness_sample *sample = node->witness.sample;
     uint8_t note[GROUNDS_PART_MAX], bytes[GROUNDS_MAX];
     bool wrong = type == TALLY_DISCREPANCY_ROOT_MISMATCH;
     size_t known =

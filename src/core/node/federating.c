@@ -32,9 +32,9 @@ bool federating_new(struct federating *federating, const struct tally_node_optio
 void federating_free(struct federating *federating)
 {
     free(federating->fold.parties);
-    free(federating->fold.discrepancies);
-    free(federating->fold.schemas);
-    free(federating->fold.outsides);
+    discrepancies_free(federating->fold.discrepancies);
+    schemas_free(federating->fold.schemas);
+    outsides_free(federating->fold.outsides);
     free(federating->fold.agreements.pairs);
     free(federating->heard);
     revoked_free(&federating->revoked);

@@ -223,7 +223,8 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
     if (!scratch_take(node) || !federating_new(&node->federating, &node->options) ||
         !gossip_new(node, now) || !logs_new(node, now) || !witnessing_new(node, now) ||
         !connections_new(&node->connections, node, node->options.connections_max) ||
-        !disputing_new(&node->disputing) ||
+        !disputing_new(&node->disputing) || !comparing_new(&node->comparing) ||
+        !carrying_new(&node->carrying) ||
         !conducts_new(&node->conducts, node->federating.fold.agreements.capacity,
                       node->options.term_patience_ms, &node->options.ledger) ||
         !crossing_new(&node->crossing, now) || !node_discovery_new(node) ||
@@ -267,6 +268,8 @@ void tally_node_free(struct tally_node *node)
     federating_free(&node->federating);
     guarding_free(&node->guarding);
     disputing_free(&node->disputing);
+    comparing_free(&node->comparing);
+    carrying_free(&node->carrying);
     conducts_free(&node->conducts);
     crossing_free(&node->crossing);
     free(node->issuer.pending);

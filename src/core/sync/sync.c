@@ -25,9 +25,12 @@ bool sync_new(struct sync *sync, const struct sync_options *options)
     sync->appends = calloc(options->askers > 0 ? SYNC_APPENDS : 0, sizeof *sync->appends);
     sync->stated_count = options->servers > 0 ? SYNC_STATED : 0;
     sync->stated = calloc(sync->stated_count, sizeof *sync->stated);
+    sync->places = calloc(SYNC_PLACES, sizeof *sync->places);
+    sync->drops = calloc(TALLY_DROP_COUNT, sizeof *sync->drops);
     sync->scratch = options->scratch != NULL ? options->scratch : malloc(sizeof *sync->scratch);
     bool whole = sync->askers != NULL && sync->servers != NULL && sync->buffers != NULL &&
-                 sync->appends != NULL && sync->stated != NULL && sync->scratch != NULL;
+                 sync->appends != NULL && sync->stated != NULL && sync->places != NULL &&
+                 sync->drops != NULL && sync->scratch != NULL;
     for (unsigned i = 0; whole && i < options->buffers; i++) {
         sync->buffers[i].bytes = malloc(TALLY_PACKAGE_MAX);
         whole = sync->buffers[i].bytes != NULL;
@@ -46,6 +49,8 @@ void sync_free(struct sync *sync)
     free(sync->servers);
     free(sync->appends);
     free(sync->stated);
+    free(sync->places);
+    free(sync->drops);
     if (sync->options.scratch == NULL)
         free(sync->scratch);
 }

@@ -91,12 +91,13 @@ struct sync {
     struct sync_statement *stated; /* SYNC_STATED; none without servers. */
     unsigned stated_count;
     uint64_t tickets, uses;
-    uint64_t drops[TALLY_DROP_COUNT]; /* What admission refused, either way. */
+    uint64_t *drops; /* TALLY_DROP_COUNT: what admission refused, either way. */
     bool writable;
     bool guards;   /* Each peer is first asked what it holds of our own logs. */
     bool recovers; /* And what we lack of them is fetched. */
-    /* By a stream's number: its asker + 1, or its server's with SYNC_SERVED. Only where to look. */
-    uint16_t places[SYNC_PLACES];
+    /* SYNC_PLACES, by a stream's number: its asker + 1, or its server's with SYNC_SERVED. Only
+       where to look. */
+    uint16_t *places;
     struct tally_mono next; /* As sync_deadline said last, */
     bool stale;             /* unless an asker has moved since. */
 };

@@ -253,7 +253,7 @@ size_t witness_peer_compose(struct witness *witness, struct tally_now now,
         frame.inclusion_want = (struct tally_federation_inclusion_want){
             .origin = witness->logs[errand.log].origin_hash,
             .index = errand.index,
-            .size = witness->sample.size};
+            .size = witness->sample->size};
     }
     peer->errand = errand;
     FSM_MOVE(moves, &peer->state, PEER_ASKED);

@@ -81,7 +81,7 @@ static void choose(struct witness_sample *sample)
 /* Reads back what we cosigned: origin and tree. False: it is no log to be sampled. */
 static bool begin(struct witness *witness, struct tally_now now, struct witness_log *log)
 {
-    struct witness_sample *sample = &witness->sample;
+    struct witness_sample *sample = witness->sample;
     const struct tally_ledger *ledger = witness->options.ledger;
     uint8_t bytes[TALLY_WITNESS_NOTE_MAX];
     struct tally_note note;
@@ -113,7 +113,7 @@ static bool begin(struct witness *witness, struct tally_now now, struct witness_
 bool witness_sample_next(const struct witness *witness, const struct witness_peer *peer,
                          struct peer_errand *errand)
 {
-    const struct witness_sample *sample = &witness->sample;
+    const struct witness_sample *sample = witness->sample;
     /* What ended is not asked on, until the tick that states it. */
     if (!sample->busy || sample->done == sample->count || sample->until.ms == 0 ||
         !key_equal(&witness->logs[sample->log].issuer, &peer->key))
@@ -142,13 +142,13 @@ static void keep_wrong(struct witness_sample *sample, uint64_t index, const stru
 
 void witness_sample_refused(struct witness *witness)
 {
-    witness->sample.refused = true;
+    witness->sample->refused = true;
 }
 
 void witness_sample_shown(struct witness *witness, const struct peer_errand *errand,
                           const struct tally_federation_frame *frame)
 {
-    struct witness_sample *sample = &witness->sample;
+    struct witness_sample *sample = witness->sample;
     struct tally_hash leaf;
     if (!sample->busy || sample->log != errand->log || sample->done == sample->count ||
         sample->indexes[sample->done] != errand->index)
@@ -168,7 +168,7 @@ void witness_sample_shown(struct witness *witness, const struct peer_errand *err
 
 static void state(struct witness *witness, unsigned result, struct outbox *out)
 {
-    const struct witness_sample *sample = &witness->sample;
+    const struct witness_sample *sample = witness->sample;
     uint8_t body[BODY_MAX];
     struct wire_writer writer;
     struct tally_fed_witness_event event = {.origin = bytes_text(sample->origin),
@@ -200,7 +200,7 @@ static void state(struct witness *witness, unsigned result, struct outbox *out)
 
 static void finish(struct witness *witness, struct tally_now now, struct outbox *out)
 {
-    struct witness_sample *sample = &witness->sample;
+    struct witness_sample *sample = witness->sample;
     struct witness_log *log = &witness->logs[sample->log];
     bool whole = sample->done == sample->count;
     state(witness,
@@ -217,7 +217,7 @@ static void finish(struct witness *witness, struct tally_now now, struct outbox 
 
 void witness_samples_tick(struct witness *witness, struct tally_now now, struct outbox *out)
 {
-    struct witness_sample *sample = &witness->sample;
+    struct witness_sample *sample = witness->sample;
     if (sample->busy && (sample->done == sample->count || now.mono.ms >= sample->until.ms) &&
         outbox_room(out, 2, BODY_MAX))
         finish(witness, now, out);
@@ -231,7 +231,7 @@ void witness_samples_tick(struct witness *witness, struct tally_now now, struct 
 
 struct tally_mono witness_samples_deadline(const struct witness *witness)
 {
-    const struct witness_sample *sample = &witness->sample;
+    const struct witness_sample *sample = witness->sample;
     struct tally_mono next = TALLY_NEVER;
     if (sample->busy)
         return sample->done == sample->count ? (struct tally_mono){0} : sample->until;

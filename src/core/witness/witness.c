@@ -16,16 +16,19 @@ bool witness_new(struct witness *witness, const struct witness_options *options,
     *witness = (struct witness){
         .options = *options, .random = {options->seed}, .stated = {now.mono.ms}, .writable = true};
     bucket_init(&witness->rate, WITNESS_RATE, WITNESS_RATE, now.mono);
-    if (options->servers == 0)
-        return true;
+    witness->drops = calloc(TALLY_DROP_COUNT, sizeof *witness->drops);
+    if (witness->drops == NULL || options->servers == 0)
+        return witness->drops != NULL;
     witness->logs = calloc(options->logs_max, sizeof *witness->logs);
     witness->pending = calloc(WITNESS_PENDING, sizeof *witness->pending);
     witness->servers = calloc(options->servers, sizeof *witness->servers);
     witness->peers = calloc(TALLY_WITNESSES_MAX, sizeof *witness->peers);
     witness->own = calloc(options->own_max, sizeof *witness->own);
+    witness->sample = calloc(1, sizeof *witness->sample);
     witness->news = calloc(WITNESS_NEWS, sizeof *witness->news);
     return witness->logs != NULL && witness->pending != NULL && witness->servers != NULL &&
-           witness->peers != NULL && witness->own != NULL && witness->news != NULL;
+           witness->peers != NULL && witness->own != NULL && witness->sample != NULL &&
+           witness->news != NULL;
 }
 
 void witness_free(struct witness *witness)
@@ -35,7 +38,9 @@ void witness_free(struct witness *witness)
     free(witness->servers);
     free(witness->peers);
     free(witness->own);
+    free(witness->sample);
     free(witness->news);
+    free(witness->drops);
 }
 
 static bool is_on(const struct witness *witness)

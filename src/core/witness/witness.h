@@ -96,12 +96,12 @@ struct witness {
     struct witness_peer *peers;      /* TALLY_WITNESSES_MAX; NULL without streams. */
     struct witness_own *own;         /* options.own_max. */
     unsigned own_count;
-    struct witness_sample sample;
+    struct witness_sample *sample;
     struct tally_mono stated;  /* fed_keys was said then; it takes a moment until it counts. */
     struct witness_news *news; /* A ring of WITNESS_NEWS. */
     unsigned news_first, news_count;
     uint64_t tickets;
-    uint64_t drops[TALLY_DROP_COUNT];
+    uint64_t *drops; /* TALLY_DROP_COUNT. */
     bool writable;
 };
 

@@ -23,8 +23,8 @@ static inline void copies_new(struct copies *copies, const struct written *all, 
 
 static inline void copies_free(struct copies *copies)
 {
-    free(copies->fold.discrepancies);
-    free(copies->fold.schemas);
+    discrepancies_free(copies->fold.discrepancies);
+    schemas_free(copies->fold.schemas);
     revoked_free(&copies->revoked);
 }
 

@@ -94,7 +94,7 @@ static void holds_whatever_came_first(unsigned lines, enum tally_agreement_state
         assert_int_equal(bond.level, level);
         assert_true(bond.talks);
         assert_int_equal(agreements_pledged(&mine.fold.agreements, &b.key), level);
-        free(mine.fold.discrepancies);
+        discrepancies_free(mine.fold.discrepancies);
         mine.fold.discrepancies = NULL;
     }
 }

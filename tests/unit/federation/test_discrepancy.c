@@ -25,7 +25,7 @@ static void bring(struct teller *teller)
 
 static void end(struct teller *teller)
 {
-    free(teller->fold.discrepancies);
+    discrepancies_free(teller->fold.discrepancies);
 }
 
 static struct fed_statement claims(char party, enum tally_discrepancy type, uint8_t log)
@@ -270,7 +270,7 @@ static void one_party_is_no_reason_to_forget_the_others(void **state)
     struct teller teller;
     const struct tally_key self = key_of('a');
     bring(&teller);
-    free(teller.fold.discrepancies);
+    discrepancies_free(teller.fold.discrepancies);
     teller.fold.discrepancies = discrepancies_new(&self, 64);
     for (uint8_t i = 0; i < DISCREPANCY_PARTY_MAX; i++)
         assert_int_equal(raises(&teller, 'b', TALLY_DISCREPANCY_FORK, 1 + i), FOLD_TAKEN);
@@ -397,7 +397,7 @@ static void fold_mixed(struct random *random, const struct log logs[LOGS], struc
     }
     hear_arbiters(&fold, logs);
     fold_hash(&fold, hash);
-    free(fold.discrepancies);
+    discrepancies_free(fold.discrepancies);
 }
 
 static void every_order_of_the_logs_comes_to_the_same(void **state)

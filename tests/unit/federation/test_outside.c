@@ -63,7 +63,7 @@ static void what_is_said_last_counts(void **state)
     fold_reset(&teller.fold);
     fold_hash(&teller.fold, &after);
     assert_true(hash_equal(&none, &after));
-    free(teller.fold.outsides);
+    outsides_free(teller.fold.outsides);
 }
 
 static void nobody_witnesses_himself_nor_for_others(void **state)
@@ -78,7 +78,7 @@ static void nobody_witnesses_himself_nor_for_others(void **state)
     assert_int_equal(states(&teller, 'k', "w", URL, true), FOLD_SELF);
     assert_int_equal(says_as(&teller, 'b', &foreign), FOLD_FOREIGN);
     assert_int_equal(teller.fold.outsides->count, 0);
-    free(teller.fold.outsides);
+    outsides_free(teller.fold.outsides);
 }
 
 static void addresses_that_may_be_asked(void **state)
@@ -116,7 +116,7 @@ static void addresses_that_may_be_asked(void **state)
     }
     const struct fed_statement plus = witness('w', "w+x", URL, true);
     assert_int_equal(fold_judge(&teller.fold, &teller.fold.self, &plus), FOLD_MALFORMED);
-    free(teller.fold.outsides);
+    outsides_free(teller.fold.outsides);
 }
 
 int main(void)

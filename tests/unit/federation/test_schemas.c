@@ -53,7 +53,7 @@ static void a_version_says_one_thing_for_ever(void **state)
     assert_false(hash_equal(&before, &after));
     assert_int_equal(states(&teller, NULL, "record", "1.2", 9), FOLD_TAKEN);
     assert_int_equal(states(&teller, NULL, "record", "1.3", 9), FOLD_FULL);
-    free(teller.fold.schemas);
+    schemas_free(teller.fold.schemas);
 }
 
 static void the_last_that_names_a_type_counts(void **state)
@@ -65,7 +65,7 @@ static void the_last_that_names_a_type_counts(void **state)
     assert_int_equal(schema_of(all, bytes_text("drills"), bytes_text("record"))->hash.bytes[0], 1);
     assert_null(schema_of(all, bytes_text("audit"), bytes_text("drill")));
     assert_null(schema_of(NULL, bytes_text("audit"), bytes_text("record")));
-    free(teller.fold.schemas);
+    schemas_free(teller.fold.schemas);
 }
 
 static void two_parties_compare(void **state)
@@ -93,7 +93,7 @@ static void two_parties_compare(void **state)
                          cases[i].relation);
         assert_int_equal(ours != NULL, cases[i].relation != SCHEMA_UNKNOWN);
     }
-    free(teller.fold.schemas);
+    schemas_free(teller.fold.schemas);
 }
 
 /* What was compared, and whose checkpoint was made a leaf, is kept and changes no state; but only
@@ -121,7 +121,7 @@ static void notes_are_of_those_who_may(void **state)
         assert_int_equal(says(&teller, &cross), cases[i].cross);
         assert_int_equal(says_as(&teller, 'x', &cross), FOLD_FOREIGN);
     }
-    free(teller.fold.schemas);
+    schemas_free(teller.fold.schemas);
 }
 
 int main(void)

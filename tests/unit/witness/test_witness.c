@@ -146,7 +146,7 @@ static void what_is_shown_falsely_is_evidence(void **state)
     side_grows(&ann, 40);
     ann.lies = true;
     pair_pass(12000);
-    const struct witness_sample *sample = &bob.witness.sample;
+    const struct witness_sample *sample = bob.witness.sample;
     const struct sample_wrong *wrong = &sample->wrong;
     assert_int_equal(bob.sampled.status, WITNESS_SAMPLE_FAILED);
     assert_true(key_equal(&bob.sampled.peer, &ann.key));

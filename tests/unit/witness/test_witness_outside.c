@@ -51,7 +51,7 @@ static int town_up(void **state)
 
 static int town_down(void **state)
 {
-    free(ann.fold.outsides);
+    outsides_free(ann.fold.outsides);
     return pair_down(state);
 }
 
