@@ -160,7 +160,7 @@ void request_done(struct dht *dht, const struct dht_step *step, struct dht_reque
         table_crowded(&dht->table, step->now, &from->key, (from->caps & PEERS_CAPS_CROWDED) != 0);
     struct peer *peer = peers_find(step->peers, &from->key);
     if (drop == TALLY_DROP_NONE && peer != NULL)
-        peer->kept.ms = step->now.mono.ms + LINK_LIGHT_MS;
+        peer->rare->kept.ms = step->now.mono.ms + LINK_LIGHT_MS;
     request_close(dht, request);
 }
 

@@ -418,7 +418,7 @@ void overlay_ended(struct overlay *overlay, struct tally_now now, struct peers *
     if (failed && peer->bootstrap)
         rest_bootstrap(overlay, peer, now);
     /* One of the mesh may come back, as after a partition; but not at once. */
-    if (failed || peer->overlay.left.ms != now.mono.ms)
+    if (failed || peer->rare->left.ms != now.mono.ms)
         return;
     eager(overlay);
     known = remember(overlay, now, peers, peer);

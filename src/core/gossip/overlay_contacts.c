@@ -124,7 +124,7 @@ enum tally_drop contacts_take(struct overlay *overlay, struct tally_now now, str
 {
     if (!overlay_active(overlay, peers))
         return TALLY_DROP_NONE;
-    if (from->standing < 0)
+    if (peer_standing(from) < 0)
         return TALLY_DROP_REFUSED;
     for (size_t i = 0; i < count; i++) {
         if (!contact_may_be_told(&contacts[i].address)) {

@@ -17,7 +17,7 @@ static void mutes_look(struct overlay *overlay, struct tally_now now, struct pee
     for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         if (mute(peer, now)) {
-            peer->overlay.mute.ms = now.mono.ms + OVERLAY_MUTE_REST_MS;
+            peer->rare->mute.ms = now.mono.ms + OVERLAY_MUTE_REST_MS;
             overlay_leave(overlay, now, peers, peer);
             prune_send(overlay, now, peers, peer, OVERLAY_PRUNE_FULL, out);
         } else if (now.mono.ms - peer->link.meshed.ms >= OVERLAY_REST_CAP_MS) {

@@ -99,9 +99,9 @@ static enum tally_drop take_guest(struct overlay *overlay, struct tally_now now,
 {
     struct mesh_count count;
     mesh_count(peers, &count);
-    if (peer->overlay.crowded.ms == 0)
-        peer->overlay.crowded = now.mono;
-    if (count.links >= MESH_WANTED && now.mono.ms - peer->overlay.crowded.ms < OVERLAY_CROWDED_MS)
+    if (peer->rare->crowded.ms == 0)
+        peer->rare->crowded = now.mono;
+    if (count.links >= MESH_WANTED && now.mono.ms - peer->rare->crowded.ms < OVERLAY_CROWDED_MS)
         return TALLY_DROP_CROWDED;
     enum tally_drop drop = guest_room(peers, peer, now);
     struct peer *over = drop == TALLY_DROP_CROWDED ? guest_over(peers, peer, now) : NULL;
@@ -180,7 +180,7 @@ static enum tally_drop on_prune(struct overlay *overlay, struct tally_now now, s
         return TALLY_DROP_UNKNOWN;
     if (!from->mesh && from->overlay.asked.ms == 0) {
         /* Both pruned at once, or it tells us twice: no fault, but nothing to believe either. */
-        if (lately(from->overlay.left, now, OVERLAY_ANSWER_MS))
+        if (lately(from->rare->left, now, OVERLAY_ANSWER_MS))
             return TALLY_DROP_SEEN;
         return TALLY_DROP_UNASKED;
     }
@@ -221,9 +221,9 @@ static enum tally_drop join_begin(struct overlay *overlay, struct tally_now now,
                                   struct peers *peers, struct peer *from,
                                   struct tally_join *message, struct outbox *out)
 {
-    if (lately(from->overlay.joined, now, OVERLAY_JOIN_MS))
+    if (lately(from->rare->joined, now, OVERLAY_JOIN_MS))
         return TALLY_DROP_BUSY;
-    from->overlay.joined = now.mono;
+    from->rare->joined = now.mono;
     message->newcomer.address = from->link.address;
     message->newcomer.age_min = 0;
     if (!overlay_active(overlay, peers) || !contact_may_be_told(&message->newcomer.address))
@@ -261,7 +261,7 @@ static enum tally_drop on_join(struct overlay *overlay, struct tally_now now, st
         return join_begin(overlay, now, peers, from, &message, out);
     if (key_equal(&newcomer->key, &peers->options.key))
         return TALLY_DROP_SELF;
-    if (!from->mesh || from->standing < 0)
+    if (!from->mesh || peer_standing(from) < 0)
         return TALLY_DROP_REFUSED;
     if (!overlay_active(overlay, peers))
         return TALLY_DROP_NONE;

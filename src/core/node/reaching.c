@@ -283,7 +283,7 @@ void reaching_path(const struct reaching *reaching, const struct peer *peer,
                    struct tally_peer_view *view)
 {
     const struct link *link = &peer->link;
-    view->stream_error = peer->stream_error;
+    view->stream_error = peer->rare->stream_error;
     view->why = peer->why;
     if (link->state != LINK_LINKED) {
         view->path = TALLY_PATH_NONE;

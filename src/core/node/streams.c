@@ -26,9 +26,9 @@ void node_secured(struct tally_node *node, struct tally_now now,
     meet_connected(&reaching->meet, &connection->peer);
     if (peer == NULL)
         return;
-    peer->stream_error = TALLY_OK;
+    peer->rare->stream_error = TALLY_OK;
     if (connection->dialled)
-        peer->stream_after.ms = 0;
+        peer->rare->stream_after.ms = 0;
 }
 
 void node_stream_observed(struct tally_node *node, struct tally_now now,
@@ -44,7 +44,7 @@ bool node_awaits(struct tally_node *node, struct tally_now now, const struct tal
 {
     struct reaching *reaching = &node->datagrams.reaching;
     const struct peer *found = peers_find(&node->datagrams.peers, peer);
-    if (found == NULL || (!found->link.punched && now.mono.ms >= found->stream_after.ms))
+    if (found == NULL || (!found->link.punched && now.mono.ms >= found->rare->stream_after.ms))
         return false;
     return reaching_stream(reaching, now, &node->datagrams.peers, found, &node->outbox);
 }
@@ -56,8 +56,8 @@ bool node_dial_failed(struct tally_node *node, struct tally_now now, const struc
     struct peer *found = peers_find(&node->datagrams.peers, peer);
     if (found == NULL)
         return false;
-    found->stream_error = error;
-    found->stream_after.ms = now.mono.ms + DIAL_REST_MS;
+    found->rare->stream_error = error;
+    found->rare->stream_after.ms = now.mono.ms + DIAL_REST_MS;
     if (meet_busy(&reaching->meet, peer)) {
         reaching_stir(reaching);
         meet_dial_failed(&reaching->meet, now, peer);
@@ -74,8 +74,8 @@ static void met(struct tally_node *node, struct tally_now now, const struct meet
                                          .initiator = news->initiate};
     struct peer *peer = peers_find(&node->datagrams.peers, &news->key);
     bool failed = news->kind == MEET_NEWS_FAILED;
-    if (failed && peer != NULL && peer->stream_error == TALLY_OK)
-        peer->stream_error = TALLY_TIMED_OUT;
+    if (failed && peer != NULL && peer->rare->stream_error == TALLY_OK)
+        peer->rare->stream_error = TALLY_TIMED_OUT;
     if (failed)
         connections_missed(&node->connections, now, &news->key);
     else if (!connections_dial(&node->connections, now, &dial))

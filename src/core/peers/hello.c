@@ -145,7 +145,7 @@ static void prove(struct peers *peers, const struct peer *peer, struct tally_now
                                       .cookie = link->cookie,
                                       .mesh = (peer->wants & PEER_WANTS_MESH) != 0,
                                       .crowded = peers_crowded(peers, now),
-                                      .first = bytes_of(peer->first, peer->first_size)};
+                                      .first = bytes_of(peer->rare->first, peer->first_size)};
     hello_third(peers, &link->address, &proof, out);
 }
 

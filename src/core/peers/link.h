@@ -65,16 +65,15 @@ struct link_path {
     struct tally_mono probed;
 };
 
-/* What silence in the mesh makes us think of a link; suspect.h says how it goes on. */
+/* What silence in the mesh makes us think of a link; suspect.h says how it goes on. Of a suspect
+   more is known: peer_rare. */
 enum suspicion_state {
     SUSPICION_NONE,
     SUSPICION_MISSED,  /* Two intervals without a sign of life: probed, and waited for an echo. */
     SUSPICION_SUSPECT, /* No echo either: others are asked whether it answers them. */
 };
 struct suspicion {
-    struct tally_mono since;         /* Of the state. */
-    struct tally_mono until;         /* SUSPECT: so long it may still prove alive. */
-    uint8_t nonce[LINK_PROBE_NONCE]; /* SUSPECT: of what others were asked. */
+    struct tally_mono since; /* Of the state. */
     enum suspicion_state state;
     bool vouched; /* One of them has heard it. */
     bool woken;   /* We slept: what comes now may have waited for us, only an echo is a sign. */
@@ -97,6 +96,7 @@ struct link {
     bool uninvited; /* The peer greeted, and nothing had been written to where it came from. */
     bool together;  /* Both greet at once, as a common peer told them. */
     bool punched;   /* And so the link came up. */
+    bool roams;     /* The peer may be elsewhere: peer_rare has the path. */
     struct suspicion suspicion; /* In the mesh. */
 
     struct tally_mono probe_at; /* The next probe. */
@@ -104,26 +104,20 @@ struct link {
     uint8_t probe_nonce[LINK_PROBE_NONCE];
     struct link_next *next;      /* In ACCEPTED, or waiting in LINKED; of peers->nexts. */
     struct tally_mono meshed;    /* When it became one of the mesh, or a light one. */
-    struct tally_mono helped;    /* When it was last asked to probe another for us; 0 never. */
     struct bucket_word requests; /* Of what it asks of us that costs more than an answer. */
 
     struct tally_mono since;   /* Of the state. */
     uint8_t nonce[LINK_NONCE]; /* Of our hello. */
     uint8_t cookie[16];        /* Of theirs, in PROVING. */
-    struct link_path path;
 };
 
 /* What the overlay remembers of a peer; times are 0 for never (core/gossip/overlay.h). */
 struct peer_overlay {
     struct tally_mono asked;   /* When we last wanted it for the mesh, and have no answer. */
     struct tally_mono rest;    /* Before that we do not want it again. */
-    struct tally_mono left;    /* When its link became a light one. */
-    struct tally_mono joined;  /* When we last let it wander. */
     struct tally_mono pruned;  /* When we last told it that it is not of our mesh. */
     struct tally_mono refused; /* When it last told us that. */
     struct tally_mono needy;   /* Before that it is not pruned to shrink: it has next to nobody. */
-    struct tally_mono crowded; /* Since when it is in need, and its network has its places. */
-    struct tally_mono mute;    /* Before that it is not taken: it sent no heartbeats. */
     bool came; /* Those who came to us told of it, or it wandered: it is none of our choice. */
     uint8_t refusals; /* One after the other. */
     uint8_t vain;     /* Hellos in this round to a bootstrap that once answered. */

@@ -58,7 +58,7 @@ void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struc
     link->address = link->next->address;
     peers->noted[peer - peers->list] = 0;
     link_wait_end(peers, link);
-    link->path = (struct link_path){.tries = 0};
+    link->roams = false;
     link->heard = now.mono;
     link->interval_ms = TALLY_HEARTBEAT_MS;
     link->probing = false;
@@ -85,7 +85,7 @@ void link_end(struct peers *peers, struct peer *peer, enum tally_drop why, struc
     bool linked = link->state == LINK_LINKED;
     bool greeted = link->state == LINK_GREETING || link->state == LINK_PROVING;
     if (peer->mesh)
-        peer->overlay.left = now.mono;
+        peer->rare->left = now.mono;
     if (linked)
         link_count(peers, peer, false, false);
     if (link->state != LINK_IDLE)
@@ -104,8 +104,8 @@ void link_end(struct peers *peers, struct peer *peer, enum tally_drop why, struc
         if (greeted && !together)
             news->vain = peer;
         uint64_t at = now.mono.ms + backoff_next(&peer->backoff, &peers->random);
-        if (at < peer->barred_until.ms)
-            at = peer->barred_until.ms;
+        if (peer->judged && at < peer->rare->barred_until.ms)
+            at = peer->rare->barred_until.ms;
         peers_wake(peers, peer, (struct tally_mono){at});
     } else if (greeted && !together && !peers->stopping) {
         /* The next address, if there is one. */
@@ -176,7 +176,10 @@ static void draw(const struct peers *peers, uint8_t *bytes, size_t size)
 static void path_seen(struct peers *peers, struct peer *peer, struct tally_now now,
                       const struct tally_address *from, size_t size, struct outbox *out)
 {
-    struct link_path *path = &peer->link.path;
+    struct link_path *path = &peer->rare->path;
+    if (!peer->link.roams)
+        *path = (struct link_path){.tries = 0};
+    peer->link.roams = true;
     uint64_t waited = now.mono.ms - path->probed.ms;
     bool same = address_equal(&path->address, from), tried = path->tries > 0;
     if (!same && tried && waited < LINK_PATH_MS)
@@ -287,12 +290,12 @@ enum tally_drop link_on_echo(struct peers *peers, struct peer *peer, struct tall
     if (!wire_reader_done(&r))
         return TALLY_DROP_MALFORMED;
     struct link *link = &peer->link;
-    struct link_path *path = &link->path;
-    if (path->tries > 0 && address_equal(&path->address, from) &&
+    const struct link_path *path = &peer->rare->path;
+    if (link->roams && path->tries > 0 && address_equal(&path->address, from) &&
         memcmp(path->nonce, echo.nonce, sizeof path->nonce) == 0) {
         link->address = *from;
         peers->noted[peer - peers->list] = 0;
-        *path = (struct link_path){.tries = 0};
+        link->roams = false;
         peer_address_add(peer, from, TALLY_SOURCE_LINK, true, now);
         return TALLY_DROP_NONE;
     }

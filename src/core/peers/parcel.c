@@ -98,10 +98,10 @@ enum peers_ask peers_ask(struct peers *peers, struct peer *peer, enum tally_kind
         (state == LINK_IDLE && greet_choose(peers, peer, now, &index, &later) == GREET_NEVER))
         return PEERS_NEVER;
     bool rides = (state == LINK_IDLE || state == LINK_GREETING) && peer->first_size == 0 &&
-                 body.size < sizeof peer->first;
+                 body.size < sizeof peer->rare->first;
     if (rides) {
-        peer->first[0] = (uint8_t)kind;
-        memcpy(peer->first + 1, body.data, body.size);
+        peer->rare->first[0] = (uint8_t)kind;
+        memcpy(peer->rare->first + 1, body.data, body.size);
         peer->first_size = (uint8_t)(body.size + 1);
     }
     peers_greet_rested(peers, peer, PEER_WANTS_LINK, now);

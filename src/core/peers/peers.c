@@ -34,6 +34,7 @@ static bool parts_new(struct peers *peers)
 {
     struct peers_options *options = &peers->options;
     peers->addresses = calloc(peers->capacity * options->addresses_max, sizeof *peers->addresses);
+    peers->rares = calloc(peers->capacity, sizeof *peers->rares);
     peers->blind = calloc(PEERS_BLIND_MAX, sizeof *peers->blind);
     peers->knocks = calloc(PEERS_KNOCKS, sizeof *peers->knocks);
     peers->written.bits = calloc(RECENT_TURNS, sizeof *peers->written.bits);
@@ -43,8 +44,8 @@ static bool parts_new(struct peers *peers)
         if (!blocks_new(peers->nexts, peers->capacity, sizeof(struct link_next)))
             return false;
     }
-    return peers->addresses != NULL && peers->blind != NULL && peers->knocks != NULL &&
-           peers->written.bits != NULL;
+    return peers->addresses != NULL && peers->rares != NULL && peers->blind != NULL &&
+           peers->knocks != NULL && peers->written.bits != NULL;
 }
 
 static void defaults(struct peers_options *options)
@@ -89,6 +90,7 @@ void peers_free(struct peers *peers)
         hash_wipe(peers->list, peers->capacity * sizeof *peers->list);
     free(peers->list);
     free(peers->addresses);
+    free(peers->rares);
     free(peers->blind);
     free(peers->knocks);
     free(peers->written.bits);
@@ -133,7 +135,7 @@ static struct peer *forgettable(struct peers *peers, struct tally_now now)
         if (!peer->used || peer->configured || peer->bootstrap ||
             (peer->link.state != LINK_IDLE && !light))
             continue;
-        unsigned worth = !light ? 0 : now.mono.ms < peer->kept.ms ? 2 : 1;
+        unsigned worth = !light ? 0 : now.mono.ms < peer->rare->kept.ms ? 2 : 1;
         struct peer **place = &oldest[peer_barred(peer, now) ? 3 : worth];
         if (*place == NULL || peer->link.heard.ms < (*place)->link.heard.ms)
             *place = peer;
@@ -152,6 +154,14 @@ static void index_rebuild(struct peers *peers)
             peers->slots[slot_of(peers, &peers->list[i].key)] = (uint16_t)(i + 1);
 }
 
+/* What never was anything but zero stays untouched. */
+static void rare_wipe(struct peer_rare *rare)
+{
+    static const struct peer_rare none;
+    if (memcmp(rare, &none, sizeof none) != 0)
+        memset(rare, 0, sizeof *rare);
+}
+
 static struct peer *place_for(struct peers *peers, struct tally_now now)
 {
     if (peers->count < peers->capacity) {
@@ -167,6 +177,7 @@ static struct peer *place_for(struct peers *peers, struct tally_now now)
             peers->crowded.ms = now.mono.ms + PEERS_CROWDED_MS;
         peers->light -= light;
         link_wait_end(peers, &peer->link);
+        rare_wipe(peer->rare);
         hash_wipe(peer, sizeof *peer);
         peers->wakes[peer - peers->list] = TALLY_NEVER;
         peers->count--;
@@ -194,7 +205,7 @@ struct peer *peers_take(struct peers *peers, const struct tally_key *key, struct
                  .probe_at = TALLY_NEVER,
                  .window = {.bits = &peers->windows[index * words], .words = (uint32_t)words}},
         .backoff = {.first_ms = PEERS_GREET_FIRST_MS, .cap_ms = PEERS_GREET_CAP_MS},
-        .standing_at = now.mono,
+        .rare = &peers->rares[index],
     };
     peers->noted[index] = 0;
     peers->wakes[index] = TALLY_NEVER;
@@ -287,41 +298,48 @@ void peer_address_add(struct peer *peer, const struct tally_address *address,
 }
 
 /* Standing fades by a tenth each PEERS_STANDING_MS, towards 0. */
-static void fade(struct peer *peer, struct tally_now now)
+static void fade(struct peer_rare *rare, struct tally_now now)
 {
-    while (peer->standing != 0 && now.mono.ms - peer->standing_at.ms >= PEERS_STANDING_MS) {
-        peer->standing = peer->standing * 9 / 10;
-        peer->standing_at.ms += PEERS_STANDING_MS;
+    while (rare->standing != 0 && now.mono.ms - rare->standing_at.ms >= PEERS_STANDING_MS) {
+        rare->standing = rare->standing * 9 / 10;
+        rare->standing_at.ms += PEERS_STANDING_MS;
     }
-    if (peer->standing == 0)
-        peer->standing_at = now.mono;
+    if (rare->standing == 0)
+        rare->standing_at = now.mono;
 }
 
 bool peer_judge(struct peer *peer, int change, struct tally_now now)
 {
-    fade(peer, now);
+    struct peer_rare *rare = peer->rare;
+    peer->judged = true;
+    fade(rare, now);
     if (change > 0) {
-        if (peer->rewarded.ms != 0 && now.mono.ms - peer->rewarded.ms < 1000)
+        if (rare->rewarded.ms != 0 && now.mono.ms - rare->rewarded.ms < 1000)
             return false;
-        peer->rewarded = now.mono;
+        rare->rewarded = now.mono;
     }
-    int standing = peer->standing + change;
-    peer->standing = standing > 100 ? 100 : standing < -100 ? -100 : standing;
-    if (peer->standing >= PEERS_STANDING_END)
+    int standing = rare->standing + change;
+    rare->standing = standing > 100 ? 100 : standing < -100 ? -100 : standing;
+    if (rare->standing >= PEERS_STANDING_END)
         return false;
     uint64_t bar = PEERS_BAR_MS;
-    for (unsigned i = 0; i < peer->bars && bar < PEERS_BAR_CAP_MS; i++)
+    for (unsigned i = 0; i < rare->bars && bar < PEERS_BAR_CAP_MS; i++)
         bar *= 2;
-    peer->bars++;
-    peer->barred_until.ms = now.mono.ms + (bar < PEERS_BAR_CAP_MS ? bar : PEERS_BAR_CAP_MS);
+    rare->bars++;
+    rare->barred_until.ms = now.mono.ms + (bar < PEERS_BAR_CAP_MS ? bar : PEERS_BAR_CAP_MS);
     /* When the bar ends it begins anew: with nothing, and with the memory of `bars`. */
-    peer->standing = 0;
+    rare->standing = 0;
     return true;
 }
 
 bool peer_barred(const struct peer *peer, struct tally_now now)
 {
-    return now.mono.ms < peer->barred_until.ms;
+    return peer->judged && now.mono.ms < peer->rare->barred_until.ms;
+}
+
+int peer_standing(const struct peer *peer)
+{
+    return peer->judged ? peer->rare->standing : 0;
 }
 
 bool peers_shared(struct peers *peers, struct peer *peer)
@@ -442,7 +460,7 @@ bool peers_holds(const struct peers *peers)
             return false;
         if (peer->link.state == LINK_ACCEPTED && peer->link.next == NULL)
             return false;
-        if (peer->standing < -100 || peer->standing > 100)
+        if (peer_standing(peer) < -100 || peer_standing(peer) > 100)
             return false;
     }
     return count == peers->count && links == peers->links && light == peers->light &&

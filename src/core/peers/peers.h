@@ -54,6 +54,33 @@ struct peer_order {
     bool any;
 };
 
+/* What most peers never have, all zero. It lies apart, so that there is no memory behind it as long
+   as nobody writes to it; whatever is looked at often has a mark in struct peer. */
+struct peer_rare {
+    /* Its standing, if `judged`. */
+    struct tally_mono standing_at; /* When it last faded. */
+    struct tally_mono rewarded;    /* A first delivery counts once a second. */
+    struct tally_mono barred_until;
+    int standing; /* -100..100. */
+    unsigned bars;
+
+    struct link_path path;                   /* If link.roams. */
+    struct tally_mono suspect_until;         /* SUSPECT: so long it may still prove alive. */
+    uint8_t suspect_nonce[LINK_PROBE_NONCE]; /* SUSPECT: of what others were asked. */
+    struct tally_mono helped; /* When it was last asked to probe another for us; 0 never. */
+
+    struct tally_mono left;    /* When its link became a light one. */
+    struct tally_mono joined;  /* When we last let it wander. */
+    struct tally_mono crowded; /* Since when it is in need, and its network has its places. */
+    struct tally_mono mute;    /* Before that it is not taken: it sent no heartbeats. */
+
+    struct tally_mono punch_after;  /* Not to be punched before (protocols 7.3). */
+    struct tally_mono stream_after; /* It is not dialled before: it is asked to dial. */
+    struct tally_mono kept; /* Till then others' links are given up first: we ask it regularly. */
+    enum tally_error stream_error;  /* Of the last dial in vain; OK. */
+    uint8_t first[PEERS_FIRST_MAX]; /* What rides along with our next hello: first_size of it. */
+};
+
 /* What each datagram of a peer touches comes first. */
 struct peer {
     struct tally_key key;
@@ -78,21 +105,12 @@ struct peer {
     struct backoff backoff;
     struct peer_order hello; /* As of heartbeats. */
 
-    struct tally_mono standing_at; /* When it last faded. */
-    struct tally_mono rewarded;    /* A first delivery counts once a second. */
-    struct tally_mono barred_until;
-    int standing; /* -100..100. */
-    unsigned bars;
-
-    struct tally_mono punch_after;  /* Not to be punched before (protocols 7.3). */
-    struct tally_mono stream_after; /* It is not dialled before: it is asked to dial. */
-    struct tally_mono kept; /* Till then others' links are given up first: we ask it regularly. */
-    enum tally_drop last_error;    /* Why the last try or link ended. */
-    enum tally_path_reason why;    /* There is no link, or no better one. */
-    enum tally_error stream_error; /* Of the last dial in vain; OK. */
-    uint8_t first_size;            /* Of what rides along with our next hello. */
-    uint8_t first[PEERS_FIRST_MAX];
-    uint8_t shared[32]; /* X25519 of both identities: once per peer. */
+    struct peer_rare *rare;
+    enum tally_drop last_error; /* Why the last try or link ended. */
+    enum tally_path_reason why; /* There is no link, or no better one. */
+    bool judged;                /* Once, at least. */
+    uint8_t first_size;         /* Of what rides along with our next hello. */
+    uint8_t shared[32];         /* X25519 of both identities: once per peer. */
 };
 
 struct peers_options {
@@ -133,6 +151,7 @@ struct peers {
     uint64_t datagrams_out, bytes_out;
     struct recent written; /* To where; answers to greetings are not counted. */
     struct peer_address *addresses;
+    struct peer_rare *rares; /* Of each. */
     uint64_t *windows;
     struct blocks *nexts, own_nexts; /* Sessions that wait. */
     struct peers_blind *blind;       /* PEERS_BLIND_MAX of them. */
@@ -179,6 +198,7 @@ size_t peers_mesh(const struct peers *peers, size_t from);
 /* Adds to its standing (protocols 4.4). True: it fell below the end and is barred; end the link. */
 bool peer_judge(struct peer *peer, int change, struct tally_now now);
 bool peer_barred(const struct peer *peer, struct tally_now now);
+int peer_standing(const struct peer *peer);
 
 /* X25519 with the peer, computed at most once; false if its key is no good point. */
 bool peers_shared(struct peers *peers, struct peer *peer);

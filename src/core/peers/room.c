@@ -112,7 +112,7 @@ enum tally_drop mesh_room(const struct peers *peers, const struct peer *peer,
                           const struct tally_address *address, enum mesh_claim claim,
                           struct tally_now now)
 {
-    if (peer != NULL && now.mono.ms < peer->overlay.mute.ms)
+    if (peer != NULL && now.mono.ms < peer->rare->mute.ms)
         return TALLY_DROP_REFUSED;
     if (!link_room(peers, peer))
         return TALLY_DROP_BUSY;
@@ -141,7 +141,7 @@ static unsigned guests_near(const struct peers *peers, const struct tally_addres
 
 enum tally_drop guest_room(const struct peers *peers, const struct peer *peer, struct tally_now now)
 {
-    if (now.mono.ms < peer->overlay.mute.ms)
+    if (now.mono.ms < peer->rare->mute.ms)
         return TALLY_DROP_REFUSED;
     if (!link_room(peers, peer))
         return TALLY_DROP_BUSY;
@@ -155,7 +155,7 @@ struct peer *guest_over(const struct peers *peers, const struct peer *peer, stru
 {
     bool near = guests_near(peers, &peer->link.address) >= MESH_GUESTS_NEAR;
     struct peer *over = NULL;
-    if (now.mono.ms < peer->overlay.mute.ms)
+    if (now.mono.ms < peer->rare->mute.ms)
         return NULL;
     for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct peer *guest = &peers->list[i];
@@ -198,7 +198,7 @@ void link_mesh(struct peers *peers, struct peer *peer, bool mesh, bool chosen, s
     link->meshed = now.mono;
     link->suspicion = (struct suspicion){.state = SUSPICION_NONE};
     if (!mesh) {
-        peer->overlay.left = now.mono;
+        peer->rare->left = now.mono;
     } else {
         link->heard = now.mono; /* From now on its silence counts. */
         link->interval_ms = TALLY_HEARTBEAT_MS;

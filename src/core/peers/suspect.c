@@ -94,14 +94,14 @@ static void ask_others(struct peers *peers, struct peer *about, struct tally_now
         met++;
     }
     struct tally_probe_for message = {.key = about->key};
-    memcpy(message.nonce, about->link.suspicion.nonce, sizeof message.nonce);
+    memcpy(message.nonce, about->rare->suspect_nonce, sizeof message.nonce);
     uint8_t body[TALLY_PROBE_FOR_SIZE_MAX];
     struct wire_writer w;
     wire_writer_init(&w, body, sizeof body);
     tally_probe_for_write(&message, &w);
     for (uint32_t i = 0; i < met && i < SUSPECT_HELPERS; i++) {
         peers_tell(peers, helpers[i], TALLY_KIND_PROBE_FOR, wire_writer_bytes(&w), out);
-        helpers[i]->link.helped = now.mono;
+        helpers[i]->rare->helped = now.mono;
     }
 }
 
@@ -181,16 +181,17 @@ enum tally_drop suspect_on_probed(struct suspect *suspect, struct peers *peers,
     tally_probed_read(&r, &message);
     if (!wire_reader_done(&r))
         return TALLY_DROP_MALFORMED;
-    if (peer->link.helped.ms == 0 || now.mono.ms - peer->link.helped.ms >= SUSPECT_HELPED_MS)
+    if (peer->rare->helped.ms == 0 || now.mono.ms - peer->rare->helped.ms >= SUSPECT_HELPED_MS)
         return TALLY_DROP_UNASKED;
     for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
         struct suspicion *suspicion = &peers->list[i].link.suspicion;
+        struct peer_rare *rare = peers->list[i].rare;
         if (suspicion->state != SUSPICION_SUSPECT ||
-            memcmp(suspicion->nonce, message.nonce, sizeof message.nonce) != 0)
+            memcmp(rare->suspect_nonce, message.nonce, sizeof message.nonce) != 0)
             continue;
         /* It lives, and it is the way between us that is broken: a little more time, once. */
         if (message.answered && !suspicion->vouched)
-            suspicion->until.ms += time_of(suspect, &peers->list[i]);
+            rare->suspect_until.ms += time_of(suspect, &peers->list[i]);
         suspicion->vouched = suspicion->vouched || message.answered;
         return TALLY_DROP_NONE;
     }
@@ -320,10 +321,10 @@ static void suspect_begin(struct suspect *suspect, struct peers *peers, struct p
     struct suspicion *suspicion = &peer->link.suspicion;
     suspicion->state = SUSPICION_SUSPECT;
     suspicion->since = now.mono;
-    suspicion->until.ms = now.mono.ms + time_of(suspect, peer);
+    peer->rare->suspect_until.ms = now.mono.ms + time_of(suspect, peer);
     suspicion->vouched = false;
-    peers->options.secret.draw(peers->options.secret.context, suspicion->nonce,
-                               sizeof suspicion->nonce);
+    peers->options.secret.draw(peers->options.secret.context, peer->rare->suspect_nonce,
+                               sizeof peer->rare->suspect_nonce);
     suspect->suspected++;
     say(suspect, peers, now, TALLY_TRACE_SUSPECTED, peer);
     if (!suspect->doubting)
@@ -334,7 +335,7 @@ static void suspect_begin(struct suspect *suspect, struct peers *peers, struct p
 static uint64_t end_of(const struct suspect *suspect, const struct peer *peer)
 {
     const struct suspicion *suspicion = &peer->link.suspicion;
-    uint64_t end = suspicion->until.ms;
+    uint64_t end = peer->rare->suspect_until.ms;
     uint64_t quiet = peer->link.heard.ms + silence_ms(suspect);
     uint64_t late = suspicion->since.ms + late_ms(peer);
     if (!suspicion->slept && (quiet > end || late > end))

@@ -242,7 +242,7 @@ static void answers_nobody_asked_for_cost_standing(void **state)
     }
     web_run(web, 200);
     assert_int_equal(drops(web, 0, TALLY_DROP_UNASKED), 9);
-    assert_int_equal(web_peer(web, 0, 1)->standing, -45);
+    assert_int_equal(peer_standing(web_peer(web, 0, 1)), -45);
     for (unsigned i = 0; i < 2; i++) {
         struct wire_writer w = nodes_message(&nodes, body, sizeof body);
         web_say(web, 1, 0, TALLY_KIND_NODES, &w);

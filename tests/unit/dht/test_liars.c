@@ -61,7 +61,7 @@ static uint64_t refused(const struct web *web, enum tally_drop drop)
 
 static int standing(struct web *web)
 {
-    return web_peer(web, VICTIM, LIAR)->standing;
+    return peer_standing(web_peer(web, VICTIM, LIAR));
 }
 
 /* Contacts of made-up keys at addresses of those bytes. */

@@ -284,7 +284,7 @@ static void a_contact_that_may_not_be_told_costs_standing(void **state)
         assert_int_equal(crowd_drops(crowd, peer, TALLY_DROP_REFUSED) - refused, i);
         assert_in_range(told_by(crowd, peer, 20), 0, PASSIVE_PER_PEER);
     }
-    assert_int_equal(crowd_peer(crowd, peer, 20)->standing, OVERLAY_BAD_CONTACT);
+    assert_int_equal(peer_standing(crowd_peer(crowd, peer, 20)), OVERLAY_BAD_CONTACT);
     /* Walks that begin nowhere good are seen through as well; three lies end the link. */
     uint8_t body[TALLY_JOIN_SIZE_MAX];
     for (uint32_t i = 0; i < 3; i++) {
@@ -293,7 +293,8 @@ static void a_contact_that_may_not_be_told_costs_standing(void **state)
         be32_write(join.newcomer.key.bytes, 0xdeadbeef);
         join.newcomer.address = (struct tally_address){.ip = {[10] = 0xff, [11] = 0xff}, .port = 1};
         memcpy(join.newcomer.address.ip + 12, bad[3], 4);
-        crowd_peer(crowd, peer, 20)->standing = i == 0 ? 0 : crowd_peer(crowd, peer, 20)->standing;
+        if (i == 0)
+            crowd_peer(crowd, peer, 20)->rare->standing = 0;
         wire_writer_init(&w, body, sizeof body);
         tally_join_write(&join, &w);
         crowd_say(crowd, 20, peer, TALLY_KIND_JOIN, wire_writer_bytes(&w));

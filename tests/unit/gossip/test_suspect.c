@@ -359,7 +359,7 @@ static void probe_for_is_no_scanner(void **state)
     struct crowd *crowd = friends(4);
     struct tally_key nobody = {{0xff, 1}};
     crowd->checked = false; /* The liar's own state is not what it says. */
-    crowd_peer(crowd, 0, 1)->link.helped = crowd->now.mono;
+    crowd_peer(crowd, 0, 1)->rare->helped = crowd->now.mono;
     crowd_run(crowd, 20000);
     uint64_t probes = crowd->nodes[1].sent[TALLY_KIND_PROBE], hellos;
     hellos = crowd->nodes[1].sent[TALLY_KIND_HELLO];
@@ -388,7 +388,7 @@ static void probe_for_is_no_amplifier(void **state)
     crowd_vanish(crowd, 2); /* Somebody who does not answer: each question could cost a probe. */
     crowd_run(crowd, 4000);
     crowd_forget(crowd);
-    crowd_peer(crowd, 0, 1)->link.helped = crowd->now.mono;
+    crowd_peer(crowd, 0, 1)->rare->helped = crowd->now.mono;
     for (unsigned i = 0; i < 200; i++) {
         struct tally_probe_for message = {.key = crowd->nodes[2].key, .nonce = {(uint8_t)i}};
         uint8_t body[TALLY_PROBE_FOR_SIZE_MAX];
@@ -424,13 +424,13 @@ static void an_answer_nobody_asked_for_costs_standing(void **state)
     crowd_say(crowd, 0, 1, TALLY_KIND_PROBED, wire_writer_bytes(&w));
     crowd_run(crowd, 200);
     assert_int_equal(crowd_drops(crowd, 1, TALLY_DROP_UNASKED), 1);
-    assert_int_equal(crowd_peer(crowd, 1, 0)->standing, OVERLAY_UNASKED);
+    assert_int_equal(peer_standing(crowd_peer(crowd, 1, 0)), OVERLAY_UNASKED);
     /* One that comes late is no fault. */
-    crowd_peer(crowd, 1, 0)->link.helped = crowd->now.mono;
+    crowd_peer(crowd, 1, 0)->rare->helped = crowd->now.mono;
     crowd_say(crowd, 0, 1, TALLY_KIND_PROBED, wire_writer_bytes(&w));
     crowd_run(crowd, 200);
     assert_int_equal(crowd_drops(crowd, 1, TALLY_DROP_SEEN), 1);
-    assert_int_equal(crowd_peer(crowd, 1, 0)->standing, OVERLAY_UNASKED);
+    assert_int_equal(peer_standing(crowd_peer(crowd, 1, 0)), OVERLAY_UNASKED);
     crowd_free(crowd);
 }
 

@@ -368,7 +368,7 @@ static void lies_about_addresses_cost_standing(void **state)
         memcpy(address.ip + 12, rows[i].ip, 4);
         town_settle(town, 2);
         assert_int_equal(say(town, 0, D, 1, &key, &address, 1), rows[i].drop);
-        assert_int_equal(town_peer(town, D, 0)->standing < 0, rows[i].judged);
+        assert_int_equal(peer_standing(town_peer(town, D, 0)) < 0, rows[i].judged);
         town_run(town, 5000);
         assert_int_equal(town->private, 0);
         town_free(town);

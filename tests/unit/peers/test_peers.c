@@ -321,7 +321,7 @@ static void whom_we_ask_ourselves_is_not_forgotten_for_strangers(void **state)
     peers_setup(&fixture, 8);
     struct peers *peers = &fixture.peers;
     for (unsigned n = 0; n < 3; n++)
-        linked(peers, n, n)->kept = at(100000).mono;
+        linked(peers, n, n)->rare->kept = at(100000).mono;
     for (unsigned n = 3; n < 8; n++)
         (void)linked(peers, n, n);
     assert_false(peers_crowded(peers, at(8)));
@@ -428,17 +428,18 @@ static void the_exchange_is_computed_once(void **state)
 
 static void standing_fades_and_bars(void **state)
 {
-    struct peer peer = {.standing_at = start.mono};
+    struct peer_rare rare = {.standing = 0};
+    struct peer peer = {.rare = &rare};
     /* First deliveries count once a second. */
     for (unsigned n = 0; n < 100; n++)
         assert_false(peer_judge(&peer, 1, at(n * 10)));
-    assert_int_equal(peer.standing, 1);
-    peer.standing = 0;
+    assert_int_equal(peer_standing(&peer), 1);
+    rare.standing = 0;
     assert_false(peer_judge(&peer, -20, at(1000)));
     assert_false(peer_judge(&peer, -20, at(1000)));
     /* A minute and a half later nine tenths, nine times: 40 -> 14. */
     assert_false(peer_judge(&peer, -30, at(91000)));
-    assert_in_range(-peer.standing, 40, 50);
+    assert_in_range(-rare.standing, 40, 50);
 
     static const uint64_t bars_min[] = {30, 60, 120, 240, 480, 960, 1440, 1440};
     uint64_t now = 200000;
