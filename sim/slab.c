@@ -12,7 +12,8 @@ enum {
     CHUNKS = 1 << 15,    /* 64 GB: of addresses, not of memory. */
     KINDS = 1024,        /* A power of two. */
     KINDS_MAX = 700,     /* So many there may be. */
-    WHOLE_LEAST = 12288, /* What is so large is written to as a whole: a node, its peers. */
+    WHOLE_LEAST = 9216,  /* What is so large is written to as a whole: a node, its peers; */
+    WHOLE_MOST = 24576,  /* what is larger are tables of which most stay untouched. */
 };
 
 /* A block that was given back. */
@@ -75,7 +76,7 @@ static bool chunk_take(struct kind *kind)
     slab.chunk_kinds[slab.chunks] = (uint16_t)(kind - slab.kinds);
     kind->fresh = slab.memory + slab.chunks++ * CHUNK;
     kind->end = kind->fresh + CHUNK;
-    if (kind->size >= WHOLE_LEAST)
+    if (kind->size >= WHOLE_LEAST && kind->size <= WHOLE_MOST)
         (void)madvise(kind->fresh, CHUNK, MADV_HUGEPAGE);
     return true;
 }

@@ -44,6 +44,12 @@ static bool parts_new(struct dht *dht, struct tally_now now)
            advertise_new(&dht->advertise, &advertise);
 }
 
+static bool own_loan_new(struct dht *dht)
+{
+    dht->options.loan = dht->own_loan = calloc(1, sizeof *dht->own_loan);
+    return dht->own_loan != NULL && dht_loan_new(dht->own_loan, 1);
+}
+
 bool dht_new(struct dht *dht, const struct dht_options *options, struct tally_now now)
 {
     *dht = (struct dht){.options = *options,
@@ -54,15 +60,14 @@ bool dht_new(struct dht *dht, const struct dht_options *options, struct tally_no
                         .joins = {.first_ms = 10000, .cap_ms = DHT_JOIN_CAP_MS}};
     dht->on = options->profile == TALLY_PROFILE_AUTO || options->profile == TALLY_PROFILE_SERVER;
     dht->server = options->profile == TALLY_PROFILE_SERVER;
-    if (!dht->on)
-        return true;
+    dht->drops = calloc(TALLY_DROP_COUNT, sizeof *dht->drops);
+    if (dht->drops == NULL || !dht->on)
+        return dht->drops != NULL;
     metric_point(&options->key, &dht->point);
     bucket_init(&dht->all, DHT_RATE_ALL, DHT_RATE_ALL, now.mono);
     options->secret.draw(options->secret.context, dht->share_key, sizeof dht->share_key);
     dht->requests_max = options->requests_max == 0 ? DHT_REQUESTS : options->requests_max;
-    if (dht->options.loan == NULL)
-        dht->options.loan = &dht->own_loan;
-    bool lent = dht->options.loan != &dht->own_loan || dht_loan_new(&dht->own_loan, 1);
+    bool lent = dht->options.loan != NULL || own_loan_new(dht);
     dht->requests = calloc(dht->requests_max, sizeof(struct dht_request *));
     dht->closed = calloc(dht->requests_max, sizeof *dht->closed);
     dht->shares = calloc(DHT_SHARES, sizeof *dht->shares);
@@ -95,7 +100,10 @@ void dht_free(struct dht *dht)
     free(dht->closed);
     free(dht->shares);
     free(dht->tasks);
-    dht_loan_free(&dht->own_loan);
+    free(dht->drops);
+    if (dht->own_loan != NULL)
+        dht_loan_free(dht->own_loan);
+    free(dht->own_loan);
     hash_wipe(dht, sizeof *dht);
 }
 

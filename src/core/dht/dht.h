@@ -90,7 +90,7 @@ struct dht {
     struct dht_search searches[DHT_SEARCHES];
     unsigned task_count, search_count; /* Under way. */
     size_t news_first, news_count;     /* In the loan. */
-    struct dht_loan own_loan;
+    struct dht_loan *own_loan;         /* NULL: it is lent. */
 
     struct tally_own_address own[8]; /* What may be told of us, as the node said last. */
     size_t own_count;
@@ -105,7 +105,7 @@ struct dht {
     uint8_t share_key[16];
     int standing; /* By how much that of the sender of the last message changes (protocols 4.4). */
     uint64_t lookups, lookups_failed, served;
-    uint64_t drops[TALLY_DROP_COUNT]; /* Of single nodes and ads in answers. */
+    uint64_t *drops; /* TALLY_DROP_COUNT, of single nodes and ads in answers. */
 };
 
 /* What the functions below need of the node for a step. */

@@ -6,11 +6,21 @@
 #include "core/gossip/note_fit.h"
 #include "core/peers/claim.h"
 
-void announce_init(struct announce *announce, const struct tally_ledger *ledger,
-                   const uint8_t hash_key[16])
+#include <stdlib.h>
+
+bool announce_new(struct announce *announce, const struct tally_ledger *ledger,
+                  const uint8_t hash_key[16])
 {
-    *announce = (struct announce){.ledger = *ledger, .next = TALLY_NEVER};
+    *announce = (struct announce){.ledger = *ledger,
+                                  .next = TALLY_NEVER,
+                                  .origins = calloc(ANNOUNCE_ORIGINS, sizeof *announce->origins)};
     memcpy(announce->hash_key, hash_key, sizeof announce->hash_key);
+    return announce->origins != NULL;
+}
+
+void announce_free(struct announce *announce)
+{
+    free(announce->origins);
 }
 
 /* ---- Sending. ---- */

@@ -34,13 +34,15 @@ struct announce_news {
 
 struct announce {
     struct tally_ledger ledger;
-    struct tally_mono next; /* TALLY_NEVER: nothing to tell. */
-    struct bucket_word origins[ANNOUNCE_ORIGINS];
+    struct tally_mono next;      /* TALLY_NEVER: nothing to tell. */
+    struct bucket_word *origins; /* ANNOUNCE_ORIGINS. */
     uint8_t hash_key[16];
 };
 
-void announce_init(struct announce *announce, const struct tally_ledger *ledger,
-                   const uint8_t hash_key[16]);
+/* False without memory. */
+bool announce_new(struct announce *announce, const struct tally_ledger *ledger,
+                  const uint8_t hash_key[16]);
+void announce_free(struct announce *announce);
 
 /* An own log was sealed, and the ledger gives its new checkpoint. */
 void announce_sealed(struct announce *announce, const struct head *head, struct tally_now now);

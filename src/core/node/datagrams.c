@@ -5,6 +5,7 @@
 #include "core/peers/hello.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 /* What a handler is called with; one struct, so that the table below has one type. */
 struct arrival {
@@ -60,12 +61,19 @@ bool datagrams_new(struct datagrams *datagrams, const struct datagrams_options *
         goto no_reaching;
     if (!suspect_new(&datagrams->suspect, now))
         goto no_suspect;
-    announce_init(&datagrams->announce, &options->ledger, keys[1]);
+    if (!announce_new(&datagrams->announce, &options->ledger, keys[1]))
+        goto no_announce;
+    datagrams->drops = calloc(TALLY_DROP_COUNT, sizeof *datagrams->drops);
+    if (datagrams->drops == NULL)
+        goto no_announce;
     heartbeat_init(&datagrams->heartbeat, &options->ledger, options->peers.seed ^ UINT32_MAX);
     verifier_init(&datagrams->verifier, &options->peers.crypto, now);
     bucket_init(&datagrams->tags, TALLY_TAG_RATE, TALLY_TAG_RATE, now.mono);
     return true;
 
+no_announce:
+    announce_free(&datagrams->announce);
+    suspect_free(&datagrams->suspect);
 no_suspect:
     reaching_free(&datagrams->reaching);
 no_reaching:
@@ -87,6 +95,8 @@ no_heads:
 
 void datagrams_free(struct datagrams *datagrams)
 {
+    free(datagrams->drops);
+    announce_free(&datagrams->announce);
     suspect_free(&datagrams->suspect);
     reaching_free(&datagrams->reaching);
     overlay_free(&datagrams->overlay);

@@ -49,7 +49,7 @@ struct datagrams {
     struct dht dht;
     struct notice notice;
     struct announce announce;
-    uint64_t drops[TALLY_DROP_COUNT];
+    uint64_t *drops; /* TALLY_DROP_COUNT. */
 };
 
 /* What one datagram taught. Pointers live until the next call that changes *datagrams; views are

@@ -220,8 +220,10 @@ struct tally_node *tally_node_new(const struct tally_node_options *options, stru
         return NULL;
     node->options = *options;
     defaults(&node->options);
-    if (!scratch_take(node) || !federating_new(&node->federating, &node->options) ||
-        !gossip_new(node, now) || !logs_new(node, now) || !witnessing_new(node, now) ||
+    node->drops = calloc(TALLY_DROP_COUNT, sizeof *node->drops);
+    if (node->drops == NULL || !scratch_take(node) ||
+        !federating_new(&node->federating, &node->options) || !gossip_new(node, now) ||
+        !logs_new(node, now) || !witnessing_new(node, now) ||
         !connections_new(&node->connections, node, node->options.connections_max) ||
         !disputing_new(&node->disputing) || !comparing_new(&node->comparing) ||
         !carrying_new(&node->carrying) ||
@@ -272,6 +274,7 @@ void tally_node_free(struct tally_node *node)
     carrying_free(&node->carrying);
     conducts_free(&node->conducts);
     crossing_free(&node->crossing);
+    free(node->drops);
     free(node->issuer.pending);
     free(node->issuer.logs);
     free(node->mdns.list);

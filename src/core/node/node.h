@@ -50,7 +50,7 @@ struct tally_node {
     struct tally_interface *interfaces; /* Of the policy; interfaces_max of the options. */
     struct finding findings[FINDINGS];
     bool stopping;
-    uint64_t drops[TALLY_DROP_COUNT];
+    uint64_t *drops;                       /* TALLY_DROP_COUNT. */
     uint64_t refused[TALLY_HYGIENE_COUNT]; /* Addresses not dialled. */
     uint64_t syncs, confirms, forks;
 };

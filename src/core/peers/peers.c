@@ -38,6 +38,7 @@ static bool parts_new(struct peers *peers)
     peers->blind = calloc(PEERS_BLIND_MAX, sizeof *peers->blind);
     peers->knocks = calloc(PEERS_KNOCKS, sizeof *peers->knocks);
     peers->written.bits = calloc(RECENT_TURNS, sizeof *peers->written.bits);
+    peers->follows = calloc(TALLY_NAMESPACES_MAX, sizeof *peers->follows);
     peers->nexts = options->nexts;
     if (peers->nexts == NULL) {
         peers->nexts = &peers->own_nexts;
@@ -45,7 +46,7 @@ static bool parts_new(struct peers *peers)
             return false;
     }
     return peers->addresses != NULL && peers->rares != NULL && peers->blind != NULL &&
-           peers->knocks != NULL && peers->written.bits != NULL;
+           peers->knocks != NULL && peers->written.bits != NULL && peers->follows != NULL;
 }
 
 static void defaults(struct peers_options *options)
@@ -93,6 +94,7 @@ void peers_free(struct peers *peers)
     free(peers->rares);
     free(peers->blind);
     free(peers->knocks);
+    free(peers->follows);
     free(peers->written.bits);
     blocks_free(&peers->own_nexts);
     hash_wipe(peers, sizeof *peers);

@@ -16,6 +16,7 @@
 #include "core/peers/cookie.h"
 #include "core/peers/knock.h"
 #include "core/peers/news.h"
+#include "core/peers/rare.h"
 #include "core/peers/recent.h"
 #include "tally/node.h"
 
@@ -30,7 +31,6 @@ enum {
     PEERS_HELLO_TRIES = 3, /* ... so many in all; then rests, see greet.c (protocols 7.4 rule 7). */
     PEERS_BLIND_MAX = 16,  /* Addresses greeted before their key is known. */
     PEERS_BLIND_REST_MS = 600000, /* After three hellos nobody answered (protocols 5.5). */
-    PEERS_FIRST_MAX = 64,         /* A request that rides along with hello: kind and body. */
     PEERS_CROWDED_MS = 600000,    /* A link given up for a newcomer: so long we are crowded. */
 };
 
@@ -52,33 +52,6 @@ struct peer_order {
     uint64_t counter;
     uint32_t epoch;
     bool any;
-};
-
-/* What most peers never have, all zero. It lies apart, so that there is no memory behind it as long
-   as nobody writes to it; whatever is looked at often has a mark in struct peer. */
-struct peer_rare {
-    /* Its standing, if `judged`. */
-    struct tally_mono standing_at; /* When it last faded. */
-    struct tally_mono rewarded;    /* A first delivery counts once a second. */
-    struct tally_mono barred_until;
-    int standing; /* -100..100. */
-    unsigned bars;
-
-    struct link_path path;                   /* If link.roams. */
-    struct tally_mono suspect_until;         /* SUSPECT: so long it may still prove alive. */
-    uint8_t suspect_nonce[LINK_PROBE_NONCE]; /* SUSPECT: of what others were asked. */
-    struct tally_mono helped; /* When it was last asked to probe another for us; 0 never. */
-
-    struct tally_mono left;    /* When its link became a light one. */
-    struct tally_mono joined;  /* When we last let it wander. */
-    struct tally_mono crowded; /* Since when it is in need, and its network has its places. */
-    struct tally_mono mute;    /* Before that it is not taken: it sent no heartbeats. */
-
-    struct tally_mono punch_after;  /* Not to be punched before (protocols 7.3). */
-    struct tally_mono stream_after; /* It is not dialled before: it is asked to dial. */
-    struct tally_mono kept; /* Till then others' links are given up first: we ask it regularly. */
-    enum tally_error stream_error;  /* Of the last dial in vain; OK. */
-    uint8_t first[PEERS_FIRST_MAX]; /* What rides along with our next hello: first_size of it. */
 };
 
 /* What each datagram of a peer touches comes first. */
@@ -157,8 +130,8 @@ struct peers {
     struct peers_blind *blind;       /* PEERS_BLIND_MAX of them. */
     struct peers_knock *knocks;      /* PEERS_KNOCKS. */
     struct cookie_jar jar;
-    struct tally_mono crowded;                /* We are, till then. */
-    uint8_t follows[TALLY_NAMESPACES_MAX][8]; /* Namespace tags told in hello and welcome. */
+    struct tally_mono crowded; /* We are, till then. */
+    uint8_t (*follows)[8];     /* TALLY_NAMESPACES_MAX tags, told in greetings. */
     size_t follow_count;
 };
 

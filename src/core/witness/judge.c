@@ -93,7 +93,7 @@ static void log_load(struct witness *witness, const struct tally_hash *origin_ha
         return;
     log->held = (struct tally_witnessed){.size = checkpoint.size, .root = checkpoint.root};
     if (witness->has_key &&
-        tally_witness_open(bytes_of(bytes, size), &witness->vkey, witness->options.crypto, &held,
+        tally_witness_open(bytes_of(bytes, size), witness->vkey, witness->options.crypto, &held,
                            &checkpoint) == TALLY_DROP_NONE)
         log->held = held;
 }
@@ -165,7 +165,7 @@ static bool reply_again(struct witness *witness, const struct witness_log *log,
         return false;
     const struct tally_bytes line = note.lines[note.count - 1].line;
     if (line.size > sizeof reply->bytes ||
-        memcmp(note.lines[note.count - 1].id, witness->vkey.id, sizeof witness->vkey.id) != 0)
+        memcmp(note.lines[note.count - 1].id, witness->vkey->id, sizeof witness->vkey->id) != 0)
         return false;
     memcpy(reply->bytes, line.data, line.size);
     reply->size = line.size;
@@ -194,7 +194,7 @@ static unsigned cosign(struct witness *witness, struct tally_now now, struct wit
         return TALLY_WITNESS_BUSY;
     struct tally_witnessed next = log->held;
     uint8_t *note = outbox_take(out, TALLY_WITNESS_NOTE_MAX);
-    size_t size = tally_witness_sign(request, &signers->vkey, 1, &witness->vkey,
+    size_t size = tally_witness_sign(request, &signers->vkey, 1, witness->vkey,
                                      witness_seconds(now), &crypto, &next, note, &line);
     if (size == 0)
         return TALLY_WITNESS_TOO_LARGE;

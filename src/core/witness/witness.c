@@ -24,11 +24,12 @@ bool witness_new(struct witness *witness, const struct witness_options *options,
     witness->servers = calloc(options->servers, sizeof *witness->servers);
     witness->peers = calloc(TALLY_WITNESSES_MAX, sizeof *witness->peers);
     witness->own = calloc(options->own_max, sizeof *witness->own);
+    witness->vkey = calloc(1, sizeof *witness->vkey);
     witness->sample = calloc(1, sizeof *witness->sample);
     witness->news = calloc(WITNESS_NEWS, sizeof *witness->news);
     return witness->logs != NULL && witness->pending != NULL && witness->servers != NULL &&
-           witness->peers != NULL && witness->own != NULL && witness->sample != NULL &&
-           witness->news != NULL;
+           witness->peers != NULL && witness->own != NULL && witness->vkey != NULL &&
+           witness->sample != NULL && witness->news != NULL;
 }
 
 void witness_free(struct witness *witness)
@@ -38,6 +39,7 @@ void witness_free(struct witness *witness)
     free(witness->servers);
     free(witness->peers);
     free(witness->own);
+    free(witness->vkey);
     free(witness->sample);
     free(witness->news);
     free(witness->drops);
@@ -52,7 +54,7 @@ static bool is_certified(const struct witness *witness)
 {
     const struct fold *fold = witness->options.fold;
     return witness->has_key && fold->has_key[FED_KEY_WITNESS] &&
-           key_equal(&fold->keys[FED_KEY_WITNESS], &witness->vkey.key);
+           key_equal(&fold->keys[FED_KEY_WITNESS], &witness->vkey->key);
 }
 
 void witness_start(struct witness *witness, struct tally_now now)
@@ -84,7 +86,7 @@ bool witness_key(struct witness *witness, bool make)
         return false;
     tally_did_write(&witness->options.key, name);
     memcpy(name + TALLY_DID_SIZE, "/witness", sizeof "/witness");
-    witness->has_key = tally_vkey_init(&witness->vkey, bytes_text(name), TALLY_VKEY_COSIGNER, &key);
+    witness->has_key = tally_vkey_init(witness->vkey, bytes_text(name), TALLY_VKEY_COSIGNER, &key);
     return witness->has_key;
 }
 
@@ -94,7 +96,7 @@ bool witness_certified(struct witness *witness, struct tally_now now, struct out
     if (!witness_key(witness, true))
         return false;
     if (fold->has_key[FED_KEY_WITNESS] &&
-        key_equal(&fold->keys[FED_KEY_WITNESS], &witness->vkey.key))
+        key_equal(&fold->keys[FED_KEY_WITNESS], &witness->vkey->key))
         return true;
     if (now.mono.ms < witness->stated.ms || !outbox_room(out, 2, FED_BODY_MAX))
         return false;
@@ -102,7 +104,7 @@ bool witness_certified(struct witness *witness, struct tally_now now, struct out
     memcpy(statement.has_key, fold->has_key, sizeof statement.has_key);
     memcpy(statement.keys, fold->keys, sizeof statement.keys);
     statement.has_key[FED_KEY_WITNESS] = true;
-    statement.keys[FED_KEY_WITNESS] = witness->vkey.key;
+    statement.keys[FED_KEY_WITNESS] = witness->vkey->key;
     uint8_t body[FED_BODY_MAX];
     size_t size = fed_write(&statement, body);
     struct witness_news *news = size > 0 ? witness_news_add(witness, WITNESS_NEWS_STATE) : NULL;

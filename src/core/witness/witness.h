@@ -87,7 +87,7 @@ struct witness {
     bool barred;  /* Nothing is cosigned with the key that there was before: a new one is needed
                      (operations 3.17 rule 5). */
     bool has_key; /* We have a witness key; it is certified once our fold says so. */
-    struct tally_vkey vkey;
+    struct tally_vkey *vkey; /* If so. */
     struct bucket rate;
     struct witness_log *logs; /* options.logs_max; log_count of them used, for ever. */
     unsigned log_count;

@@ -445,7 +445,7 @@ static void a_lying_helper_gains_seconds(void **state)
         struct tally_probed message = {.answered = true};
         uint8_t body[TALLY_PROBED_SIZE_MAX];
         struct wire_writer w;
-        memcpy(message.nonce, suspicion->nonce, sizeof message.nonce);
+        memcpy(message.nonce, crowd_peer(crowd, 0, 3)->rare->suspect_nonce, sizeof message.nonce);
         wire_writer_init(&w, body, sizeof body);
         tally_probed_write(&message, &w);
         if (suspicion->state == SUSPICION_SUSPECT)
