@@ -120,7 +120,7 @@ static void fail(struct punch *punch, struct punch_attempt *attempt, enum tally_
     if (peer != NULL) {
         /* Not sooner: to the other side, too, our address has had its hellos. */
         uint32_t more = random_below(&punch->random, PUNCH_REST_MS / 10);
-        peer->rare->punch_after.ms = now.mono.ms + PUNCH_REST_MS + more;
+        peer->punch_after.ms = now.mono.ms + PUNCH_REST_MS + more;
         peer->why = why;
     }
 }
@@ -213,7 +213,7 @@ void punch_want(struct punch *punch, struct tally_now now, struct peers *peers, 
                 uint8_t wants, struct outbox *out)
 {
     if (peers->stopping || peer->link.state == LINK_LINKED || peer_barred(peer, now) ||
-        now.mono.ms < peer->rare->punch_after.ms || attempt_of(punch, &peer->key) != NULL)
+        now.mono.ms < peer->punch_after.ms || attempt_of(punch, &peer->key) != NULL)
         return;
     struct punch_attempt *attempt = attempt_new(punch, &peer->key, true);
     if (attempt == NULL)
@@ -226,7 +226,7 @@ void punch_want(struct punch *punch, struct tally_now now, struct peers *peers, 
         return;
     /* It cost nothing: with the next link it may be otherwise, so it rests only a little. */
     fail(punch, attempt, TALLY_PATH_NO_INTRODUCER, now, peers);
-    peer->rare->punch_after.ms = now.mono.ms + PUNCH_INTRODUCED_MS;
+    peer->punch_after.ms = now.mono.ms + PUNCH_INTRODUCED_MS;
 }
 
 /* ---- As B: introducing. ---- */

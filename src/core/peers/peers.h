@@ -78,6 +78,7 @@ struct peer {
     struct backoff backoff;
     struct peer_order hello; /* As of heartbeats. */
 
+    struct tally_mono punch_after; /* Not to be punched before (protocols 7.3). */
     struct peer_rare *rare;
     enum tally_drop last_error; /* Why the last try or link ended. */
     enum tally_path_reason why; /* There is no link, or no better one. */

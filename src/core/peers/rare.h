@@ -30,7 +30,6 @@ struct peer_rare {
     struct tally_mono crowded; /* Since when it is in need, and its network has its places. */
     struct tally_mono mute;    /* Before that it is not taken: it sent no heartbeats. */
 
-    struct tally_mono punch_after;  /* Not to be punched before (protocols 7.3). */
     struct tally_mono stream_after; /* It is not dialled before: it is asked to dial. */
     struct tally_mono kept; /* Till then others' links are given up first: we ask it regularly. */
     enum tally_error stream_error;  /* Of the last dial in vain; OK. */
