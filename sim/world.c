@@ -429,7 +429,8 @@ bool world_confirmed(const struct world *world, uint32_t a, uint32_t b)
 static bool has_key(const struct slot *at, const struct tally_key *key)
 {
     return key_equal(&at->signer.key, key) ||
-           (at->elder.provider != NULL && key_equal(&at->elder.key, key));
+           (at->keys != NULL && at->keys->elder.provider != NULL &&
+            key_equal(&at->keys->elder.key, key));
 }
 
 static size_t key_place(const struct world *world, const struct tally_key *key)
@@ -538,6 +539,7 @@ void world_free(struct world *world)
         memory_free(world->slots[slot].pipes);
         memory_free(world->slots[slot].kept);
         memory_free(world->slots[slot].met);
+        memory_free(world->slots[slot].keys);
     }
     for (size_t i = 0; i < world->name_count; i++)
         memory_free(world->names[i]);

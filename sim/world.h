@@ -42,8 +42,7 @@ struct slot {
     struct slot_mark {        /* and what that was some time ago. */
         uint64_t us, sent_bytes;
     } marks[2];
-    struct signer cosigner;
-    struct signer elder, next; /* The key it had, and takes at its next start; no provider: none. */
+    struct slot_keys *keys; /* world_keys.h; NULL: it needed none but its own. */
     struct disk disk;
     struct random secret;
     struct pipe **pipes;

@@ -44,20 +44,28 @@ static void draw(void *context, uint8_t *bytes, size_t size)
         bytes[i] = (uint8_t)(random_next(secret) >> 32);
 }
 
+static struct slot_keys *keys_of(struct slot *at)
+{
+    if (at->keys == NULL)
+        at->keys = memory_new(1, sizeof *at->keys);
+    return at->keys;
+}
+
 /* A node's witness key follows from its own, and is made when it is needed: most never are. */
 static bool cosigner_key(void *context, bool make, struct tally_key *key)
 {
     struct slot *at = context;
-    if (at->cosigner.provider == NULL && !make)
+    if (!make && (at->keys == NULL || at->keys->cosigner.provider == NULL))
         return false;
-    if (at->cosigner.provider == NULL) {
+    struct signer *cosigner = &keys_of(at)->cosigner;
+    if (cosigner->provider == NULL) {
         uint8_t seed[32];
         const struct tally_bytes part = bytes_text("tally-sim cosigner");
         hash_blake2b(bytes_of(at->signer.seed, sizeof at->signer.seed), &part, 1, seed,
                      sizeof seed);
-        signer_init(&at->cosigner, at->signer.provider, seed);
+        signer_init(cosigner, at->signer.provider, seed);
     }
-    *key = at->cosigner.key;
+    *key = cosigner->key;
     return true;
 }
 
@@ -65,7 +73,7 @@ static void cosigner_sign(void *context, struct tally_bytes message,
                           struct tally_signature *signature)
 {
     struct slot *at = context;
-    const struct tally_crypto crypto = signer_window(&at->cosigner);
+    const struct tally_crypto crypto = signer_window(&at->keys->cosigner);
     crypto.sign(crypto.context, message, signature);
 }
 
@@ -257,17 +265,19 @@ const struct signer *world_successor(struct world *world, uint32_t slot)
     struct slot *at = &world->slots[slot];
     uint8_t seed[32];
     const struct tally_bytes part = bytes_text("tally-sim successor");
-    if (at->elder.provider != NULL || at->next.provider != NULL)
+    struct slot_keys *keys = keys_of(at);
+    if (keys->elder.provider != NULL || keys->next.provider != NULL)
         return NULL;
     hash_blake2b(bytes_of(at->signer.seed, sizeof at->signer.seed), &part, 1, seed, sizeof seed);
-    signer_init(&at->next, &world->provider, seed);
-    return &at->next;
+    signer_init(&keys->next, &world->provider, seed);
+    return &keys->next;
 }
 
 const struct tally_key *world_elder(const struct world *world, uint32_t slot)
 {
     const struct slot *at = &world->slots[slot];
-    return at->elder.provider != NULL ? &at->elder.key : &at->signer.key;
+    return at->keys != NULL && at->keys->elder.provider != NULL ? &at->keys->elder.key
+                                                                : &at->signer.key;
 }
 
 /* The operator's `tally key rotate` ends here, or waits for another start: the old key's logs have
@@ -275,12 +285,12 @@ const struct tally_key *world_elder(const struct world *world, uint32_t slot)
 static void take_over(struct world *world, uint32_t slot)
 {
     struct slot *at = &world->slots[slot];
-    if (at->next.provider == NULL || !disk_rekey(&at->disk, &at->next.key))
+    struct slot_keys *keys = at->keys;
+    if (keys == NULL || keys->next.provider == NULL || !disk_rekey(&at->disk, &keys->next.key))
         return;
-    at->elder = at->signer;
-    at->signer = at->next;
-    at->next = (struct signer){.provider = NULL};
-    at->cosigner = (struct signer){.provider = NULL};
+    const struct signer next = keys->next;
+    *keys = (struct slot_keys){.elder = at->signer};
+    at->signer = next;
     world_key_put(world, slot, &at->signer.key);
 }
 

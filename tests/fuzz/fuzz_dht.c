@@ -637,8 +637,8 @@ static void begin(void)
 static void forgive(struct side *side)
 {
     struct peer *peer = peers_find(&node.datagrams.peers, &side->key);
-    if (peer != NULL)
-        peer->standing = 0;
+    if (peer != NULL && peer_standing(peer) != 0)
+        peer->rare->standing = 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
