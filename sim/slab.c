@@ -6,14 +6,14 @@
 #include <sys/mman.h>
 
 enum {
-    GRAIN = 16,          /* Sizes are multiples of this, */
-    MOST = 65536,        /* up to this. */
-    CHUNK = 2 << 20,     /* Of one kind: a large page where the system has them. */
-    CHUNKS = 1 << 15,    /* 64 GB: of addresses, not of memory. */
-    KINDS = 1024,        /* A power of two. */
-    KINDS_MAX = 700,     /* So many there may be. */
-    WHOLE_LEAST = 9216,  /* What is so large is written to as a whole: a node, its peers; */
-    WHOLE_MOST = 24576,  /* what is larger are tables of which most stay untouched. */
+    GRAIN = 16,         /* Sizes are multiples of this, */
+    MOST = 65536,       /* up to this. */
+    CHUNK = 2 << 20,    /* Of one kind: a large page where the system has them. */
+    CHUNKS = 1 << 15,   /* 64 GB: of addresses, not of memory. */
+    KINDS = 1024,       /* A power of two. */
+    KINDS_MAX = 700,    /* So many there may be. */
+    WHOLE_LEAST = 9216, /* What is so large is written to as a whole: a node, its peers; */
+    WHOLE_MOST = 24576, /* what is larger are tables of which most stay untouched. */
 };
 
 /* A block that was given back. */
@@ -43,8 +43,12 @@ void slab_begin(void)
         return;
     void *memory = mmap(NULL, (size_t)CHUNK * (CHUNKS + 1), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory != MAP_FAILED)
-        slab.memory = (uint8_t *)(((uintptr_t)memory + CHUNK - 1) / CHUNK * CHUNK);
+    if (memory == MAP_FAILED)
+        return;
+    slab.memory = (uint8_t *)(((uintptr_t)memory + CHUNK - 1) / CHUNK * CHUNK);
+    /* Where large pages are the rule, one that is written to at one place would be real as a whole.
+     */
+    (void)madvise(slab.memory, (size_t)CHUNK * CHUNKS, MADV_NOHUGEPAGE);
 }
 
 void slab_end(void)
