@@ -63,7 +63,7 @@ void scale_defaults(struct scale_options *options)
                   .links_max = 20,
                   .passive_max = 16,
                   .addresses_max = 2,
-                  .own_addresses_max = 8,
+                  .own_addresses_max = 4,
                   .replay_window = 256,
                   .dht_values_max = 1,
                   .dht_records_max = 20,

@@ -68,12 +68,15 @@ bool dht_new(struct dht *dht, const struct dht_options *options, struct tally_no
     options->secret.draw(options->secret.context, dht->share_key, sizeof dht->share_key);
     dht->requests_max = options->requests_max == 0 ? DHT_REQUESTS : options->requests_max;
     bool lent = dht->options.loan != NULL || own_loan_new(dht);
+    bool few = options->own_max > 0 && options->own_max < DHT_OWN;
+    dht->own_max = few ? options->own_max : DHT_OWN;
+    dht->own = calloc(dht->own_max, sizeof *dht->own);
     dht->requests = calloc(dht->requests_max, sizeof(struct dht_request *));
     dht->closed = calloc(dht->requests_max, sizeof *dht->closed);
     dht->shares = calloc(DHT_SHARES, sizeof *dht->shares);
     dht->tasks = calloc(DHT_TASKS, sizeof *dht->tasks);
-    if (lent && dht->requests != NULL && dht->closed != NULL && dht->shares != NULL &&
-        dht->tasks != NULL && parts_new(dht, now))
+    if (lent && dht->own != NULL && dht->requests != NULL && dht->closed != NULL &&
+        dht->shares != NULL && dht->tasks != NULL && parts_new(dht, now))
         return true;
     dht_free(dht);
     return false;
@@ -96,6 +99,7 @@ void dht_free(struct dht *dht)
         held_free(&dht->held);
         advertise_free(&dht->advertise);
     }
+    free(dht->own);
     free(dht->requests);
     free(dht->closed);
     free(dht->shares);
@@ -140,7 +144,7 @@ void dht_addresses(struct dht *dht, const struct dht_step *step,
     size_t old = record_endpoints(&self, before, TALLY_PEER_RECORD_ENDPOINTS_MAX);
     dht->own_count = 0;
     bool reachable = false;
-    for (size_t i = 0; i < count && dht->own_count < sizeof dht->own / sizeof *dht->own; i++) {
+    for (size_t i = 0; i < count && dht->own_count < dht->own_max; i++) {
         if (!list[i].global || list[i].state != TALLY_REACH_REACHABLE)
             continue;
         reachable = reachable || list[i].transport == TALLY_TRANSPORT_UDP;

@@ -34,6 +34,7 @@ enum {
     DHT_CANDIDATES = 4,       /* Of a lookup of ourselves, offered to the mesh. */
     DHT_RATE = 10,       /* Questions a second that one peer may ask us; burst four times that. */
     DHT_RATE_ALL = 1000, /* All peers together. */
+    DHT_OWN = 8,         /* Addresses of ours that are told. */
     DHT_SHARES = 128,    /* Buckets for these; peers share one where their keyed hashes meet. */
 };
 
@@ -62,7 +63,7 @@ struct dht_options {
     uint8_t network[8];
     /* 0: as the modules have it. */
     unsigned contacts_max, values_max, records_max, requests_max, pending_max, placements_max;
-    unsigned namespaces_max, own_logs_max;
+    unsigned namespaces_max, own_logs_max, own_max;
     uint64_t seed;
     struct tally_ledger ledger;
     struct tally_secret secret;
@@ -92,8 +93,8 @@ struct dht {
     size_t news_first, news_count;     /* In the loan. */
     struct dht_loan *own_loan;         /* NULL: it is lent. */
 
-    struct tally_own_address own[8]; /* What may be told of us, as the node said last. */
-    size_t own_count;
+    struct tally_own_address *own; /* What may be told of us, as the node said last. */
+    size_t own_count, own_max;
     uint8_t namespaces[RECORD_NAMESPACES][8];
     size_t namespace_count;
     struct tally_mono reachable; /* Since when; TALLY_NEVER: not. */

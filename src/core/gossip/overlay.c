@@ -448,7 +448,7 @@ enum tally_drop overlay_found(struct overlay *overlay, struct tally_now now, str
     const struct candidate candidate = {
         .key = *key,
         .address = *address,
-        .source = source,
+        .source = (uint8_t)source,
         .local = address_attached(peers->options.policy, address, 0),
         .heard = now.mono,
     };

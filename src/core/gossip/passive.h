@@ -24,17 +24,17 @@ enum {
 
 struct candidate {
     bool used;
-    struct tally_key key;
+    bool local;       /* On a subnet of ours: prefixes do not count. */
+    bool came;        /* Told by a peer we did not choose, or one itself. */
+    bool lost;        /* It was of the mesh and fell silent: its answer may end a partition. */
+    uint8_t source;   /* enum tally_source. */
+    uint8_t failures; /* Asked in vain so often, one after the other. */
     struct tally_address address;
-    enum tally_source source;
-    bool local;                /* On a subnet of ours: prefixes do not count. */
-    bool came;                 /* Told by a peer we did not choose, or one itself. */
+    struct tally_key key;
     struct tally_key by;       /* Who told, of EXCHANGE. */
     struct tally_mono heard;   /* When it lived, as far as we know. */
     struct tally_mono dialled; /* When we last got through to that address; 0 never. */
     struct tally_mono rest;    /* Not asked before. */
-    bool lost; /* It was of the mesh and fell silent: when it answers, a partition may be over. */
-    uint8_t failures; /* Asked in vain so often, one after the other. */
 };
 
 struct passive {

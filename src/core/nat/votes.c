@@ -54,7 +54,7 @@ enum votes_news votes_add(struct votes *votes, const struct tally_address *obser
         if (place->used && (!vote->used || vote->at.ms < place->at.ms))
             place = vote;
     }
-    *place = (struct vote){*observer, *observed, now.mono, true};
+    *place = (struct vote){*observer, *observed, true, now.mono};
     return news;
 }
 

@@ -19,8 +19,8 @@ enum {
 struct vote {
     struct tally_address observer; /* Any one of its network. */
     struct tally_address observed;
-    struct tally_mono at;
     bool used;
+    struct tally_mono at;
 };
 
 struct votes {

@@ -135,6 +135,7 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
                 .placements_max = options->dht_placements_max,
                 .namespaces_max = options->namespaces_max,
                 .own_logs_max = options->own_logs_max,
+                .own_max = options->own_addresses_max,
                 .contacts_max = options->dht_contacts_max,
                 .requests_max = options->dht_requests_max,
                 .pending_max = options->dht_pending_max,
