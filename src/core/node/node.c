@@ -118,7 +118,7 @@ static bool gossip_new(struct tally_node *node, struct tally_now now)
                   .links_max = options->links_max,
                   .addresses_max = options->addresses_max,
                   .window = options->replay_window,
-                  .nexts = &node->scratch->nexts,
+                  .loan = &node->scratch->peers,
                   .seed = options->seed,
                   .secret = options->secret,
                   .crypto = options->crypto,

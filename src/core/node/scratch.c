@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/node/scratch.h"
 
-#include "core/peers/link.h"
 #include "tally/node.h"
 
 #include <stdlib.h>
@@ -23,7 +22,8 @@ struct tally_scratch *tally_scratch_new(unsigned nodes)
     scratch->sync = malloc(sizeof *scratch->sync);
     bool lent = dht_loan_new(&scratch->dht, nodes);
     size_t waiting = nodes == 1 ? TALLY_PEERS_MAX : blocks_share(nodes, TALLY_LINKS_MAX);
-    lent = blocks_new(&scratch->nexts, waiting, sizeof(struct link_next)) && lent;
+    size_t knocks = blocks_share(nodes, PEERS_KNOCKS);
+    lent = peers_loan_new(&scratch->peers, waiting, knocks) && lent;
     if (!lent || scratch->actions == NULL || scratch->arena == NULL || scratch->sync == NULL) {
         tally_scratch_free(scratch);
         return NULL;
@@ -39,7 +39,7 @@ void tally_scratch_free(struct tally_scratch *scratch)
     free(scratch->arena);
     free(scratch->sync);
     dht_loan_free(&scratch->dht);
-    blocks_free(&scratch->nexts);
+    peers_loan_free(&scratch->peers);
     free(scratch);
 }
 

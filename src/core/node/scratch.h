@@ -5,6 +5,7 @@
    tally_scratch_new in tally/node.h. */
 #include "core/base/outbox.h"
 #include "core/dht/loan.h"
+#include "core/peers/peers.h"
 #include "core/sync/sync.h"
 
 struct tally_scratch {
@@ -12,7 +13,7 @@ struct tally_scratch {
     uint8_t *arena;
     struct sync_scratch *sync;
     struct dht_loan dht;
-    struct blocks nexts; /* Of struct link_next. */
+    struct peers_loan peers;
 };
 
 /* An outbox over the scratch. */

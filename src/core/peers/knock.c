@@ -13,14 +13,18 @@ bool peers_knock(struct peers *peers, const struct tally_key *key,
                  const struct tally_address *address, enum tally_kind kind, struct tally_bytes body,
                  struct tally_now now)
 {
-    struct peers_knock *knock = NULL;
+    struct peers_knock *knock;
+    size_t place = 0;
     assert(body.size < sizeof knock->word);
-    for (size_t i = 0; i < PEERS_KNOCKS && knock == NULL; i++)
-        if (!peers->knocks[i].used)
-            knock = &peers->knocks[i];
-    if (knock == NULL || peers->stopping)
+    while (place < PEERS_KNOCKS && peers->knocks[place] != NULL)
+        place++;
+    if (place == PEERS_KNOCKS || peers->stopping)
         return false;
-    *knock = (struct peers_knock){.key = *key, .address = *address, .used = true, .next = now.mono};
+    knock = blocks_take(&peers->loan->knocks);
+    if (knock == NULL)
+        return false;
+    peers->knocks[place] = knock;
+    *knock = (struct peers_knock){.key = *key, .address = *address, .next = now.mono};
     knock->word[0] = (uint8_t)kind;
     memcpy(knock->word + 1, body.data, body.size);
     knock->size = (uint8_t)(body.size + 1);
@@ -60,38 +64,52 @@ struct tally_mono knocks_tick(struct peers *peers, struct tally_now now, struct 
 {
     struct tally_mono wake = TALLY_NEVER;
     for (size_t i = 0; i < PEERS_KNOCKS; i++) {
-        struct peers_knock *knock = &peers->knocks[i];
-        if (knock->used && knock->next.ms <= now.mono.ms) {
-            if (knock->tries == KNOCK_TRIES || peers->stopping)
-                knock->used = false;
-            else if (outbox_room(out, 1, TALLY_DATAGRAM_MAX))
+        struct peers_knock *knock = peers->knocks[i];
+        if (knock == NULL)
+            continue;
+        if (knock->next.ms <= now.mono.ms) {
+            if (knock->tries == KNOCK_TRIES || peers->stopping) {
+                knock_end(peers, i);
+                continue;
+            }
+            if (outbox_room(out, 1, TALLY_DATAGRAM_MAX))
                 knock_send(peers, knock, now, out);
         }
-        if (knock->used && knock->next.ms < wake.ms)
+        if (knock->next.ms < wake.ms)
             wake = knock->next;
     }
     return wake;
 }
 
-static struct peers_knock *knock_at(struct peers *peers, const struct tally_address *from,
-                                    const struct tally_key *key, const uint8_t nonce[LINK_NONCE])
+void knock_end(struct peers *peers, size_t index)
 {
-    for (size_t i = 0; i < PEERS_KNOCKS; i++) {
-        struct peers_knock *knock = &peers->knocks[i];
-        if (knock->used && key_equal(&knock->key, key) && address_equal(&knock->address, from) &&
+    if (peers->knocks[index] != NULL)
+        blocks_give(&peers->loan->knocks, peers->knocks[index]);
+    peers->knocks[index] = NULL;
+}
+
+/* PEERS_KNOCKS: there is none. */
+static size_t knock_at(const struct peers *peers, const struct tally_address *from,
+                       const struct tally_key *key, const uint8_t nonce[LINK_NONCE])
+{
+    size_t i = 0;
+    for (; i < PEERS_KNOCKS; i++) {
+        const struct peers_knock *knock = peers->knocks[i];
+        if (knock != NULL && key_equal(&knock->key, key) && address_equal(&knock->address, from) &&
             memcmp(knock->nonce, nonce, LINK_NONCE) == 0)
-            return knock;
+            break;
     }
-    return NULL;
+    return i;
 }
 
 bool knock_answered(struct peers *peers, struct tally_now now, const struct tally_address *from,
                     const struct tally_key *sender, const struct tally_cookie *cookie,
                     struct outbox *out)
 {
-    struct peers_knock *knock = knock_at(peers, from, sender, cookie->nonce);
-    if (knock == NULL)
+    size_t index = knock_at(peers, from, sender, cookie->nonce);
+    if (index == PEERS_KNOCKS)
         return false;
+    struct peers_knock *knock = peers->knocks[index];
     if (knock->proved)
         return true; /* The cookie of a hello that was sent again. */
     memcpy(knock->cookie, cookie->cookie, sizeof knock->cookie);
@@ -110,7 +128,7 @@ bool knock_welcomed(struct peers *peers, const struct tally_address *from,
     struct tally_welcome welcome;
     bool any = false;
     for (size_t i = 0; i < PEERS_KNOCKS && !any; i++)
-        any = peers->knocks[i].used && address_equal(&peers->knocks[i].address, from);
+        any = peers->knocks[i] != NULL && address_equal(&peers->knocks[i]->address, from);
     if (!any)
         return false;
     wire_reader_init(&r, datagram->body);
@@ -118,8 +136,9 @@ bool knock_welcomed(struct peers *peers, const struct tally_address *from,
     if (!wire_reader_done(&r))
         return false;
     /* Its tag is not looked at: nothing follows but that we are silent. */
-    struct peers_knock *knock = knock_at(peers, from, &datagram->sender, welcome.initiator_nonce);
-    if (knock != NULL)
-        knock->used = false;
-    return knock != NULL;
+    size_t index = knock_at(peers, from, &datagram->sender, welcome.initiator_nonce);
+    if (index == PEERS_KNOCKS)
+        return false;
+    knock_end(peers, index);
+    return true;
 }

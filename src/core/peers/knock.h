@@ -24,8 +24,8 @@ struct peers_knock {
     struct tally_address address;
     uint8_t nonce[LINK_NONCE], cookie[16];
     uint8_t size, word[KNOCK_WORD_MAX];
-    bool used, proved; /* proved: the cookie has come. */
-    unsigned tries;    /* Of the message that is due. */
+    bool proved;    /* The cookie has come. */
+    unsigned tries; /* Of the message that is due. */
     struct tally_mono next;
 };
 
@@ -48,6 +48,9 @@ bool peers_knock(struct peers *peers, const struct tally_key *key,
 
 /* Does what is due; when the next is. */
 struct tally_mono knocks_tick(struct peers *peers, struct tally_now now, struct outbox *out);
+
+/* The one of that index, if there is one, is over. */
+void knock_end(struct peers *peers, size_t index);
 
 /* Whether a cookie or a welcome is the answer to a knock; then it was taken. */
 bool knock_answered(struct peers *peers, struct tally_now now, const struct tally_address *from,

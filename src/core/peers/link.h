@@ -102,7 +102,7 @@ struct link {
     struct tally_mono probe_at; /* The next probe. */
     struct tally_now probe_sent;
     uint8_t probe_nonce[LINK_PROBE_NONCE];
-    struct link_next *next;      /* In ACCEPTED, or waiting in LINKED; of peers->nexts. */
+    struct link_next *next;      /* In ACCEPTED, or waiting in LINKED; lent. */
     struct tally_mono meshed;    /* When it became one of the mesh, or a light one. */
     struct bucket_word requests; /* Of what it asks of us that costs more than an answer. */
 

@@ -36,17 +36,16 @@ static bool parts_new(struct peers *peers)
     peers->addresses = calloc(peers->capacity * options->addresses_max, sizeof *peers->addresses);
     peers->rares = calloc(peers->capacity, sizeof *peers->rares);
     peers->blind = calloc(PEERS_BLIND_MAX, sizeof *peers->blind);
-    peers->knocks = calloc(PEERS_KNOCKS, sizeof *peers->knocks);
     peers->written.bits = calloc(RECENT_TURNS, sizeof *peers->written.bits);
     peers->follows = calloc(TALLY_NAMESPACES_MAX, sizeof *peers->follows);
-    peers->nexts = options->nexts;
-    if (peers->nexts == NULL) {
-        peers->nexts = &peers->own_nexts;
-        if (!blocks_new(peers->nexts, peers->capacity, sizeof(struct link_next)))
+    peers->loan = options->loan;
+    if (peers->loan == NULL) {
+        peers->loan = peers->own_loan = calloc(1, sizeof *peers->own_loan);
+        if (peers->loan == NULL || !peers_loan_new(peers->loan, peers->capacity, PEERS_KNOCKS))
             return false;
     }
     return peers->addresses != NULL && peers->rares != NULL && peers->blind != NULL &&
-           peers->knocks != NULL && peers->written.bits != NULL && peers->follows != NULL;
+           peers->written.bits != NULL && peers->follows != NULL;
 }
 
 static void defaults(struct peers_options *options)
@@ -93,10 +92,13 @@ void peers_free(struct peers *peers)
     free(peers->addresses);
     free(peers->rares);
     free(peers->blind);
-    free(peers->knocks);
     free(peers->follows);
     free(peers->written.bits);
-    blocks_free(&peers->own_nexts);
+    for (size_t i = 0; i < PEERS_KNOCKS; i++)
+        knock_end(peers, i);
+    if (peers->own_loan != NULL)
+        peers_loan_free(peers->own_loan);
+    free(peers->own_loan);
     hash_wipe(peers, sizeof *peers);
 }
 

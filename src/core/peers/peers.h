@@ -9,12 +9,12 @@
  */
 #include "core/address/hygiene.h"
 #include "core/base/backoff.h"
-#include "core/base/blocks.h"
 #include "core/base/random.h"
 #include "core/federation/admission.h"
 #include "core/peers/caps.h"
 #include "core/peers/cookie.h"
 #include "core/peers/knock.h"
+#include "core/peers/loan.h"
 #include "core/peers/news.h"
 #include "core/peers/rare.h"
 #include "core/peers/recent.h"
@@ -98,7 +98,7 @@ struct peers_options {
     uint64_t seed;
     unsigned peers_max, links_max;  /* 0: TALLY_PEERS_MAX, TALLY_LINKS_MAX. */
     unsigned addresses_max, window; /* 0: TALLY_ADDRESSES_MAX, TALLY_REPLAY_WINDOW. */
-    struct blocks *nexts;           /* Lent, of struct link_next; NULL: its own. */
+    struct peers_loan *loan;        /* Outlives the peers; NULL: their own. */
     /* Outlives the peers; NULL: every address may be dialled. */
     const struct address_policy *policy;
     struct tally_secret secret;
@@ -127,9 +127,9 @@ struct peers {
     struct peer_address *addresses;
     struct peer_rare *rares; /* Of each. */
     uint64_t *windows;
-    struct blocks *nexts, own_nexts; /* Sessions that wait. */
-    struct peers_blind *blind;       /* PEERS_BLIND_MAX of them. */
-    struct peers_knock *knocks;      /* PEERS_KNOCKS. */
+    struct peers_loan *loan, *own_loan;       /* The latter NULL: it is lent. */
+    struct peers_blind *blind;                /* PEERS_BLIND_MAX of them. */
+    struct peers_knock *knocks[PEERS_KNOCKS]; /* Of the loan; NULL: none. */
     struct cookie_jar jar;
     struct tally_mono crowded; /* We are, till then. */
     uint8_t (*follows)[8];     /* TALLY_NAMESPACES_MAX tags, told in greetings. */

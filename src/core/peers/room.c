@@ -26,15 +26,16 @@ void link_count(struct peers *peers, struct peer *peer, bool linked, bool mesh)
 bool link_wait(struct peers *peers, struct link *link)
 {
     if (link->next == NULL)
-        link->next = blocks_take(peers->nexts);
+        link->next = blocks_take(&peers->loan->nexts);
     return link->next != NULL;
 }
 
 void link_wait_end(struct peers *peers, struct link *link)
 {
-    if (link->next != NULL)
-        hash_wipe(link->next, sizeof *link->next);
-    blocks_give(peers->nexts, link->next);
+    if (link->next == NULL)
+        return;
+    hash_wipe(link->next, sizeof *link->next);
+    blocks_give(&peers->loan->nexts, link->next);
     link->next = NULL;
 }
 
