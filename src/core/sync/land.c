@@ -108,7 +108,7 @@ void sync_on_verified(struct sync *sync, struct tally_now now, const struct tall
                       struct outbox *out)
 {
     sync->stale = true;
-    for (unsigned i = 0; i < sync->options.askers; i++) {
+    for (unsigned i = 0; i < sync->asker_end; i++) {
         struct sync_asker *asker = &sync->askers[i];
         struct sync_package *package = package_find(asker, event->verified.ticket);
         if (package == NULL)
@@ -134,7 +134,7 @@ void sync_on_body(struct sync *sync, struct tally_now now, const struct tally_ev
                   struct outbox *out)
 {
     sync->stale = true;
-    for (unsigned i = 0; i < sync->options.askers; i++) {
+    for (unsigned i = 0; i < sync->asker_end; i++) {
         struct sync_asker *asker = &sync->askers[i];
         struct sync_package *package = package_find(asker, event->body.package);
         if (package == NULL || package != fetch_body_wanting(asker) || !asker->body_asked)
@@ -188,7 +188,7 @@ static void fetched(struct sync *sync, struct tally_now now, struct sync_asker *
 
 static struct sync_asker *asker_of(struct sync *sync, uint64_t ticket)
 {
-    for (unsigned i = 0; i < sync->options.askers; i++)
+    for (unsigned i = 0; i < sync->asker_end; i++)
         if (package_find(&sync->askers[i], ticket) != NULL)
             return &sync->askers[i];
     return NULL;
@@ -234,6 +234,6 @@ void sync_on_appended(struct sync *sync, struct tally_now now, const struct tall
     else if (asker != NULL)
         package_done(sync, now, asker, &append, out);
     /* There is one place more among the APPENDs under way: whoever waited for it goes on. */
-    for (unsigned i = 0; i < sync->options.askers; i++)
+    for (unsigned i = 0; i < sync->asker_end; i++)
         append_ready(sync, now, &sync->askers[i], out);
 }

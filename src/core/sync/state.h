@@ -63,6 +63,13 @@ struct sync_range {
     struct tally_hash root;
 };
 
+/* What an asker works on, apart from what all askers are looked through for. */
+struct sync_desk {
+    struct sync_task tasks[SYNC_TASKS];
+    struct sync_package packages[SYNC_PACKAGES];
+    struct sync_inbox inbox;
+};
+
 /* A log that the peer could not or would not give: others go first for a while. */
 struct sync_shunned {
     struct tally_hash origin_hash;
@@ -72,9 +79,8 @@ struct sync_shunned {
 struct sync_asker {
     enum sync_state state;
     struct tally_key peer;
-    uint32_t stream; /* The node's handle; 0 while WAITING. */
-    bool by_hand;    /* It asks files: sync_carry. */
-    struct sync_inbox inbox;
+    uint32_t stream;         /* The node's handle; 0 while WAITING. */
+    bool by_hand;            /* It asks files: sync_carry. */
     struct tally_mono heard; /* When the peer last answered, or was first asked. */
     struct tally_mono again; /* When to ask for heads anew, or for a stream. */
     struct backoff backoff;  /* Of streams that could not be had or were lost. */
@@ -102,7 +108,8 @@ struct sync_asker {
     unsigned own_held;      /* How many of them the peer holds, none larger than ours. */
     bool own_larger;        /* Or some are. */
 
-    struct sync_task tasks[SYNC_TASKS]; /* tasks[0] is the current one. */
+    struct sync_inbox *inbox; /* These three lie on its desk. */
+    struct sync_task *tasks;  /* SYNC_TASKS; tasks[0] is the current one. */
     unsigned task_count;
 
     /* The current task. */
@@ -119,7 +126,7 @@ struct sync_asker {
     uint32_t skip;          /* Bytes of a package that are still to be skipped. */
     struct tally_hash last; /* Hash of envelope next - 1, once known. */
     bool last_known;
-    struct sync_package packages[SYNC_PACKAGES]; /* A ring, in order of their numbers. */
+    struct sync_package *packages; /* A ring of SYNC_PACKAGES, in order of their numbers. */
     unsigned package_first, package_count;
     bool body_asked;
     uint32_t body_request;           /* The number of that request. */
@@ -154,8 +161,7 @@ struct sync_server {
     bool used;
     struct tally_key peer;
     uint32_t stream;
-    struct sync_inbox inbox;
-    struct sync_request requests[SYNC_REQUESTS];
+    struct sync_inbox *inbox;
     unsigned request_first, request_count;
     /* The package being sent: header first, then its bytes. */
     bool sending;
@@ -168,9 +174,9 @@ struct sync_server {
     uint32_t event_request;
     bool awaiting; /* Our statement was sent: the peer's, citing it, is awaited. */
     struct tally_hash event;
-    /* What the asker said it holds, with the last heads_want. */
-    unsigned held_count;
+    unsigned held_count; /* What the asker said it holds, with the last heads_want. */
     uint8_t held[SYNC_HELD][SYNC_HELD_ID];
+    struct sync_request requests[SYNC_REQUESTS]; /* A ring. */
 };
 
 /* A composed package, shared by the servers: the one that needs it most recently owns it. */

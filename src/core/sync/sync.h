@@ -82,6 +82,9 @@ struct sync {
     struct random random;
     struct sync_asker *askers;
     struct sync_server *servers;
+    unsigned asker_end, server_end; /* Of those that were ever taken: behind it nothing is. */
+    struct sync_desk *desks;        /* Of the askers, */
+    struct sync_inbox *inboxes;     /* and of the servers. */
     struct sync_buffer *buffers;
     struct tally_hash statements; /* Origin hash of our own log of statements. */
     struct sync_scratch *scratch;
