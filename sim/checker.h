@@ -116,7 +116,7 @@ struct checker {
    is told; where stories are searched for what breaks, after so many, and at rest: more stories
    find more than more looks at one. Among very many nodes it is still some hundred times a second.
  */
-enum { CHECKER_EVERY_SPARING = 16, CHECKER_EVERY_LIGHT = 1024 };
+enum { CHECKER_EVERY_SPARING = 64, CHECKER_EVERY_LIGHT = 1024 };
 
 void checker_init(struct checker *checker);
 void checker_free(struct checker *checker);
