@@ -107,7 +107,7 @@ static void append_ready(struct sync *sync, struct tally_now now, struct sync_as
 void sync_on_verified(struct sync *sync, struct tally_now now, const struct tally_event *event,
                       struct outbox *out)
 {
-    sync->stale = true;
+    sync->stale = sync->roused = true;
     for (unsigned i = 0; i < sync->asker_end; i++) {
         struct sync_asker *asker = &sync->askers[i];
         struct sync_package *package = package_find(asker, event->verified.ticket);
@@ -133,7 +133,7 @@ void sync_on_verified(struct sync *sync, struct tally_now now, const struct tall
 void sync_on_body(struct sync *sync, struct tally_now now, const struct tally_event *event,
                   struct outbox *out)
 {
-    sync->stale = true;
+    sync->stale = sync->roused = true;
     for (unsigned i = 0; i < sync->asker_end; i++) {
         struct sync_asker *asker = &sync->askers[i];
         struct sync_package *package = package_find(asker, event->body.package);
@@ -212,7 +212,7 @@ static void package_done(struct sync *sync, struct tally_now now, struct sync_as
 void sync_on_appended(struct sync *sync, struct tally_now now, const struct tally_event *event,
                       struct outbox *out)
 {
-    sync->stale = true;
+    sync->stale = sync->roused = true;
     assert(sync->append_count > 0);
     struct sync_append append = sync->appends[sync->append_first];
     assert(append.ticket == event->appended.ticket); /* The host answers in order. */

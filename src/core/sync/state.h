@@ -67,7 +67,7 @@ struct sync_range {
 struct sync_desk {
     struct sync_task tasks[SYNC_TASKS];
     struct sync_package packages[SYNC_PACKAGES];
-    struct sync_inbox inbox;
+    uint8_t inbox[TALLY_FRAME_MAX];
 };
 
 /* A log that the peer could not or would not give: others go first for a while. */
@@ -79,8 +79,9 @@ struct sync_shunned {
 struct sync_asker {
     enum sync_state state;
     struct tally_key peer;
-    uint32_t stream;         /* The node's handle; 0 while WAITING. */
-    bool by_hand;            /* It asks files: sync_carry. */
+    uint32_t stream; /* The node's handle; 0 while WAITING. */
+    bool by_hand;    /* It asks files: sync_carry. */
+    struct sync_inbox inbox;
     struct tally_mono heard; /* When the peer last answered, or was first asked. */
     struct tally_mono again; /* When to ask for heads anew, or for a stream. */
     struct backoff backoff;  /* Of streams that could not be had or were lost. */
@@ -108,8 +109,7 @@ struct sync_asker {
     unsigned own_held;      /* How many of them the peer holds, none larger than ours. */
     bool own_larger;        /* Or some are. */
 
-    struct sync_inbox *inbox; /* These three lie on its desk. */
-    struct sync_task *tasks;  /* SYNC_TASKS; tasks[0] is the current one. */
+    struct sync_task *tasks; /* SYNC_TASKS, on its desk; tasks[0] is the current one. */
     unsigned task_count;
 
     /* The current task. */
@@ -126,7 +126,7 @@ struct sync_asker {
     uint32_t skip;          /* Bytes of a package that are still to be skipped. */
     struct tally_hash last; /* Hash of envelope next - 1, once known. */
     bool last_known;
-    struct sync_package *packages; /* A ring of SYNC_PACKAGES, in order of their numbers. */
+    struct sync_package *packages; /* A ring of SYNC_PACKAGES, there too, in their order. */
     unsigned package_first, package_count;
     bool body_asked;
     uint32_t body_request;           /* The number of that request. */
@@ -161,7 +161,7 @@ struct sync_server {
     bool used;
     struct tally_key peer;
     uint32_t stream;
-    struct sync_inbox *inbox;
+    struct sync_inbox inbox;
     unsigned request_first, request_count;
     /* The package being sent: header first, then its bytes. */
     bool sending;

@@ -15,7 +15,8 @@ bool sync_new(struct sync *sync, const struct sync_options *options)
                           .random = {options->seed},
                           .tickets = SYNC_TICKETS,
                           .writable = true,
-                          .stale = true};
+                          .stale = true,
+                          .roused = true};
     size_t size = tally_origin_write(&options->key, bytes_text(TALLY_STATEMENTS), origin);
     tally_origin_hash(bytes_of(origin, size), &sync->statements);
     /* Untouched pages cost nothing: a node without traffic stays small. */
@@ -143,12 +144,12 @@ static struct sync_asker *asker_new(struct sync *sync, const struct tally_key *p
     struct sync_asker *asker = &sync->askers[i];
     struct sync_desk *desk = &sync->desks[i];
     *asker = (struct sync_asker){.peer = *peer,
-                                 .inbox = &desk->inbox,
                                  .tasks = desk->tasks,
                                  .packages = desk->packages,
                                  .by_hand = sync->options.by_hand,
                                  .backoff = {.first_ms = 500, .cap_ms = 60000},
                                  .again = TALLY_NEVER};
+    sync_inbox_init(&asker->inbox, desk->inbox);
     return asker;
 }
 
@@ -224,8 +225,8 @@ bool sync_opened(struct sync *sync, struct tally_now now, const struct tally_key
         return false;
     asker->stream = stream;
     sync->places[stream % SYNC_PLACES] = (uint16_t)(asker - sync->askers + 1);
-    sync->stale = true;
-    sync_inbox_clear(asker->inbox);
+    sync->stale = sync->roused = true;
+    sync_inbox_clear(&asker->inbox);
     asker_move(asker, SYNC_RESTING);
     asker->dirty = true;
     asker->own_due = sync->guards;
@@ -242,8 +243,8 @@ bool sync_carry(struct sync *sync, struct tally_now now, uint32_t stream)
     asker->by_hand = true;
     asker->stream = stream;
     sync->places[stream % SYNC_PLACES] = (uint16_t)(asker - sync->askers + 1);
-    sync->stale = true;
-    sync_inbox_clear(asker->inbox);
+    sync->stale = sync->roused = true;
+    sync_inbox_clear(&asker->inbox);
     asker_move(asker, SYNC_RESTING);
     asker->dirty = true;
     asker->again = now.mono;
@@ -252,7 +253,7 @@ bool sync_carry(struct sync *sync, struct tally_now now, uint32_t stream)
 
 void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recovers)
 {
-    sync->stale = true;
+    sync->stale = sync->roused = true;
     bool again = recovers && !sync->recovers;
     sync->guards = guards;
     sync->recovers = recovers;
@@ -262,7 +263,7 @@ void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recov
 
 void sync_guard_again(struct sync *sync, struct tally_now now)
 {
-    sync->stale = true;
+    sync->stale = sync->roused = true;
     for (unsigned i = 0; i < sync->asker_end; i++) {
         struct sync_asker *asker = &sync->askers[i];
         if (asker->state <= SYNC_WAITING)
@@ -288,8 +289,7 @@ bool sync_accepted(struct sync *sync, const struct tally_key *peer, uint32_t str
     server->used = true;
     server->peer = *peer;
     server->stream = stream;
-    server->inbox = &sync->inboxes[i];
-    sync_inbox_clear(server->inbox);
+    sync_inbox_init(&server->inbox, sync->inboxes[i]);
     sync->places[stream % SYNC_PLACES] = (uint16_t)(SYNC_SERVED + i);
     return true;
 }
@@ -297,7 +297,7 @@ bool sync_accepted(struct sync *sync, const struct tally_key *peer, uint32_t str
 void sync_closed(struct sync *sync, struct tally_now now, const struct tally_key *peer,
                  uint32_t stream, struct outbox *out)
 {
-    sync->stale = true;
+    sync->stale = sync->roused = true;
     struct sync_server *server = stream != 0 ? server_on(sync, stream) : NULL;
     struct sync_asker *asker = stream != 0 ? asker_on(sync, stream) : asker_find(sync, peer);
     if (server != NULL)
@@ -364,6 +364,7 @@ void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out)
         struct sync_asker *asker = &sync->askers[i];
         if (asker_deadline(asker).ms > now.mono.ms)
             continue;
+        sync->roused = true;
         /* Without room for what follows it stays due: the next step goes on. */
         if (!outbox_room(out, SYNC_PACKAGES + 2, 0) || sync->news_count > SYNC_NEWS / 2)
             return;
@@ -446,7 +447,7 @@ enum tally_drop sync_receive(struct sync *sync, struct tally_now now, uint32_t s
     enum tally_drop drop = TALLY_DROP_NONE;
     while (drop == TALLY_DROP_NONE && bytes.size > 0 && (asker != NULL || server != NULL)) {
         struct tally_bytes frame;
-        drop = sync_inbox_next(asker != NULL ? asker->inbox : server->inbox, &bytes, &frame);
+        drop = sync_inbox_next(asker != NULL ? &asker->inbox : &server->inbox, &bytes, &frame);
         if (drop != TALLY_DROP_NONE || frame.data == NULL)
             break;
         drop = frame_receive(sync, now, asker, server, frame, out);
@@ -484,7 +485,7 @@ size_t sync_compose(struct sync *sync, struct tally_now now, uint32_t stream, ui
 void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t index,
                  enum tally_error error)
 {
-    sync->stale = true;
+    sync->stale = sync->roused = true;
     for (unsigned i = 0; i < sync->asker_end; i++) {
         struct sync_asker *asker = &sync->askers[i];
         if (asker->state == SYNC_FREE || asker->tag != tag)
@@ -509,7 +510,7 @@ void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t
 
 void sync_on_space(struct sync *sync, struct tally_now now, bool writable)
 {
-    sync->stale = true;
+    sync->stale = sync->roused = true;
     sync->writable = writable;
     for (unsigned i = 0; writable && i < sync->asker_end; i++)
         if (sync->askers[i].state == SYNC_RESTING)
