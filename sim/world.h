@@ -46,7 +46,7 @@ struct slot {
     struct signer elder, next; /* The key it had, and takes at its next start; no provider: none. */
     struct disk disk;
     struct random secret;
-    struct pipe **pipes;
+    struct slot_pipe *pipes;
     size_t pipe_count, pipe_capacity;
     uint32_t next_stream, lie_count; /* The latter: how much of its lie. */
     struct adversary_memory *kept;
