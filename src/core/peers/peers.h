@@ -118,9 +118,8 @@ struct peers {
     uint16_t *slots; /* Open addressing by key: index + 1, 0 is free. */
     size_t slot_mask;
     uint8_t hash_key[16];
-    size_t capacity;
-    size_t end;       /* Of the places that were ever taken: what lies behind was never touched. */
-    uint64_t *meshed; /* A bit for each: which are of the mesh. */
+    size_t capacity, end; /* Places; those ever taken, behind which nothing was touched. */
+    uint64_t *meshed;     /* A bit for each: which are of the mesh. */
     struct peers_options options;
     struct tally_mono *wakes;     /* Of each: when peers_tick has something to do for it; */
     struct tally_mono wake;       /* the least of all, or earlier. */

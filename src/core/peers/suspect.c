@@ -305,8 +305,7 @@ static void others_ask(struct peers *peers, struct tally_now now, struct outbox 
     for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1))
         any = any || (peers->list[i].link.suspicion.state == SUSPICION_MISSED &&
                       silent(&peers->list[i], now));
-    for (size_t i = peers_mesh(peers, 0); any && i < peers->end;
-         i = peers_mesh(peers, i + 1)) {
+    for (size_t i = peers_mesh(peers, 0); any && i < peers->end; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         if (peer->link.suspicion.state == SUSPICION_NONE &&
             now.mono.ms - peer->link.heard.ms >= SUSPECT_MISSED_MS)

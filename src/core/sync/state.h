@@ -63,13 +63,6 @@ struct sync_range {
     struct tally_hash root;
 };
 
-/* What an asker works on, apart from what all askers are looked through for. */
-struct sync_desk {
-    struct sync_task tasks[SYNC_TASKS];
-    struct sync_package packages[SYNC_PACKAGES];
-    uint8_t inbox[TALLY_FRAME_MAX];
-};
-
 /* A log that the peer could not or would not give: others go first for a while. */
 struct sync_shunned {
     struct tally_hash origin_hash;
