@@ -43,14 +43,22 @@ enum check {
 const char *check_name(enum check check);
 const char *check_text(enum check check);
 
+/* What is known of a leaf: its receipt was found good behind the one before, and it names that
+   body. */
+struct checker_receipt {
+    bool good;
+    uint32_t body_size;
+    struct tally_hash body_hash;
+};
+
 /* What the world knows of one log, from whoever stored it first. */
 struct checker_log {
     struct tally_hash origin_hash;
     struct tally_key issuer;
     uint32_t slot; /* Of the issuer; UINT32_MAX: nobody's. */
     struct simtree tree;
-    struct tally_hash *receipts; /* Their hashes. */
-    size_t receipt_capacity;
+    struct checker_receipt *receipts; /* Of its leaves, as far as they were looked at. */
+    size_t receipt_count, receipt_capacity;
     uint64_t signed_size; /* Largest the issuer published. */
 };
 
@@ -116,7 +124,7 @@ struct checker {
    is told; where stories are searched for what breaks, after so many, and at rest: more stories
    find more than more looks at one. Among very many nodes it is still some hundred times a second.
  */
-enum { CHECKER_EVERY_SPARING = 16, CHECKER_EVERY_LIGHT = 1024 };
+enum { CHECKER_EVERY_SPARING = 64, CHECKER_EVERY_LIGHT = 1024 };
 
 void checker_init(struct checker *checker);
 void checker_free(struct checker *checker);

@@ -24,7 +24,8 @@ enum {
     SHRINK_S = 300, /* For one that failed. */
     KINDS_MAX = 8,  /* Of failures that are shrunk, with --all. */
     LOOK_MS = 250,
-    THOROUGH = 16, /* One story in so many is checked after every step; so is each that failed. */
+    THOROUGH = 16,      /* One story in so many is checked after every step, */
+    THOROUGH_MANY = 64, /* and of those of many nodes; so is each that failed. */
 };
 
 /* What a worker sends: before a story, and after it. */
@@ -93,8 +94,8 @@ static void work(int out, uint64_t seed, const struct swarm *swarm)
         if (write(out, &line, sizeof line) != sizeof line)
             break;
         name_of(seed, name);
-        swarm_draw(seed, swarm->arguments->sizes, text);
-        trial_here(name, text, seed % THOROUGH != 0, &line.result);
+        bool many = swarm_draw(seed, swarm->arguments->sizes, text) > SWARM_NODES_FEW;
+        trial_here(name, text, seed % (many ? THOROUGH_MANY : THOROUGH) != 0, &line.result);
         line.done = true;
         if (write(out, &line, sizeof line) != sizeof line)
             break;

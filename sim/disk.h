@@ -33,13 +33,13 @@ struct disk_log {
     struct tally_key issuer;
     char *origin, *name_space;
     bool own, frozen;
+    uint64_t size; /* Of the stored checkpoint. */
+    struct tally_hash root;
+    uint64_t pruned;     /* Bodies of so many were dropped. */
+    uint64_t tiled;      /* Tiles are held up to here: own receipts beyond are pending. */
     struct simtree tree; /* Leaves of what is durable. */
     struct disk_entry *entries;
     size_t entry_capacity;
-    uint64_t pruned; /* Bodies of so many were dropped. */
-    uint64_t tiled;  /* Tiles are held up to here: own receipts beyond are pending. */
-    uint64_t size;   /* Of the stored checkpoint. */
-    struct tally_hash root;
     uint8_t *note;
     size_t note_size;
 };

@@ -39,7 +39,14 @@ struct disk_package *disk_package_take(struct disk *disk, uint64_t ticket)
 struct disk_package *disk_package_begin(struct disk *disk, uint64_t ticket,
                                         const struct tally_package_job *job)
 {
-    struct disk_package *package = memory_new(1, sizeof *package);
+    /* 17 kB, most of which is written by whoever opens it. */
+    struct disk_package *package = memory_raw(sizeof *package);
+    memset(package, 0, offsetof(struct disk_package, before));
+    package->compact = NULL;
+    package->compact_size = package->compact_capacity = 0;
+    package->opened.entries = package->opened.bodies = NULL;
+    package->opened.entries_size = package->opened.bodies_size = 0;
+    package->bodies = NULL;
     package->ticket = ticket;
     package->job = *job;
     strncpy(package->name_space, job->name_space, TALLY_NAMESPACE_MAX);

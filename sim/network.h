@@ -116,6 +116,12 @@ void network_multicast(struct world *world, uint32_t from, uint32_t interface,
 
 struct pipe; /* One connection of two ends, alive as long as something will happen to it. */
 
+/* A stream of a node, by its number of it. */
+struct slot_pipe {
+    uint32_t stream;
+    struct pipe *pipe;
+};
+
 /* punch: from the port we listen on, so that two that dial each other have one stream, dialled by
    both (RFC 9293 section 3.5: simultaneous open). */
 void network_dial(struct world *world, uint32_t from, uint32_t stream,

@@ -114,16 +114,15 @@ static void join(struct world *world, struct pipe *pipe, uint32_t slot)
 {
     struct slot *at = &world->slots[slot];
     at->pipes = memory_room(at->pipes, &at->pipe_capacity, at->pipe_count + 1, sizeof *at->pipes);
-    at->pipes[at->pipe_count++] = pipe;
+    at->pipes[at->pipe_count++] = (struct slot_pipe){end_of(pipe, slot)->stream, pipe};
 }
 
 static void leave(struct world *world, const struct pipe *pipe, uint32_t slot)
 {
     struct slot *at = &world->slots[slot];
     for (size_t i = 0; i < at->pipe_count; i++)
-        if (at->pipes[i] == pipe) {
-            memmove(&at->pipes[i], &at->pipes[i + 1],
-                    (--at->pipe_count - i) * sizeof(struct pipe *));
+        if (at->pipes[i].pipe == pipe) {
+            memmove(&at->pipes[i], &at->pipes[i + 1], (--at->pipe_count - i) * sizeof *at->pipes);
             return;
         }
 }
@@ -132,8 +131,8 @@ static struct pipe *find(const struct world *world, uint32_t slot, uint32_t stre
 {
     const struct slot *at = &world->slots[slot];
     for (size_t i = 0; i < at->pipe_count; i++)
-        if (end_of(at->pipes[i], slot)->stream == stream)
-            return at->pipes[i];
+        if (at->pipes[i].stream == stream)
+            return at->pipes[i].pipe;
     return NULL;
 }
 
@@ -184,7 +183,7 @@ static bool in_use(const struct world *world, uint32_t slot, const struct tally_
 {
     const struct slot *at = &world->slots[slot];
     for (size_t i = 0; i < at->pipe_count; i++) {
-        const struct end *end = end_of(at->pipes[i], slot);
+        const struct end *end = end_of(at->pipes[i].pipe, slot);
         if (end->listening && address_equal(&end->remote, remote))
             return true;
     }
@@ -332,7 +331,7 @@ void network_crash(struct world *world, uint32_t slot)
 {
     struct slot *at = &world->slots[slot];
     while (at->pipe_count > 0) {
-        struct pipe *pipe = at->pipes[at->pipe_count - 1];
+        struct pipe *pipe = at->pipes[at->pipe_count - 1].pipe;
         struct end *end = end_of(pipe, slot), *other = other_of(pipe, end);
         end->state = END_CLOSED;
         end->broken = true;
@@ -419,7 +418,7 @@ static struct pipe *crossing(const struct world *world, const struct pipe *pipe,
 {
     const struct slot *at = &world->slots[slot];
     for (size_t i = 0; i < at->pipe_count; i++) {
-        struct pipe *other = at->pipes[i];
+        struct pipe *other = at->pipes[i].pipe;
         if (other != pipe && pipe->ends[0].listening && other->ends[0].slot == slot &&
             other->ends[0].listening && other->ends[0].state == END_DIALLING &&
             other->ends[1].state == END_DIALLING && other->ends[0].refused == TALLY_OK &&

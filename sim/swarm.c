@@ -357,7 +357,7 @@ static void draw_writers(struct drawing *drawing)
                  drawing_number(drawing, 1, 5));
 }
 
-void swarm_draw(uint64_t seed, struct swarm_sizes sizes, char text[SWARM_TEXT_MAX])
+uint32_t swarm_draw(uint64_t seed, struct swarm_sizes sizes, char text[SWARM_TEXT_MAX])
 {
     struct drawing drawing = {.chance = {seed ^ 0x737761726d}, .text = text};
     uint32_t times[FAULTS_MOST], count = drawing_number(&drawing, FAULTS_LEAST, FAULTS_MOST);
@@ -382,4 +382,5 @@ void swarm_draw(uint64_t seed, struct swarm_sizes sizes, char text[SWARM_TEXT_MA
     draw_rotation(&drawing);
     draw_return(&drawing);
     draw_calm(&drawing);
+    return drawing.nodes;
 }

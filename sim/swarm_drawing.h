@@ -10,7 +10,7 @@
 
 enum {
     DRAWN_NODES_MAX = SWARM_NODES_MOST,
-    DRAWN_FEW = 7,     /* Up to so many are few nodes. */
+    DRAWN_FEW = SWARM_NODES_FEW,
     LIVENESS_S = 240,  /* So long after the faults all must be well; */
     STRANGERS_S = 720, /* or so long, where all hangs on two who rest ten minutes if in vain. */
     /* Who did not name them takes so many of one prefix into its mesh (MESH_PREFIX). */

@@ -5,7 +5,8 @@
 #include <string.h>
 
 enum {
-    LIBSODIUM_TIMES = 8, /* Once in so many stories. */
+    LIBSODIUM_TIMES = 8, /* Once in so many stories, */
+    LIBSODIUM_MANY = 32, /* and of those of many nodes, which are the same calls a hundred times. */
     LIES_FEW = 300,      /* How much of a lie there is, among few nodes */
     LIES_MANY = 20,      /* and among many. */
     FIXED = 2,           /* Whom strangers and homes have to hold on to. */
@@ -214,7 +215,7 @@ void drawing_world(struct drawing *drawing, uint64_t seed, struct swarm_sizes si
     drawing_line(drawing, "# Drawn from seed %" PRIu64 ".\n", seed);
     drawing_line(drawing, "nodes %" PRIu32 "\nseed %" PRIu64 "\n", drawing->nodes, seed);
     /* What libsodium says of a signature was seen often enough: mostly a stand-in says it. */
-    if (seed % LIBSODIUM_TIMES != 0)
+    if (seed % (drawing->nodes > DRAWN_FEW ? LIBSODIUM_MANY : LIBSODIUM_TIMES) != 0)
         drawing_line(drawing, "crypto fast\n");
     draw_options(drawing);
     draw_link(drawing);

@@ -45,7 +45,7 @@ struct slot {
     struct slot_keys *keys; /* world_keys.h; NULL: it needed none but its own. */
     struct disk disk;
     struct random secret;
-    struct pipe **pipes;
+    struct slot_pipe *pipes;
     size_t pipe_count, pipe_capacity;
     uint32_t next_stream, lie_count; /* The latter: how much of its lie. */
     struct adversary_memory *kept;

@@ -33,13 +33,54 @@ void hash_sha256_parts(const struct tally_bytes *parts, size_t count, struct tal
     SHA256_Final(hash->bytes, &state);
 }
 
+/* HMAC (RFC 2104 section 2), in two halves: what is within, then what is around it. */
+struct hmac {
+    SHA256_CTX inner, outer;
+};
+
+static void hmac_init(struct hmac *hmac, struct tally_bytes key)
+{
+    uint8_t block[SHA256_CBLOCK] = {0};
+    struct tally_hash hashed;
+    if (key.size > sizeof block) {
+        hash_sha256(key, &hashed);
+        key = (struct tally_bytes){hashed.bytes, sizeof hashed.bytes};
+    }
+    if (key.size > 0)
+        memcpy(block, key.data, key.size);
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] ^= 0x36;
+    SHA256_Init(&hmac->inner);
+    SHA256_Update(&hmac->inner, block, sizeof block);
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] ^= 0x36 ^ 0x5c;
+    SHA256_Init(&hmac->outer);
+    SHA256_Update(&hmac->outer, block, sizeof block);
+    sodium_memzero(block, sizeof block);
+    sodium_memzero(&hashed, sizeof hashed);
+}
+
+static void hmac_add(struct hmac *hmac, struct tally_bytes bytes)
+{
+    SHA256_Update(&hmac->inner, bytes.data, bytes.size);
+}
+
+static void hmac_end(struct hmac *hmac, uint8_t mac[32])
+{
+    uint8_t hash[32];
+    SHA256_Final(hash, &hmac->inner);
+    SHA256_Update(&hmac->outer, hash, sizeof hash);
+    SHA256_Final(mac, &hmac->outer);
+    sodium_memzero(hash, sizeof hash);
+    sodium_memzero(hmac, sizeof *hmac);
+}
+
 void hash_hmac_sha256(struct tally_bytes key, struct tally_bytes message, uint8_t mac[32])
 {
-    crypto_auth_hmacsha256_state state;
-    crypto_auth_hmacsha256_init(&state, key.data, key.size);
-    crypto_auth_hmacsha256_update(&state, message.data, message.size);
-    crypto_auth_hmacsha256_final(&state, mac);
-    sodium_memzero(&state, sizeof state);
+    struct hmac hmac;
+    hmac_init(&hmac, key);
+    hmac_add(&hmac, message);
+    hmac_end(&hmac, mac);
 }
 
 void hash_hkdf_sha256(struct tally_bytes salt, struct tally_bytes key, struct tally_bytes info,
@@ -47,26 +88,27 @@ void hash_hkdf_sha256(struct tally_bytes salt, struct tally_bytes key, struct ta
 {
     static const uint8_t zeros[32];
     uint8_t prk[32], block[32];
+    struct hmac keyed;
     assert(size <= 255 * sizeof block);
     /* RFC 5869 section 2.2: no salt means a string of zeros. */
     if (salt.size == 0)
         salt = (struct tally_bytes){zeros, sizeof zeros};
     hash_hmac_sha256(salt, key, prk);
+    hmac_init(&keyed, (struct tally_bytes){prk, sizeof prk});
     /* Section 2.3: T(i) = HMAC(PRK, T(i-1) || info || i). */
     for (uint8_t i = 1; size > 0; i++) {
-        crypto_auth_hmacsha256_state state;
-        crypto_auth_hmacsha256_init(&state, prk, sizeof prk);
+        struct hmac hmac = keyed;
         if (i > 1)
-            crypto_auth_hmacsha256_update(&state, block, sizeof block);
-        crypto_auth_hmacsha256_update(&state, info.data, info.size);
-        crypto_auth_hmacsha256_update(&state, &i, 1);
-        crypto_auth_hmacsha256_final(&state, block);
-        sodium_memzero(&state, sizeof state);
+            hmac_add(&hmac, (struct tally_bytes){block, sizeof block});
+        hmac_add(&hmac, info);
+        hmac_add(&hmac, (struct tally_bytes){&i, 1});
+        hmac_end(&hmac, block);
         size_t take = size < sizeof block ? size : sizeof block;
         memcpy(out, block, take);
         out += take;
         size -= take;
     }
+    sodium_memzero(&keyed, sizeof keyed);
     sodium_memzero(prk, sizeof prk);
     sodium_memzero(block, sizeof block);
 }

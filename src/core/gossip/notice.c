@@ -222,7 +222,7 @@ static const struct peer *draw(struct notice *notice, const struct peers *peers)
 {
     const struct peer *drawn = NULL;
     unsigned count = 0;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         const struct peer *peer = &peers->list[i];
         if (peer->used && peer->mesh && peer->link.state == LINK_LINKED &&
             random_below(&notice->random, ++count) == 0)
@@ -252,7 +252,7 @@ static void knock(const struct peer *peer, struct peers *peers, struct outbox *o
 static void knock_all(struct notice *notice, struct peers *peers, struct tally_now now,
                       struct outbox *out)
 {
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         const struct peer *peer = &peers->list[i];
         if (peer->used && peer->configured && peer->link.state != LINK_LINKED &&
             peer->address_count > 0)
@@ -274,7 +274,7 @@ void notice_tick(struct notice *notice, struct peers *peers, struct tally_now no
     }
     if (now.mono.ms < notice->tell.ms)
         return;
-    for (size_t i = 0; i < peers->capacity; i++)
+    for (size_t i = 0; i < peers->end; i++)
         more |= tell_all(notice, &notice->links[i], peers, &peers->list[i], out);
     notice->tell = more ? (struct tally_mono){now.mono.ms + NOTICE_TELL_MS} : TALLY_NEVER;
 }

@@ -96,7 +96,7 @@ struct peer *overlay_any(struct overlay *overlay, struct peers *peers, const str
 {
     struct peer *any = NULL;
     uint32_t met = 0;
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         if (!peer->guest && peer != except && peer != other &&
             random_below(&overlay->random, ++met) == 0)
@@ -199,7 +199,7 @@ static bool waits_for(const struct peer *peer, struct tally_now now)
 static unsigned asking(const struct peers *peers, struct tally_now now)
 {
     unsigned count = 0;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         const struct peer *peer = &peers->list[i];
         count += peer->used && waits_for(peer, now);
     }
@@ -249,7 +249,7 @@ static struct peer *choose_bootstrap(struct overlay *overlay, struct tally_now n
 {
     struct peer *chosen = NULL;
     uint32_t met = 0, asked = 0;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         struct peer *peer = &peers->list[i];
         if (!peer->used || !peer->bootstrap || peer->mesh || peer->configured)
             continue;
@@ -463,7 +463,7 @@ bool overlay_bootstrap(struct overlay *overlay, struct tally_now now, struct pee
                        enum tally_source source)
 {
     unsigned count = 0;
-    for (size_t i = 0; i < peers->capacity; i++)
+    for (size_t i = 0; i < peers->end; i++)
         count += peers->list[i].used && peers->list[i].bootstrap;
     struct peer *peer = peers_find(peers, key);
     bool known = peer != NULL && peer->bootstrap;

@@ -44,7 +44,7 @@ static size_t offer_active(struct overlay *overlay, struct tally_now now, const 
                            struct tally_contact *contacts)
 {
     struct sample sample = {.list = contacts, .most = most};
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity && most > 0;
+    for (size_t i = peers_mesh(peers, 0); i < peers->end && most > 0;
          i = peers_mesh(peers, i + 1)) {
         const struct peer *peer = &peers->list[i];
         if (!peer->guest && peer != to && peer->link.initiated == dialled &&

@@ -14,7 +14,7 @@ static bool mute(const struct peer *peer, struct tally_now now)
 static void mutes_look(struct overlay *overlay, struct tally_now now, struct peers *peers,
                        struct outbox *out)
 {
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         if (mute(peer, now)) {
             peer->rare->mute.ms = now.mono.ms + OVERLAY_MUTE_REST_MS;
@@ -30,7 +30,7 @@ static void mutes_look(struct overlay *overlay, struct tally_now now, struct pee
  */
 static void unanswered_look(struct overlay *overlay, struct tally_now now, struct peers *peers)
 {
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         struct peer *peer = &peers->list[i];
         struct peers_news news = {.linked = NULL};
         if (peer->mesh || peer->link.state != LINK_LINKED || peer->overlay.asked.ms == 0 ||
@@ -49,7 +49,7 @@ static void unanswered_look(struct overlay *overlay, struct tally_now now, struc
 static void pinned_look(struct overlay *overlay, struct tally_now now, struct peers *peers,
                         struct outbox *out)
 {
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         struct peer *peer = &peers->list[i];
         if (!peer->configured || peer->mesh || peer->link.state != LINK_LINKED ||
             now.mono.ms < peer->overlay.rest.ms || !link_room(peers, peer))
@@ -70,7 +70,7 @@ static bool shrink(struct overlay *overlay, struct tally_now now, struct peers *
     mesh_count(peers, &count);
     if (count.links - count.pinned <= MESH_MOST)
         return false;
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         if (!peer->configured && !peer->chosen && !peer->guest &&
             now.mono.ms >= peer->overlay.needy.ms && random_below(&overlay->random, ++met) == 0)
@@ -95,7 +95,7 @@ static void wander(struct overlay *overlay, struct tally_now now, struct peers *
     }
     if (now.mono.ms < overlay->wander.ms)
         return;
-    for (size_t i = 0; i < peers->capacity; i++)
+    for (size_t i = 0; i < peers->end; i++)
         if (peers->list[i].link.state == LINK_LINKED && random_below(&overlay->random, ++met) == 0)
             any = &peers->list[i];
     if (any != NULL)

@@ -59,7 +59,7 @@ static bool is_lazy(const struct spread *spread, const struct peers *peers, cons
 unsigned spread_eager(const struct spread *spread, const struct peers *peers)
 {
     unsigned count = 0;
-    for (size_t i = 0; i < peers->capacity; i++)
+    for (size_t i = 0; i < peers->end; i++)
         count += peers->list[i].mesh && !is_lazy(spread, peers, &peers->list[i]);
     return count;
 }
@@ -98,7 +98,7 @@ static void pass_on(struct spread *spread, struct peers *peers, const struct spr
                     const struct tally_key *signer, struct outbox *out)
 {
     struct parcel parcel = {.size = 0};
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         struct peer *peer = &peers->list[i];
         if (!peer->mesh)
             continue;
@@ -228,7 +228,7 @@ static void thicken(struct spread *spread, struct peers *peers, struct tally_now
         return;
     struct peer *chosen = NULL;
     uint32_t candidates = 0;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         struct peer *peer = &peers->list[i];
         if (!peer->mesh || !is_lazy(spread, peers, peer))
             continue;
@@ -366,7 +366,7 @@ static void ihave_send(struct spread *spread, struct peers *peers, struct peer *
 static void flush(struct spread *spread, struct peers *peers, struct outbox *out)
 {
     spread->flush = TALLY_NEVER;
-    for (size_t i = 0; i < peers->capacity; i++)
+    for (size_t i = 0; i < peers->end; i++)
         if (peers->list[i].mesh && is_lazy(spread, peers, &peers->list[i]))
             ihave_send(spread, peers, &peers->list[i], out);
 }

@@ -38,7 +38,7 @@ struct channel *channel_init(void *memory, const struct channel_options *options
     assert(options->protocol_count <= CHANNEL_PROTOCOLS_MAX);
     assert(options->listen_count <= CHANNEL_ADDRESSES_MAX);
     /* The big buffers stay as they are: pages that nobody used cost nothing. */
-    memset(channel, 0, offsetof(struct channel, readers));
+    memset(channel, 0, offsetof(struct channel, yamux.streams));
     channel->options = *options;
     if (options->expected != NULL)
         channel->expected = *options->expected;

@@ -108,12 +108,13 @@ struct channel {
     uint32_t data_stream;
     uint32_t reserved_stream; /* channel_reserve without its commit: 0, or whose. */
     size_t reserved;
-    struct yamux yamux;
-    struct side sides[YAMUX_SLOTS];
     struct ping_reader pings[CHANNEL_PINGS_MAX];
     struct identify identify;
     bool reader_used[2], fetch_used[CHANNEL_FETCHES_MAX];
-    /* Not touched before they are used, nor cleared by init. */
+    unsigned side_end; /* As yamux.slot_end: so many sides have begun. */
+    struct yamux yamux;
+    /* Not touched before they are used, nor cleared by init, as the streams of yamux. */
+    struct side sides[YAMUX_SLOTS];
     struct identify_reader readers[2];
     struct fetch_reader fetches[CHANNEL_FETCHES_MAX];
     uint8_t rx[CHANNEL_RX];

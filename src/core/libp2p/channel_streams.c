@@ -12,6 +12,13 @@ void stream_reset(struct channel *channel, unsigned slot)
         channel_fail(channel, TALLY_DROP_BUSY, "more than 128 streams wait for their reset");
 }
 
+/* What goes with a slot that was never used before has no past. */
+static void sides_begin(struct channel *channel)
+{
+    while (channel->side_end < channel->yamux.slot_end)
+        channel->sides[channel->side_end++] = (struct side){.role = SIDE_NONE};
+}
+
 uint32_t stream_open(struct channel *channel, unsigned service)
 {
     const char *id = channel_service_id(channel, service);
@@ -22,6 +29,7 @@ uint32_t stream_open(struct channel *channel, unsigned service)
     if (slot < 0)
         return 0;
     struct side *side = &channel->sides[slot];
+    sides_begin(channel);
     serve_end(channel, (unsigned)slot);
     *side = (struct side){
         .role = SIDE_ASKING,
@@ -227,7 +235,9 @@ bool streams_next(struct channel *channel, struct channel_news *news)
                 return true;
             continue;
         }
-        if (!yamux_read(&channel->yamux, channel->now, &channel->plain, &from))
+        bool more = yamux_read(&channel->yamux, channel->now, &channel->plain, &from);
+        sides_begin(channel);
+        if (!more)
             return false;
         if (on_yamux(channel, &from, news))
             return true;

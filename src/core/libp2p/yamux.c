@@ -25,7 +25,7 @@ void yamux_header_write(const struct yamux_header *header, uint8_t bytes[YAMUX_H
 
 void yamux_init(struct yamux *yamux, bool dialler, struct tally_now now)
 {
-    memset(yamux, 0, sizeof *yamux);
+    memset(yamux, 0, offsetof(struct yamux, streams));
     yamux->dialler = dialler;
     yamux->next_id = dialler ? 1 : 2;
     yamux->now = now;
@@ -52,7 +52,7 @@ int yamux_find(const struct yamux *yamux, uint32_t id)
 static int take_slot(struct yamux *yamux, uint32_t id, bool ours)
 {
     unsigned slot = 0;
-    while (slot < YAMUX_SLOTS && yamux->streams[slot].id != 0)
+    while (slot < yamux->slot_end && yamux->streams[slot].id != 0)
         slot++;
     if (slot == YAMUX_SLOTS)
         return -1;

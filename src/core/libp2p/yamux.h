@@ -57,7 +57,6 @@ struct yamux {
     bool dialler;
     bool due;     /* Something is to be written: yamux_flush. */
     bool goodbye; /* GoAway was heard or is said: no new streams. */
-    struct yamux_stream streams[YAMUX_SLOTS];
     unsigned
         slot_end; /* One past the last slot that was ever used: the lowest free one is taken. */
     unsigned in_count, out_count;
@@ -77,6 +76,7 @@ struct yamux {
     uint32_t body; /* Bytes of it that are still to come. */
     int body_slot; /* -1: to be skipped. */
     bool body_fin;
+    struct yamux_stream streams[YAMUX_SLOTS]; /* From slot_end on they are nothing yet. */
 };
 
 enum yamux_news_kind {

@@ -18,8 +18,8 @@ enum { ID = 4, SIGNATURE = 64 };
 static bool text_valid(struct tally_bytes text)
 {
     for (size_t at = 0; at < text.size;) {
-        uint32_t code;
-        size_t size = utf8_read(bytes_of(text.data + at, text.size - at), &code);
+        uint32_t code = text.data[at];
+        size_t size = code < 0x80 ? 1 : utf8_read(bytes_of(text.data + at, text.size - at), &code);
         if (size == 0 || (code < 0x20 && code != '\n'))
             return false;
         at += size;

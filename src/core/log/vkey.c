@@ -27,9 +27,9 @@ static bool unicode_space(uint32_t code)
 bool vkey_name_valid(struct tally_bytes name)
 {
     for (size_t at = 0; at < name.size;) {
-        uint32_t code;
-        size_t size = utf8_read(bytes_of(name.data + at, name.size - at), &code);
-        if (size == 0 || code < 0x20 || code == '+' || unicode_space(code))
+        uint32_t code = name.data[at];
+        size_t size = code < 0x80 ? 1 : utf8_read(bytes_of(name.data + at, name.size - at), &code);
+        if (size == 0 || code <= 0x20 || code == '+' || (code >= 0x80 && unicode_space(code)))
             return false;
         at += size;
     }

@@ -77,7 +77,7 @@ static const struct peer *best_dialler(struct dialback *dialback, const struct p
     const struct peer *chosen = NULL;
     unsigned most = 0;
     uint32_t seen = 0;
-    for (size_t i = 0; errand->tries < DIALBACK_TRIES && i < peers->capacity; i++) {
+    for (size_t i = 0; errand->tries < DIALBACK_TRIES && i < peers->end; i++) {
         unsigned value = worth(errand, &peers->list[i]);
         if (value == 0 || value < most)
             continue;

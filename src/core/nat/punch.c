@@ -180,7 +180,7 @@ static const struct peer *introducer(struct punch *punch, const struct peers *pe
 {
     const struct peer *chosen = NULL;
     uint32_t seen = 0;
-    for (size_t i = 0; attempt->asked_count < PUNCH_INTRODUCERS && i < peers->capacity; i++) {
+    for (size_t i = 0; attempt->asked_count < PUNCH_INTRODUCERS && i < peers->end; i++) {
         const struct peer *peer = &peers->list[i];
         if (!may_introduce(attempt, peer) || (chosen != NULL && chosen->mesh && !peer->mesh))
             continue;

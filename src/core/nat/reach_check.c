@@ -119,7 +119,7 @@ static const struct peer *helper(struct reach *reach, const struct peers *peers)
 {
     const struct peer *chosen = NULL;
     uint32_t seen = 0;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         const struct peer *peer = &peers->list[i];
         if (!may_help(reach, peer) || (chosen != NULL && chosen->mesh && !peer->mesh))
             continue;

@@ -15,26 +15,29 @@ enum { CHECK_MS = 5000 };
 static const char *const protocols[PROTOCOLS] = {
     [PROTOCOL_SYNC] = "/tally/sync/1.0.0", [PROTOCOL_FEDERATION] = "/tally/federation/1.0.0"};
 
+/* Of each channel, so that what is in it lies well. */
+static size_t channel_room(void)
+{
+    size_t well = _Alignof(max_align_t);
+    return (channel_size() + well - 1) / well * well;
+}
+
 bool connections_new(struct connections *connections, struct tally_node *node, unsigned capacity)
 {
     *connections = (struct connections){.node = node, .capacity = capacity, .next = TALLY_NEVER};
-    size_t size = (channel_size() + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) *
-                  _Alignof(max_align_t);
     connections->list = calloc(capacity, sizeof *connections->list);
     /* A page that no connection has touched is not resident. */
-    connections->memory = calloc(capacity, size);
+    connections->memory = calloc(capacity, channel_room());
     if (connections->list == NULL || connections->memory == NULL) {
         connections_free(connections);
         return capacity == 0;
     }
-    for (unsigned i = 0; i < capacity; i++)
-        connections->list[i].memory = connections->memory + i * size;
     return true;
 }
 
 void connections_free(struct connections *connections)
 {
-    for (unsigned i = 0; connections->list != NULL && i < connections->capacity; i++)
+    for (unsigned i = 0; i < connections->end; i++)
         if (connections->list[i].channel != NULL)
             channel_end(connections->list[i].channel);
     free(connections->list);
@@ -45,18 +48,35 @@ void connections_free(struct connections *connections)
 
 /* ---- Who is who. ---- */
 
+struct connection *connections_place(struct connections *connections)
+{
+    unsigned i = 0;
+    while (i < connections->end && connections->list[i].stream != 0)
+        i++;
+    if (i == connections->capacity)
+        return NULL;
+    connections->end += i == connections->end;
+    connections->list[i].memory = connections->memory + i * channel_room();
+    return &connections->list[i];
+}
+
 static struct connection *connection_on(struct connections *connections, uint32_t stream)
 {
-    for (unsigned i = 0; i < connections->capacity; i++)
-        if (connections->list[i].stream == stream)
+    uint16_t *place = &connections->places[stream % CONNECTION_PLACES];
+    if (*place < connections->end && connections->list[*place].stream == stream)
+        return &connections->list[*place];
+    for (unsigned i = 0; i < connections->end; i++)
+        if (connections->list[i].stream == stream) {
+            *place = (uint16_t)i;
             return &connections->list[i];
+        }
     return NULL;
 }
 
 const struct connection *connections_find(const struct connections *connections,
                                           const struct tally_key *peer)
 {
-    for (unsigned i = 0; i < connections->capacity; i++) {
+    for (unsigned i = 0; i < connections->end; i++) {
         const struct connection *connection = &connections->list[i];
         if (connection->stream != 0 && connection->secured && !connection->closing &&
             key_equal(&connection->peer, peer))
@@ -95,7 +115,7 @@ static struct connection_stream *stream_new(struct connections *connections,
 static bool may_accept(const struct connections *connections, const struct tally_address *remote)
 {
     unsigned accepted = 0, half_open = 0, near = 0;
-    for (unsigned i = 0; i < connections->capacity; i++) {
+    for (unsigned i = 0; i < connections->end; i++) {
         const struct connection *connection = &connections->list[i];
         if (connection->stream == 0 || connection->dialled)
             continue;
@@ -147,7 +167,7 @@ static void on_open(struct connections *connections, struct tally_now now,
         if (connection != NULL && connection->closing)
             return; /* Too late: CLOSE is on its way. */
     } else if (may_accept(connections, &event->stream_open.remote)) {
-        connection = connection_on(connections, 0);
+        connection = connections_place(connections);
         if (connection != NULL) {
             *connection = (struct connection){.memory = connection->memory,
                                               .stream = stream,
@@ -287,7 +307,7 @@ static void on_secured(struct connections *connections, struct tally_now now,
         connection_close(connections, now, connection, refused);
         return;
     }
-    for (unsigned i = 0; i < connections->capacity; i++)
+    for (unsigned i = 0; i < connections->end; i++)
         same += connections->list[i].secured && key_equal(&connections->list[i].peer, peer);
     if (same >= TALLY_CONNECTIONS_PER_PEER) {
         channel_close(connection->channel, TALLY_DROP_BUSY);
@@ -469,7 +489,7 @@ void connections_on_event(struct connections *connections, struct tally_now now,
 
 void connections_close(struct connections *connections, uint32_t handle)
 {
-    for (unsigned i = 0; i < connections->capacity; i++) {
+    for (unsigned i = 0; i < connections->end; i++) {
         struct connection *connection = &connections->list[i];
         for (unsigned j = 0; connection->stream != 0 && j < CONNECTION_STREAMS_MAX; j++) {
             if (connection->streams[j].handle != handle)
@@ -509,7 +529,7 @@ static struct tally_mono due(const struct connection *connection)
 void connections_settle(struct connections *connections)
 {
     connections->next = TALLY_NEVER;
-    for (unsigned i = 0; connections->count > 0 && i < connections->capacity; i++) {
+    for (unsigned i = 0; connections->count > 0 && i < connections->end; i++) {
         struct connection *connection = &connections->list[i];
         if (connection->stream == 0)
             continue;
@@ -525,7 +545,7 @@ void connections_settle(struct connections *connections)
 
 void connections_tick(struct connections *connections, struct tally_now now)
 {
-    for (unsigned i = 0; connections->count > 0 && i < connections->capacity; i++) {
+    for (unsigned i = 0; connections->count > 0 && i < connections->end; i++) {
         struct connection *connection = &connections->list[i];
         if (connection->stream == 0 || due(connection).ms > now.mono.ms)
             continue;
@@ -554,14 +574,14 @@ static void part(struct connections *connections, struct tally_now now,
 void connections_part(struct connections *connections, struct tally_now now,
                       const struct tally_key *peer)
 {
-    for (unsigned i = 0; i < connections->capacity; i++)
+    for (unsigned i = 0; i < connections->end; i++)
         if (connections->list[i].stream != 0 && key_equal(&connections->list[i].peer, peer))
             part(connections, now, &connections->list[i], TALLY_DROP_NONE);
 }
 
 void connections_admit(struct connections *connections, struct tally_now now)
 {
-    for (unsigned i = 0; i < connections->capacity; i++) {
+    for (unsigned i = 0; i < connections->end; i++) {
         struct connection *connection = &connections->list[i];
         if (connection->stream != 0 && connection->secured &&
             may(connections, &connection->peer, ADMISSION_LINK) != TALLY_DROP_NONE)
@@ -571,7 +591,7 @@ void connections_admit(struct connections *connections, struct tally_now now)
 
 void connections_stop(struct connections *connections)
 {
-    for (unsigned i = 0; i < connections->capacity; i++) {
+    for (unsigned i = 0; i < connections->end; i++) {
         struct connection *connection = &connections->list[i];
         if (connection->channel == NULL || connection->closing)
             continue;
@@ -583,7 +603,7 @@ void connections_stop(struct connections *connections)
 bool connections_holds(const struct connections *connections)
 {
     unsigned count = 0;
-    for (unsigned i = 0; i < connections->capacity; i++) {
+    for (unsigned i = 0; i < connections->end; i++) {
         const struct connection *connection = &connections->list[i];
         count += connection->stream != 0;
         if (connection->channel != NULL && !channel_holds(connection->channel))

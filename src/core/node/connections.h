@@ -13,6 +13,7 @@
 enum {
     CONNECTION_SERVED_MAX = 2,  /* Streams of a protocol: theirs, one may be on its way out; */
     CONNECTION_STREAMS_MAX = 8, /* and ours, the same. */
+    CONNECTION_PLACES = 64, /* Of streams: where the last one of that number, modulo, was found. */
 };
 
 enum connection_protocol { PROTOCOL_SYNC, PROTOCOL_FEDERATION, PROTOCOLS };
@@ -31,16 +32,16 @@ struct connection {
     bool expected;       /* `peer` is who it must be. */
     bool check;          /* Dialled to see whether it can be: closed when the peer is proved. */
     bool closing, ended; /* Over; and CLOSE has gone out. */
-    size_t room;         /* As the host told it, less what was written since. */
     bool more;    /* Something is left to be written, and there is room: the next step does. */
     bool stirred; /* Something happened to it since what it has to say was written, */
     struct tally_mono deadline; /* and its deadline computed. */
-    struct tally_address remote;
-    struct tally_key peer;   /* Expected until secured, then proved. */
-    struct channel *channel; /* NULL until open. */
+    size_t room;                /* As the host told it, less what was written since. */
+    struct channel *channel;    /* NULL until open. */
     void *memory;
-    struct connection_stream streams[CONNECTION_STREAMS_MAX];
     unsigned turn;
+    struct connection_stream streams[CONNECTION_STREAMS_MAX];
+    struct tally_address remote;
+    struct tally_key peer; /* Expected until secured, then proved. */
     char agent[CHANNEL_AGENT_MAX + 1];
     struct tally_mono since;
 };
@@ -50,6 +51,8 @@ struct connections {
     struct connection *list;
     uint8_t *memory; /* Of all channels. */
     unsigned capacity, count;
+    unsigned end; /* Of the places that were ever taken. */
+    uint16_t places[CONNECTION_PLACES];
     uint32_t last_dialled, last_handle;
     uint64_t bytes_in, bytes_out;
     struct tally_mono next; /* The least deadline, after a step. */
@@ -59,6 +62,9 @@ struct connections {
 bool connections_new(struct connections *connections, struct tally_node *node, unsigned capacity);
 /* Ends all channels and wipes their secrets. */
 void connections_free(struct connections *connections);
+
+/* The first place that is free; NULL: none is. */
+struct connection *connections_place(struct connections *connections);
 
 /* STREAM_OPEN, STREAM_BYTES, STREAM_ROOM, STREAM_CLOSED. */
 void connections_on_event(struct connections *connections, struct tally_now now,

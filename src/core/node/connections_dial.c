@@ -7,7 +7,7 @@
 
 static bool under_way(const struct connections *connections, const struct tally_key *peer)
 {
-    for (unsigned i = 0; i < connections->capacity; i++) {
+    for (unsigned i = 0; i < connections->end; i++) {
         const struct connection *connection = &connections->list[i];
         if (connection->stream != 0 && connection->dialled && !connection->secured &&
             !connection->check && key_equal(&connection->peer, peer))
@@ -16,19 +16,11 @@ static bool under_way(const struct connections *connections, const struct tally_
     return false;
 }
 
-static struct connection *place(struct connections *connections)
-{
-    for (unsigned i = 0; i < connections->capacity; i++)
-        if (connections->list[i].stream == 0)
-            return &connections->list[i];
-    return NULL;
-}
-
 bool connections_dial(struct connections *connections, struct tally_now now,
                       const struct connection_dial *dial)
 {
     struct tally_node *node = connections->node;
-    struct connection *connection = place(connections);
+    struct connection *connection = connections_place(connections);
     if (connection == NULL || node->stopping || !outbox_room(&node->outbox, 1, 0))
         return false;
     connections->last_dialled += 2;

@@ -84,20 +84,24 @@ static void flush(struct connections *connections, struct tally_now now,
     }
 }
 
-/* Whether there may be something to write: nothing happened to most of them in a step. */
+/* Whether there may be something to write: nothing happened to most of them in a step. What came on
+   one of them leaves the others as they are. */
 static bool may_say(const struct tally_node *node, const struct connection *connection)
 {
     if (connection->stirred)
         return true;
-    for (unsigned i = 0; i < CONNECTION_STREAMS_MAX; i++)
-        if (connection->streams[i].handle != 0 && wants(node, &connection->streams[i]) > 0)
+    for (unsigned i = 0; i < CONNECTION_STREAMS_MAX; i++) {
+        const struct connection_stream *stream = &connection->streams[i];
+        if (stream->handle != 0 && (stream->protocol != PROTOCOL_SYNC || node->sync.roused) &&
+            wants(node, stream) > 0)
             return true;
+    }
     return false;
 }
 
 void connections_flush(struct connections *connections, struct tally_now now)
 {
-    for (unsigned i = 0; connections->count > 0 && i < connections->capacity; i++) {
+    for (unsigned i = 0; connections->count > 0 && i < connections->end; i++) {
         struct connection *connection = &connections->list[i];
         bool anything = connection->channel != NULL || connection->closing;
         if (connection->stream == 0 || !anything || connection->ended ||
@@ -106,5 +110,6 @@ void connections_flush(struct connections *connections, struct tally_now now)
         flush(connections, now, connection);
         connection->stirred = true;
     }
+    connections->node->sync.roused = false;
     connections_settle(connections);
 }

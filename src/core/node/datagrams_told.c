@@ -35,7 +35,7 @@ void datagrams_forked(struct datagrams *datagrams, struct tally_now now,
 void datagrams_admit(struct datagrams *datagrams, struct tally_now now, struct outbox *out)
 {
     struct peers *peers = &datagrams->peers;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         struct peer *peer = &peers->list[i];
         struct peers_news news = {.linked = NULL};
         if (!peer->used || peer->link.state == LINK_IDLE)

@@ -222,7 +222,7 @@ void disputing_settle(struct tally_node *node, struct tally_now now, enum tally_
 static void resync(struct tally_node *node, struct tally_now now, const struct discrepancy *one)
 {
     const struct peers *peers = &node->datagrams.peers;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         const struct peer *peer = &peers->list[i];
         if (peer->used && peer->link.state == LINK_LINKED && peer->mesh &&
             !key_equal(&peer->key, &one->party))

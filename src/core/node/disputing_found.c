@@ -112,7 +112,7 @@ static bool ask_branch(struct tally_node *node, struct tally_now now, struct dis
                        const struct tally_key *teller)
 {
     const struct peers *peers = &node->datagrams.peers;
-    for (size_t i = 0; fork->branch_size > 0 && i <= peers->capacity; i++) {
+    for (size_t i = 0; fork->branch_size > 0 && i <= peers->end; i++) {
         const struct peer *peer = i == 0 ? peers_find(peers, teller) : &peers->list[i - 1];
         if (fork->asked == DISPUTING_ASKED)
             return false;

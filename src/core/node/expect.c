@@ -55,7 +55,7 @@ static void fetch_sender(const struct peers *peers, struct tally_bytes datagram)
 /* A tick: most are heartbeats, to all of the mesh. */
 static void fetch_mesh(const struct peers *peers)
 {
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1))
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1))
         fetch(&peers->list[i].link, offsetof(struct link, probe_nonce));
 }
 

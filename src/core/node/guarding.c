@@ -274,7 +274,7 @@ void guarding_recover(struct tally_node *node, struct tally_now now,
     guarding->missing = missing(node);
     guarding->until.ms = now.mono.ms + GUARDING_RECOVER_MS;
     sync_guard(&node->sync, now, true, true);
-    for (size_t i = 0; i < peers->capacity; i++)
+    for (size_t i = 0; i < peers->end; i++)
         if (peers->list[i].link.state == LINK_LINKED)
             sync_start(&node->sync, now, &peers->list[i].key, 0);
 }

@@ -124,7 +124,7 @@ static void pull(struct tally_node *node, struct tally_now now)
     const struct peers *peers = &node->datagrams.peers;
     const struct peer *chosen = NULL;
     uint32_t met = 0;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         const struct peer *peer = &peers->list[i];
         if (peer->link.state != LINK_LINKED || (chosen != NULL && chosen->configured))
             continue;

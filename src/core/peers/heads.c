@@ -132,20 +132,17 @@ bool heads_set(struct heads *heads, struct tally_now now, const struct head *hea
     assert(memcmp(held->name_space, head->name_space, HEADS_TAG) == 0);
     if (head->size == held->size)
         return true;
-    struct tally_hash id;
-    if (held->size > 0) {
-        heads_id(held, &id);
-        sum_subtract(set->sum, &id);
-    } else {
+    if (held->size > 0)
+        sum_subtract(set->sum, &held->id);
+    else
         set->count++;
-    }
     held->size = head->size;
     held->root = head->root;
     held->changed = now.mono;
     if (held->claimed < held->size)
         held->claimed = held->size;
-    heads_id(held, &id);
-    sum_add(set->sum, &id);
+    heads_id(held, &held->id);
+    sum_add(set->sum, &held->id);
     return true;
 }
 
@@ -193,11 +190,9 @@ bool heads_holds(const struct heads *heads)
         uint64_t count = 0;
         for (size_t i = 0; i < heads->count; i++) {
             const struct head *head = &heads->list[i];
-            struct tally_hash id;
             if (head->size == 0 || memcmp(head->name_space, set->name_space, HEADS_TAG) != 0)
                 continue;
-            heads_id(head, &id);
-            sum_add(sum, &id);
+            sum_add(sum, &head->id);
             count++;
         }
         if (count != set->count || memcmp(sum, set->sum, sizeof sum) != 0)

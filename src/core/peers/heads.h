@@ -20,6 +20,7 @@ struct head {
     uint8_t name_space[HEADS_TAG]; /* The namespace tag. */
     uint64_t size;                 /* 0: the log has no checkpoint and is in no set. */
     struct tally_hash root;
+    struct tally_hash id;      /* As it counts in its set: heads_id. */
     bool own;                  /* The issuer is this node. */
     struct tally_mono changed; /* When size last grew. */
     uint64_t claimed;          /* The largest size its issuer told us, held or not. */

@@ -103,7 +103,7 @@ static enum tally_drop cookie_of_another(struct peers *peers, struct tally_now n
                                          const struct tally_address *from,
                                          const struct tally_cookie *cookie)
 {
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         struct peer *peer = &peers->list[i];
         struct peers_news news;
         if (!peer->used || peer->link.state != LINK_GREETING ||

@@ -466,7 +466,7 @@ static void peer_tick(struct peers *peers, struct peer *peer, struct tally_now n
 void peers_beat(struct peers *peers, struct tally_now now, uint64_t interval)
 {
     peers->beat_ms = (uint32_t)interval;
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         if (peer->link.probe_at.ms > now.mono.ms + probe_early_ms(peers))
             continue;
@@ -484,7 +484,7 @@ void peers_tick(struct peers *peers, struct tally_now now, struct peers_ended *e
     struct tally_mono wake = blinds_tick(peers, now, out), knocks = knocks_tick(peers, now, out);
     if (knocks.ms < wake.ms)
         wake = knocks;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         struct peer *peer = &peers->list[i];
         bool due = peers->wakes[i].ms <= now.mono.ms;
         if (due && ended->count < PEERS_ENDED_MAX && outbox_room(out, 1, TALLY_DATAGRAM_MAX)) {
@@ -511,7 +511,7 @@ void peers_stop(struct peers *peers, struct tally_now now, struct outbox *out)
     struct parcel parcel;
     parcel_make(peers, TALLY_KIND_GOODBYE, goodbye_write(body, sizeof body), true, &parcel);
     peers_send_all(peers, NULL, &parcel, out);
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         struct peers_news news = {.linked = NULL};
         if (peers->list[i].used)
             link_end(peers, &peers->list[i], TALLY_DROP_NONE, now, &news);

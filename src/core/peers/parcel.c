@@ -111,7 +111,7 @@ enum peers_ask peers_ask(struct peers *peers, struct peer *peer, enum tally_kind
 void peers_send_all(struct peers *peers, const struct peer *except, struct parcel *parcel,
                     struct outbox *out)
 {
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1))
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1))
         if (&peers->list[i] != except)
             peers_send(peers, &peers->list[i], parcel, out);
 }

@@ -24,8 +24,6 @@ static bool table_new(struct peers *peers)
     peers->meshed = (uint64_t *)(peers->wakes + capacity);
     peers->noted = (uint32_t *)(peers->meshed + marks);
     peers->slots = (uint16_t *)(peers->noted + capacity);
-    for (size_t i = 0; i < capacity; i++)
-        peers->wakes[i] = TALLY_NEVER;
     return true;
 }
 
@@ -84,10 +82,10 @@ bool peers_new(struct peers *peers, const struct peers_options *options, struct 
 
 void peers_free(struct peers *peers)
 {
-    for (size_t i = 0; peers->list != NULL && i < peers->capacity; i++)
+    for (size_t i = 0; i < peers->end; i++)
         link_wait_end(peers, &peers->list[i].link);
     if (peers->list != NULL)
-        hash_wipe(peers->list, peers->capacity * sizeof *peers->list);
+        hash_wipe(peers->list, peers->end * sizeof *peers->list);
     free(peers->list);
     free(peers->addresses);
     free(peers->rares);
@@ -133,7 +131,7 @@ const struct peer *peers_expected(const struct peers *peers, const struct tally_
 static struct peer *forgettable(struct peers *peers, struct tally_now now)
 {
     struct peer *oldest[4] = {NULL, NULL, NULL, NULL};
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         struct peer *peer = &peers->list[i];
         bool light = peer->link.state == LINK_LINKED && !peer->mesh;
         if (!peer->used || peer->configured || peer->bootstrap ||
@@ -153,7 +151,7 @@ static struct peer *forgettable(struct peers *peers, struct tally_now now)
 static void index_rebuild(struct peers *peers)
 {
     memset(peers->slots, 0, (peers->slot_mask + 1) * sizeof *peers->slots);
-    for (size_t i = 0; i < peers->capacity; i++)
+    for (size_t i = 0; i < peers->end; i++)
         if (peers->list[i].used)
             peers->slots[slot_of(peers, &peers->list[i].key)] = (uint16_t)(i + 1);
 }
@@ -172,6 +170,8 @@ static struct peer *place_for(struct peers *peers, struct tally_now now)
         struct peer *free_one = peers->list;
         while (free_one->used)
             free_one++;
+        if (free_one == peers->list + peers->end)
+            peers->end++;
         return free_one;
     }
     struct peer *peer = forgettable(peers, now);
@@ -232,13 +232,13 @@ struct tally_mono peers_wakes(const struct peers *peers, const struct peer *peer
 
 size_t peers_mesh(const struct peers *peers, size_t from)
 {
-    while (from < peers->capacity) {
+    while (from < peers->end) {
         uint64_t left = peers->meshed[from / 64] >> from % 64;
         if (left != 0)
             return from + (size_t)__builtin_ctzll(left);
         from = (from / 64 + 1) * 64;
     }
-    return peers->capacity;
+    return peers->end;
 }
 
 void peers_caps(struct peers *peers, uint8_t caps)
@@ -370,7 +370,7 @@ void peer_order_take(struct peer_order *order, uint32_t epoch, uint64_t counter)
 bool peers_view(const struct peers *peers, size_t index, struct tally_peer_view *view)
 {
     const struct peer *peer = peers->list;
-    const struct peer *end = peers->list + peers->capacity;
+    const struct peer *end = peers->list + peers->end;
     for (;; peer++) {
         while (peer < end && !peer->used)
             peer++;
@@ -408,14 +408,14 @@ int64_t peers_clock_offset(const struct peers *peers)
 {
     /* The median without sorting: the offset with at most half below and at most half above. */
     size_t known = 0;
-    for (size_t i = 0; i < peers->capacity; i++)
+    for (size_t i = 0; i < peers->end; i++)
         known += peers->list[i].link.state == LINK_LINKED && peers->list[i].has_offset;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         const struct peer *peer = &peers->list[i];
         if (peer->link.state != LINK_LINKED || !peer->has_offset)
             continue;
         size_t below = 0, equal = 0;
-        for (size_t j = 0; j < peers->capacity; j++) {
+        for (size_t j = 0; j < peers->end; j++) {
             const struct peer *other = &peers->list[j];
             if (other->link.state != LINK_LINKED || !other->has_offset)
                 continue;
@@ -432,7 +432,7 @@ size_t peers_clocks(const struct peers *peers, int64_t most_us, size_t *agreeing
 {
     size_t known = 0;
     *agreeing = 0;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         const struct peer *peer = &peers->list[i];
         if (peer->link.state != LINK_LINKED || !peer->has_offset)
             continue;
@@ -445,7 +445,7 @@ size_t peers_clocks(const struct peers *peers, int64_t most_us, size_t *agreeing
 bool peers_holds(const struct peers *peers)
 {
     unsigned count = 0, links = 0, light = 0, guests = 0;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         const struct peer *peer = &peers->list[i];
         if (!peer->used)
             continue;
@@ -467,6 +467,6 @@ bool peers_holds(const struct peers *peers)
         if (peer_standing(peer) < -100 || peer_standing(peer) > 100)
             return false;
     }
-    return count == peers->count && links == peers->links && light == peers->light &&
-           guests == peers->guests && links <= peers->options.links_max;
+    return count == peers->count && peers->end <= peers->capacity && links == peers->links &&
+           light == peers->light && guests == peers->guests && links <= peers->options.links_max;
 }

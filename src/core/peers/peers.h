@@ -110,8 +110,8 @@ struct peers {
     uint16_t *slots; /* Open addressing by key: index + 1, 0 is free. */
     size_t slot_mask;
     uint8_t hash_key[16];
-    size_t capacity;
-    uint64_t *meshed; /* A bit for each: which are of the mesh. */
+    size_t capacity, end; /* Places; those ever taken, behind which nothing was touched. */
+    uint64_t *meshed;     /* A bit for each: which are of the mesh. */
     struct peers_options options;
     struct tally_mono *wakes;     /* Of each: when peers_tick has something to do for it; */
     struct tally_mono wake;       /* the least of all, or earlier. */
@@ -165,7 +165,7 @@ void peer_address_add(struct peer *peer, const struct tally_address *address,
 void peers_wake(struct peers *peers, struct peer *peer, struct tally_mono at);
 struct tally_mono peers_wakes(const struct peers *peers, const struct peer *peer);
 
-/* The first of the mesh from that index on; `capacity`: there is none. Whoever is of no mesh is not
+/* The first of the mesh from that index on; `end`: there is none. Whoever is of no mesh is not
    even looked at: among many nodes, looking is what costs. */
 size_t peers_mesh(const struct peers *peers, size_t from);
 

@@ -48,7 +48,7 @@ static bool promised(const struct peer *peer)
 void mesh_count(const struct peers *peers, struct mesh_count *count)
 {
     *count = (struct mesh_count){.links = peers->links - peers->guests};
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1)) {
         const struct peer *peer = &peers->list[i];
         count->pinned += peer->configured && !peer->guest;
         count->chosen += !peer->configured && peer->chosen;
@@ -61,7 +61,7 @@ bool link_room(const struct peers *peers, const struct peer *peer)
     unsigned awaited = 0;
     if (peer != NULL && peer->mesh)
         return true;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         const struct peer *other = &peers->list[i];
         if (other == peer || other->mesh)
             continue;
@@ -90,7 +90,7 @@ static enum tally_drop place_room(const struct peers *peers, const struct peer *
 {
     bool counts = prefix_counts(peers, address);
     unsigned others = 0, came = 0, near = 0;
-    for (size_t i = 0; i < peers->capacity; i++) {
+    for (size_t i = 0; i < peers->end; i++) {
         const struct peer *other = &peers->list[i];
         bool waits = promised(other);
         if (other == peer || other->configured || other->guest || !(other->mesh || waits))
@@ -135,7 +135,7 @@ static unsigned guests_most(const struct peers *peers)
 static unsigned guests_near(const struct peers *peers, const struct tally_address *address)
 {
     unsigned near = 0;
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1))
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1))
         near += peers->list[i].guest && same_network(&peers->list[i].link.address, address);
     return near;
 }
@@ -158,7 +158,7 @@ struct peer *guest_over(const struct peers *peers, const struct peer *peer, stru
     struct peer *over = NULL;
     if (now.mono.ms < peer->rare->mute.ms)
         return NULL;
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1)) {
         struct peer *guest = &peers->list[i];
         if (guest->guest && now.mono.ms >= guest->overlay.needy.ms &&
             (!near || same_network(&guest->link.address, &peer->link.address)) &&
@@ -177,7 +177,7 @@ void link_guest(struct peers *peers, struct peer *peer, struct tally_now now)
 
 void guests_settle(struct peers *peers)
 {
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         if (!peer->guest || (!peer->configured && place_room(peers, peer, &peer->link.address,
                                                              MESH_ASKED) != TALLY_DROP_NONE))

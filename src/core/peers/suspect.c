@@ -84,7 +84,7 @@ static void ask_others(struct peers *peers, struct peer *about, struct tally_now
 {
     struct peer *helpers[SUSPECT_HELPERS];
     uint32_t met = 0;
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         if (!may_help(peer, about))
             continue;
@@ -183,7 +183,7 @@ enum tally_drop suspect_on_probed(struct suspect *suspect, struct peers *peers,
         return TALLY_DROP_MALFORMED;
     if (peer->rare->helped.ms == 0 || now.mono.ms - peer->rare->helped.ms >= SUSPECT_HELPED_MS)
         return TALLY_DROP_UNASKED;
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1)) {
         struct suspicion *suspicion = &peers->list[i].link.suspicion;
         struct peer_rare *rare = peers->list[i].rare;
         if (suspicion->state != SUSPICION_SUSPECT ||
@@ -261,7 +261,7 @@ static void wake_up(struct suspect *suspect, struct peers *peers, struct tally_n
 {
     doubt(suspect);
     suspect->awake = now.mono;
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         peer->link.suspicion = (struct suspicion){
             .state = SUSPICION_MISSED, .since = now.mono, .woken = true, .slept = longer};
@@ -283,7 +283,7 @@ static bool silent(const struct peer *peer, struct tally_now now)
 static void doubt_update(struct suspect *suspect, const struct peers *peers, struct tally_now now)
 {
     unsigned count = 0;
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1))
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1))
         count += !peers->list[i].guest && silent(&peers->list[i], now);
     bool half = count >= 2 && 2 * count >= peers->links - peers->guests;
     bool woken = suspect->awake.ms != 0 && now.mono.ms - suspect->awake.ms < SUSPECT_DOUBT_MS;
@@ -303,11 +303,10 @@ static void miss(struct peers *peers, struct peer *peer, struct tally_now now, s
 static void others_ask(struct peers *peers, struct tally_now now, struct outbox *out)
 {
     bool any = false;
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1))
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1))
         any = any || (peers->list[i].link.suspicion.state == SUSPICION_MISSED &&
                       silent(&peers->list[i], now));
-    for (size_t i = peers_mesh(peers, 0); any && i < peers->capacity;
-         i = peers_mesh(peers, i + 1)) {
+    for (size_t i = peers_mesh(peers, 0); any && i < peers->end; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         if (peer->link.suspicion.state == SUSPICION_NONE &&
             now.mono.ms - peer->link.heard.ms >= SUSPECT_MISSED_MS)
@@ -408,7 +407,7 @@ void suspect_tick(struct suspect *suspect, struct peers *peers, struct tally_now
     doubt_update(suspect, peers, now);
     uint64_t wake = favours_tick(suspect, peers, now, out);
     others_ask(peers, now, out);
-    for (size_t i = peers_mesh(peers, 0); i < peers->capacity; i = peers_mesh(peers, i + 1)) {
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1)) {
         struct peer *peer = &peers->list[i];
         struct peers_news news = {.linked = NULL};
         uint64_t next = ended->count < PEERS_ENDED_MAX
@@ -429,7 +428,7 @@ bool suspect_holds(const struct suspect *suspect, const struct peers *peers)
     unsigned favours = 0;
     for (size_t i = 0; i < SUSPECT_FAVOURS; i++)
         favours += suspect->favours[i].used;
-    for (size_t i = 0; i < peers->capacity; i++)
+    for (size_t i = 0; i < peers->end; i++)
         if (!peers->list[i].mesh && peers->list[i].link.suspicion.state != SUSPICION_NONE)
             return false;
     return favours == suspect->favour_count && suspect->health <= SUSPECT_HEALTH_MAX &&

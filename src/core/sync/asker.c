@@ -90,7 +90,7 @@ struct sync_news *asker_failed(struct sync *sync, const struct sync_asker *asker
 static bool fetched_elsewhere(const struct sync *sync, const struct sync_asker *asker,
                               const struct tally_hash *origin_hash)
 {
-    for (unsigned i = 0; i < sync->options.askers; i++) {
+    for (unsigned i = 0; i < sync->asker_end; i++) {
         const struct sync_asker *other = &sync->askers[i];
         if (other == asker || other->task_count == 0 ||
             (other->state != SYNC_PROVING && other->state != SYNC_FETCHING))

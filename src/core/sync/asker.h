@@ -5,6 +5,13 @@
    and land.c (the transfer of one log). For this folder only. */
 #include "core/sync/sync.h"
 
+/* What an asker works on, apart from what all askers are looked through for. */
+struct sync_desk {
+    struct sync_task tasks[SYNC_TASKS];
+    struct sync_package packages[SYNC_PACKAGES];
+    uint8_t inbox[TALLY_FRAME_MAX];
+};
+
 /* Moves along the permitted ways (the table is in asker.c). */
 void asker_move(struct sync_asker *asker, enum sync_state next);
 

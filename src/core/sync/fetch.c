@@ -86,7 +86,7 @@ static uint64_t want_end(const struct sync_asker *asker)
 static uint64_t bytes_of_all(const struct sync *sync)
 {
     uint64_t bytes = 0;
-    for (unsigned i = 0; i < sync->options.askers; i++)
+    for (unsigned i = 0; i < sync->asker_end; i++)
         bytes += sync->askers[i].package_count > 0 ? sync->askers[i].bytes : 0;
     return bytes;
 }

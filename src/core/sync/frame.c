@@ -8,6 +8,11 @@
 
 #include <assert.h>
 
+void sync_inbox_init(struct sync_inbox *inbox, uint8_t bytes[TALLY_FRAME_MAX])
+{
+    *inbox = (struct sync_inbox){.bytes = bytes};
+}
+
 void sync_inbox_clear(struct sync_inbox *inbox)
 {
     inbox->length = inbox->got = 0;

@@ -17,9 +17,9 @@ enum {
 struct sync_inbox {
     uint32_t length; /* Of the frame, once length_bytes says it is known. */
     uint32_t got;
-    uint8_t shift; /* Bits of the length read so far. */
-    bool known;    /* The length is complete. */
-    uint8_t bytes[TALLY_FRAME_MAX];
+    uint8_t shift;  /* Bits of the length read so far. */
+    bool known;     /* The length is complete. */
+    uint8_t *bytes; /* TALLY_FRAME_MAX; the owner's. */
 };
 
 /*
@@ -29,6 +29,7 @@ struct sync_inbox {
  */
 enum tally_drop sync_inbox_next(struct sync_inbox *inbox, struct tally_bytes *rest,
                                 struct tally_bytes *frame);
+void sync_inbox_init(struct sync_inbox *inbox, uint8_t bytes[TALLY_FRAME_MAX]);
 void sync_inbox_clear(struct sync_inbox *inbox);
 
 /* Writes the message with its length in front; bytes of the whole. capacity is enough for it (an

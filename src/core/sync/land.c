@@ -107,8 +107,8 @@ static void append_ready(struct sync *sync, struct tally_now now, struct sync_as
 void sync_on_verified(struct sync *sync, struct tally_now now, const struct tally_event *event,
                       struct outbox *out)
 {
-    sync->stale = true;
-    for (unsigned i = 0; i < sync->options.askers; i++) {
+    sync->stale = sync->roused = true;
+    for (unsigned i = 0; i < sync->asker_end; i++) {
         struct sync_asker *asker = &sync->askers[i];
         struct sync_package *package = package_find(asker, event->verified.ticket);
         if (package == NULL)
@@ -133,8 +133,8 @@ void sync_on_verified(struct sync *sync, struct tally_now now, const struct tall
 void sync_on_body(struct sync *sync, struct tally_now now, const struct tally_event *event,
                   struct outbox *out)
 {
-    sync->stale = true;
-    for (unsigned i = 0; i < sync->options.askers; i++) {
+    sync->stale = sync->roused = true;
+    for (unsigned i = 0; i < sync->asker_end; i++) {
         struct sync_asker *asker = &sync->askers[i];
         struct sync_package *package = package_find(asker, event->body.package);
         if (package == NULL || package != fetch_body_wanting(asker) || !asker->body_asked)
@@ -188,7 +188,7 @@ static void fetched(struct sync *sync, struct tally_now now, struct sync_asker *
 
 static struct sync_asker *asker_of(struct sync *sync, uint64_t ticket)
 {
-    for (unsigned i = 0; i < sync->options.askers; i++)
+    for (unsigned i = 0; i < sync->asker_end; i++)
         if (package_find(&sync->askers[i], ticket) != NULL)
             return &sync->askers[i];
     return NULL;
@@ -212,7 +212,7 @@ static void package_done(struct sync *sync, struct tally_now now, struct sync_as
 void sync_on_appended(struct sync *sync, struct tally_now now, const struct tally_event *event,
                       struct outbox *out)
 {
-    sync->stale = true;
+    sync->stale = sync->roused = true;
     assert(sync->append_count > 0);
     struct sync_append append = sync->appends[sync->append_first];
     assert(append.ticket == event->appended.ticket); /* The host answers in order. */
@@ -234,6 +234,6 @@ void sync_on_appended(struct sync *sync, struct tally_now now, const struct tall
     else if (asker != NULL)
         package_done(sync, now, asker, &append, out);
     /* There is one place more among the APPENDs under way: whoever waited for it goes on. */
-    for (unsigned i = 0; i < sync->options.askers; i++)
+    for (unsigned i = 0; i < sync->asker_end; i++)
         append_ready(sync, now, &sync->askers[i], out);
 }

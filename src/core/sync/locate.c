@@ -23,7 +23,7 @@ void locate_note(struct sync_asker *asker, const struct tally_hash *origin_hash,
 
 bool sync_locates(const struct sync *sync, const struct tally_hash *origin_hash)
 {
-    for (unsigned i = 0; i < sync->options.askers; i++) {
+    for (unsigned i = 0; i < sync->asker_end; i++) {
         const struct sync_asker *asker = &sync->askers[i];
         if (asker->state != SYNC_FREE && asker->locates && hash_equal(&asker->located, origin_hash))
             return true;

@@ -267,8 +267,9 @@ static size_t heads_compose(struct sync *sync, struct sync_server *server, uint8
     size_t used = 0, index = cursor(sync, request);
     for (; ledger->log(ledger->context, index, &view); index++) {
         /* A frozen log is told too: so the other branch, and the proof, get round. */
-        if (view.size == 0 || shown(sync, server, &view) != TALLY_DROP_NONE ||
-            (yours ? !key_equal(&view.issuer, &server->peer) : held_has(server, &view)))
+        if (view.size == 0 ||
+            (yours ? !key_equal(&view.issuer, &server->peer) : held_has(server, &view)) ||
+            shown(sync, server, &view) != TALLY_DROP_NONE)
             continue;
         if (message.heads.notes_count == TALLY_SYNC_HEADS_NOTES_MAX ||
             used + SYNC_NOTE_MAX > TALLY_FRAME_MAX - CONTROL_MAX) {

@@ -102,7 +102,7 @@ struct sync_asker {
     unsigned own_held;      /* How many of them the peer holds, none larger than ours. */
     bool own_larger;        /* Or some are. */
 
-    struct sync_task tasks[SYNC_TASKS]; /* tasks[0] is the current one. */
+    struct sync_task *tasks; /* SYNC_TASKS, on its desk; tasks[0] is the current one. */
     unsigned task_count;
 
     /* The current task. */
@@ -119,7 +119,7 @@ struct sync_asker {
     uint32_t skip;          /* Bytes of a package that are still to be skipped. */
     struct tally_hash last; /* Hash of envelope next - 1, once known. */
     bool last_known;
-    struct sync_package packages[SYNC_PACKAGES]; /* A ring, in order of their numbers. */
+    struct sync_package *packages; /* A ring of SYNC_PACKAGES, there too, in their order. */
     unsigned package_first, package_count;
     bool body_asked;
     uint32_t body_request;           /* The number of that request. */
@@ -155,7 +155,6 @@ struct sync_server {
     struct tally_key peer;
     uint32_t stream;
     struct sync_inbox inbox;
-    struct sync_request requests[SYNC_REQUESTS];
     unsigned request_first, request_count;
     /* The package being sent: header first, then its bytes. */
     bool sending;
@@ -168,9 +167,9 @@ struct sync_server {
     uint32_t event_request;
     bool awaiting; /* Our statement was sent: the peer's, citing it, is awaited. */
     struct tally_hash event;
-    /* What the asker said it holds, with the last heads_want. */
-    unsigned held_count;
+    unsigned held_count; /* What the asker said it holds, with the last heads_want. */
     uint8_t held[SYNC_HELD][SYNC_HELD_ID];
+    struct sync_request requests[SYNC_REQUESTS]; /* A ring. */
 };
 
 /* A composed package, shared by the servers: the one that needs it most recently owns it. */

@@ -15,12 +15,15 @@ bool sync_new(struct sync *sync, const struct sync_options *options)
                           .random = {options->seed},
                           .tickets = SYNC_TICKETS,
                           .writable = true,
-                          .stale = true};
+                          .stale = true,
+                          .roused = true};
     size_t size = tally_origin_write(&options->key, bytes_text(TALLY_STATEMENTS), origin);
     tally_origin_hash(bytes_of(origin, size), &sync->statements);
     /* Untouched pages cost nothing: a node without traffic stays small. */
     sync->askers = calloc(options->askers, sizeof *sync->askers);
     sync->servers = calloc(options->servers, sizeof *sync->servers);
+    sync->desks = calloc(options->askers, sizeof *sync->desks);
+    sync->inboxes = calloc(options->servers, sizeof *sync->inboxes);
     sync->buffers = calloc(options->buffers, sizeof *sync->buffers);
     sync->appends = calloc(options->askers > 0 ? SYNC_APPENDS : 0, sizeof *sync->appends);
     sync->stated_count = options->servers > 0 ? SYNC_STATED : 0;
@@ -28,9 +31,10 @@ bool sync_new(struct sync *sync, const struct sync_options *options)
     sync->places = calloc(SYNC_PLACES, sizeof *sync->places);
     sync->drops = calloc(TALLY_DROP_COUNT, sizeof *sync->drops);
     sync->scratch = options->scratch != NULL ? options->scratch : malloc(sizeof *sync->scratch);
-    bool whole = sync->askers != NULL && sync->servers != NULL && sync->buffers != NULL &&
-                 sync->appends != NULL && sync->stated != NULL && sync->places != NULL &&
-                 sync->drops != NULL && sync->scratch != NULL;
+    bool whole = sync->askers != NULL && sync->servers != NULL && sync->desks != NULL &&
+                 sync->inboxes != NULL && sync->buffers != NULL && sync->appends != NULL &&
+                 sync->stated != NULL && sync->places != NULL && sync->drops != NULL &&
+                 sync->scratch != NULL;
     for (unsigned i = 0; whole && i < options->buffers; i++) {
         sync->buffers[i].bytes = malloc(TALLY_PACKAGE_MAX);
         whole = sync->buffers[i].bytes != NULL;
@@ -47,6 +51,8 @@ void sync_free(struct sync *sync)
     free(sync->buffers);
     free(sync->askers);
     free(sync->servers);
+    free(sync->desks);
+    free(sync->inboxes);
     free(sync->appends);
     free(sync->stated);
     free(sync->places);
@@ -82,7 +88,7 @@ bool sync_next_news(struct sync *sync, struct sync_news *news)
 
 struct sync_asker *asker_find(struct sync *sync, const struct tally_key *peer)
 {
-    for (unsigned i = 0; i < sync->options.askers; i++)
+    for (unsigned i = 0; i < sync->asker_end; i++)
         if (sync->askers[i].state != SYNC_FREE && key_equal(&sync->askers[i].peer, peer))
             return &sync->askers[i];
     return NULL;
@@ -113,7 +119,7 @@ static struct sync_asker *asker_on(const struct sync *sync, uint32_t stream)
     struct sync_asker *asker = asker_placed(sync, place, stream);
     if (asker != NULL || server_placed(sync, place, stream) != NULL)
         return asker;
-    for (unsigned i = 0; i < sync->options.askers; i++)
+    for (unsigned i = 0; i < sync->asker_end; i++)
         if (sync->askers[i].state > SYNC_WAITING && sync->askers[i].stream == stream)
             return &sync->askers[i];
     return NULL;
@@ -125,30 +131,31 @@ static struct sync_server *server_on(const struct sync *sync, uint32_t stream)
     struct sync_server *server = server_placed(sync, place, stream);
     if (server != NULL || asker_placed(sync, place, stream) != NULL)
         return server;
-    for (unsigned i = 0; i < sync->options.servers; i++)
+    for (unsigned i = 0; i < sync->server_end; i++)
         if (sync->servers[i].used && sync->servers[i].stream == stream)
             return &sync->servers[i];
     return NULL;
 }
 
+/* The first that is free: those behind the last one that was ever taken are. */
 static struct sync_asker *asker_new(struct sync *sync, const struct tally_key *peer)
 {
-    for (unsigned i = 0; i < sync->options.askers; i++) {
-        struct sync_asker *asker = &sync->askers[i];
-        if (asker->state != SYNC_FREE)
-            continue;
-        memset(asker, 0, offsetof(struct sync_asker, tasks));
-        asker->task_count = asker->package_count = asker->told_count = 0;
-        asker->tell_at = (struct tally_mono){0};
-        asker->confirming = false;
-        asker->tag = 0;
-        asker->peer = *peer;
-        asker->by_hand = sync->options.by_hand;
-        asker->backoff = (struct backoff){.first_ms = 500, .cap_ms = 60000};
-        asker->again = TALLY_NEVER;
-        return asker;
-    }
-    return NULL;
+    unsigned i = 0;
+    while (i < sync->asker_end && sync->askers[i].state != SYNC_FREE)
+        i++;
+    if (i == sync->options.askers)
+        return NULL;
+    sync->asker_end += i == sync->asker_end;
+    struct sync_asker *asker = &sync->askers[i];
+    struct sync_desk *desk = &sync->desks[i];
+    *asker = (struct sync_asker){.peer = *peer,
+                                 .tasks = desk->tasks,
+                                 .packages = desk->packages,
+                                 .by_hand = sync->options.by_hand,
+                                 .backoff = {.first_ms = 500, .cap_ms = 60000},
+                                 .again = TALLY_NEVER};
+    sync_inbox_init(&asker->inbox, desk->inbox);
+    return asker;
 }
 
 /* ---- Streams. ---- */
@@ -209,7 +216,7 @@ bool sync_locate(struct sync *sync, struct tally_now now, const struct tally_key
 
 bool sync_waiting(const struct sync *sync, const struct tally_key *peer)
 {
-    for (unsigned i = 0; i < sync->options.askers; i++)
+    for (unsigned i = 0; i < sync->asker_end; i++)
         if (sync->askers[i].state == SYNC_WAITING && key_equal(&sync->askers[i].peer, peer))
             return true;
     return false;
@@ -223,7 +230,7 @@ bool sync_opened(struct sync *sync, struct tally_now now, const struct tally_key
         return false;
     asker->stream = stream;
     sync->places[stream % SYNC_PLACES] = (uint16_t)(asker - sync->askers + 1);
-    sync->stale = true;
+    sync->stale = sync->roused = true;
     sync_inbox_clear(&asker->inbox);
     asker_move(asker, SYNC_RESTING);
     asker->dirty = true;
@@ -241,7 +248,7 @@ bool sync_carry(struct sync *sync, struct tally_now now, uint32_t stream)
     asker->by_hand = true;
     asker->stream = stream;
     sync->places[stream % SYNC_PLACES] = (uint16_t)(asker - sync->askers + 1);
-    sync->stale = true;
+    sync->stale = sync->roused = true;
     sync_inbox_clear(&asker->inbox);
     asker_move(asker, SYNC_RESTING);
     asker->dirty = true;
@@ -251,7 +258,7 @@ bool sync_carry(struct sync *sync, struct tally_now now, uint32_t stream)
 
 void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recovers)
 {
-    sync->stale = true;
+    sync->stale = sync->roused = true;
     bool again = recovers && !sync->recovers;
     sync->guards = guards;
     sync->recovers = recovers;
@@ -261,8 +268,8 @@ void sync_guard(struct sync *sync, struct tally_now now, bool guards, bool recov
 
 void sync_guard_again(struct sync *sync, struct tally_now now)
 {
-    sync->stale = true;
-    for (unsigned i = 0; i < sync->options.askers; i++) {
+    sync->stale = sync->roused = true;
+    for (unsigned i = 0; i < sync->asker_end; i++) {
         struct sync_asker *asker = &sync->askers[i];
         if (asker->state <= SYNC_WAITING)
             continue;
@@ -276,21 +283,26 @@ void sync_guard_again(struct sync *sync, struct tally_now now)
 
 bool sync_accepted(struct sync *sync, const struct tally_key *peer, uint32_t stream)
 {
-    for (unsigned i = 0; i < sync->options.servers; i++) {
-        struct sync_server *server = &sync->servers[i];
-        if (server->used)
-            continue;
-        *server = (struct sync_server){.used = true, .peer = *peer, .stream = stream};
-        sync->places[stream % SYNC_PLACES] = (uint16_t)(SYNC_SERVED + i);
-        return true;
-    }
-    return false;
+    unsigned i = 0;
+    while (i < sync->server_end && sync->servers[i].used)
+        i++;
+    if (i == sync->options.servers)
+        return false;
+    sync->server_end += i == sync->server_end;
+    struct sync_server *server = &sync->servers[i];
+    memset(server, 0, offsetof(struct sync_server, held));
+    server->used = true;
+    server->peer = *peer;
+    server->stream = stream;
+    sync_inbox_init(&server->inbox, sync->inboxes[i]);
+    sync->places[stream % SYNC_PLACES] = (uint16_t)(SYNC_SERVED + i);
+    return true;
 }
 
 void sync_closed(struct sync *sync, struct tally_now now, const struct tally_key *peer,
                  uint32_t stream, struct outbox *out)
 {
-    sync->stale = true;
+    sync->stale = sync->roused = true;
     struct sync_server *server = stream != 0 ? server_on(sync, stream) : NULL;
     struct sync_asker *asker = stream != 0 ? asker_on(sync, stream) : asker_find(sync, peer);
     if (server != NULL)
@@ -335,7 +347,7 @@ static struct tally_mono asker_deadline(const struct sync_asker *asker)
 struct tally_mono sync_deadline(const struct sync *sync)
 {
     struct tally_mono next = TALLY_NEVER;
-    for (unsigned i = 0; i < sync->options.askers; i++) {
+    for (unsigned i = 0; i < sync->asker_end; i++) {
         struct tally_mono one = asker_deadline(&sync->askers[i]);
         if (one.ms < next.ms)
             next = one;
@@ -353,10 +365,11 @@ void sync_settle(struct sync *sync)
 void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out)
 {
     sync->stale = true;
-    for (unsigned i = 0; i < sync->options.askers; i++) {
+    for (unsigned i = 0; i < sync->asker_end; i++) {
         struct sync_asker *asker = &sync->askers[i];
         if (asker_deadline(asker).ms > now.mono.ms)
             continue;
+        sync->roused = true;
         /* Without room for what follows it stays due: the next step goes on. */
         if (!outbox_room(out, SYNC_PACKAGES + 2, 0) || sync->news_count > SYNC_NEWS / 2)
             return;
@@ -477,8 +490,8 @@ size_t sync_compose(struct sync *sync, struct tally_now now, uint32_t stream, ui
 void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t index,
                  enum tally_error error)
 {
-    sync->stale = true;
-    for (unsigned i = 0; i < sync->options.askers; i++) {
+    sync->stale = sync->roused = true;
+    for (unsigned i = 0; i < sync->asker_end; i++) {
         struct sync_asker *asker = &sync->askers[i];
         if (asker->state == SYNC_FREE || asker->tag != tag)
             continue;
@@ -486,7 +499,7 @@ void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t
         asker->confirm_index = index;
         asker->confirming = error == TALLY_OK && asker->stream != 0;
     }
-    for (unsigned i = 0; i < sync->options.servers; i++) {
+    for (unsigned i = 0; i < sync->server_end; i++) {
         struct sync_server *server = &sync->servers[i];
         if (!server->used || server->tag != tag)
             continue;
@@ -502,16 +515,16 @@ void sync_stated(struct sync *sync, struct tally_now now, uint64_t tag, uint64_t
 
 void sync_on_space(struct sync *sync, struct tally_now now, bool writable)
 {
-    sync->stale = true;
+    sync->stale = sync->roused = true;
     sync->writable = writable;
-    for (unsigned i = 0; writable && i < sync->options.askers; i++)
+    for (unsigned i = 0; writable && i < sync->asker_end; i++)
         if (sync->askers[i].state == SYNC_RESTING)
             sync->askers[i].again = now.mono;
 }
 
 bool sync_holds(const struct sync *sync)
 {
-    for (unsigned i = 0; i < sync->options.askers; i++) {
+    for (unsigned i = 0; i < sync->asker_end; i++) {
         const struct sync_asker *asker = &sync->askers[i];
         if (asker->state == SYNC_FREE)
             continue;

@@ -82,6 +82,9 @@ struct sync {
     struct random random;
     struct sync_asker *askers;
     struct sync_server *servers;
+    unsigned asker_end, server_end;      /* Of those that were ever taken: behind it nothing is. */
+    struct sync_desk *desks;             /* Of the askers, */
+    uint8_t (*inboxes)[TALLY_FRAME_MAX]; /* and of the servers. */
     struct sync_buffer *buffers;
     struct tally_hash statements; /* Origin hash of our own log of statements. */
     struct sync_scratch *scratch;
@@ -100,6 +103,7 @@ struct sync {
     uint16_t *places;
     struct tally_mono next; /* As sync_deadline said last, */
     bool stale;             /* unless an asker has moved since. */
+    bool roused; /* Streams may have to say what did not come of bytes that came on them. */
 };
 
 #define SYNC_SERVED 0x8000u

@@ -18,7 +18,7 @@ static const fsm_moves moves[PEER_STATES] = {
 
 struct witness_peer *witness_peer_on(const struct witness *witness, uint32_t stream)
 {
-    for (unsigned i = 0; witness->peers != NULL && i < TALLY_WITNESSES_MAX; i++)
+    for (unsigned i = 0; i < witness->peer_end; i++)
         if (stream != 0 && witness->peers[i].state != PEER_FREE &&
             witness->peers[i].stream == stream)
             return &witness->peers[i];
@@ -27,7 +27,7 @@ struct witness_peer *witness_peer_on(const struct witness *witness, uint32_t str
 
 struct witness_peer *witness_peer_find(const struct witness *witness, const struct tally_key *key)
 {
-    for (unsigned i = 0; witness->peers != NULL && i < TALLY_WITNESSES_MAX; i++)
+    for (unsigned i = 0; i < witness->peer_end; i++)
         if (witness->peers[i].state != PEER_FREE && !witness->peers[i].outside &&
             key_equal(&witness->peers[i].key, key))
             return &witness->peers[i];
@@ -48,6 +48,8 @@ struct witness_peer *witness_peer_new(struct witness *witness, const struct tall
         struct witness_peer *peer = &witness->peers[i];
         if (peer->state != PEER_FREE)
             continue;
+        if (i == witness->peer_end)
+            witness->peer_end++;
         FSM_MOVE(moves, &peer->state, PEER_IDLE);
         peer->key = *key;
         peer->has_vkey = peer->outside = false;
@@ -93,7 +95,7 @@ void witness_admit(struct witness *witness, struct tally_now now)
     (void)now;
     if (witness->peers == NULL)
         return;
-    for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
+    for (unsigned i = 0; i < witness->peer_end; i++) {
         struct witness_peer *peer = &witness->peers[i];
         if (peer->state == PEER_FREE || peer->outside || is_wanted(fold, &peer->key))
             continue;
@@ -182,7 +184,7 @@ static void stream_want(struct witness *witness, struct tally_now now, struct wi
 
 void witness_peers_tick(struct witness *witness, struct tally_now now)
 {
-    for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
+    for (unsigned i = 0; i < witness->peer_end; i++) {
         struct witness_peer *peer = &witness->peers[i];
         struct peer_errand errand;
         if (peer->state == PEER_FREE || peer->outside || now.mono.ms < peer->again.ms)
@@ -201,7 +203,7 @@ void witness_peers_tick(struct witness *witness, struct tally_now now)
 struct tally_mono witness_peers_deadline(const struct witness *witness)
 {
     struct tally_mono next = TALLY_NEVER;
-    for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
+    for (unsigned i = 0; i < witness->peer_end; i++) {
         const struct witness_peer *peer = &witness->peers[i];
         struct peer_errand errand;
         if (peer->outside)

@@ -19,7 +19,7 @@ static const struct outside *said_of(const struct witness *witness, const struct
 
 static struct witness_peer *find(const struct witness *witness, const struct tally_key *key)
 {
-    for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
+    for (unsigned i = 0; i < witness->peer_end; i++) {
         struct witness_peer *peer = &witness->peers[i];
         if (peer->state != PEER_FREE && peer->outside && key_equal(&peer->key, key))
             return peer;
@@ -54,7 +54,7 @@ static void add(struct witness *witness, const struct outside *outside)
 void witness_outside_admit(struct witness *witness)
 {
     const struct outsides *outsides = witness->options.fold->outsides;
-    for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
+    for (unsigned i = 0; i < witness->peer_end; i++) {
         struct witness_peer *peer = &witness->peers[i];
         const struct outside *said =
             peer->state != PEER_FREE && peer->outside ? said_of(witness, peer) : NULL;
@@ -135,7 +135,7 @@ static bool errand_next(const struct witness *witness, const struct witness_peer
 static unsigned count_asked(const struct witness *witness)
 {
     unsigned count = 0;
-    for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++)
+    for (unsigned i = 0; i < witness->peer_end; i++)
         count += witness->peers[i].outside && witness->peers[i].state == PEER_ASKED;
     return count;
 }
@@ -144,7 +144,7 @@ struct tally_mono witness_outside_deadline(const struct witness *witness)
 {
     struct tally_mono next = TALLY_NEVER;
     bool room = count_asked(witness) < WITNESS_HTTP_ASKED;
-    for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
+    for (unsigned i = 0; i < witness->peer_end; i++) {
         const struct witness_peer *peer = &witness->peers[i];
         struct peer_errand errand;
         if (!peer->outside)
@@ -292,7 +292,7 @@ void witness_on_http(struct witness *witness, struct tally_now now, const struct
                      struct outbox *out)
 {
     struct witness_peer *peer = NULL;
-    for (unsigned i = 0; witness->peers != NULL && i < TALLY_WITNESSES_MAX; i++)
+    for (unsigned i = 0; i < witness->peer_end; i++)
         if (witness->peers[i].outside && witness->peers[i].state == PEER_ASKED &&
             witness->peers[i].ticket == event->http.ticket)
             peer = &witness->peers[i];
@@ -315,7 +315,7 @@ static bool has_room(const struct outbox *out)
 void witness_outside_tick(struct witness *witness, struct tally_now now, struct outbox *out)
 {
     unsigned count = count_asked(witness);
-    for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
+    for (unsigned i = 0; i < witness->peer_end; i++) {
         struct witness_peer *peer = &witness->peers[i];
         struct peer_errand errand;
         if (!peer->outside || now.mono.ms < peer->again.ms)

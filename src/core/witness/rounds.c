@@ -82,7 +82,7 @@ void witness_own_load(struct witness *witness, struct tally_now now)
 
 static bool round_over(const struct witness *witness, const struct witness_own *own)
 {
-    for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++)
+    for (unsigned i = 0; i < witness->peer_end; i++)
         if (takes_part(own, &witness->peers[i], &own->asked[i]) &&
             own->asked[i].state != ASKED_DONE)
             return false;
@@ -111,7 +111,7 @@ static struct tally_mono own_deadline(const struct witness *witness, const struc
     struct tally_mono next = TALLY_NEVER;
     if (own->open)
         return (struct tally_mono){round_over(witness, own) ? 0 : own->began.ms + WITNESS_ROUND_MS};
-    for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
+    for (unsigned i = 0; i < witness->peer_end; i++) {
         struct tally_mono at = wanted_at(own, &witness->peers[i], &own->asked[i]);
         if (at.ms < next.ms)
             next = at;
@@ -161,7 +161,7 @@ static void round_open(struct witness *witness, struct tally_now now, struct wit
         return;
     own->open = true;
     own->began = now.mono;
-    for (unsigned i = 0; i < TALLY_WITNESSES_MAX; i++) {
+    for (unsigned i = 0; i < witness->peer_end; i++) {
         struct witness_asked *asked = &own->asked[i];
         const struct witness_peer *peer = &witness->peers[i];
         bool rests = asked->rest.ms > now.mono.ms ||
@@ -211,13 +211,13 @@ void witness_hurry(struct witness *witness, struct tally_now now)
     for (unsigned i = 0; witness->own != NULL && i < witness->own_count; i++) {
         struct witness_own *own = &witness->own[i];
         own->next = now.mono;
-        for (unsigned j = 0; j < TALLY_WITNESSES_MAX; j++) {
+        for (unsigned j = 0; j < witness->peer_end; j++) {
             own->asked[j].stuck = false;
             own->asked[j].rest.ms = 0;
             own->asked[j].fresh_until = now.mono;
         }
     }
-    for (unsigned j = 0; witness->peers != NULL && j < TALLY_WITNESSES_MAX; j++) {
+    for (unsigned j = 0; j < witness->peer_end; j++) {
         struct witness_peer *peer = &witness->peers[j];
         if (peer->state == PEER_IDLE || peer->state == PEER_OPEN)
             peer->again.ms = 0;
@@ -395,7 +395,7 @@ bool witness_debt(const struct witness *witness, struct tally_now now,
         const struct witness_own *own = &witness->own[i];
         if (own->head == 0 || !hash_equal(&own->origin_hash, origin_hash))
             continue;
-        for (unsigned j = 0; j < TALLY_WITNESSES_MAX; j++) {
+        for (unsigned j = 0; j < witness->peer_end; j++) {
             const struct witness_peer *peer = &witness->peers[j];
             const struct witness_asked *asked = &own->asked[j];
             if (peer->state == PEER_FREE || !peer->asked || !key_equal(&peer->key, party))
@@ -421,7 +421,7 @@ static const char *url_of(const struct witness *witness, const struct witness_pe
 bool witness_view(const struct witness *witness, size_t index, struct tally_cosigned_view *view)
 {
     for (unsigned i = 0; witness->own != NULL && i < witness->own_count; i++) {
-        for (unsigned j = 0; j < TALLY_WITNESSES_MAX; j++) {
+        for (unsigned j = 0; j < witness->peer_end; j++) {
             const struct witness_peer *peer = &witness->peers[j];
             const struct witness_asked *asked = &witness->own[i].asked[j];
             if (peer->state == PEER_FREE || !peer->asked || index-- > 0)

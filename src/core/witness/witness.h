@@ -94,6 +94,7 @@ struct witness {
     struct witness_pending *pending; /* WITNESS_PENDING. */
     struct witness_server *servers;  /* options.servers. */
     struct witness_peer *peers;      /* TALLY_WITNESSES_MAX; NULL without streams. */
+    unsigned peer_end;               /* Of those of them that were ever taken. */
     struct witness_own *own;         /* options.own_max. */
     unsigned own_count;
     struct witness_sample *sample;

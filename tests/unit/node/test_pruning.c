@@ -212,6 +212,7 @@ static void link_peers(unsigned count, unsigned agreeing)
 {
     struct peers *peers = &node->datagrams.peers;
     assert_true(count <= peers->capacity);
+    peers->end = peers->capacity;
     for (unsigned i = 0; i < peers->capacity; i++) {
         struct peer *peer = &peers->list[i];
         peer->link.state = i < count ? LINK_LINKED : LINK_IDLE;

@@ -362,10 +362,11 @@ static bool handle_open(const struct world *world, uint32_t handle)
 /* A frame through the hands of the story; bytes of what is left of it. */
 static size_t bent(struct world *world, bool to_asker, struct tally_bytes framed, uint8_t *out)
 {
-    static struct sync_inbox inbox;
+    static uint8_t room[TALLY_FRAME_MAX];
+    struct sync_inbox inbox;
     struct tally_sync_frame frame;
     struct tally_bytes rest = framed, bytes;
-    sync_inbox_clear(&inbox);
+    sync_inbox_init(&inbox, room);
     assert_int_equal(sync_inbox_next(&inbox, &rest, &bytes), TALLY_DROP_NONE);
     assert_non_null(bytes.data);
     assert_int_equal(tally_sync_frame_read(bytes, &frame), TALLY_DROP_NONE);
@@ -388,9 +389,10 @@ static size_t compose(struct world *world, struct side *from, uint32_t stream, b
     if (size == 0)
         return 0;
     struct tally_bytes rest = bytes_of(frame, size), bytes;
-    static struct sync_inbox inbox;
+    static uint8_t room[TALLY_FRAME_MAX];
+    struct sync_inbox inbox;
     struct tally_sync_frame read;
-    sync_inbox_clear(&inbox);
+    sync_inbox_init(&inbox, room);
     if (sync_inbox_next(&inbox, &rest, &bytes) == TALLY_DROP_NONE && bytes.data != NULL &&
         tally_sync_frame_read(bytes, &read) == TALLY_DROP_NONE && read.kind == TALLY_SYNC_WANT) {
         if (from->wants++ == 0)
@@ -571,7 +573,8 @@ bool next_frame(struct world *world, struct side *side, uint32_t stream,
                 struct tally_sync_frame *frame)
 {
     static uint8_t bytes[FRAME_ROOM];
-    static struct sync_inbox inbox;
+    static uint8_t room[TALLY_FRAME_MAX];
+    struct sync_inbox inbox;
     size_t size = sync_wants(&side->sync, stream);
     if (size == 0)
         return false;
@@ -579,7 +582,7 @@ bool next_frame(struct world *world, struct side *side, uint32_t stream,
     if (size == 0)
         return false;
     struct tally_bytes rest = bytes_of(bytes, size), whole;
-    sync_inbox_clear(&inbox);
+    sync_inbox_init(&inbox, room);
     assert_int_equal(sync_inbox_next(&inbox, &rest, &whole), TALLY_DROP_NONE);
     assert_int_equal(tally_sync_frame_read(whole, frame), TALLY_DROP_NONE);
     return true;
