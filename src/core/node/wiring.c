@@ -262,8 +262,8 @@ static void state(struct tally_node *node, struct tally_now now, const struct sy
     const struct tally_reference reference = {.kind = TALLY_REFERENCE_RECEIPT,
                                               .hash = news->reference};
     enum tally_error error =
-        issuer_statement(&node->issuer, now, news->type, &reference, news->has_reference ? 1 : 0,
-                         news->body, news->tag, &node->outbox);
+        issuer_record(&node->issuer, now, news->type, &reference, news->has_reference ? 1 : 0,
+                      news->body, news->tag, &node->outbox);
     if (error != TALLY_OK)
         sync_stated(&node->sync, now, news->tag, 0, error);
 }
