@@ -183,6 +183,7 @@ static bool logs_new(struct tally_node *node, struct tally_now now)
                                       .servers = options->connections_max * CONNECTION_SERVED_MAX,
                                       .buffers = buffers,
                                       .ledger = &options->ledger,
+                                      .heads = &node->datagrams.heads,
                                       .fold = &node->federating.fold,
                                       .conducts = &node->conducts,
                                       .crypto = &options->crypto,
@@ -510,7 +511,8 @@ static bool on_quiet(struct tally_node *node, struct tally_now now, const struct
     if (event->kind != TALLY_EVENT_DATAGRAM)
         return false;
     (void)datagrams_receive(&node->datagrams, now, event, &news, &node->outbox);
-    if (news.quiet)
+    /* A heartbeat that agrees makes an earlier one void. */
+    if (news.quiet && !(news.has_heartbeat && node->sync.lacks))
         return node->due.ms > now.mono.ms;
     wire_datagrams(node, now, &news);
     return false;
