@@ -40,14 +40,6 @@ static void forked(struct tally_node *node, struct tally_now now, const struct w
     wire_fork(node, now, &fork);
 }
 
-/* What cannot be stated now is tried again when it is due. */
-static void state(struct tally_node *node, struct tally_now now, const struct witness_news *news)
-{
-    bool quiet = fed_kind_of(bytes_text(news->type)) == FED_SYNC;
-    (void)(quiet ? issuer_record : issuer_statement)(&node->issuer, now, news->type, NULL, 0,
-                                                     news->bytes, 0, &node->outbox);
-}
-
 static void heard(struct tally_node *node, struct tally_now now, const struct witness_news *news)
 {
     switch (news->kind) {
@@ -78,7 +70,9 @@ static void heard(struct tally_node *node, struct tally_now now, const struct wi
         forked(node, now, news);
         return;
     case WITNESS_NEWS_STATE:
-        state(node, now, news);
+        /* What cannot be stated now is tried again when it is due. */
+        (void)issuer_statement(&node->issuer, now, news->type, NULL, 0, news->bytes, 0,
+                               &node->outbox);
         return;
     case WITNESS_NEWS_SAMPLED:
         trace(node, now, TALLY_TRACE_SAMPLED, news, news->size, news->status);
