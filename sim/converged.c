@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "converged.h"
 #include "core/base/bytes.h"
+#include "core/sync/statement.h"
 #include "expect.h"
 #include "memory.h"
 #include <inttypes.h>
@@ -191,9 +192,24 @@ static bool same_log(const struct world *world, uint32_t slot, uint32_t other,
     return false;
 }
 
+/* Whether a receipt only tells of a transfer: then nobody waits for its seal. */
+static bool tells_of_transfer(const struct disk_entry *entry)
+{
+    struct tally_receipt receipt;
+    return tally_receipt_read(bytes_of(entry->envelope, entry->envelope_size), &receipt) ==
+               TALLY_DROP_NONE &&
+           bytes_equal(receipt.name_space, bytes_text(TALLY_STATEMENTS)) &&
+           (bytes_equal(receipt.type, bytes_text(STATEMENT_SYNC_EVENT)) ||
+            bytes_equal(receipt.type, bytes_text(STATEMENT_SYNC_CONFIRMED)));
+}
+
+/* All but what waits for company (TALLY_SEAL_QUIET_MS). */
 static bool sealed(const struct disk_log *log)
 {
-    return !log->own || log->size >= simtree_size(&log->tree);
+    bool all = true;
+    for (uint64_t i = log->size; log->own && i < simtree_size(&log->tree); i++)
+        all = all && tells_of_transfer(&log->entries[i]);
+    return all;
 }
 
 /* All logs of honest issuers that one node holds, sealed and the same at the next node that counts:

@@ -145,6 +145,9 @@ void disk_copy(struct disk *copy, const struct disk *disk, struct signer *signer
         }
         to->pruned = from->pruned;
         to->tiled = from->tiled;
+        /* What a key that is not ours any more had not sealed is no part of its log. */
+        if (!to->own && simtree_size(&to->tree) > to->tiled)
+            disk_log_cut(to, to->tiled);
         to->frozen = from->frozen;
         to->size = from->size;
         to->root = from->root;

@@ -49,6 +49,7 @@ static void read_option(struct words *words, struct world_options *options)
         {"pending", &options->pending_max, TALLY_PENDING_MAX},
         {"seal_receipts", &options->seal_receipts, TALLY_SEAL_RECEIPTS},
         {"seal_ms", &options->seal_ms, 3600000},
+        {"seal_quiet_ms", &options->seal_quiet_ms, 3600000},
         {"peers", &options->peers_max, TALLY_LINKS_MAX},
     };
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
@@ -58,10 +59,12 @@ static void read_option(struct words *words, struct world_options *options)
             *limits[i].value = (unsigned)words_number(words, "this limit", least, limits[i].most);
             return;
         }
-    words_fail(words,
-               "\"%s\" is no option: connections, logs, own_logs, pending, known, links, "
-               "dht_values, seen, records, senders, seal_receipts, seal_ms, peers or verify",
-               limit);
+    words_fail(
+        words,
+        "\"%s\" is no option: connections, logs, own_logs, pending, known, links, "
+        "dht_values, seen, records, senders, seal_receipts, seal_ms, seal_quiet_ms, peers or "
+        "verify",
+        limit);
 }
 
 static void read_link(struct words *words, struct line *line)

@@ -43,7 +43,8 @@ enum verb {
 };
 
 enum condition {
-    CONDITION_CONVERGED, /* Honest nodes hold the same checkpoints of honest issuers, all sealed. */
+    CONDITION_CONVERGED, /* Honest nodes hold the same checkpoints of honest issuers, all sealed but
+                            for what only tells of transfers, which waits for company. */
     CONDITION_DIVERGED,  /* They do not. */
     CONDITION_FORK,      /* Each honest node holds evidence against a log of `who`. */
     CONDITION_HOLDS,     /* `who` holds at least `count` receipts of `other`. */

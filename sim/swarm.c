@@ -17,6 +17,7 @@ enum {
     RETURNS = 5,
     LOADS = 16,        /* Once in so many appends. */
     RETURN_LATE = 300, /* So long after the faults a node comes back from a copy, at most. */
+    RETURN_SEALED = 8, /* So many tenths of a second before, its users have all sealed. */
     ATTENDED_S = 900,  /* So long its operator looks after it. */
     SEALED = 10,       /* so many tenths of a second after its start a node has sealed all. */
 };
@@ -280,6 +281,9 @@ static void draw_return(struct drawing *drawing)
     drawing_line(drawing, " within %d\n", ATTENDED_S);
     for (; tries > 0 && tenths + 10 < last; tries--) {
         tenths = drawing_number(drawing, tenths + 10, last);
+        /* What it stated of transfers would wait for company. */
+        node_line(drawing, tenths - RETURN_SEALED, "seal", node);
+        drawing_line(drawing, "\n");
         node_line(drawing, tenths, "restore", node);
         drawing_line(drawing, " held\n");
         node_line(drawing, tenths + drawing_number(drawing, 1, 40), "append", node);

@@ -74,7 +74,7 @@ struct world_options {
     /* Of each node, see tally/node.h; 0: as the daemon has it. */
     unsigned known_max, passive_max, addresses_max, replay_window, links_max, connections_max;
     unsigned logs_max, own_logs_max, namespaces_max, dht_values_max, dht_records_max, pending_max;
-    unsigned dht_placements_max, dht_contacts_max, dht_requests_max, dht_pending_max;
+    unsigned dht_placements_max, dht_contacts_max, dht_requests_max, dht_pending_max, seal_quiet_ms;
     unsigned own_addresses_max, seen_max, records_max, senders_max, seal_receipts, seal_ms;
     bool datagrams_only;
     enum tally_verify verify;

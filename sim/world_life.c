@@ -339,6 +339,7 @@ void world_wake(struct world *world, uint32_t slot)
         .interfaces_max = 1, /* No node here has more. */
         .seal_receipts = options->seal_receipts,
         .seal_ms = options->seal_ms,
+        .seal_quiet_ms = options->seal_quiet_ms,
         .ledger = disk_ledger(&at->disk),
         .secret = {&at->secret, draw},
         .crypto = signer_window(&at->signer),

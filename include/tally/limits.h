@@ -28,9 +28,11 @@ enum {
     TALLY_OWN_LOGS_MAX = 64,    /* Namespaces a node writes in; 3 kB each in the core. */
 
     /* Sealing: what comes first. */
-    TALLY_SEAL_RECEIPTS = 4096, /* As many as one batch of the store. */
-    TALLY_SEAL_MS = 1000,       /* An announce a log each 2 s at most, so faster is unseen. */
-    TALLY_PENDING_MAX = 16384,  /* Own receipts that are durable but not sealed. */
+    TALLY_SEAL_RECEIPTS = 4096,  /* As many as one batch of the store. */
+    TALLY_SEAL_MS = 1000,        /* An announce a log each 2 s at most, so faster is unseen. */
+    TALLY_SEAL_QUIET_MS = 60000, /* What only tells of transfers: a peer is told once in this time,
+                                    and each seal goes to all who hold the log. */
+    TALLY_PENDING_MAX = 16384,   /* Own receipts that are durable but not sealed. */
 
     /* Witnessing (log chapter 5). */
     TALLY_WITNESSED_MAX = 1024,   /* Logs we cosign for: as many as a node holds. */

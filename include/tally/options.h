@@ -50,31 +50,31 @@ struct tally_node_options {
     bool known;
     const struct tally_key *remembered;
     size_t remembered_count;
-    struct tally_address listen;     /* Where we listen, UDP and TCP alike; port 0: nowhere. */
-    unsigned peers_max;              /* 0: TALLY_PEERS_MAX. The simulator asks for few. */
-    unsigned links_max;              /* 0: TALLY_LINKS_MAX. */
-    unsigned addresses_max;          /* Of a peer; 0: TALLY_ADDRESSES_MAX. */
-    unsigned replay_window;          /* Of a link; 0: TALLY_REPLAY_WINDOW. */
-    unsigned dht_values_max;         /* 0: VALUES_MAX. Log values and ads kept for others. */
-    unsigned dht_records_max;        /* Peer records kept for others; 0: as many as values. */
-    unsigned dht_placements_max;     /* 0: ADVERTISE_PLACEMENTS. Registrars of our own ads. */
-    unsigned dht_contacts_max;       /* In its table; 0: TABLE_CONTACTS_MAX. */
-    unsigned dht_requests_max;       /* Of ours, under way; 0: DHT_REQUESTS. */
-    unsigned dht_pending_max;        /* Values that wait for a proof; 0: PENDING_MAX. */
-    unsigned connections_max;        /* 0: TALLY_CONNECTIONS_MAX. The simulator asks for few. */
-    unsigned logs_max;               /* 0: TALLY_LOGS_MAX. */
-    unsigned namespaces_max;         /* Advertised in the DHT; 0: TALLY_NAMESPACES_MAX. */
-    unsigned own_logs_max;           /* 0: TALLY_OWN_LOGS_MAX. */
-    unsigned revoked_max;            /* 0: half of parties_max, which is TALLY_REVOKED_MAX. */
-    unsigned parties_max;            /* 0: TALLY_PARTIES_MAX; fewer only where it cannot matter. */
-    unsigned pending_max;            /* 0: TALLY_PENDING_MAX. */
-    unsigned seen_max;               /* Record ids a generation; 0: 8,192. */
-    unsigned records_max;            /* Records kept for those who missed them; 0: 128. */
-    unsigned passive_max;            /* Of the overlay; 0: 48. */
-    unsigned senders_max;            /* Whose last beacon is remembered; 0: 1,024. */
-    unsigned own_addresses_max;      /* It knows of itself; 0: 24. */
-    unsigned interfaces_max;         /* On which mDNS is spoken; 0: 16. */
-    unsigned seal_receipts, seal_ms; /* 0: TALLY_SEAL... */
+    struct tally_address listen; /* Where we listen, UDP and TCP alike; port 0: nowhere. */
+    unsigned peers_max;          /* 0: TALLY_PEERS_MAX. The simulator asks for few. */
+    unsigned links_max;          /* 0: TALLY_LINKS_MAX. */
+    unsigned addresses_max;      /* Of a peer; 0: TALLY_ADDRESSES_MAX. */
+    unsigned replay_window;      /* Of a link; 0: TALLY_REPLAY_WINDOW. */
+    unsigned dht_values_max;     /* 0: VALUES_MAX. Log values and ads kept for others. */
+    unsigned dht_records_max;    /* Peer records kept for others; 0: as many as values. */
+    unsigned dht_placements_max; /* 0: ADVERTISE_PLACEMENTS. Registrars of our own ads. */
+    unsigned dht_contacts_max;   /* In its table; 0: TABLE_CONTACTS_MAX. */
+    unsigned dht_requests_max;   /* Of ours, under way; 0: DHT_REQUESTS. */
+    unsigned dht_pending_max;    /* Values that wait for a proof; 0: PENDING_MAX. */
+    unsigned connections_max;    /* 0: TALLY_CONNECTIONS_MAX. The simulator asks for few. */
+    unsigned logs_max;           /* 0: TALLY_LOGS_MAX. */
+    unsigned namespaces_max;     /* Advertised in the DHT; 0: TALLY_NAMESPACES_MAX. */
+    unsigned own_logs_max;       /* 0: TALLY_OWN_LOGS_MAX. */
+    unsigned revoked_max;        /* 0: half of parties_max, which is TALLY_REVOKED_MAX. */
+    unsigned parties_max;        /* 0: TALLY_PARTIES_MAX; fewer only where it cannot matter. */
+    unsigned pending_max;        /* 0: TALLY_PENDING_MAX. */
+    unsigned seen_max;           /* Record ids a generation; 0: 8,192. */
+    unsigned records_max;        /* Records kept for those who missed them; 0: 128. */
+    unsigned passive_max;        /* Of the overlay; 0: 48. */
+    unsigned senders_max;        /* Whose last beacon is remembered; 0: 1,024. */
+    unsigned own_addresses_max;  /* It knows of itself; 0: 24. */
+    unsigned interfaces_max;     /* On which mDNS is spoken; 0: 16. */
+    unsigned seal_receipts, seal_ms, seal_quiet_ms; /* 0: TALLY_SEAL... */
     struct tally_ledger ledger;
     struct tally_secret secret;
     struct tally_crypto crypto;

@@ -73,7 +73,7 @@ static void reload(struct issuer *issuer, struct issuer_log *log, struct tally_n
 {
     const struct tally_ledger *ledger = issuer->options.ledger;
     struct tally_log_view view;
-    log->next = log->durable = log->sealed = 0;
+    log->next = log->durable = log->sealed = log->pressing = 0;
     log->range = (struct merkle_range){0};
     if (ledger->find(ledger->context, &log->origin_hash, &view)) {
         log->next = log->durable = view.durable;
@@ -178,6 +178,7 @@ struct draft {
     const struct tally_reference *references;
     size_t reference_count;
     uint64_t command, tag;
+    bool quiet; /* It waits for company. */
 };
 
 static void fill(const struct issuer *issuer, const struct issuer_log *log,
@@ -197,6 +198,18 @@ static void fill(const struct issuer *issuer, const struct issuer_log *log,
     for (size_t i = 0; i < draft->reference_count; i++)
         receipt->references[i] = draft->references[i];
     hash_sha256(draft->body, &receipt->body_hash);
+}
+
+/* A receipt more that is to be sealed: soon, unless nobody waits for it. */
+static void seal_later(const struct issuer *issuer, struct issuer_log *log, bool quiet,
+                       struct tally_now now)
+{
+    const struct issuer_options *options = &issuer->options;
+    uint64_t at = now.mono.ms + (quiet ? options->seal_quiet_ms : options->seal_ms);
+    if (!quiet)
+        log->pressing = log->next;
+    if (at < log->seal_at.ms)
+        log->seal_at.ms = at;
 }
 
 static enum tally_error append(struct issuer *issuer, struct tally_now now,
@@ -233,8 +246,7 @@ static enum tally_error append(struct issuer *issuer, struct tally_now now,
     log->previous = pending->receipt;
     log->next++;
     log->in_flight++;
-    if (log->seal_at.ms == TALLY_NEVER.ms)
-        log->seal_at.ms = now.mono.ms + issuer->options.seal_ms;
+    seal_later(issuer, log, draft->quiet, now);
 
     struct tally_action *action = outbox_add(out, TALLY_ACTION_APPEND);
     action->append.ticket = pending->ticket;
@@ -261,16 +273,31 @@ void issuer_append(struct issuer *issuer, struct tally_now now, const struct tal
         answer(out, command->ticket, error, NULL, NULL);
 }
 
+static struct draft statement(const char *type, const struct tally_reference *references,
+                              size_t count, struct tally_bytes body, uint64_t tag)
+{
+    return (struct draft){.name_space = bytes_text(TALLY_STATEMENTS),
+                          .type = bytes_text(type),
+                          .body = body,
+                          .references = references,
+                          .reference_count = count,
+                          .tag = tag};
+}
+
 enum tally_error issuer_statement(struct issuer *issuer, struct tally_now now, const char *type,
                                   const struct tally_reference *references, size_t count,
                                   struct tally_bytes body, uint64_t tag, struct outbox *out)
 {
-    const struct draft draft = {.name_space = bytes_text(TALLY_STATEMENTS),
-                                .type = bytes_text(type),
-                                .body = body,
-                                .references = references,
-                                .reference_count = count,
-                                .tag = tag};
+    const struct draft draft = statement(type, references, count, body, tag);
+    return append(issuer, now, &draft, out);
+}
+
+enum tally_error issuer_record(struct issuer *issuer, struct tally_now now, const char *type,
+                               const struct tally_reference *references, size_t count,
+                               struct tally_bytes body, uint64_t tag, struct outbox *out)
+{
+    struct draft draft = statement(type, references, count, body, tag);
+    draft.quiet = true;
     return append(issuer, now, &draft, out);
 }
 
@@ -451,7 +478,8 @@ void issuer_on_published(struct issuer *issuer, struct tally_now now,
     if (log == NULL || log->state != ISSUER_SIGNING)
         return;
     FSM_MOVE(moves, &log->state, ISSUER_OPEN);
-    if (log->next > log->sealing || event->published.error != TALLY_OK)
+    /* What came meanwhile and is quiet keeps its time. */
+    if (log->pressing > log->sealing || event->published.error != TALLY_OK)
         log->seal_at.ms = now.mono.ms + issuer->options.seal_ms;
     if (event->published.error != TALLY_OK) {
         *news = (struct issuer_news){

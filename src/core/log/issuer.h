@@ -7,9 +7,10 @@
  *     append ──APPEND──▶ durable, answered ──SEAL──▶ tiles read back ──sign, PUBLISH──▶ sealed
  *
  * A receipt is answered when it is durable. Sealing follows by count or by time, one seal of a log
- * at a time. Nothing is signed before the tiles were read back from the disk and their root equals
- * the one that was folded here from what was appended (log chapter, sections 3 and 6; reliability
- * 5.2). If an append fails, the log is read again from the ledger: what is durable decides.
+ * at a time; what nobody waits for is sealed with what comes next, or alone after a longer time.
+ * Nothing is signed before the tiles were read back from the disk and their root equals the one
+ * that was folded here from what was appended (log chapter, sections 3 and 6; reliability 5.2). If
+ * an append fails, the log is read again from the ledger: what is durable decides.
  */
 #include "core/base/outbox.h"
 #include "core/log/merkle.h"
@@ -39,6 +40,7 @@ struct issuer_log {
     struct tally_hash sealing_root;
     uint64_t seal_ticket;
     struct tally_mono seal_at; /* When the seal by time is due. */
+    uint64_t pressing;         /* Behind the last receipt that somebody waits for. */
     unsigned in_flight;
 };
 
@@ -53,7 +55,7 @@ struct issuer_pending {
 
 struct issuer_options {
     struct tally_key key;
-    unsigned seal_receipts, seal_ms, pending_max, logs_max;
+    unsigned seal_receipts, seal_ms, seal_quiet_ms, pending_max, logs_max;
     const struct tally_ledger *ledger;
     const struct tally_crypto *crypto;
 };
@@ -109,6 +111,12 @@ void issuer_seal(struct issuer *issuer, struct tally_now now, uint64_t command, 
 enum tally_error issuer_statement(struct issuer *issuer, struct tally_now now, const char *type,
                                   const struct tally_reference *references, size_t count,
                                   struct tally_bytes body, uint64_t tag, struct outbox *out);
+
+/* The same of what happened, which others need not know soon: it waits for company, for at most
+   seal_quiet_ms. It is as durable as any. */
+enum tally_error issuer_record(struct issuer *issuer, struct tally_now now, const char *type,
+                               const struct tally_reference *references, size_t count,
+                               struct tally_bytes body, uint64_t tag, struct outbox *out);
 
 /* COMMAND STATE: a statement that was checked. The answer is given in time; an error: it was
    refused at once, and is not answered here. */

@@ -83,6 +83,8 @@ static void defaults(struct tally_node_options *options)
         options->seal_receipts = TALLY_SEAL_RECEIPTS;
     if (options->seal_ms == 0)
         options->seal_ms = TALLY_SEAL_MS;
+    if (options->seal_quiet_ms == 0)
+        options->seal_quiet_ms = TALLY_SEAL_QUIET_MS;
     if (options->witnessed_max == 0)
         options->witnessed_max = TALLY_WITNESSED_MAX;
     if (options->witness_gap_ms == 0)
@@ -170,6 +172,7 @@ static bool logs_new(struct tally_node *node, struct tally_now now)
                                           .logs_max = options->own_logs_max,
                                           .seal_receipts = options->seal_receipts,
                                           .seal_ms = options->seal_ms,
+                                          .seal_quiet_ms = options->seal_quiet_ms,
                                           .pending_max = options->pending_max,
                                           .ledger = &options->ledger,
                                           .crypto = &options->crypto};
@@ -181,6 +184,7 @@ static bool logs_new(struct tally_node *node, struct tally_now now)
                                       .servers = options->connections_max * CONNECTION_SERVED_MAX,
                                       .buffers = buffers,
                                       .ledger = &options->ledger,
+                                      .heads = &node->datagrams.heads,
                                       .fold = &node->federating.fold,
                                       .conducts = &node->conducts,
                                       .crypto = &options->crypto,
@@ -514,7 +518,8 @@ static bool on_quiet(struct tally_node *node, struct tally_now now, const struct
     if (event->kind != TALLY_EVENT_DATAGRAM)
         return false;
     (void)datagrams_receive(&node->datagrams, now, event, &news, &node->outbox);
-    if (news.quiet)
+    /* A heartbeat that agrees makes an earlier one void. */
+    if (news.quiet && !(news.has_heartbeat && node->sync.lacks))
         return node->due.ms > now.mono.ms;
     wire_datagrams(node, now, &news);
     return false;

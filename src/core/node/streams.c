@@ -57,7 +57,9 @@ bool node_dial_failed(struct tally_node *node, struct tally_now now, const struc
     if (found == NULL)
         return false;
     found->rare->stream_error = error;
-    found->rare->stream_after.ms = now.mono.ms + DIAL_REST_MS;
+    /* Without a link nobody could be asked, and the dial says nothing of the way: it was away. */
+    if (found->link.state == LINK_LINKED)
+        found->rare->stream_after.ms = now.mono.ms + DIAL_REST_MS;
     if (meet_busy(&reaching->meet, peer)) {
         reaching_stir(reaching);
         meet_dial_failed(&reaching->meet, now, peer);

@@ -44,6 +44,26 @@ enum sync_verdict wire_note(struct tally_node *node, const struct tally_key *pee
 
 /* ---- Datagrams: links, heartbeats, announces. ---- */
 
+/* Sets that differ do not tell who lacks something, nor whether others are just bringing it. */
+static void heard_sets(struct tally_node *node, struct tally_now now, const struct tally_key *peer,
+                       const struct heartbeat_news *news)
+{
+    struct sync_lack lacks[HEARTBEAT_SETS];
+    uint64_t cause = 0;
+    for (size_t i = 0; i < news->set_count; i++) {
+        const struct heartbeat_set *set = &news->sets[i];
+        const struct head_set *ours = heads_set_find(&node->datagrams.heads, set->name_space);
+        bool held = !set->differs || (ours != NULL && heads_was(ours, set->fingerprint));
+        lacks[i] = (struct sync_lack){.held = held};
+        memcpy(lacks[i].name_space, set->name_space, sizeof lacks[i].name_space);
+        memcpy(lacks[i].fingerprint, set->fingerprint, sizeof lacks[i].fingerprint);
+        if (!held)
+            cause += be64_read(set->fingerprint) | 1;
+    }
+    if (cause != 0 || node->sync.lacks)
+        sync_told(&node->sync, now, peer, cause, lacks, news->set_count);
+}
+
 /* What a linked peer said: anything we lack is fetched from it. */
 static void heard_heartbeat(struct tally_node *node, struct tally_now now,
                             const struct tally_key *peer, const struct heartbeat_news *news)
@@ -64,13 +84,25 @@ static void heard_heartbeat(struct tally_node *node, struct tally_now now,
         if (log->relation == HEAD_AHEAD || log->relation == HEAD_SPLIT || log->regression)
             cause += be64_read(log->root.bytes) | 1;
     }
-    for (size_t i = 0; i < news->set_count; i++)
-        if (news->sets[i].differs)
-            cause += be64_read(news->sets[i].fingerprint) | 1;
+    if (cause == 0)
+        heard_sets(node, now, peer, news);
     if (news->audit.any && news->audit.ours != NULL)
         (void)wire_note(node, peer, news->audit.note);
     if (cause != 0)
         sync_start(&node->sync, now, peer, cause);
+}
+
+/* Who seals holds it; who passes that on has to fetch it like us, and is asked a while later if it
+   is still worth it. */
+static void announced(struct tally_node *node, struct tally_now now, const struct tally_key *from,
+                      const struct announce_news *news)
+{
+    const struct peer *issuer = peers_find(&node->datagrams.peers, &news->issuer);
+    const struct sync_lack lack = {.of_log = true, .origin_hash = news->origin, .size = news->size};
+    if (issuer != NULL && issuer->link.state == LINK_LINKED)
+        sync_start(&node->sync, now, &issuer->key, 0);
+    if (!key_equal(from, &news->issuer))
+        sync_told(&node->sync, now, from, 0, &lack, 1);
 }
 
 static void heard_announce(struct tally_node *node, struct tally_now now,
@@ -83,7 +115,7 @@ static void heard_announce(struct tally_node *node, struct tally_now now,
                                          .log = &news->origin,
                                          .a = news->size,
                                          .b = news->ours != NULL ? news->ours->size : 0});
-        sync_start(&node->sync, now, peer, 0);
+        announced(node, now, peer, news);
     }
     if (news->ours != NULL)
         (void)wire_note(node, peer, news->note);
@@ -119,17 +151,25 @@ static void heard_alarm(struct tally_node *node, struct tally_now now, const str
     }
 }
 
+/* Whoever is to tell us what is new: at once, because much may be (protocols 4.4). Who held nothing
+   when it greeted has nothing to tell until its heartbeat says otherwise; to whom the operator
+   names there is a stream all the same. */
+static void linked_asks(struct tally_node *node, struct tally_now now, const struct peer *peer)
+{
+    if (peer->configured || (peer->mesh && !peer->bare) || guarding_asks(node, &peer->key))
+        sync_start(&node->sync, now, &peer->key, 0);
+}
+
 void wire_datagrams(struct tally_node *node, struct tally_now now,
                     const struct datagrams_news *news)
 {
-    /* Whoever is to tell us what is new: at once, because much may be (protocols 4.4). */
     const struct peer *linked = news->links.linked;
     if (linked != NULL)
         witness_linked(&node->witness, &linked->key);
-    if (linked != NULL && (linked->mesh || linked->configured || guarding_asks(node, &linked->key)))
-        sync_start(&node->sync, now, &linked->key, 0);
+    if (linked != NULL)
+        linked_asks(node, now, linked);
     if (news->overlay.meshed != NULL && news->overlay.meshed != linked)
-        sync_start(&node->sync, now, &news->overlay.meshed->key, 0);
+        linked_asks(node, now, news->overlay.meshed);
     if (news->has_notice)
         revoking_heard(node, now, news->from, &news->notice);
     if (news->from == NULL)
@@ -262,8 +302,8 @@ static void state(struct tally_node *node, struct tally_now now, const struct sy
     const struct tally_reference reference = {.kind = TALLY_REFERENCE_RECEIPT,
                                               .hash = news->reference};
     enum tally_error error =
-        issuer_statement(&node->issuer, now, news->type, &reference, news->has_reference ? 1 : 0,
-                         news->body, news->tag, &node->outbox);
+        issuer_record(&node->issuer, now, news->type, &reference, news->has_reference ? 1 : 0,
+                      news->body, news->tag, &node->outbox);
     if (error != TALLY_OK)
         sync_stated(&node->sync, now, news->tag, 0, error);
 }

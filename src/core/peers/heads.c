@@ -132,6 +132,8 @@ bool heads_set(struct heads *heads, struct tally_now now, const struct head *hea
     assert(memcmp(held->name_space, head->name_space, HEADS_TAG) == 0);
     if (head->size == held->size)
         return true;
+    if (set->count > 0)
+        heads_fingerprint(set, set->past[set->past_turn++ % HEADS_PAST]);
     if (held->size > 0)
         sum_subtract(set->sum, &held->id);
     else
@@ -178,6 +180,14 @@ void heads_fingerprint(const struct head_set *set, uint8_t fingerprint[HEADS_FIN
     hash_sha256_two(bytes_of(set->sum, 32), bytes_of(varint, varint_write(varint, set->count)),
                     &hash);
     memcpy(fingerprint, hash.bytes, HEADS_FINGERPRINT);
+}
+
+bool heads_was(const struct head_set *set, const uint8_t fingerprint[HEADS_FINGERPRINT])
+{
+    for (unsigned i = 0; i < set->past_turn && i < HEADS_PAST; i++)
+        if (memcmp(set->past[i], fingerprint, HEADS_FINGERPRINT) == 0)
+            return true;
+    return false;
 }
 
 bool heads_holds(const struct heads *heads)

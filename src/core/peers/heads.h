@@ -11,7 +11,7 @@
 #include "tally/limits.h"
 #include "tally/types.h"
 
-enum { HEADS_TAG = 8, HEADS_HINT = 8, HEADS_FINGERPRINT = 16 };
+enum { HEADS_TAG = 8, HEADS_HINT = 8, HEADS_FINGERPRINT = 16, HEADS_PAST = 4 };
 
 /* The largest signed checkpoint of a log all of whose receipts are durable here. */
 struct head {
@@ -31,8 +31,10 @@ struct head {
 /* The heads of one namespace. */
 struct head_set {
     uint8_t name_space[HEADS_TAG];
-    uint64_t count;  /* Heads with size > 0. */
-    uint8_t sum[32]; /* Of their ids mod 2^256, little endian. */
+    uint64_t count;                              /* Heads with size > 0. */
+    uint8_t sum[32];                             /* Of their ids mod 2^256, little endian. */
+    uint8_t past[HEADS_PAST][HEADS_FINGERPRINT]; /* What its fingerprint was before, a ring. */
+    unsigned past_turn;
 };
 
 struct heads {
@@ -75,6 +77,9 @@ const struct head_set *heads_set_find(const struct heads *heads, const uint8_t t
 
 /* First 16 bytes of SHA-256(sum, count as negentropy's varint). */
 void heads_fingerprint(const struct head_set *set, uint8_t fingerprint[HEADS_FINGERPRINT]);
+
+/* Whether that was our fingerprint not long ago: who has it has nothing that we lack. */
+bool heads_was(const struct head_set *set, const uint8_t fingerprint[HEADS_FINGERPRINT]);
 
 /* SHA-256("tally head 1\n", origin hash, size, root). */
 void heads_id(const struct head *head, struct tally_hash *id);

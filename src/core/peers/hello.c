@@ -249,6 +249,7 @@ enum tally_drop hello_on_welcome(struct peers *peers, struct tally_now now,
         link->initiated = true;
         link->uninvited = false;
         peer->caps = welcome.caps & (uint8_t)~PEERS_CAPS_MESH;
+        peer->bare = welcome.namespaces.size == 0;
         link_up(peers, peer, now, news);
         replay_take(&link->window, datagram->counter);
         news->observer = peer;
@@ -368,6 +369,7 @@ static enum tally_drop accept(struct peers *peers, struct peer *peer, struct tal
     link->initiated = false;
     link->uninvited = uninvited;
     peer->caps = hello->caps & (uint8_t)~PEERS_CAPS_MESH;
+    peer->bare = hello->namespaces.size == 0;
     if (link->state != LINK_LINKED) {
         link->address = *from;
         if (link->state != LINK_ACCEPTED)

@@ -83,6 +83,7 @@ struct peer {
     enum tally_drop last_error; /* Why the last try or link ended. */
     enum tally_path_reason why; /* There is no link, or no better one. */
     bool judged;                /* Once, at least. */
+    bool bare;                  /* When it greeted last it held no logs. */
     uint8_t first_size;         /* Of what rides along with our next hello. */
     uint8_t shared[32];         /* X25519 of both identities: once per peer. */
 };

@@ -4,6 +4,7 @@
 #include "core/base/bytes.h"
 #include "core/base/fsm.h"
 #include "core/sync/held.h"
+#include "core/sync/prompt.h"
 #include "core/sync/statement.h"
 
 #include <assert.h>
@@ -11,8 +12,8 @@
 static const fsm_moves moves[] = {
     [SYNC_FREE] = TO(SYNC_WAITING) | TO(SYNC_RESTING),
     [SYNC_WAITING] = TO(SYNC_FREE) | TO(SYNC_RESTING),
-    [SYNC_RESTING] =
-        TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_ASKING) | TO(SYNC_LOCATING) | TO(SYNC_TELLING),
+    [SYNC_RESTING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_ASKING) | TO(SYNC_PROVING) |
+                     TO(SYNC_LOCATING) | TO(SYNC_FETCHING) | TO(SYNC_TELLING),
     [SYNC_ASKING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_RESTING) | TO(SYNC_ASKING) |
                     TO(SYNC_PROVING) | TO(SYNC_LOCATING) | TO(SYNC_FETCHING) | TO(SYNC_TELLING),
     [SYNC_PROVING] = TO(SYNC_FREE) | TO(SYNC_WAITING) | TO(SYNC_RESTING) | TO(SYNC_ASKING) |
@@ -156,6 +157,7 @@ static void rest(struct sync_asker *asker, struct tally_now now, uint64_t ms)
         asker_move(asker, SYNC_RESTING);
     asker->due = false;
     asker->pages = 0;
+    prompt_answered(asker);
     asker->again.ms = now.mono.ms + ms;
 }
 
@@ -167,6 +169,7 @@ static void round_end(const struct sync *sync, struct tally_now now, struct sync
         admission(sync->options.fold, &asker->peer, ADMISSION_STATE) != TALLY_DROP_NONE)
         asker->told_count = 0;
     if (asker->told_count > 0 && asker->tell_at.ms <= now.mono.ms) {
+        asker->task_count = 0;
         asker_move(asker, SYNC_TELLING);
         asker->heard = now.mono;
         asker->due = true;
@@ -202,6 +205,33 @@ static void task_drop(struct sync_asker *asker)
     memmove(asker->tasks, asker->tasks + 1, asker->task_count * sizeof *asker->tasks);
 }
 
+/* Brings a task that can begin now to the front. Those that another asker fetches stay behind it
+   and are looked at again, the others go. False: there is none. */
+static bool task_take(const struct sync *sync, struct tally_now now, struct sync_asker *asker)
+{
+    for (unsigned left = asker->task_count; left > 0; left--) {
+        bool wanted = is_wanted(sync, asker) && !is_shunned(asker, now);
+        if (wanted && task_free(sync, asker))
+            return true;
+        const struct sync_task first = asker->tasks[0];
+        task_drop(asker);
+        if (!wanted || !sync->writable)
+            continue;
+        asker->tasks[asker->task_count++] = first;
+        asker->later = true;
+    }
+    return false;
+}
+
+/* A round begins, or goes on: what waited for another asker is told again. */
+static void ask_heads(struct sync_asker *asker, struct tally_now now)
+{
+    asker->task_count = 0;
+    asker_move(asker, SYNC_ASKING);
+    asker->heard = now.mono;
+    asker->due = true;
+}
+
 void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker *asker,
                      struct outbox *out)
 {
@@ -211,31 +241,23 @@ void asker_next_task(struct sync *sync, struct tally_now now, struct sync_asker 
         asker->due = true;
         return;
     }
-    while (asker->task_count > 0) {
-        bool wanted = is_wanted(sync, asker);
-        bool shunned = is_shunned(asker, now);
-        if (wanted && !shunned && task_free(sync, asker)) {
-            task_start(sync, now, asker, out);
-            return;
-        }
-        asker->later |= wanted && !shunned && sync->writable;
-        task_drop(asker);
+    if (task_take(sync, now, asker)) {
+        task_start(sync, now, asker, out);
+        return;
     }
     if (asker->own_due && !asker->more) {
         asker->own_due = asker->own_larger = asker->after_known = false;
         asker->own = true;
         asker->own_held = 0;
-        asker_move(asker, SYNC_ASKING);
-        asker->heard = now.mono;
-        asker->due = true;
+        ask_heads(asker, now);
         return;
     }
     if (asker->more || asker->dirty) {
+        if (!asker->more)
+            prompt_asked(asker);
         asker->after_known = asker->more && asker->after_known;
         asker->dirty = asker->dirty && asker->more;
-        asker_move(asker, SYNC_ASKING);
-        asker->heard = now.mono;
-        asker->due = true;
+        ask_heads(asker, now);
         asker->looked = asker->looked || !asker->own;
         return;
     }

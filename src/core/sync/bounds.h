@@ -32,7 +32,12 @@ enum {
     SYNC_REST_MS = 30000,    /* Heads are asked again after this time, if nothing else asks, */
     SYNC_CALM_MAX = 3,       /* doubled so often while they stay the same. */
     SYNC_GAP_MS = 1000,      /* Between rounds that a peer prompts and that find nothing. */
-    SYNC_CAUSES = 8,         /* Heartbeats tell of 32 namespaces in six turns. */
+    /* What a peer holds may come from another, or it is the peer that lacks something: so long
+       we wait before one of those that say so is asked (protocols 3.1). */
+    SYNC_LOOK_MS = 300,
+    SYNC_LOOK_AGAIN_MS = 1000, /* And the next of them: a round takes that long. */
+    SYNC_LACKS = 8,  /* Such words of a peer that are remembered: six sets in a heartbeat. */
+    SYNC_CAUSES = 8, /* Heartbeats tell of 32 namespaces in six turns. */
     SYNC_SHUNNED = 8,
 };
 

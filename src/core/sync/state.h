@@ -7,21 +7,9 @@
 #include "core/base/random.h"
 #include "core/log/descent.h"
 #include "core/sync/bounds.h"
-#include "core/sync/frame.h"
+#include "core/sync/task.h"
 #include "tally/log.h"
 #include "tally/node.h"
-
-/* One log to be fetched from one peer. */
-struct sync_task {
-    struct tally_hash origin_hash;
-    struct tally_key issuer;
-    char origin[TALLY_ORIGIN_MAX + 1];
-    char name_space[TALLY_NAMESPACE_MAX + 1];
-    uint64_t size; /* The head we fetch: size and root, signed in note. */
-    struct tally_hash root;
-    uint16_t note_size;
-    uint8_t note[SYNC_NOTE_MAX];
-};
 
 enum sync_package_state {
     PACKAGE_COMING,    /* Its bytes are passed on to the pool. */
@@ -91,6 +79,9 @@ struct sync_asker {
     uint64_t cause;              /* Of this round: see sync_start. */
     uint64_t known[SYNC_CAUSES]; /* Causes that led to nothing since something was found. */
     unsigned known_turn;
+    struct sync_lack lacks[SYNC_LACKS]; /* What sync_told said, the oldest first. */
+    unsigned lack_count;
+    uint64_t lack_cause;
     struct sync_shunned shunned[SYNC_SHUNNED];
     unsigned shunned_turn;
     uint16_t pages; /* Of heads in this round. */
@@ -102,7 +93,9 @@ struct sync_asker {
     unsigned own_held;      /* How many of them the peer holds, none larger than ours. */
     bool own_larger;        /* Or some are. */
 
-    struct sync_task *tasks; /* SYNC_TASKS, on its desk; tasks[0] is the current one. */
+    /* SYNC_TASKS, on its desk: the current one first; while it rests, those that another asker
+       fetches. */
+    struct sync_task *tasks;
     unsigned task_count;
 
     /* The current task. */

@@ -8,7 +8,7 @@
  *     {"logs":[{"from":0,"origin":"did:key:…/audit","root":"<hex>","to":40}],
  *      "source":"did:key:…","target":"did:key:…","type":"SYNC_EVENT"}
  *
- * SYNC_CONFIRMED has "sync_hash":"<hex>" besides, the receipt hash of the event. For this folder.
+ * SYNC_CONFIRMED has "sync_hash":"<hex>" besides, the receipt hash of the event.
  */
 #include "core/sync/sync.h"
 

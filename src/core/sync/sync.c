@@ -4,6 +4,7 @@
 #include "core/base/bytes.h"
 #include "core/log/tree.h"
 #include "core/sync/asker.h"
+#include "core/sync/prompt.h"
 #include "core/sync/server.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@ bool sync_new(struct sync *sync, const struct sync_options *options)
                           .random = {options->seed},
                           .tickets = SYNC_TICKETS,
                           .writable = true,
+                          .look = TALLY_NEVER,
                           .stale = true,
                           .roused = true};
     size_t size = tally_origin_write(&options->key, bytes_text(TALLY_STATEMENTS), origin);
@@ -137,70 +139,7 @@ static struct sync_server *server_on(const struct sync *sync, uint32_t stream)
     return NULL;
 }
 
-/* The first that is free: those behind the last one that was ever taken are. */
-static struct sync_asker *asker_new(struct sync *sync, const struct tally_key *peer)
-{
-    unsigned i = 0;
-    while (i < sync->asker_end && sync->askers[i].state != SYNC_FREE)
-        i++;
-    if (i == sync->options.askers)
-        return NULL;
-    sync->asker_end += i == sync->asker_end;
-    struct sync_asker *asker = &sync->askers[i];
-    struct sync_desk *desk = &sync->desks[i];
-    *asker = (struct sync_asker){.peer = *peer,
-                                 .tasks = desk->tasks,
-                                 .packages = desk->packages,
-                                 .by_hand = sync->options.by_hand,
-                                 .backoff = {.first_ms = 500, .cap_ms = 60000},
-                                 .again = TALLY_NEVER};
-    sync_inbox_init(&asker->inbox, desk->inbox);
-    return asker;
-}
-
 /* ---- Streams. ---- */
-
-static void stream_ask(struct sync *sync, struct tally_now now, struct sync_asker *asker)
-{
-    if (news_add(sync, SYNC_NEWS_STREAM, &asker->peer) != NULL)
-        asker->again.ms = now.mono.ms + SYNC_SILENCE_MS; /* If nothing comes of it. */
-}
-
-static bool cause_known(const struct sync_asker *asker, uint64_t cause)
-{
-    for (unsigned i = 0; i < SYNC_CAUSES; i++)
-        if (cause != 0 && asker->known[i] == cause)
-            return true;
-    return false;
-}
-
-void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer,
-                uint64_t cause)
-{
-    sync->stale = true;
-    struct sync_asker *asker = asker_find(sync, peer);
-    if (!(asker != NULL ? asker->by_hand : sync->options.by_hand) &&
-        admission(sync->options.fold, peer, ADMISSION_SERVE) != TALLY_DROP_NONE)
-        return;
-    if (asker == NULL) {
-        asker = asker_new(sync, peer);
-        if (asker == NULL)
-            return; /* All are busy; the next heartbeat asks again. */
-        asker_move(asker, SYNC_WAITING);
-        asker->dirty = true;
-        asker->cause = cause;
-        stream_ask(sync, now, asker);
-        return;
-    }
-    bool resting = asker->state == SYNC_RESTING;
-    if (resting && cause_known(asker, cause))
-        return;
-    asker->cause = cause;
-    asker->dirty = true;
-    uint64_t at = asker->rested.ms + (cause != 0 && asker->calm > 0 ? SYNC_GAP_MS : 0);
-    if (resting && asker->again.ms > at)
-        asker->again.ms = at > now.mono.ms ? at : now.mono.ms;
-}
 
 bool sync_locate(struct sync *sync, struct tally_now now, const struct tally_key *peer,
                  const struct tally_hash *origin_hash, uint64_t size,
@@ -310,7 +249,7 @@ void sync_closed(struct sync *sync, struct tally_now now, const struct tally_key
     if (asker == NULL || (stream == 0 && asker->state != SYNC_WAITING))
         return;
     fetch_abandon(asker, out);
-    asker->task_count = 0;
+    asker->task_count = asker->lack_count = 0;
     asker->confirming = asker->due = asker->more = asker->after_known = false;
     asker->looked = asker->found = asker->own_due = asker->own = false;
     asker->locates = asker->proves = false;
@@ -346,7 +285,7 @@ static struct tally_mono asker_deadline(const struct sync_asker *asker)
 
 struct tally_mono sync_deadline(const struct sync *sync)
 {
-    struct tally_mono next = TALLY_NEVER;
+    struct tally_mono next = sync->look;
     for (unsigned i = 0; i < sync->asker_end; i++) {
         struct tally_mono one = asker_deadline(&sync->askers[i]);
         if (one.ms < next.ms)
@@ -357,14 +296,21 @@ struct tally_mono sync_deadline(const struct sync *sync)
 
 void sync_settle(struct sync *sync)
 {
-    if (sync->stale)
-        sync->next = sync_deadline(sync);
+    if (!sync->stale)
+        return;
+    sync->next = sync_deadline(sync);
+    sync->lacks = false;
+    for (unsigned i = 0; i < sync->asker_end; i++)
+        sync->lacks =
+            sync->lacks || (sync->askers[i].state != SYNC_FREE && sync->askers[i].lack_count > 0);
     sync->stale = false;
 }
 
 void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out)
 {
     sync->stale = true;
+    if (sync->look.ms <= now.mono.ms)
+        prompt_look(sync, now);
     for (unsigned i = 0; i < sync->asker_end; i++) {
         struct sync_asker *asker = &sync->askers[i];
         if (asker_deadline(asker).ms > now.mono.ms)
@@ -374,9 +320,10 @@ void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out)
         if (!outbox_room(out, SYNC_PACKAGES + 2, 0) || sync->news_count > SYNC_NEWS / 2)
             return;
         if (asker->state == SYNC_WAITING) {
-            stream_ask(sync, now, asker);
+            asker_stream(sync, now, asker);
         } else if (asker->state == SYNC_RESTING) {
-            asker->dirty = true;
+            /* Logs that another asker fetched may be all that is left to look at. */
+            asker->dirty = asker->dirty || asker->by_hand || asker->task_count == 0;
             asker_wake(sync, now, asker, out);
         } else if (asker->state == SYNC_FETCHING && fetch_works(asker)) {
             asker->heard = now.mono;

@@ -63,6 +63,7 @@ struct sync_options {
     unsigned askers, servers; /* How many of each. */
     unsigned buffers;         /* Packages composed at a time, TALLY_PACKAGE_MAX each. */
     const struct tally_ledger *ledger;
+    const struct heads *heads; /* What is held, for sync_told; NULL: it believes what it is told. */
     const struct fold *fold;   /* Who may pull, and from whom we do; NULL: everybody. */
     struct conducts *conducts; /* Told of what peers answer; NULL: nobody is. */
     const struct tally_crypto *crypto;
@@ -104,6 +105,8 @@ struct sync {
     struct tally_mono next; /* As sync_deadline said last, */
     bool stale;             /* unless an asker has moved since. */
     bool roused; /* Streams may have to say what did not come of bytes that came on them. */
+    struct tally_mono look; /* When askers look at what they lack. */
+    bool lacks;             /* Some asker has lacks, as of then. */
 };
 
 #define SYNC_SERVED 0x8000u
@@ -125,6 +128,11 @@ void sync_tick(struct sync *sync, struct tally_now now, struct outbox *out);
    heartbeat. 0: ask anyway. */
 void sync_start(struct sync *sync, struct tally_now now, const struct tally_key *peer,
                 uint64_t cause);
+
+/* The same where it is not known that the peer can help: its set of heads is another one, or it
+   passed on what a third one said. It is asked in a short while, if we lack any of it still. */
+void sync_told(struct sync *sync, struct tally_now now, const struct tally_key *peer,
+               uint64_t cause, const struct sync_lack *lacks, size_t count);
 
 /*
  * An operator brings files: what is at the other end of that stream is nobody, and its key is all

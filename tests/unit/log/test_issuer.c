@@ -14,6 +14,7 @@ enum { RECEIPTS = 64 };
 struct disk {
     uint8_t seed[32];
     struct tally_key key;
+    const char *name_space;
     char origin[TALLY_ORIGIN_MAX + 1];
     struct tally_hash origin_hash;
     uint8_t envelopes[RECEIPTS][TALLY_ENVELOPE_MAX];
@@ -31,7 +32,7 @@ static bool view_log(void *context, size_t index, struct tally_log_view *view)
     *view = (struct tally_log_view){.origin_hash = disk->origin_hash,
                                     .issuer = disk->key,
                                     .origin = disk->origin,
-                                    .name_space = "audit",
+                                    .name_space = disk->name_space,
                                     .size = disk->sealed,
                                     .durable = disk->durable,
                                     .own = true};
@@ -101,6 +102,7 @@ static void start(struct story *story)
     const struct issuer_options options = {.key = story->disk.key,
                                            .seal_receipts = 4,
                                            .seal_ms = 1000,
+                                           .seal_quiet_ms = 60000,
                                            .pending_max = RECEIPTS,
                                            .logs_max = 4,
                                            .ledger = &story->ledger,
@@ -110,13 +112,14 @@ static void start(struct story *story)
     issuer_init(&story->issuer, &options, &memory, story->now);
 }
 
-static struct story *story_new(void)
+static struct story *story_new(const char *name_space)
 {
     static struct story story;
     memset(&story, 0, sizeof story);
     memset(story.disk.seed, 7, sizeof story.disk.seed);
     sign_key(story.disk.seed, &story.disk.key);
-    size_t size = tally_origin_write(&story.disk.key, bytes_text("audit"), story.disk.origin);
+    story.disk.name_space = name_space;
+    size_t size = tally_origin_write(&story.disk.key, bytes_text(name_space), story.disk.origin);
     tally_origin_hash(bytes_of(story.disk.origin, size), &story.disk.origin_hash);
     story.ledger = (struct tally_ledger){.context = &story.disk,
                                          .log = view_log,
@@ -208,7 +211,7 @@ static uint64_t disk_seal(struct story *story, struct issuer_news *news)
 
 static void a_receipt_is_answered_when_durable_and_sealed_by_time(void **state)
 {
-    struct story *story = story_new();
+    struct story *story = story_new("audit");
     append(story, 11, "audit", "{\"n\":1}");
     assert_null(action(story, TALLY_ACTION_ANSWER)); /* Not before the disk said so. */
     disk_append(story, TALLY_OK);
@@ -237,7 +240,7 @@ static void a_receipt_is_answered_when_durable_and_sealed_by_time(void **state)
 
 static void many_receipts_are_sealed_by_count(void **state)
 {
-    struct story *story = story_new();
+    struct story *story = story_new("audit");
     struct issuer_news news;
     for (int i = 0; i < 4; i++) {
         append(story, 1, "audit", "x");
@@ -249,7 +252,7 @@ static void many_receipts_are_sealed_by_count(void **state)
 
 static void a_flipped_bit_is_never_signed(void **state)
 {
-    struct story *story = story_new();
+    struct story *story = story_new("audit");
     append(story, 1, "audit", "x");
     disk_append(story, TALLY_OK);
     story->now.mono.ms = 1000;
@@ -271,7 +274,7 @@ static void a_flipped_bit_is_never_signed(void **state)
 
 static void a_full_disk_loses_nothing_and_the_log_goes_on(void **state)
 {
-    struct story *story = story_new();
+    struct story *story = story_new("audit");
     struct issuer_news news;
     append(story, 1, "audit", "a");
     disk_append(story, TALLY_OK);
@@ -288,7 +291,7 @@ static void a_full_disk_loses_nothing_and_the_log_goes_on(void **state)
 
 static void a_restart_goes_on_where_the_disk_is(void **state)
 {
-    struct story *story = story_new();
+    struct story *story = story_new("audit");
     struct issuer_news news;
     for (int i = 0; i < 6; i++) {
         append(story, 1, "audit", "x");
@@ -316,7 +319,7 @@ static void names_that_are_not_allowed_are_refused_at_once(void **state)
 {
     static const char *const names[] = {"",       "-a",         "wit ness", "witness",
                                         "mirror", "federation", "a/b"};
-    struct story *story = story_new();
+    struct story *story = story_new("audit");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         append(story, 9, names[i], "x");
         assert_int_equal(action(story, TALLY_ACTION_ANSWER)->answer.error, TALLY_BAD_NAME);
@@ -325,7 +328,7 @@ static void names_that_are_not_allowed_are_refused_at_once(void **state)
 
 static void an_issuer_that_is_held_signs_nothing_and_goes_on_when_it_is_released(void **state)
 {
-    struct story *story = story_new();
+    struct story *story = story_new("audit");
     issuer_hold(&story->issuer, story->now, TALLY_UNCONFIRMED);
     append(story, 1, "audit", "x");
     assert_int_equal(action(story, TALLY_ACTION_ANSWER)->answer.error, TALLY_UNCONFIRMED);
@@ -334,6 +337,63 @@ static void an_issuer_that_is_held_signs_nothing_and_goes_on_when_it_is_released
     assert_non_null(action(story, TALLY_ACTION_APPEND));
     issuer_hold(&story->issuer, story->now, TALLY_GUARDED);
     assert_int_equal(issuer_deadline(&story->issuer).ms, TALLY_NEVER.ms);
+}
+
+/* A statement of the node itself, which becomes durable. */
+static void state(struct story *story, bool quiet)
+{
+    outbox_clear(&story->out);
+    assert_int_equal((quiet ? issuer_record : issuer_statement)(&story->issuer, story->now,
+                                                                "SYNC_EVENT", NULL, 0,
+                                                                bytes_text("{}"), 1, &story->out),
+                     TALLY_OK);
+    disk_append(story, TALLY_OK);
+}
+
+/* Begins the seal that is due at that time; nothing is due before. */
+static void seal_begins(struct story *story, uint64_t ms)
+{
+    assert_int_equal(issuer_deadline(&story->issuer).ms, ms);
+    outbox_clear(&story->out);
+    story->now.mono.ms = ms - 1;
+    issuer_tick(&story->issuer, story->now, &story->out);
+    assert_null(action(story, TALLY_ACTION_SEAL));
+    story->now.mono.ms = ms;
+    issuer_tick(&story->issuer, story->now, &story->out);
+    assert_non_null(action(story, TALLY_ACTION_SEAL));
+}
+
+static void what_nobody_waits_for_is_sealed_with_what_comes_next(void **unused)
+{
+    struct story *story = story_new(TALLY_STATEMENTS);
+    struct issuer_news news;
+    /* Alone it waits a minute, from the first on. */
+    state(story, true);
+    story->now.mono.ms = 500;
+    state(story, true);
+    seal_begins(story, 60000);
+    assert_int_equal(disk_seal(story, &news), 2);
+    assert_int_equal(issuer_deadline(&story->issuer).ms, TALLY_NEVER.ms);
+    /* What somebody waits for takes it along. */
+    story->now.mono.ms = 70000;
+    state(story, true);
+    story->now.mono.ms = 71000;
+    state(story, false);
+    seal_begins(story, 72000);
+    /* Another one comes while that is sealed, and keeps its own time. */
+    struct tally_action seal = *action(story, TALLY_ACTION_SEAL);
+    state(story, true);
+    outbox_clear(&story->out);
+    *outbox_add(&story->out, TALLY_ACTION_SEAL) = seal;
+    assert_int_equal(disk_seal(story, &news), 4);
+    assert_int_equal(issuer_deadline(&story->issuer).ms, 132000);
+    /* A command seals it, and so does a start after a crash. */
+    issuer_seal(&story->issuer, story->now, 5, &story->out);
+    assert_int_equal(disk_seal(story, &news), 5);
+    assert_int_equal(action(story, TALLY_ACTION_ANSWER)->answer.ticket, 5);
+    state(story, true);
+    start(story);
+    assert_int_equal(issuer_deadline(&story->issuer).ms, story->now.mono.ms);
 }
 
 int main(void)
@@ -346,6 +406,7 @@ int main(void)
         cmocka_unit_test(a_restart_goes_on_where_the_disk_is),
         cmocka_unit_test(names_that_are_not_allowed_are_refused_at_once),
         cmocka_unit_test(an_issuer_that_is_held_signs_nothing_and_goes_on_when_it_is_released),
+        cmocka_unit_test(what_nobody_waits_for_is_sealed_with_what_comes_next),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -428,6 +428,23 @@ static void where_there_is_no_way_it_is_said(void **state)
     pair_free(pair);
 }
 
+/* Both were away: when they link again each dials, instead of waiting for the other to. */
+static void a_dial_without_a_link_says_nothing_of_the_way(void **state)
+{
+    struct pair *pair = pair_new(TALLY_PROFILE_STATIC);
+    struct peer *peer = peer_of(pair, A);
+    (void)state;
+    assert_int_not_equal(peer->link.state, LINK_LINKED);
+    (void)node_dial_failed(pair->nodes[A], pair->now, &pair->keys[D], TALLY_TIMED_OUT);
+    assert_int_equal(peer->stream_after.ms, 0);
+    assert_int_equal(peer->stream_error, TALLY_TIMED_OUT);
+    while (peer->link.state != LINK_LINKED)
+        run(pair, 1);
+    (void)node_dial_failed(pair->nodes[A], pair->now, &pair->keys[D], TALLY_REFUSED);
+    assert_true(peer->stream_after.ms > pair->now.mono.ms);
+    pair_free(pair);
+}
+
 static struct tally_event check(uint64_t ticket)
 {
     return (struct tally_event){.kind = TALLY_EVENT_COMMAND,
@@ -468,6 +485,7 @@ int main(void)
         cmocka_unit_test(who_can_be_dialled_asks_to_be),
         cmocka_unit_test(two_that_were_punched_meet),
         cmocka_unit_test(where_there_is_no_way_it_is_said),
+        cmocka_unit_test(a_dial_without_a_link_says_nothing_of_the_way),
         cmocka_unit_test(an_operator_asks),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

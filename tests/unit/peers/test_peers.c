@@ -116,6 +116,23 @@ static void fingerprint_does_not_tell_the_way(void **state)
     heads_free(&detours);
 }
 
+static void who_is_where_we_were_is_known(void **state)
+{
+    struct heads heads;
+    uint8_t before[HEADS_PAST + 2][HEADS_FINGERPRINT];
+    assert_true(heads_new(&heads, 8, hash_key));
+    for (unsigned n = 0; n < HEADS_PAST + 2; n++) {
+        struct head head = head_number(0, n + 1);
+        assert_true(heads_set(&heads, at(n), &head));
+        heads_fingerprint(&heads.sets[0], before[n]);
+    }
+    assert_false(heads_was(&heads.sets[0], before[0])); /* That is too long ago; */
+    for (unsigned n = 1; n < HEADS_PAST + 1; n++)
+        assert_true(heads_was(&heads.sets[0], before[n]));
+    assert_false(heads_was(&heads.sets[0], before[HEADS_PAST + 1])); /* and there we are. */
+    heads_free(&heads);
+}
+
 static void heads_are_bounded_and_found(void **state)
 {
     struct heads heads;
@@ -501,6 +518,7 @@ int main(void)
         cmocka_unit_test(head_id_is_as_the_document_says),
         cmocka_unit_test(fingerprint_is_negentropys),
         cmocka_unit_test(fingerprint_does_not_tell_the_way),
+        cmocka_unit_test(who_is_where_we_were_is_known),
         cmocka_unit_test(heads_are_bounded_and_found),
         cmocka_unit_test(namespaces_are_bounded),
         cmocka_unit_test(cookie_is_as_the_document_says),

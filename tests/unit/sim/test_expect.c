@@ -4,6 +4,7 @@
 #include "support/cmocka.h"
 
 #include "core/base/bytes.h"
+#include "disk_inside.h"
 #include "expect.h"
 #include "memory.h"
 #include "stand_in.h"
@@ -163,6 +164,48 @@ static void traffic_is_what_was_sent_of_late(void **state)
     assert_true(is(line, ""));
 }
 
+/* A receipt more in a log of that node's, which is not sealed. */
+static void pend(uint32_t slot, const char *name_space, const char *type)
+{
+    struct disk *disk = &world.slots[slot].disk;
+    const struct tally_crypto crypto = signer_window(&world.slots[slot].signer);
+    char origin[TALLY_ORIGIN_MAX + 1];
+    struct tally_log_id id = {
+        .issuer = disk->key, .origin = origin, .name_space = name_space, .own = true};
+    tally_origin_write(&disk->key, bytes_text(name_space), origin);
+    tally_origin_hash(bytes_text(origin), &id.origin_hash);
+    struct disk_log *log = disk_find(disk, &id.origin_hash);
+    if (log == NULL)
+        log = disk_log_new(disk, &id);
+    struct tally_receipt receipt = {.issuer = disk->key,
+                                    .name_space = bytes_text(name_space),
+                                    .sequence = simtree_size(&log->tree),
+                                    .type = bytes_text(type)};
+    uint8_t envelope[TALLY_ENVELOPE_MAX];
+    size_t size = tally_receipt_write(&receipt, &crypto, envelope);
+    disk_log_append(log, bytes_of(envelope, size), bytes_of(NULL, 0), true);
+}
+
+static void converged_is_all_sealed_that_somebody_waits_for(void **state)
+{
+    static const struct line all = {.condition = CONDITION_CONVERGED};
+    for (uint32_t slot = B; slot < NODES; slot++)
+        link_both(A, slot, true);
+    assert_true(is(all, ""));
+    pend(A, TALLY_STATEMENTS, "SYNC_EVENT");
+    pend(A, TALLY_STATEMENTS, "SYNC_CONFIRMED");
+    assert_true(is(all, ""));
+    pend(A, TALLY_STATEMENTS, "fed_admit");
+    pend(A, TALLY_STATEMENTS, "SYNC_EVENT");
+    assert_false(is(all, "n1 has receipts of n1/federation that are not sealed"));
+    world_crash(&world, A);
+    for (uint32_t slot = C; slot < NODES; slot++)
+        link_both(B, slot, true);
+    assert_true(is(all, ""));
+    pend(B, "audit", "SYNC_EVENT"); /* Of a user's, whatever it is called. */
+    assert_false(is(all, "n2 has receipts of n2/audit that are not sealed"));
+}
+
 static void operators_name_peers_or_bootstraps_or_domains(void **state)
 {
     static const uint32_t named[] = {C};
@@ -283,6 +326,7 @@ int main(void)
         STORY(reached_is_by_what_was_not_asked_for),
         STORY(or_by_a_link_with_whom_nobody_named),
         STORY(traffic_is_what_was_sent_of_late),
+        STORY(converged_is_all_sealed_that_somebody_waits_for),
         STORY(operators_name_peers_or_bootstraps_or_domains),
         STORY(a_mesh_that_never_links_again_did_not_converge),
         STORY(who_is_left_out_is_excused_for_a_cause_that_is_counted),

@@ -215,7 +215,8 @@ static void what_is_wrong_is_said_with_its_line(void **state)
          "s:2: \"wet\" is no option of a disk: sync, slow, failed, torn or full"},
         {"nodes 2\noption colour 3\n",
          "s:2: \"colour\" is no option: connections, logs, own_logs, pending, known, links, "
-         "dht_values, seen, records, senders, seal_receipts, seal_ms, peers or verify"},
+         "dht_values, seen, records, senders, seal_receipts, seal_ms, seal_quiet_ms, peers or "
+         "verify"},
         {"nodes 2\nexpect drops n1 boredom 1\n",
          "s:2: \"boredom\" is no reason of a drop (tally/error.h lists them)"},
         {"nodes 2\nexpect wonders\n",
