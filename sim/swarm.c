@@ -46,7 +46,8 @@ bool drawing_once_in(struct drawing *drawing, uint32_t times)
 static uint32_t somebody(struct drawing *drawing)
 {
     uint32_t node = drawing_number(drawing, 1, drawing->nodes);
-    return node == drawing->liar ? node % drawing->nodes + 1 : node;
+    bool lies = drawing->liar <= node && node < drawing->liar + drawing->liars;
+    return lies ? (drawing->liar + drawing->liars - 1) % drawing->nodes + 1 : node;
 }
 
 void drawing_at(struct drawing *drawing, uint32_t tenths)
@@ -267,8 +268,8 @@ static void draw_return(struct drawing *drawing)
 {
     uint32_t node = somebody(drawing), tries = drawing_number(drawing, 2, 5);
     /* A clock that goes back as well may show an epoch that was: nothing on the disk knows better.
-     */
-    if (!drawing_once_in(drawing, RETURNS) || node == 1)
+       A copy of the second in which a key ends has receipts of it that this disk never seals. */
+    if (!drawing_once_in(drawing, RETURNS) || node == 1 || node == drawing->rotated)
         return;
     uint32_t last = drawing->calm + RETURN_LATE;
     uint32_t tenths = drawing_number(drawing, 50 / drawing->haste, drawing->calm);
@@ -372,7 +373,7 @@ void swarm_draw(uint64_t seed, struct swarm_sizes sizes, char text[SWARM_TEXT_MA
     drawing.calm = tenths;
     drawing_world(&drawing, seed, sizes);
     /* One who was not there from the start. */
-    if (drawing_once_in(&drawing, 3) && drawing.nodes != drawing.liar) {
+    if (drawing_once_in(&drawing, 3) && drawing.nodes != drawing.liar + drawing.liars - 1) {
         drawing_at(&drawing, drawing_number(&drawing, 60 / drawing.haste, drawing.calm));
         drawing_line(&drawing, " join n%" PRIu32 "\n", drawing.nodes);
     }

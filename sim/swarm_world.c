@@ -8,6 +8,7 @@ enum {
     LIBSODIUM_TIMES = 8, /* Once in so many stories. */
     LIES_FEW = 300,      /* How much of a lie there is, among few nodes */
     LIES_MANY = 20,      /* and among many. */
+    GANG_AMONG = 6,      /* Nodes, and several lie together. */
     FIXED = 2,           /* Whom strangers and homes have to hold on to. */
     OFFSET_MOST_S = 200  /* A clock that is wrong by more is told so, not followed. */
 };
@@ -159,11 +160,25 @@ static void draw_setting(struct drawing *drawing)
     }
 }
 
+/* Sybils: they fill tables, serve as registrars, and name nobody but each other to whoever asks.
+   Often all have one address. */
+static void draw_gang(struct drawing *drawing)
+{
+    uint32_t most = (drawing->nodes - drawing->fixed) / 2;
+    uint32_t first = drawing->nodes - drawing_number(drawing, 1, most - 1);
+    drawing->liar = first;
+    drawing->liars = drawing->nodes - first + 1;
+    if (drawing->homes == 0 && drawing_once_in(drawing, 2))
+        drawing_line(drawing, "nat n%" PRIu32 "..n%" PRIu32 " full\n", first, drawing->nodes);
+    drawing_at(drawing, drawing_number(drawing, 0, 150) / drawing->haste);
+    drawing_line(drawing, " lie n%" PRIu32 "..n%" PRIu32 " collude\n", first, drawing->nodes);
+}
+
 static void draw_liar(struct drawing *drawing)
 {
-    static const char *const lies[] = {"ahead",  "root",    "fork",    "gap",         "silent",
-                                       "forged", "rewind",  "rewrite", "flood",       "replay",
-                                       "spoof",  "garbled", "collude", "revoked-user"};
+    static const char *const lies[] = {"ahead",  "root",    "fork",      "gap",     "silent",
+                                       "forged", "rewind",  "rewrite",   "flood",   "replay",
+                                       "spoof",  "garbled", "half-open", "collude", "revoked-user"};
     /* Of many who were named a few one may know nobody but whom all others refuse from then on. */
     bool apart = drawing->setting == SETTING_NAMED && drawing->nodes > DRAWN_FEW;
     uint32_t lie = drawing_number(drawing, 0, sizeof lies / sizeof *lies - 1 - apart);
@@ -172,6 +187,12 @@ static void draw_liar(struct drawing *drawing)
     uint32_t needed = drawing->fixed + (drawing->setting == SETTING_NAMES);
     if (drawing->nodes <= needed)
         return;
+    bool strange = drawing->setting == SETTING_STRANGERS || drawing->setting == SETTING_NAMES;
+    if (strange && drawing->nodes >= GANG_AMONG && drawing_once_in(drawing, 2)) {
+        draw_gang(drawing);
+        return;
+    }
+    drawing->liars = 1;
     drawing->liar = drawing_number(drawing, drawing->fixed + 1, drawing->nodes);
     drawing->fork = strcmp(lies[lie], "fork") == 0;
     uint32_t tenths = drawing_number(drawing, 40, 150) / drawing->haste;
