@@ -98,6 +98,15 @@ static void draw_append(struct drawing *drawing, uint32_t tenths)
                      drawing_number(drawing, 1, 8));
 }
 
+/* Two of them, or three. */
+static void draw_islands(struct drawing *drawing)
+{
+    uint32_t count = drawing_once_in(drawing, 4) ? 3 : 2;
+    for (uint32_t i = 0; i < drawing->nodes; i++)
+        drawing_line(drawing, " %" PRIu32, drawing_number(drawing, 1, count));
+    drawing_line(drawing, "\n");
+}
+
 static void draw_division(struct drawing *drawing, uint32_t tenths)
 {
     uint32_t other = drawing_number(drawing, 1, drawing->nodes);
@@ -124,9 +133,7 @@ static void draw_division(struct drawing *drawing, uint32_t tenths)
     default:
         drawing_at(drawing, tenths);
         drawing_line(drawing, " partition");
-        for (uint32_t i = 0; i < drawing->nodes; i++)
-            drawing_line(drawing, " %" PRIu32, drawing_number(drawing, 1, 2));
-        drawing_line(drawing, "\n");
+        draw_islands(drawing);
         break;
     }
 }
