@@ -12,12 +12,12 @@ static const char lie_name_space[] = "audit";
 bool adversary_lie(const char *word, enum lie *lie)
 {
     static const char *const words[] = {
-        [LIE_AHEAD] = "ahead",     [LIE_ROOT] = "root",       [LIE_FORK] = "fork",
-        [LIE_GAP] = "gap",         [LIE_SILENT] = "silent",   [LIE_FORGED] = "forged",
-        [LIE_REWIND] = "rewind",   [LIE_REWRITE] = "rewrite", [LIE_FLOOD] = "flood",
-        [LIE_REPLAY] = "replay",   [LIE_SPOOF] = "spoof",     [LIE_GARBLED] = "garbled",
-        [LIE_COLLUDE] = "collude", [LIE_PERJURY] = "perjury", [LIE_REVOKED] = "revoked-user",
-        [LIE_AMENDS] = "amends"};
+        [LIE_AHEAD] = "ahead",     [LIE_ROOT] = "root",          [LIE_FORK] = "fork",
+        [LIE_GAP] = "gap",         [LIE_SILENT] = "silent",      [LIE_FORGED] = "forged",
+        [LIE_REWIND] = "rewind",   [LIE_REWRITE] = "rewrite",    [LIE_FLOOD] = "flood",
+        [LIE_REPLAY] = "replay",   [LIE_SPOOF] = "spoof",        [LIE_GARBLED] = "garbled",
+        [LIE_COLLUDE] = "collude", [LIE_PERJURY] = "perjury",    [LIE_REVOKED] = "revoked-user",
+        [LIE_AMENDS] = "amends",   [LIE_HALF_OPEN] = "half-open"};
     for (size_t i = LIE_AHEAD; i < sizeof words / sizeof *words; i++)
         if (strcmp(word, words[i]) == 0) {
             *lie = (enum lie)i;
@@ -261,6 +261,7 @@ bool adversary_begin(struct world *world, uint32_t slot, enum lie lie, uint32_t 
     case LIE_REPLAY:
     case LIE_SPOOF:
     case LIE_GARBLED:
+    case LIE_HALF_OPEN:
     case LIE_NONE:
         break;
     }

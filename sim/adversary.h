@@ -34,6 +34,8 @@ bool adversary_lie(const char *word, enum lie *lie);
  *   spoof N    beside each datagram it sends N that it sent before, from other nodes' addresses
  *   revoked-user N   its disk forgets that its key was revoked, and it hears of it from nobody; its
  *              log has N more receipts
+ *   half-open N  whomever it sends a datagram it dials too, up to N streams at a time to all, and
+ *              says nothing on them
  *   garbled    on streams it writes other bytes than its protocol says
  *
  * False if the world has no room for another face.
@@ -54,6 +56,7 @@ bool adversary_deaf(const struct world *world, uint32_t slot, const struct datag
 /* What such a liar does beside a datagram it sends, and instead of a write. */
 void adversary_sends(struct world *world, uint32_t slot, const struct tally_address *to,
                      struct tally_bytes bytes);
+void adversary_dials(struct world *world, uint32_t slot, const struct tally_address *to);
 void adversary_garbles(struct world *world, uint32_t slot, uint32_t stream,
                        struct tally_bytes bytes);
 

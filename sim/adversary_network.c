@@ -91,6 +91,8 @@ void adversary_sends(struct world *world, uint32_t slot, const struct tally_addr
 {
     struct slot *at = &world->slots[slot];
     uint32_t count = at->lie_count < AT_ONCE ? at->lie_count : AT_ONCE;
+    if (at->lie == LIE_HALF_OPEN)
+        adversary_dials(world, slot, to);
     if (at->lie != LIE_FLOOD && at->lie != LIE_REPLAY && at->lie != LIE_SPOOF)
         return;
     keep(at, to, bytes);
@@ -101,6 +103,13 @@ void adversary_sends(struct world *world, uint32_t slot, const struct tally_addr
             replay(world, slot);
         else
             spoof(world, slot);
+}
+
+void adversary_dials(struct world *world, uint32_t slot, const struct tally_address *to)
+{
+    struct slot *at = &world->slots[slot];
+    if (at->pipe_count < at->lie_count)
+        network_dial(world, slot, NETWORK_LIES_FROM + at->lies++, to, false);
 }
 
 void adversary_garbles(struct world *world, uint32_t slot, uint32_t stream,

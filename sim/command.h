@@ -12,8 +12,8 @@ enum { EXIT_FINE = 0, EXIT_BROKEN = 1, EXIT_USAGE = 2 };
 struct arguments {
     const char *file, *transcript, *json, *html, *into;
     bool seeded, print, all;
-    uint64_t seed, seeds, from, minutes, jobs, seconds; /* 0: not said. */
-    uint64_t until_us;                                  /* UINT64_MAX: to the end. */
+    uint64_t seed, seeds, from, minutes, hours, jobs, seconds; /* 0: not said. */
+    uint64_t until_us;                                         /* UINT64_MAX: to the end. */
     double speed;
     struct swarm_sizes sizes;
     struct scale_options scale;

@@ -26,12 +26,14 @@ enum {
     LOOK_MS = 250,
     THOROUGH = 16,      /* One story in so many is checked after every step, */
     THOROUGH_MANY = 64, /* and of those of many nodes; so is each that failed. */
+    TOLD_S = 60,        /* So often one who reads no terminal is told how far it is. */
 };
 
 /* What a worker sends: before a story, and after it. */
 struct report_line {
     uint64_t seed;
     bool done;
+    bool divided; /* A partition, a cut or a flap is in it. */
     struct trial_result result;
 };
 
@@ -39,6 +41,7 @@ struct worker {
     pid_t pid;
     int pipe;
     uint64_t seed; /* It is at, or at next. */
+    uint64_t open; /* Its first seed that is not played to its end. */
     bool busy;
     double since;
 };
@@ -58,9 +61,19 @@ struct swarm {
     size_t kind_count;
     uint64_t stories, broken, events;
     uint64_t excused[EXCUSE_COUNT], unexcused; /* Stories with such an excuse; without any. */
-    double virtual_s;
+    double virtual_s, divided_s; /* The latter: of stories in which the network was divided. */
+    double told;                 /* When progress was told last. */
     bool terminal;
 };
+
+/* Somebody has seen enough. */
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal)
+{
+    (void)signal;
+    stopped = 1;
+}
 
 static unsigned cores(void)
 {
@@ -96,6 +109,8 @@ static void work(int out, uint64_t seed, const struct swarm *swarm)
         name_of(seed, name);
         bool many = swarm_draw(seed, swarm->arguments->sizes, text) > SWARM_NODES_FEW;
         trial_here(name, text, seed % (many ? THOROUGH_MANY : THOROUGH) != 0, &line.result);
+        line.divided = strstr(text, " partition ") != NULL || strstr(text, " cut ") != NULL ||
+                       strstr(text, " flap ") != NULL;
         line.done = true;
         if (write(out, &line, sizeof line) != sizeof line)
             break;
@@ -113,6 +128,7 @@ static bool worker_start(struct swarm *swarm, struct worker *worker, uint64_t se
     if (pid == 0) {
         close(ends[0]);
         signal(SIGPIPE, SIG_DFL);
+        signal(SIGINT, SIG_IGN); /* It is ended when the others are. */
         work(ends[1], seed, swarm);
     }
     close(ends[1]);
@@ -120,8 +136,8 @@ static bool worker_start(struct swarm *swarm, struct worker *worker, uint64_t se
         close(ends[0]);
         return false;
     }
-    *worker =
-        (struct worker){.pid = pid, .pipe = ends[0], .seed = seed, .since = command_seconds()};
+    *worker = (struct worker){
+        .pid = pid, .pipe = ends[0], .seed = seed, .open = seed, .since = command_seconds()};
     return true;
 }
 
@@ -194,12 +210,16 @@ static void heard(struct swarm *swarm, struct worker *worker)
     worker->since = command_seconds();
     if (!line.done)
         return;
+    double seconds = (double)line.result.end.us / 1e6;
+    worker->open = line.seed + swarm->jobs;
     swarm->stories++;
     swarm->events += line.result.end.events;
-    count_excuses(swarm, &line.result.end.excuses);
-    swarm->virtual_s += (double)line.result.end.us / 1e6;
+    swarm->virtual_s += seconds;
+    swarm->divided_s += line.divided ? seconds : 0;
     if (line.result.verdict != TRIAL_FINE)
         failed(swarm, line.seed, &line.result);
+    else
+        count_excuses(swarm, &line.result.end.excuses);
 }
 
 /* Listens for a while; false if nobody works any more. */
@@ -225,12 +245,24 @@ static bool listen_to(struct swarm *swarm)
     return true;
 }
 
-static void progress(const struct swarm *swarm)
+/* Where one goes on: no seed below is open. */
+static uint64_t next_seed(const struct swarm *swarm)
+{
+    uint64_t next = UINT64_MAX;
+    for (unsigned i = 0; i < swarm->jobs; i++)
+        if (swarm->workers[i].open != 0 && swarm->workers[i].open < next)
+            next = swarm->workers[i].open;
+    return next;
+}
+
+static void progress(struct swarm *swarm)
 {
     double now = command_seconds(), seconds = now - swarm->begin;
-    if (!swarm->terminal)
+    uint64_t hours = swarm->arguments->hours;
+    if (!swarm->terminal && (hours == 0 || now - swarm->told < TOLD_S))
         return;
-    fprintf(stderr, "\r\033[K%" PRIu64 " stories", swarm->stories);
+    swarm->told = now;
+    fprintf(stderr, "%s%" PRIu64 " stories", swarm->terminal ? "\r\033[K" : "", swarm->stories);
     if (swarm->end != UINT64_MAX)
         fprintf(stderr, " of %" PRIu64, swarm->end - swarm->from);
     fprintf(stderr, ", %.1f a second, %.1f h of virtual time, %" PRIu64 " broken",
@@ -239,6 +271,10 @@ static void progress(const struct swarm *swarm)
     if (swarm->until > now && swarm->end == UINT64_MAX)
         fprintf(stderr, ", %d:%02d left", (int)(swarm->until - now) / 60,
                 (int)(swarm->until - now) % 60);
+    if (hours > 0)
+        fprintf(stderr, ", %.1f of %" PRIu64 " h divided, next seed %" PRIu64,
+                swarm->divided_s / 3600, hours, next_seed(swarm));
+    fputs(swarm->terminal ? "" : "\n", stderr);
     fflush(stderr);
 }
 
@@ -295,13 +331,21 @@ static int print_stories(const struct arguments *arguments)
     return EXIT_FINE;
 }
 
+static bool goes_on(const struct swarm *swarm)
+{
+    uint64_t hours = swarm->arguments->hours;
+    return command_seconds() < swarm->until && stopped == 0 &&
+           (swarm->broken == 0 || swarm->arguments->all) &&
+           (hours == 0 || swarm->divided_s < 3600.0 * (double)hours);
+}
+
 static void search_on(struct swarm *swarm)
 {
+    signal(SIGINT, stop);
     for (unsigned i = 0; i < swarm->jobs; i++)
         if (swarm->from + i < swarm->end)
             worker_start(swarm, &swarm->workers[i], swarm->from + i);
-    while (command_seconds() < swarm->until && (swarm->broken == 0 || swarm->arguments->all) &&
-           listen_to(swarm))
+    while (goes_on(swarm) && listen_to(swarm))
         progress(swarm);
     for (unsigned i = 0; i < swarm->jobs; i++)
         worker_stop(&swarm->workers[i], true);
@@ -335,13 +379,19 @@ static void tell_search(const struct swarm *swarm)
            "%.2f a second of a core, %.1f h of virtual time, %" PRIu64 " events\n",
            swarm->stories, swarm->from, swarm->broken, seconds, count / (seconds > 0 ? seconds : 1),
            count / (core > 0 ? core : 1), swarm->virtual_s / 3600, swarm->events);
+    if (swarm->arguments->hours > 0)
+        printf("the network was divided in %.1f h of it%s\n", swarm->divided_s / 3600,
+               swarm->broken > 0 ? "" : ", all clean");
+    if (swarm->arguments->hours > 0 || stopped != 0)
+        printf("to go on: --from %" PRIu64 "\n", next_seed(swarm));
     tell_excuses(swarm);
 }
 
 int command_swarm(const struct arguments *arguments)
 {
-    if (arguments->seeds == 0 && arguments->minutes == 0)
-        return command_misuse("how many, or how long? ", "--seeds N or --minutes M");
+    if (arguments->seeds == 0 && arguments->minutes == 0 && arguments->hours == 0)
+        return command_misuse("how many, or how long? ",
+                              "--seeds N, --minutes M or --hours-virtual H");
     if (arguments->scale.world.nodes > 0)
         return command_misuse("from how many to how many? ", "--nodes A..B");
     if (arguments->print)
@@ -349,11 +399,11 @@ int command_swarm(const struct arguments *arguments)
     struct swarm *swarm = memory_new(1, sizeof *swarm);
     swarm->arguments = arguments;
     swarm->jobs = arguments->jobs > 0 ? (unsigned)arguments->jobs : cores();
-    swarm->begin = command_seconds();
+    swarm->begin = swarm->told = command_seconds();
     /* For so long, each time others. */
-    swarm->from = arguments->from > 0    ? arguments->from
-                  : arguments->seeds > 0 ? 1
-                                         : command_fresh_seed();
+    swarm->from = arguments->from > 0                            ? arguments->from
+                  : arguments->seeds > 0 || arguments->hours > 0 ? 1
+                                                                 : command_fresh_seed();
     swarm->end = arguments->seeds > 0 ? swarm->from + arguments->seeds : UINT64_MAX;
     swarm->until = arguments->minutes > 0 ? swarm->begin + 60.0 * (double)arguments->minutes
                                           : swarm->begin + 1e9;
@@ -362,9 +412,9 @@ int command_swarm(const struct arguments *arguments)
     tell_search(swarm);
     for (size_t i = 0; i < swarm->kind_count; i++)
         remains(swarm, &swarm->kinds[i]);
-    bool broken = swarm->broken > 0;
+    bool broken = swarm->broken > 0, early = stopped != 0 && arguments->hours > 0;
     memory_free(swarm);
-    return broken ? EXIT_BROKEN : EXIT_FINE;
+    return broken || early ? EXIT_BROKEN : EXIT_FINE;
 }
 
 int command_shrink(const struct arguments *arguments)

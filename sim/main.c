@@ -13,8 +13,8 @@ static const char usage[] =
     "                     [--transcript FILE] [--trace-level error|warn|info|debug|trace]\n"
     "       tally-sim watch FILE [--speed X] [--seed N]\n"
     "       tally-sim replay FILE [--until S] [--transcript FILE]\n"
-    "       tally-sim swarm --minutes M | --seeds N [--from N] [--jobs N] [--all] [--into DIR]\n"
-    "                       [--nodes A..B] [--print]\n"
+    "       tally-sim swarm --minutes M | --seeds N | --hours-virtual H [--from N] [--jobs N]\n"
+    "                       [--all] [--into DIR] [--nodes A..B] [--print]\n"
     "       tally-sim shrink FILE [--jobs N] [--seconds N] [--into FILE]\n"
     "       tally-sim scale --nodes N [--birth S] [--settle S] [--seconds S] [--seed N] [--crypto "
     "P]\n"
@@ -35,7 +35,9 @@ static const char usage[] =
     "       end). A failure prints its seed; its story and the least one that still fails are\n"
     "       written. --nodes A..B: each has so many nodes. --print shows the stories and plays\n"
     "       none. The last lines tell how many stories there were a second, and in how many\n"
-    "       nobody was excused.\n"
+    "       nobody was excused. --hours-virtual H: until the network was divided in H hours of\n"
+    "       virtual time, all of it clean; it tells each minute how far it is, and from which\n"
+    "       seed one goes on (--from) after it was interrupted.\n"
     "shrink the least story that fails as this one does: fewest lines, nodes and seconds.\n"
     "scale  many nodes: what they cost in memory, time and traffic when they have nothing to do;\n"
     "       how fast --announces and --revocations get round, what --lookups take, and both once "
@@ -161,6 +163,7 @@ static bool option_read(struct arguments *arguments, const char *option, const c
         {"--seeds", &arguments->seeds, UINT64_MAX / 2},
         {"--from", &arguments->from, UINT64_MAX / 2},
         {"--minutes", &arguments->minutes, 100000},
+        {"--hours-virtual", &arguments->hours, 100000},
         {"--jobs", &arguments->jobs, 64},
     };
     double until;

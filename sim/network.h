@@ -36,7 +36,8 @@ enum {
     DIAL_TIMEOUT_MS = 5000,        /* A dial that nobody answers. */
     DIAL_RETRY_MS = 1000,          /* It is tried again (RFC 6298 section 2.1). */
     MULTICAST_PORT = 5353,
-    NETWORK_SPARES = 20, /* Sizes of datagrams: up to 1,216 bytes, each 64 more. */
+    NETWORK_LIES_FROM = 1 << 30, /* Streams from this one on no core dialled. */
+    NETWORK_SPARES = 20,         /* Sizes of datagrams: up to 1,216 bytes, each 64 more. */
 };
 
 struct network {

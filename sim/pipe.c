@@ -108,6 +108,13 @@ static uint32_t mark_of(const struct world *world, const struct pipe *pipe)
                        : lan_mark(world, a) + lan_mark(world, b);
 }
 
+/* What a liar dialled besides its core is none of that core's streams. */
+static void tell(struct world *world, const struct end *end, const struct tally_event *event)
+{
+    if (end->stream < NETWORK_LIES_FROM)
+        world_step(world, end->slot, event);
+}
+
 /* ---- The list of a slot's streams. ---- */
 
 static void join(struct world *world, struct pipe *pipe, uint32_t slot)
@@ -171,9 +178,9 @@ static void finish(struct world *world, struct pipe *pipe, struct end *end, enum
     end->state = END_CLOSED;
     leave(world, pipe, end->slot);
     if (told)
-        world_step(world, end->slot,
-                   &(struct tally_event){.kind = TALLY_EVENT_STREAM_CLOSED,
-                                         .stream_closed = {end->stream, error}});
+        tell(world, end,
+             &(struct tally_event){.kind = TALLY_EVENT_STREAM_CLOSED,
+                                   .stream_closed = {end->stream, error}});
 }
 
 /* ---- What nodes ask. ---- */
@@ -370,9 +377,9 @@ static void tell_room(struct world *world, struct end *end)
 {
     end->room = STREAM_ROOM_BYTES - end->in_flight;
     if (end->state == END_OPEN && alive(world, end))
-        world_step(world, end->slot,
-                   &(struct tally_event){.kind = TALLY_EVENT_STREAM_ROOM,
-                                         .stream_room = {end->stream, end->room}});
+        tell(world, end,
+             &(struct tally_event){.kind = TALLY_EVENT_STREAM_ROOM,
+                                   .stream_room = {end->stream, end->room}});
 }
 
 void network_on_room(struct world *world, uint32_t slot, struct pipe *pipe)
@@ -392,9 +399,9 @@ void network_on_room(struct world *world, uint32_t slot, struct pipe *pipe)
 
 static void tell_open(struct world *world, const struct end *end)
 {
-    world_step(world, end->slot,
-               &(struct tally_event){.kind = TALLY_EVENT_STREAM_OPEN,
-                                     .stream_open = {end->stream, end->dialled, end->remote}});
+    tell(world, end,
+         &(struct tally_event){.kind = TALLY_EVENT_STREAM_OPEN,
+                               .stream_open = {end->stream, end->dialled, end->remote}});
 }
 
 /* No box lets it in, for now: it knocks again until it has taken too long. */
@@ -503,10 +510,10 @@ static void deliver(struct world *world, struct pipe *pipe, struct end *end)
         tell_open(world, other);
         tell_room(world, other);
     } else if (chunk->size > 0 && listens) {
-        world_step(world, other->slot,
-                   &(struct tally_event){
-                       .kind = TALLY_EVENT_STREAM_BYTES,
-                       .stream_bytes = {other->stream, bytes_of(chunk->bytes, chunk->size)}});
+        tell(world, other,
+             &(struct tally_event){
+                 .kind = TALLY_EVENT_STREAM_BYTES,
+                 .stream_bytes = {other->stream, bytes_of(chunk->bytes, chunk->size)}});
     }
     memory_free(chunk);
     if (end->state == END_OPEN && !end->room_awaited && room_is_stale(end)) {

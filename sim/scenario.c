@@ -192,7 +192,7 @@ static void read_lie(struct words *words, struct line *line)
     if (!adversary_lie(word, &line->lie))
         words_fail(words,
                    "\"%s\" is no lie: ahead, root, fork, gap, silent, forged, rewind, rewrite, "
-                   "flood, replay, spoof, garbled, collude, perjury, "
+                   "flood, replay, spoof, garbled, half-open, collude, perjury, "
                    "revoked-user or amends",
                    word);
     if (words_left(words))

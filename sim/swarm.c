@@ -47,7 +47,8 @@ bool drawing_once_in(struct drawing *drawing, uint32_t times)
 static uint32_t somebody(struct drawing *drawing)
 {
     uint32_t node = drawing_number(drawing, 1, drawing->nodes);
-    return node == drawing->liar ? node % drawing->nodes + 1 : node;
+    bool lies = drawing->liar <= node && node < drawing->liar + drawing->liars;
+    return lies ? (drawing->liar + drawing->liars - 1) % drawing->nodes + 1 : node;
 }
 
 void drawing_at(struct drawing *drawing, uint32_t tenths)
@@ -98,6 +99,15 @@ static void draw_append(struct drawing *drawing, uint32_t tenths)
                      drawing_number(drawing, 1, 8));
 }
 
+/* Two of them, or three. */
+static void draw_islands(struct drawing *drawing)
+{
+    uint32_t count = drawing_once_in(drawing, 4) ? 3 : 2;
+    for (uint32_t i = 0; i < drawing->nodes; i++)
+        drawing_line(drawing, " %" PRIu32, drawing_number(drawing, 1, count));
+    drawing_line(drawing, "\n");
+}
+
 static void draw_division(struct drawing *drawing, uint32_t tenths)
 {
     uint32_t other = drawing_number(drawing, 1, drawing->nodes);
@@ -124,9 +134,7 @@ static void draw_division(struct drawing *drawing, uint32_t tenths)
     default:
         drawing_at(drawing, tenths);
         drawing_line(drawing, " partition");
-        for (uint32_t i = 0; i < drawing->nodes; i++)
-            drawing_line(drawing, " %" PRIu32, drawing_number(drawing, 1, 2));
-        drawing_line(drawing, "\n");
+        draw_islands(drawing);
         break;
     }
 }
@@ -268,8 +276,8 @@ static void draw_return(struct drawing *drawing)
 {
     uint32_t node = somebody(drawing), tries = drawing_number(drawing, 2, 5);
     /* A clock that goes back as well may show an epoch that was: nothing on the disk knows better.
-     */
-    if (!drawing_once_in(drawing, RETURNS) || node == 1)
+       A copy of the second in which a key ends has receipts of it that this disk never seals. */
+    if (!drawing_once_in(drawing, RETURNS) || node == 1 || node == drawing->rotated)
         return;
     uint32_t last = drawing->calm + RETURN_LATE;
     uint32_t tenths = drawing_number(drawing, 50 / drawing->haste, drawing->calm);
@@ -376,7 +384,7 @@ uint32_t swarm_draw(uint64_t seed, struct swarm_sizes sizes, char text[SWARM_TEX
     drawing.calm = tenths;
     drawing_world(&drawing, seed, sizes);
     /* One who was not there from the start. */
-    if (drawing_once_in(&drawing, 3) && drawing.nodes != drawing.liar) {
+    if (drawing_once_in(&drawing, 3) && drawing.nodes != drawing.liar + drawing.liars - 1) {
         drawing_at(&drawing, drawing_number(&drawing, 60 / drawing.haste, drawing.calm));
         drawing_line(&drawing, " join n%" PRIu32 "\n", drawing.nodes);
     }

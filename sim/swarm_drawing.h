@@ -32,7 +32,8 @@ struct drawing {
     char *text;
     size_t size;
     enum setting setting;
-    uint32_t nodes, liar;              /* liar 0: none. */
+    uint32_t nodes, liar;              /* liar 0: none; */
+    uint32_t liars;                    /* so many from that one on. */
     uint32_t fixed;                    /* So many, from n1, stay in the wide network and honest. */
     uint32_t homes;                    /* So many boxes. */
     uint8_t home[DRAWN_NODES_MAX + 1]; /* Of each node: its box, from 1; 0: none. */

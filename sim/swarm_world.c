@@ -9,6 +9,8 @@ enum {
     LIBSODIUM_MANY = 32, /* and of those of many nodes, which are the same calls a hundred times. */
     LIES_FEW = 300,      /* How much of a lie there is, among few nodes */
     LIES_MANY = 20,      /* and among many. */
+    AMENDS_LATE = 50,    /* Tenths of a second after the faults. */
+    GANG_AMONG = 6,      /* Nodes, and several lie together. */
     FIXED = 2,           /* Whom strangers and homes have to hold on to. */
     OFFSET_MOST_S = 200  /* A clock that is wrong by more is told so, not followed. */
 };
@@ -26,6 +28,19 @@ static void draw_link(struct drawing *drawing)
     if (drawing_once_in(drawing, 6))
         drawing_line(drawing, " rate %" PRIu32, drawing_number(drawing, 30, 500) * 1000);
     drawing_line(drawing, "\n");
+}
+
+/* Between two of them another way lies: farther, or narrower. */
+static void draw_exception(struct drawing *drawing)
+{
+    uint32_t a = drawing_number(drawing, 1, drawing->nodes - 1);
+    uint32_t delay = drawing_number(drawing, 1, 400);
+    if (!drawing_once_in(drawing, 4))
+        return;
+    drawing_line(drawing, "link n%" PRIu32 " n%" PRIu32, a,
+                 drawing_number(drawing, a + 1, drawing->nodes));
+    drawing_line(drawing, " delay %" PRIu32 "..%" PRIu32, delay, 2 * delay);
+    drawing_line(drawing, " rate %" PRIu32 " mtu 1280\n", drawing_number(drawing, 10, 200) * 1000);
 }
 
 /* Room for all there are, mostly: what is born small is born fast. */
@@ -160,11 +175,25 @@ static void draw_setting(struct drawing *drawing)
     }
 }
 
+/* Sybils: they fill tables, serve as registrars, and name nobody but each other to whoever asks.
+   Often all have one address. */
+static void draw_gang(struct drawing *drawing)
+{
+    uint32_t most = (drawing->nodes - drawing->fixed) / 2;
+    uint32_t first = drawing->nodes - drawing_number(drawing, 1, most - 1);
+    drawing->liar = first;
+    drawing->liars = drawing->nodes - first + 1;
+    if (drawing->homes == 0 && drawing_once_in(drawing, 2))
+        drawing_line(drawing, "nat n%" PRIu32 "..n%" PRIu32 " full\n", first, drawing->nodes);
+    drawing_at(drawing, drawing_number(drawing, 0, 150) / drawing->haste);
+    drawing_line(drawing, " lie n%" PRIu32 "..n%" PRIu32 " collude\n", first, drawing->nodes);
+}
+
 static void draw_liar(struct drawing *drawing)
 {
-    static const char *const lies[] = {"ahead",  "root",    "fork",    "gap",         "silent",
-                                       "forged", "rewind",  "rewrite", "flood",       "replay",
-                                       "spoof",  "garbled", "collude", "revoked-user"};
+    static const char *const lies[] = {
+        "ahead", "root",   "fork",  "gap",     "silent",    "forged",  "rewind",  "rewrite",
+        "flood", "replay", "spoof", "garbled", "half-open", "collude", "perjury", "revoked-user"};
     /* Of many who were named a few one may know nobody but whom all others refuse from then on. */
     bool apart = drawing->setting == SETTING_NAMED && drawing->nodes > DRAWN_FEW;
     uint32_t lie = drawing_number(drawing, 0, sizeof lies / sizeof *lies - 1 - apart);
@@ -173,6 +202,12 @@ static void draw_liar(struct drawing *drawing)
     uint32_t needed = drawing->fixed + (drawing->setting == SETTING_NAMES);
     if (drawing->nodes <= needed)
         return;
+    bool strange = drawing->setting == SETTING_STRANGERS || drawing->setting == SETTING_NAMES;
+    if (strange && drawing->nodes >= GANG_AMONG && drawing_once_in(drawing, 2)) {
+        draw_gang(drawing);
+        return;
+    }
+    drawing->liars = 1;
     drawing->liar = drawing_number(drawing, drawing->fixed + 1, drawing->nodes);
     drawing->fork = strcmp(lies[lie], "fork") == 0;
     uint32_t tenths = drawing_number(drawing, 40, 150) / drawing->haste;
@@ -186,6 +221,11 @@ static void draw_liar(struct drawing *drawing)
     /* Of a flood each datagram of few is as much to each of them as less of one to many. */
     drawing_line(drawing, " lie n%" PRIu32 " %s %" PRIu32 "\n", drawing->liar, lies[lie],
                  drawing_number(drawing, 1, drawing->nodes > DRAWN_FEW ? LIES_MANY : LIES_FEW));
+    if (strcmp(lies[lie], "gap") != 0 || !drawing_once_in(drawing, 2))
+        return;
+    /* It shows what it withheld after all. */
+    drawing_at(drawing, drawing->calm + AMENDS_LATE);
+    drawing_line(drawing, " lie n%" PRIu32 " amends\n", drawing->liar);
 }
 
 void drawing_world(struct drawing *drawing, uint64_t seed, struct swarm_sizes sizes)
@@ -219,6 +259,7 @@ void drawing_world(struct drawing *drawing, uint64_t seed, struct swarm_sizes si
         drawing_line(drawing, "crypto fast\n");
     draw_options(drawing);
     draw_link(drawing);
+    draw_exception(drawing);
     if (drawing_once_in(drawing, 2)) {
         drawing->offset = (int32_t)drawing_number(drawing, 0, OFFSET_MOST_S);
         drawing_line(drawing, "clock n1 offset %" PRId32 " drift 200\n", drawing->offset);

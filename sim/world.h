@@ -47,7 +47,8 @@ struct slot {
     struct random secret;
     struct slot_pipe *pipes;
     size_t pipe_count, pipe_capacity;
-    uint32_t next_stream, lie_count; /* The latter: how much of its lie. */
+    uint32_t next_stream, lie_count; /* The latter: how much of its lie; */
+    uint32_t lies;                   /* streams that it dialled besides its core. */
     struct adversary_memory *kept;
     enum tally_profile profile;
     bool told_full, late; /* Its disk is; it is not born at the start: a story has it join. */

@@ -128,6 +128,13 @@ def a_swarm_uses_all_cores_and_the_same_seeds(folder):
     assert re.search(r', \d+\.\d+ a second of a core, ', alone)
 
 
+def a_soak_says_how_far_it_is_and_where_it_goes_on(folder):
+    told, _ = run('swarm', '--seeds', '6', '--hours-virtual', '1', '--from', '40', '--into', folder)
+    assert re.search(r'the network was divided in \d\.\d h of it, all clean', told), told
+    assert 'to go on: --from 46' in told
+    assert re.search(r'^\d held without any excuse', told, re.M)
+
+
 def a_swarm_has_as_many_nodes_as_asked(folder):
     told, _ = run('swarm', '--seeds', '40', '--nodes', '8..9', '--print')
     assert set(re.findall(r'^nodes (\d+)$', told, re.M)) == {'8', '9'}
@@ -220,6 +227,7 @@ def many_take_the_memory_that_is_told(folder):
 for number, test in enumerate([figures_do_not_change_the_run, the_page_stands_alone,
                                a_story_that_fails_is_made_smaller, replay_goes_as_far_as_it_is_told,
                                what_is_wrong_is_said, a_swarm_uses_all_cores_and_the_same_seeds,
+                               a_soak_says_how_far_it_is_and_where_it_goes_on,
                                a_swarm_has_as_many_nodes_as_asked,
                                a_run_is_watched, many_take_the_memory_that_is_told], 1):
     with tempfile.TemporaryDirectory() as directory:

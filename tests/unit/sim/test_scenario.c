@@ -209,7 +209,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
          "s:2: a partition names the island of each node: 3 numbers, here are 2"},
         {"nodes 2\nat 1 lie n1 white\n",
          "s:2: \"white\" is no lie: ahead, root, fork, gap, silent, forged, rewind, rewrite, "
-         "flood, replay, spoof, garbled, collude, perjury, revoked-user or amends"},
+         "flood, replay, spoof, garbled, half-open, collude, perjury, revoked-user or amends"},
         {"nodes 2\ndisk n1\n", "s:2: disk wants sync A..B, slow P, failed P, torn P or full BYTES"},
         {"nodes 2\ndisk n1 wet 3\n",
          "s:2: \"wet\" is no option of a disk: sync, slow, failed, torn or full"},
