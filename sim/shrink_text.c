@@ -155,14 +155,28 @@ static bool fork_line(const struct scenario *scenario, size_t at, bool *kept)
     return false;
 }
 
+/* Who is where in the end: neighbours that were left out of their segment, or not brought back to
+   it, never hear of each other. */
+static bool places(const struct scenario *scenario, const struct line *line)
+{
+    if (line->verb == VERB_LAN)
+        return !line->timed;
+    for (size_t i = 0; line->verb == VERB_MOVE && i < scenario->count; i++) {
+        const struct line *later = &scenario->lines[i];
+        if (later->verb == VERB_MOVE && later->at_us > line->at_us && meets(later->who, line->who))
+            return false;
+    }
+    return line->verb == VERB_MOVE;
+}
+
 void shrink_fair(const struct scenario *scenario, bool *kept, size_t count)
 {
     bool more = true;
     for (size_t i = 0; i < scenario->count; i++) {
         const struct line *line = &scenario->lines[i];
-        if (line->number <= count && !line->timed &&
-            (line->verb == VERB_PROFILE || line->verb == VERB_BOOTSTRAP ||
-             line->verb == VERB_DOMAIN))
+        bool told =
+            line->verb == VERB_PROFILE || line->verb == VERB_BOOTSTRAP || line->verb == VERB_DOMAIN;
+        if (line->number <= count && ((told && !line->timed) || places(scenario, line)))
             kept[line->number - 1] = true;
     }
     while (more) {
@@ -272,6 +286,15 @@ static bool boxes_in(const struct tokens *tokens, uint32_t node)
            strncmp(last, "n2", 2) == 0 && (last[2] == '\0' || last[2] == '.');
 }
 
+/* Whether others are brought to where that node is. */
+static bool moved_to(const struct tokens *tokens, uint32_t node)
+{
+    size_t action = action_of(tokens);
+    return action + 3 < tokens->count && strcmp(tokens->words[action], "move") == 0 &&
+           tokens->words[action + 3][0] == 'n' &&
+           strtoul(tokens->words[action + 3] + 1, NULL, 10) == node;
+}
+
 char *shrink_node(const char *text, uint32_t node)
 {
     struct tokens *tokens = memory_new(1, sizeof *tokens);
@@ -289,7 +312,7 @@ char *shrink_node(const char *text, uint32_t node)
             snprintf(number, sizeof number, "%" PRIu32, nodes - 1);
             tokens->words[1] = number;
         }
-        good = good && (tokens->count == 0 || !boxes_in(tokens, node));
+        good = good && (tokens->count == 0 || (!boxes_in(tokens, node) && !moved_to(tokens, node)));
         if (tokens->count > 0 && line_without(tokens, node, names))
             put_tokens(&sheet, tokens);
         memory_free(tokens->copy);

@@ -109,11 +109,13 @@ static enum tally_drop take_endpoints(const struct meet *meet, const struct peer
     size_t count = 0;
     for (size_t i = 0; i < message->endpoints_count; i++) {
         const struct tally_endpoint *endpoint = &message->endpoints[i];
-        /* It may have addresses of which we know nothing; they are not dialled on its word. */
+        /* It may have addresses of which we know nothing; they are not dialled on its word. Where
+           its datagrams come from it is, in whatever scope: a neighbour too. */
         if (endpoint->transport == TALLY_TRANSPORT_TCP &&
-            address_same_prefix(&endpoint->address, &peer->link.address, 128) &&
-            address_may_dial(meet->options.policy, &endpoint->address, source) ==
-                TALLY_HYGIENE_ALLOWED)
+            (address_equal(&endpoint->address, &peer->link.address) ||
+             (address_same_prefix(&endpoint->address, &peer->link.address, 128) &&
+              address_may_dial(meet->options.policy, &endpoint->address, source) ==
+                  TALLY_HYGIENE_ALLOWED)))
             meeting->to[count++] = endpoint->address;
     }
     if (message->endpoints_count == 0 && message->mode != MEET_CALL)

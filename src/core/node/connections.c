@@ -226,6 +226,7 @@ static void on_closed(struct connections *connections, struct tally_now now,
     if (!connection->closing && connection->open)
         connection_close(connections, now, connection, TALLY_DROP_NONE);
     struct tally_key peer = connection->peer;
+    const struct tally_address remote = connection->remote;
     bool failed = connection->dialled && !connection->secured && !connection->check;
     /* One that never opened was given up by us. */
     enum tally_error error = connection->closing && connection->channel == NULL
@@ -240,7 +241,7 @@ static void on_closed(struct connections *connections, struct tally_now now,
     /* Another connection may have come up meanwhile: both ends dialled at once. */
     if (connections_find(connections, &peer) != NULL)
         connections_want(connections, now, &peer);
-    else if (!node_dial_failed(node, now, &peer, error))
+    else if (!node_dial_failed(node, now, &peer, &remote, error))
         connections_unreached(connections, now, &peer);
 }
 

@@ -101,9 +101,9 @@ void node_stream_observed(struct tally_node *node, struct tally_now now,
 
 /* Whether a stream with the peer is to come by another way than dialling it now. */
 bool node_awaits(struct tally_node *node, struct tally_now now, const struct tally_key *peer);
-/* It was dialled in vain. True: a stream is awaited in another way. */
+/* It was dialled in vain at that address. True: a stream is awaited in another way. */
 bool node_dial_failed(struct tally_node *node, struct tally_now now, const struct tally_key *peer,
-                      enum tally_error error);
+                      const struct tally_address *address, enum tally_error error);
 
 /* wiring.c: who else should know what a module learnt. Each takes the news that are there. */
 void wire_datagrams(struct tally_node *node, struct tally_now now,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How we come to streams where dialling is not enough, and what streams tell of how we are reached
    (protocols 7.2, 7.3). */
+#include "core/base/bytes.h"
 #include "core/node/node.h"
 
 enum { DIAL_REST_MS = 600000 }; /* So long a peer that could not be dialled is asked to dial. */
@@ -50,13 +51,18 @@ bool node_awaits(struct tally_node *node, struct tally_now now, const struct tal
 }
 
 bool node_dial_failed(struct tally_node *node, struct tally_now now, const struct tally_key *peer,
-                      enum tally_error error)
+                      const struct tally_address *address, enum tally_error error)
 {
     struct reaching *reaching = &node->datagrams.reaching;
     struct peer *found = peers_find(&node->datagrams.peers, peer);
+    struct tally_address there;
     if (found == NULL)
         return false;
     found->rare->stream_error = error;
+    /* It moved while it was dialled: that says nothing of where it is now. */
+    bool moved = node_address(node, now, peer, &there) && !address_equal(&there, address);
+    if (moved && !meet_busy(&reaching->meet, peer))
+        return false;
     /* Without a link nobody could be asked, and the dial says nothing of the way: it was away. */
     if (found->link.state == LINK_LINKED)
         found->rare->stream_after.ms = now.mono.ms + DIAL_REST_MS;
