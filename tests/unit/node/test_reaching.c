@@ -433,14 +433,16 @@ static void a_dial_without_a_link_says_nothing_of_the_way(void **state)
 {
     struct pair *pair = pair_new(TALLY_PROFILE_STATIC);
     struct peer *peer = peer_of(pair, A);
+    struct tally_address there = peer->addresses[0].address;
     (void)state;
     assert_int_not_equal(peer->link.state, LINK_LINKED);
-    (void)node_dial_failed(pair->nodes[A], pair->now, &pair->keys[D], TALLY_TIMED_OUT);
+    (void)node_dial_failed(pair->nodes[A], pair->now, &pair->keys[D], &there, TALLY_TIMED_OUT);
     assert_int_equal(peer->rare->stream_after.ms, 0);
     assert_int_equal(peer->rare->stream_error, TALLY_TIMED_OUT);
     while (peer->link.state != LINK_LINKED)
         run(pair, 1);
-    (void)node_dial_failed(pair->nodes[A], pair->now, &pair->keys[D], TALLY_REFUSED);
+    assert_true(node_address(pair->nodes[A], pair->now, &pair->keys[D], &there));
+    (void)node_dial_failed(pair->nodes[A], pair->now, &pair->keys[D], &there, TALLY_REFUSED);
     assert_true(peer->rare->stream_after.ms > pair->now.mono.ms);
     pair_free(pair);
 }
