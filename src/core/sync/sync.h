@@ -97,11 +97,9 @@ struct sync {
     uint64_t tickets, uses;
     uint64_t *drops; /* TALLY_DROP_COUNT: what admission refused, either way. */
     bool writable;
-    bool guards;   /* Each peer is first asked what it holds of our own logs. */
-    bool recovers; /* And what we lack of them is fetched. */
-    /* SYNC_PLACES, by a stream's number: its asker + 1, or its server's with SYNC_SERVED. Only
-       where to look. */
-    uint16_t *places;
+    bool guards;      /* Each peer is first asked what it holds of our own logs. */
+    bool recovers;    /* And what we lack of them is fetched. */
+    uint16_t *places; /* Where to look for a stream: its asker + 1, or SYNC_SERVED + its server. */
     struct tally_mono next; /* As sync_deadline said last, */
     bool stale;             /* unless an asker has moved since. */
     bool roused; /* Streams may have to say what did not come of bytes that came on them. */
