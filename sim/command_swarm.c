@@ -268,7 +268,7 @@ static void progress(struct swarm *swarm)
     fprintf(stderr, ", %.1f a second, %.1f h of virtual time, %" PRIu64 " broken",
             (double)swarm->stories / (seconds > 0.1 ? seconds : 0.1), swarm->virtual_s / 3600,
             swarm->broken);
-    if (swarm->until > now && swarm->end == UINT64_MAX)
+    if (swarm->arguments->minutes > 0 && swarm->until > now)
         fprintf(stderr, ", %d:%02d left", (int)(swarm->until - now) / 60,
                 (int)(swarm->until - now) % 60);
     if (hours > 0)

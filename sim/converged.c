@@ -4,6 +4,7 @@
 #include "core/sync/statement.h"
 #include "expect.h"
 #include "memory.h"
+#include "world_keys.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -58,15 +59,17 @@ static bool met(const struct slot *at, const struct tally_key *key)
     return false;
 }
 
-/* Whether one can tell where the other is. Who moved may be sought where it was. */
+/* Whether one can tell where the other is. Who moved may be sought where it was, and who has
+   another key was named by the old one. */
 static bool knows(const struct world *world, uint32_t slot, uint32_t other)
 {
     const struct slot *one = &world->slots[slot], *two = &world->slots[other];
     bool hears = one->segment != 0 && one->segment == two->segment &&
                  one->profile != TALLY_PROFILE_STATIC && two->profile != TALLY_PROFILE_STATIC &&
                  one->profile != TALLY_PROFILE_SERVER && two->profile != TALLY_PROFILE_SERVER;
-    return hears ||
-           (two->moves == 0 && (world_named(world, slot, other) || met(one, &two->signer.key)));
+    return hears || (two->moves == 0 && ((key_equal(world_elder(world, other), &two->signer.key) &&
+                                          world_named(world, slot, other)) ||
+                                         met(one, &two->signer.key)));
 }
 
 static bool chooses(const struct world *world, uint32_t slot)

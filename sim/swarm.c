@@ -259,7 +259,9 @@ static void draw_fault(struct drawing *drawing, uint32_t tenths)
 static void draw_rotation(struct drawing *drawing)
 {
     uint32_t node = somebody(drawing);
-    if (!drawing_once_in(drawing, ROTATIONS))
+    /* Of many who were named a few one may know nobody but that key. */
+    bool few = drawing->setting == SETTING_NAMED && drawing->nodes > DRAWN_FEW;
+    if (!drawing_once_in(drawing, ROTATIONS) || few)
         return;
     node_line(drawing, drawing_number(drawing, 50 / drawing->haste, drawing->calm), "rotate", node);
     drawing_line(drawing, "\n");
