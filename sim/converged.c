@@ -4,6 +4,7 @@
 #include "core/sync/statement.h"
 #include "expect.h"
 #include "memory.h"
+#include "world_keys.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -66,9 +67,9 @@ static bool knows(const struct world *world, uint32_t slot, uint32_t other)
     bool hears = one->segment != 0 && one->segment == two->segment &&
                  one->profile != TALLY_PROFILE_STATIC && two->profile != TALLY_PROFILE_STATIC &&
                  one->profile != TALLY_PROFILE_SERVER && two->profile != TALLY_PROFILE_SERVER;
-    return hears ||
-           (two->moves == 0 && ((two->elder.provider == NULL && world_named(world, slot, other)) ||
-                                met(one, &two->signer.key)));
+    return hears || (two->moves == 0 && ((key_equal(world_elder(world, other), &two->signer.key) &&
+                                          world_named(world, slot, other)) ||
+                                         met(one, &two->signer.key)));
 }
 
 static bool chooses(const struct world *world, uint32_t slot)
