@@ -37,6 +37,7 @@ bool overlay_new(struct overlay *overlay, const struct overlay_options *options,
         .tend = TALLY_NEVER,
         .joins = {.first_ms = JOINS_FIRST_MS, .cap_ms = JOINS_CAP_MS},
         .asks = {.first_ms = OVERLAY_ASK_MS, .cap_ms = ASKS_CAP_MS},
+        .crowds = {.first_ms = OVERLAY_CROWD_MS, .cap_ms = OVERLAY_CROWD_CAP_MS},
     };
     bucket_init(&overlay->greetings, OVERLAY_GREET_RATE, OVERLAY_GREET_BURST, now.mono);
     if (passive_new(&overlay->passive, options->passive_max))
@@ -243,17 +244,18 @@ static struct candidate *choose(struct overlay *overlay, struct tally_now now,
 }
 
 /* A few at a time, whoever chance names: each knows others, and all who come at once after a power
-   cut would else ask all of them. */
+   cut would else ask all of them, and again all the more the less time those have. */
 static struct peer *choose_bootstrap(struct overlay *overlay, struct tally_now now,
                                      struct peers *peers)
 {
     struct peer *chosen = NULL;
-    uint32_t met = 0, asked = 0;
+    uint32_t met = 0, asked = 0, evasive = 0;
     for (size_t i = 0; i < peers->end; i++) {
         struct peer *peer = &peers->list[i];
         if (!peer->used || !peer->bootstrap || peer->mesh || peer->configured)
             continue;
         asked += waits_for(peer, now);
+        evasive += peer->evasive;
         if (peer->wants != 0 || peer_barred(peer, now) || now.mono.ms < peer->overlay.rest.ms)
             continue;
         enum tally_source source = peer->address_count > 0
@@ -263,7 +265,8 @@ static struct peer *choose_bootstrap(struct overlay *overlay, struct tally_now n
             random_below(&overlay->random, ++met) == 0)
             chosen = peer;
     }
-    return asked < OVERLAY_BOOTSTRAPS_ASKED ? chosen : NULL;
+    bool crowd = evasive > 0 && now.mono.ms < overlay->crowd.ms;
+    return asked < OVERLAY_BOOTSTRAPS_ASKED && !crowd ? chosen : NULL;
 }
 
 /* Asks one more, whoever there is. False if there is nobody now. */
@@ -290,6 +293,8 @@ static bool refill_one(struct overlay *overlay, struct tally_now now, struct pee
         want(overlay, now, peers, bootstrap, false, out);
         bootstrap->overlay.came = false;
         bootstrap->overlay.rest.ms = now.mono.ms + OVERLAY_LOOK_MS;
+        if (now.mono.ms >= overlay->crowd.ms)
+            overlay->crowd.ms = now.mono.ms + backoff_next(&overlay->crowds, &overlay->random);
     }
     return true;
 }
@@ -343,6 +348,7 @@ void overlay_meshed(struct overlay *overlay, struct peer *peer)
 {
     struct candidate *known = passive_find(&overlay->passive, &peer->key);
     eager(overlay);
+    backoff_reset(&overlay->crowds);
     peer->overlay.asked = (struct tally_mono){0};
     if (known != NULL)
         passive_remove(&overlay->passive, known);

@@ -51,7 +51,9 @@ enum {
     OVERLAY_MUTE_MS = 60000,       /* A peer of the mesh without heartbeats is none, ... */
     OVERLAY_MUTE_REST_MS = 600000, /* ... for so long. */
     OVERLAY_BOOTSTRAPS = 64,       /* Kept by key; */
-    OVERLAY_BOOTSTRAPS_ASKED = 3,  /* asked at a time. */
+    OVERLAY_BOOTSTRAPS_ASKED = 2,  /* asked at a time, ... */
+    OVERLAY_CROWD_MS = 4000,       /* ... and others not before, doubling, while they have no */
+    OVERLAY_CROWD_CAP_MS = 120000, /* time for us: with us many came at once. */
 };
 
 /* Those who get a place although all are taken; guests; greetings of those who wander:
@@ -76,10 +78,12 @@ struct overlay {
     struct tally_mono refill, shuffle, tend, look; /* When each is due. */
     struct backoff asks;                           /* While nobody has a place for us, ... */
     struct tally_mono patience;                    /* ... nobody is asked before; but in need. */
-    struct tally_mono wander;                      /* Not again before. */
-    struct pace met;                               /* Greetings of those who wander. */
-    struct pace extra;                             /* Places beyond those there are. */
-    struct pace guests;                            /* Those of a network that has its places. */
+    struct backoff crowds;    /* While bootstraps have no time for us, no more of them ... */
+    struct tally_mono crowd;  /* ... are asked before. */
+    struct tally_mono wander; /* Not again before. */
+    struct pace met;          /* Greetings of those who wander. */
+    struct pace extra;        /* Places beyond those there are. */
+    struct pace guests;       /* Those of a network that has its places. */
     struct backoff joins;
 };
 

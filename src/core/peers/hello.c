@@ -149,6 +149,21 @@ static void prove(struct peers *peers, const struct peer *peer, struct tally_now
     hello_third(peers, &link->address, &proof, out);
 }
 
+/* Who lives there saw our nonce: it is nobody's victim, and may be greeted again although it has no
+   time for us now; but not as often as one of whom nothing came. */
+static void answered(struct peer *peer)
+{
+    if (peer->link.together || peer->address_greeted >= peer->address_count)
+        return;
+    struct peer_address *known = &peer->addresses[peer->address_greeted];
+    if (!address_equal(&known->address, &peer->link.address))
+        return;
+    known->answered = true;
+    if (known->hellos < PEERS_HELLO_TRIES - 1)
+        known->hellos = PEERS_HELLO_TRIES - 1;
+    peer->evasive = true;
+}
+
 static enum tally_drop hello_prove(struct peers *peers, struct peer *peer, struct tally_now now,
                                    const struct tally_cookie *cookie, struct outbox *out)
 {
@@ -156,11 +171,7 @@ static enum tally_drop hello_prove(struct peers *peers, struct peer *peer, struc
     if (!peers_shared(peers, peer))
         return TALLY_DROP_KEY;
     memcpy(link->cookie, cookie->cookie, sizeof link->cookie);
-    /* Who lives there saw our nonce: it is nobody's victim, and may be greeted again although it
-       has no time for us now. */
-    if (!link->together && peer->address_greeted < peer->address_count &&
-        address_equal(&peer->addresses[peer->address_greeted].address, &link->address))
-        peer->addresses[peer->address_greeted].answered = true;
+    answered(peer);
     prove(peers, peer, now, out);
     peer->first_size = 0;
     link_move(link, LINK_PROVING, now);

@@ -58,6 +58,7 @@ void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struc
     link->address = link->next->address;
     peers->noted[peer - peers->list] = 0;
     link_wait_end(peers, link);
+    peer->evasive = false;
     link->roams = false;
     link->heard = now.mono;
     link->interval_ms = TALLY_HEARTBEAT_MS;

@@ -84,6 +84,7 @@ struct peer {
     enum tally_path_reason why; /* There is no link, or no better one. */
     bool judged;                /* Once, at least. */
     bool bare;                  /* When it greeted last it held no logs. */
+    bool evasive;               /* Its cookie came, and no welcome: no time, or none for us. */
     uint8_t first_size;         /* Of what rides along with our next hello. */
     uint8_t shared[32];         /* X25519 of both identities: once per peer. */
 };

@@ -342,6 +342,28 @@ static void a_bootstrap_that_has_no_time_is_greeted_again_soon(void **state)
     crowd_free(crowd);
 }
 
+/* All who came at once ask on: were each to turn to all there are, none would ever have time. */
+static void among_many_who_come_at_once_nobody_asks_all_there_are(void **state)
+{
+    enum { ALL = 8 };
+    struct crowd *crowd = crowd_of(ALL + 1, TALLY_PROFILE_AUTO);
+    uint64_t until = crowd->now.mono.ms + 60000;
+    crowd->hook = no_welcome;
+    crowd->context = &until;
+    crowd_boot(crowd, 0, ALL);
+    for (uint32_t i = 1; i <= ALL; i++)
+        crowd_bootstrap(crowd, 0, i);
+    crowd_run(crowd, 20000);
+    /* Two at once, one after 4 and one after 8 s more; each twice, with two hellos: to all of them,
+       three times each, they would be 48. */
+    assert_in_range(crowd->nodes[0].sent[TALLY_KIND_HELLO], 8, 16);
+    crowd_run(crowd, 40000);
+    assert_in_range(crowd->nodes[0].sent[TALLY_KIND_HELLO], 8, 28);
+    crowd_run(crowd, 120000);
+    assert_true(crowd_peers(crowd, 0)->links >= 1);
+    crowd_free(crowd);
+}
+
 static void of_many_bootstraps_a_few_are_asked_at_a_time(void **state)
 {
     enum { MANY = 20 };
@@ -463,6 +485,7 @@ int main(void)
         cmocka_unit_test(an_absent_bootstrap_costs_three_hellos_in_ten_minutes),
         cmocka_unit_test(a_bootstrap_that_was_there_is_greeted_again_soon),
         cmocka_unit_test(a_bootstrap_that_has_no_time_is_greeted_again_soon),
+        cmocka_unit_test(among_many_who_come_at_once_nobody_asks_all_there_are),
         cmocka_unit_test(of_many_bootstraps_a_few_are_asked_at_a_time),
         cmocka_unit_test(all_behind_one_address_hear_the_only_server),
         cmocka_unit_test(more_than_there_is_room_for_take_turns),

@@ -10,7 +10,7 @@
 #include "tally/node.h"
 
 /* As in core/gossip/overlay.h and core/peers/room.h, which cannot be had beside sim/network.h. */
-enum { OVERLAY_BOOTSTRAPS = 64, OVERLAY_BOOTSTRAPS_ASKED = 3, MESH_WANTED = 8 };
+enum { OVERLAY_BOOTSTRAPS = 64, OVERLAY_BOOTSTRAPS_ASKED = 2, MESH_WANTED = 8 };
 
 static struct provider provider;
 static struct signer signer;
