@@ -25,6 +25,7 @@ enum {
     OVERLAY_CONTACTS = 8,       /* In one message. */
     OVERLAY_ACTIVE = 3,         /* Contacts of a shuffle from the active view, ... */
     OVERLAY_PASSIVE = 4,        /* ... and from the passive one. */
+    OVERLAY_CAME = 3,           /* ... and so many of a prune came to us lately. */
     OVERLAY_SHUFFLE_MS = 30000, /* +- 20 %. */
     OVERLAY_TEND_MS = 120000,   /* One candidate is greeted so often, to see if it lives. */
     OVERLAY_EARLY_MS = 8000,    /* With a heartbeat, by half of this, or of the time between two

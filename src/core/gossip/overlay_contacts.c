@@ -73,18 +73,22 @@ static size_t offer_passive(struct overlay *overlay, struct tally_now now, const
 }
 
 size_t contacts_offer(struct overlay *overlay, struct tally_now now, const struct peers *peers,
-                      const struct peer *to, size_t active, size_t passive,
+                      const struct peer *to, const struct contacts_wanted *wanted,
                       struct tally_contact contacts[OVERLAY_CONTACTS])
 {
     if (!overlay_active(overlay, peers))
         return 0;
-    size_t count = offer_active(overlay, now, peers, to, true, active, contacts);
+    size_t count = offer_active(overlay, now, peers, to, true, wanted->active, contacts);
     /* Who came to us may not be reachable for others; but better such a one than none. */
-    count += offer_active(overlay, now, peers, to, false, active - count, contacts + count);
+    count += offer_active(overlay, now, peers, to, false, wanted->active - count, contacts + count);
     size_t first = count;
-    count += offer_passive(overlay, now, to, true, passive, contacts + count);
-    return count +
-           offer_passive(overlay, now, to, false, passive - (count - first), contacts + count);
+    count += offer_passive(overlay, now, to, false, wanted->came, contacts + count);
+    count +=
+        offer_passive(overlay, now, to, true, wanted->passive - (count - first), contacts + count);
+    if (wanted->came > 0)
+        return count;
+    return count + offer_passive(overlay, now, to, false, wanted->passive - (count - first),
+                                 contacts + count);
 }
 
 /* ---- Believing. ---- */

@@ -46,9 +46,15 @@ void overlay_attend(struct overlay *overlay, struct tally_now now, struct peers 
 /* Whether an address may be told to others as that of a contact, and be believed. */
 bool contact_may_be_told(const struct tally_address *address);
 
+/* How many of the active view, and of the passive one; of the latter, those who came to us lately.
+ */
+struct contacts_wanted {
+    size_t active, passive, came;
+};
+
 /* Up to so many contacts of each view, whom we got through to first; not `to` itself. */
 size_t contacts_offer(struct overlay *overlay, struct tally_now now, const struct peers *peers,
-                      const struct peer *to, size_t active, size_t passive,
+                      const struct peer *to, const struct contacts_wanted *wanted,
                       struct tally_contact contacts[OVERLAY_CONTACTS]);
 
 /* Takes contacts that a peer of good standing told: NONE, REFUSED (it is not), SCOPE (one may not

@@ -25,8 +25,12 @@ void prune_send(struct overlay *overlay, struct tally_now now, struct peers *pee
         return;
     peer->overlay.pruned = now.mono;
     struct tally_prune message = {.reason = (uint8_t)reason};
-    message.contacts_count = contacts_offer(overlay, now, peers, peer, OVERLAY_ACTIVE,
-                                            OVERLAY_CONTACTS - OVERLAY_ACTIVE, message.contacts);
+    /* Who came here lately looks for places as well, and has some. Were all told of those that we
+       know best, these would be greeted by everybody. */
+    const struct contacts_wanted wanted = {.active = OVERLAY_ACTIVE,
+                                           .passive = OVERLAY_CONTACTS - OVERLAY_ACTIVE,
+                                           .came = OVERLAY_CAME};
+    message.contacts_count = contacts_offer(overlay, now, peers, peer, &wanted, message.contacts);
     uint8_t body[TALLY_PRUNE_SIZE_MAX];
     struct wire_writer w;
     wire_writer_init(&w, body, sizeof body);
@@ -38,8 +42,8 @@ void shuffle_send(struct overlay *overlay, struct tally_now now, struct peers *p
                   struct peer *peer, struct outbox *out)
 {
     struct tally_shuffle message;
-    message.contacts_count = contacts_offer(overlay, now, peers, peer, OVERLAY_ACTIVE,
-                                            OVERLAY_PASSIVE, message.contacts);
+    const struct contacts_wanted wanted = {.active = OVERLAY_ACTIVE, .passive = OVERLAY_PASSIVE};
+    message.contacts_count = contacts_offer(overlay, now, peers, peer, &wanted, message.contacts);
     /* Nothing to tell, and of a peer that may tell no address of its own kind nothing to learn. */
     if (message.contacts_count == 0 && !contact_may_be_told(&peer->link.address))
         return;
@@ -292,8 +296,8 @@ static enum tally_drop on_shuffle(struct overlay *overlay, struct tally_now now,
     if (!from->mesh)
         return TALLY_DROP_REFUSED;
     struct tally_shuffled answer;
-    answer.contacts_count =
-        contacts_offer(overlay, now, peers, from, OVERLAY_ACTIVE, OVERLAY_PASSIVE, answer.contacts);
+    const struct contacts_wanted wanted = {.active = OVERLAY_ACTIVE, .passive = OVERLAY_PASSIVE};
+    answer.contacts_count = contacts_offer(overlay, now, peers, from, &wanted, answer.contacts);
     uint8_t body[TALLY_SHUFFLED_SIZE_MAX];
     struct wire_writer w;
     wire_writer_init(&w, body, sizeof body);

@@ -4,6 +4,7 @@
 #include "crowd.h"
 
 #include "core/base/bytes.h"
+#include "core/gossip/overlay_inside.h"
 
 #include "support/cmocka.h"
 
@@ -364,6 +365,41 @@ static void among_many_who_come_at_once_nobody_asks_all_there_are(void **state)
     crowd_free(crowd);
 }
 
+/* Whom one knows best would else be greeted by all who come, and have no time either. */
+static void who_is_pruned_is_told_of_those_who_came_lately_too(void **state)
+{
+    enum { KNOWN = 6 };
+    struct crowd *crowd = crowd_of(2 + 2 * KNOWN, TALLY_PROFILE_AUTO);
+    crowd_come(crowd, 0, 1, 0);
+    crowd_run(crowd, 5000);
+    struct overlay *overlay = &crowd->nodes[0].datagrams.overlay;
+    for (uint32_t i = 2; i < 2 + 2 * KNOWN; i++) {
+        bool dialled = i < 2 + KNOWN;
+        const struct candidate one = {.key = crowd->nodes[i].key,
+                                      .address = crowd->nodes[i].address,
+                                      .source = TALLY_SOURCE_LINK,
+                                      .came = !dialled,
+                                      .heard = crowd->now.mono,
+                                      .dialled = {dialled ? crowd->now.mono.ms : 0}};
+        assert_non_null(passive_put(&overlay->passive, &one, &overlay->random, crowd->now));
+    }
+    struct tally_contact contacts[OVERLAY_CONTACTS];
+    const struct contacts_wanted pruned = {.passive = 5, .came = OVERLAY_CAME};
+    const struct contacts_wanted shuffled = {.passive = 5};
+    for (unsigned round = 0; round < 2; round++) {
+        unsigned came = 0;
+        size_t count =
+            contacts_offer(overlay, crowd->now, crowd_peers(crowd, 0), crowd_peer(crowd, 0, 1),
+                           round == 0 ? &pruned : &shuffled, contacts);
+        assert_int_equal(count, 5);
+        for (size_t i = 0; i < count; i++)
+            for (uint32_t j = 2 + KNOWN; j < 2 + 2 * KNOWN; j++)
+                came += key_equal(&contacts[i].key, &crowd->nodes[j].key);
+        assert_int_equal(came, round == 0 ? OVERLAY_CAME : 0);
+    }
+    crowd_free(crowd);
+}
+
 static void of_many_bootstraps_a_few_are_asked_at_a_time(void **state)
 {
     enum { MANY = 20 };
@@ -486,6 +522,7 @@ int main(void)
         cmocka_unit_test(a_bootstrap_that_was_there_is_greeted_again_soon),
         cmocka_unit_test(a_bootstrap_that_has_no_time_is_greeted_again_soon),
         cmocka_unit_test(among_many_who_come_at_once_nobody_asks_all_there_are),
+        cmocka_unit_test(who_is_pruned_is_told_of_those_who_came_lately_too),
         cmocka_unit_test(of_many_bootstraps_a_few_are_asked_at_a_time),
         cmocka_unit_test(all_behind_one_address_hear_the_only_server),
         cmocka_unit_test(more_than_there_is_room_for_take_turns),
