@@ -40,6 +40,7 @@ struct scale {
     bool terminal;       /* Somebody watches. */
     double begin, drawn; /* Real seconds. */
     uint64_t whole_us;
+    uint64_t look; /* After so many steps. */
     const char *phase;
     struct random chance;
     /* The announce that goes round: who heard of a log of that size, and when. */
@@ -134,10 +135,9 @@ static void bar_clear(const struct scale *scale)
 
 static bool run_until(struct scale *scale, uint64_t us)
 {
-    uint64_t look = scale->world.events + LOOK_EVENTS;
     while (world_next(&scale->world, us))
-        if (scale->world.events >= look) {
-            look += LOOK_EVENTS;
+        if (scale->world.events >= scale->look) {
+            scale->look = scale->world.events + LOOK_EVENTS;
             bar_draw(scale);
         }
     return !scale->world.checker.broken;
