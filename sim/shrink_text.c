@@ -161,6 +161,10 @@ static bool places(const struct scenario *scenario, const struct line *line)
 {
     if (line->verb == VERB_LAN)
         return !line->timed;
+    /* And nothing leads out of a segment without its box. */
+    for (size_t i = 0; line->verb == VERB_NAT && !line->timed && i < scenario->count; i++)
+        if (scenario->lines[i].verb == VERB_LAN && meets(scenario->lines[i].who, line->who))
+            return true;
     for (size_t i = 0; line->verb == VERB_MOVE && i < scenario->count; i++) {
         const struct line *later = &scenario->lines[i];
         if (later->verb == VERB_MOVE && later->at_us > line->at_us && meets(later->who, line->who))
@@ -254,12 +258,18 @@ static bool is_who(const char *word)
     return word[0] == 'n' && word[1] >= '0' && word[1] <= '9';
 }
 
+/* It says whom nodes are told of. */
+static bool tells(const char *verb)
+{
+    return strcmp(verb, "bootstrap") == 0 || strcmp(verb, "domain") == 0;
+}
+
 /* False: the line goes. `names` has room for as many words as there are. */
 static bool line_without(struct tokens *tokens, uint32_t node, char (*names)[32])
 {
     size_t action = action_of(tokens);
     const char *verb = tokens->words[action];
-    bool list = strcmp(verb, "bootstrap") == 0 || strcmp(verb, "domain") == 0;
+    bool list = tells(verb);
     bool named = false, left = false;
     if (strcmp(verb, "partition") == 0 && action + node < tokens->count)
         tokens->words[action + node] = NULL;
@@ -315,6 +325,8 @@ char *shrink_node(const char *text, uint32_t node)
         good = good && (tokens->count == 0 || (!boxes_in(tokens, node) && !moved_to(tokens, node)));
         if (tokens->count > 0 && line_without(tokens, node, names))
             put_tokens(&sheet, tokens);
+        else if (tokens->count > 0 && tells(tokens->words[0]))
+            good = false; /* Nobody would find anybody. */
         memory_free(tokens->copy);
     }
     memory_free(tokens);

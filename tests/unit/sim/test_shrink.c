@@ -137,6 +137,19 @@ static void a_line_keeps_what_it_is_nothing_without(void **state)
     scenario_free(&scenario);
 }
 
+static void a_segment_keeps_its_box(void **state)
+{
+    static const char story[] =
+        "nodes 5\nnat n2 port\nnat n3..n4 full\nlan n3..n4\nexpect converged\n";
+    struct scenario scenario;
+    char message[200];
+    bool kept[5] = {[0] = true, [4] = true};
+    assert_true(scenario_read(&scenario, "s", story, message, sizeof message));
+    shrink_fair(&scenario, kept, 5);
+    assert_true(kept[2] && kept[3] && !kept[1]);
+    scenario_free(&scenario);
+}
+
 /* The same sentence of another node, log or number is the same failure; another reason is not. */
 static void a_failure_has_its_reason(void **state)
 {
@@ -172,6 +185,7 @@ static void an_expectation_keeps_what_it_is_about(void **state)
     assert_becomes(shrink_node(four, 1), NULL);
     memory_free(four);
     assert_becomes(shrink_node("nodes 3\nnat n2..n3 port\n", 1), NULL);
+    assert_becomes(shrink_node("nodes 3\nbootstrap n1\n", 1), NULL);
     assert_becomes(shrink_node("nodes 3\nnat n2..n3 port\n", 2), "nodes 2\nnat n2 port\n");
 }
 
@@ -205,6 +219,7 @@ int main(void)
         cmocka_unit_test(pauses_get_shorter),
         cmocka_unit_test(a_fault_keeps_what_ends_it),
         cmocka_unit_test(a_line_keeps_what_it_is_nothing_without),
+        cmocka_unit_test(a_segment_keeps_its_box),
         cmocka_unit_test(a_failure_has_its_reason),
         cmocka_unit_test(an_expectation_keeps_what_it_is_about),
         cmocka_unit_test(text_is_safe_where_it_stands),
