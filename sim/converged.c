@@ -4,6 +4,7 @@
 #include "core/sync/statement.h"
 #include "expect.h"
 #include "memory.h"
+#include "overlay.h"
 #include "world_keys.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -102,14 +103,6 @@ static enum excuse between(const struct world *world, uint32_t a, uint32_t b)
 
 /* ---- Links. ---- */
 
-/* Union and find: who hangs together has one root. */
-static uint32_t root_of(uint32_t *parents, uint32_t slot)
-{
-    while (parents[slot] != slot)
-        slot = parents[slot] = parents[parents[slot]];
-    return slot;
-}
-
 /* Whether they have a link, both say; so they need not be asked again. */
 static void join(const struct world *world, uint32_t slot, uint32_t *parents)
 {
@@ -117,9 +110,10 @@ static void join(const struct world *world, uint32_t slot, uint32_t *parents)
     for (size_t i = 0; tally_node_peer(world->slots[slot].node, i, &view); i++) {
         uint32_t other;
         if (view.state == TALLY_PEER_LINKED && world_find(world, &view.key, &other) &&
-            world_counts(world, other) && root_of(parents, slot) != root_of(parents, other) &&
+            world_counts(world, other) &&
+            overlay_root(parents, slot) != overlay_root(parents, other) &&
             world_linked(world, other, slot))
-            parents[root_of(parents, slot)] = root_of(parents, other);
+            parents[overlay_root(parents, slot)] = overlay_root(parents, other);
     }
 }
 
@@ -130,7 +124,7 @@ static bool together(const struct world *world, uint32_t *parents, struct excuse
     for (uint32_t a = 0; a < world->options.nodes; a++) {
         enum excuse excuse = EXCUSE_COUNT;
         for (uint32_t b = 0; world_counts(world, a) && b < a; b++) {
-            if (!world_counts(world, b) || root_of(parents, a) == root_of(parents, b))
+            if (!world_counts(world, b) || overlay_root(parents, a) == overlay_root(parents, b))
                 continue;
             excuse = between(world, a, b);
             if (excuse == EXCUSE_COUNT) {

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Union and find over slots: who hangs together has one root. */
-static uint32_t root_of(uint32_t *parents, uint32_t slot)
+uint32_t overlay_root(uint32_t *parents, uint32_t slot)
 {
     while (parents[slot] != slot) {
         parents[slot] = parents[parents[slot]];
@@ -27,7 +26,7 @@ static void links_look(const struct world *world, uint32_t slot, uint32_t *paren
             continue;
         }
         links[slot]++;
-        parents[root_of(parents, slot)] = root_of(parents, other);
+        parents[overlay_root(parents, slot)] = overlay_root(parents, other);
     }
 }
 
@@ -44,7 +43,7 @@ static void count(const struct world *world, uint32_t *parents, uint32_t *links,
     for (uint32_t slot = 0; slot < nodes; slot++) {
         if (world->slots[slot].node == NULL)
             continue;
-        uint32_t size = ++sizes[root_of(parents, slot)];
+        uint32_t size = ++sizes[overlay_root(parents, slot)];
         if (size > overlay->largest)
             overlay->largest = size;
         overlay->alone += links[slot] == 0;

@@ -12,6 +12,10 @@ struct overlay {
     uint32_t alone;               /* Nodes without any link. */
 };
 
+/* Union and find over slots: the root of all that a slot hangs together with. At first each is its
+   own parent; two are joined where the parent of one's root becomes the other's. */
+uint32_t overlay_root(uint32_t *parents, uint32_t slot);
+
 /* Looks at every node; takes a while in a large world. */
 void overlay_look(const struct world *world, struct overlay *overlay);
 
