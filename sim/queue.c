@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { INDEX_BITS = 22, SOURCE_BITS = 32 };
+enum { INDEX_BITS = 22, SOURCE_BITS = 30 };
 
 static_assert(QUEUE_SPAN_BITS + SOURCE_BITS + INDEX_BITS == 64, "a key is one word");
 

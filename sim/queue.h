@@ -30,11 +30,11 @@ struct happening {
     void *data;
 };
 
-/* What lies close in time, by buckets of a millisecond or so; what is farther off, in a heap. Only
+/* What lies close in time, by buckets of some milliseconds; what is farther off, in a heap. Only
    the bucket that is being taken from is in order. */
 enum {
-    QUEUE_SPAN_BITS = 10, /* A bucket is 1,024 us. */
-    QUEUE_BUCKETS = 8192, /* 8.4 s: nearly all deadlines and all datagrams lie within. */
+    QUEUE_SPAN_BITS = 12, /* A bucket is 4,096 us. */
+    QUEUE_BUCKETS = 8192, /* 34 s: nearly all deadlines and all datagrams lie within. */
     QUEUE_CHUNK = 12,
 };
 

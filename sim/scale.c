@@ -261,7 +261,7 @@ static bool idle(struct scale *scale)
         sent[slot] = (double)scale->world.slots[slot].sent_bytes;
     uint64_t events = scale->world.events;
     double begin = options->core_seconds();
-    who_begin(&scale->who, nodes);
+    who_begin(&scale->who, &scale->world);
     scale->world.ear = (struct world_ear){scale, NULL, on_idle};
     bool good = run_for(scale, "idle", options->idle_s);
     scale->world.ear = (struct world_ear){.context = NULL};
@@ -274,7 +274,7 @@ static bool idle(struct scale *scale)
            options->idle_s, seconds, options->idle_s / seconds, count / seconds / 1e6,
            seconds / count * 1e6);
     tell_traffic(scale, sent);
-    who_tell(&scale->who, options->idle_s);
+    who_tell(&scale->who, scale->world.events - events, options->idle_s);
     memory_free(sent);
     return good;
 }

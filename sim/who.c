@@ -7,10 +7,31 @@
 
 enum { HEADERS = 28, TOLD = 6 };
 
-void who_begin(struct who *who, uint32_t nodes)
+/* Among those that sent most until now are those that will. */
+static void watch(struct who *who, uint32_t slot, uint64_t sent)
 {
-    who->nodes = nodes;
-    who->bytes = memory_new((size_t)nodes * WHO_KINDS, sizeof *who->bytes);
+    uint32_t least = 0;
+    if (who->watched < WHO_WATCHED) {
+        least = who->watched++;
+    } else {
+        for (uint32_t i = 1; i < WHO_WATCHED; i++)
+            if (who->rows[i].before < who->rows[least].before)
+                least = i;
+        if (who->rows[least].before >= sent)
+            return;
+        who->row_of[who->rows[least].slot] = 0;
+    }
+    who->rows[least].slot = slot;
+    who->rows[least].before = sent;
+    who->row_of[slot] = (uint8_t)(least + 1);
+}
+
+void who_begin(struct who *who, const struct world *world)
+{
+    *who = (struct who){.nodes = world->options.nodes};
+    who->row_of = memory_new(who->nodes, sizeof *who->row_of);
+    for (uint32_t slot = 0; slot < who->nodes; slot++)
+        watch(who, slot, world->slots[slot].sent_bytes);
 }
 
 void who_action(struct who *who, uint32_t slot, const struct tally_action *action)
@@ -19,40 +40,64 @@ void who_action(struct who *who, uint32_t slot, const struct tally_action *actio
         return;
     /* version, kind: protocols 2.1 */
     size_t kind = action->send.bytes.data[2] % WHO_KINDS;
-    who->bytes[(size_t)slot * WHO_KINDS + kind] += (uint32_t)action->send.bytes.size + HEADERS;
+    who->datagrams[kind]++;
+    if (who->row_of[slot] != 0)
+        who->rows[who->row_of[slot] - 1].bytes[kind] += action->send.bytes.size + HEADERS;
 }
 
-static uint32_t most(const struct who *who)
+/* The kind of which there is most, and which is not told yet. */
+static size_t most_of(const uint64_t counts[WHO_KINDS])
+{
+    size_t kind = 0;
+    for (size_t i = 1; i < WHO_KINDS; i++)
+        kind = counts[i] > counts[kind] ? i : kind;
+    return kind;
+}
+
+static void tell_datagrams(struct who *who, uint64_t steps, uint32_t seconds)
+{
+    double all = (double)who->nodes * seconds;
+    printf("events    %.3f a node and second; datagrams:", (double)steps / all);
+    for (unsigned told = 0; told < TOLD; told++) {
+        size_t kind = most_of(who->datagrams);
+        if (who->datagrams[kind] == 0)
+            break;
+        printf("%s %s %.3f", told > 0 ? "," : "", tally_kind_name((uint32_t)kind),
+               (double)who->datagrams[kind] / all);
+        who->datagrams[kind] = 0;
+    }
+    printf("\n");
+}
+
+static struct who_row *most(struct who *who)
 {
     uint64_t best = 0;
-    uint32_t found = 0;
-    for (uint32_t slot = 0; slot < who->nodes; slot++) {
+    struct who_row *found = &who->rows[0];
+    for (uint32_t i = 0; i < who->watched; i++) {
         uint64_t sum = 0;
         for (size_t kind = 0; kind < WHO_KINDS; kind++)
-            sum += who->bytes[(size_t)slot * WHO_KINDS + kind];
+            sum += who->rows[i].bytes[kind];
         if (sum <= best)
             continue;
         best = sum;
-        found = slot;
+        found = &who->rows[i];
     }
     return found;
 }
 
-void who_tell(struct who *who, uint32_t seconds)
+void who_tell(struct who *who, uint64_t steps, uint32_t seconds)
 {
-    uint32_t slot = most(who);
-    uint32_t *bytes = &who->bytes[(size_t)slot * WHO_KINDS];
-    printf("traffic   most by n%" PRIu32 ":", slot + 1);
+    tell_datagrams(who, steps, seconds);
+    struct who_row *row = most(who);
+    printf("traffic   most by n%" PRIu32 ":", row->slot + 1);
     for (unsigned told = 0; told < TOLD; told++) {
-        size_t kind = 0;
-        for (size_t i = 1; i < WHO_KINDS; i++)
-            kind = bytes[i] > bytes[kind] ? i : kind;
-        if (bytes[kind] == 0)
+        size_t kind = most_of(row->bytes);
+        if (row->bytes[kind] == 0)
             break;
-        printf("%s %s %" PRIu32, told > 0 ? "," : "", tally_kind_name((uint32_t)kind),
-               bytes[kind] / seconds);
-        bytes[kind] = 0;
+        printf("%s %s %" PRIu64, told > 0 ? "," : "", tally_kind_name((uint32_t)kind),
+               row->bytes[kind] / seconds);
+        row->bytes[kind] = 0;
     }
     printf(" bytes a second\n");
-    memory_free(who->bytes);
+    memory_free(who->row_of);
 }

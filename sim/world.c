@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 #include "adversary.h"
+#include "ahead.h"
 #include "backup.h"
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
@@ -279,36 +280,6 @@ static void dispatch(struct world *world, const struct happening *happening)
     }
 }
 
-/* One that comes is told to its node, so that what it will look at is fetched. */
-static void foretell(const struct world *world, const struct happening *one, enum tally_expect when)
-{
-    if (one == NULL || world->slots[one->slot].node == NULL)
-        return;
-    const struct datagram *datagram = one->kind == HAPPENING_DATAGRAM ? one->data : NULL;
-    if (datagram != NULL || one->kind == HAPPENING_TICK)
-        tally_node_expect(
-            world->slots[one->slot].node,
-            datagram != NULL ? bytes_of(datagram->bytes, datagram->size) : bytes_of(NULL, 0), when);
-}
-
-/* What comes next is known some happenings ahead: it is fetched from memory meanwhile, each time
-   what is pointed at from what came before. */
-static void look_ahead(const struct world *world)
-{
-    enum { FIRST = 11, FAR = 8, NEAR = 5, CLOSE = 2, LINE = 64 };
-    const struct happening *first = queue_ahead(&world->queue, FIRST);
-    if (first != NULL) {
-        const uint8_t *slot = (const uint8_t *)&world->slots[first->slot];
-        for (size_t at = 0; at < offsetof(struct slot, signer.seed); at += LINE)
-            __builtin_prefetch(slot + at);
-        for (size_t at = 0; first->kind == HAPPENING_DATAGRAM && at < 4 * LINE; at += LINE)
-            __builtin_prefetch((const uint8_t *)first->data + at);
-    }
-    foretell(world, queue_ahead(&world->queue, FAR), TALLY_EXPECT_FAR);
-    foretell(world, queue_ahead(&world->queue, NEAR), TALLY_EXPECT_NEAR);
-    foretell(world, queue_ahead(&world->queue, CLOSE), TALLY_EXPECT_CLOSE);
-}
-
 bool world_next(struct world *world, uint64_t until_us)
 {
     if (world->checker.broken)
@@ -319,7 +290,7 @@ bool world_next(struct world *world, uint64_t until_us)
     }
     struct happening happening;
     queue_take(&world->queue, &happening);
-    look_ahead(world);
+    ahead_look(world);
     world->now_us = happening.us;
     struct slot *at = &world->slots[happening.slot];
     /* These look themselves whom they concern. */

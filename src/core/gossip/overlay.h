@@ -10,7 +10,7 @@
  *     activate   on a light link: let it be one of the mesh. Answered by activate, or prune.
  *     prune      this link is, or stays, a light one; here are others.
  *     join       a newcomer wanders over the links, and who meets it at the end greets it.
- *     shuffle    contacts for contacts, every half minute.
+ *     shuffle    contacts for contacts, every half minute; in a calm mesh every other minute.
  *
  * Third parties are nobody's target through us: what is passed on we got through to ourselves, but
  * for a newcomer on its way; what is told is greeted once a second at most, in all.
@@ -26,7 +26,8 @@ enum {
     OVERLAY_ACTIVE = 3,         /* Contacts of a shuffle from the active view, ... */
     OVERLAY_PASSIVE = 4,        /* ... and from the passive one. */
     OVERLAY_CAME = 3,           /* ... and so many of a prune came to us lately. */
-    OVERLAY_SHUFFLE_MS = 30000, /* +- 20 %. */
+    OVERLAY_SHUFFLE_MS = 30000, /* +- 20 %, or ... */
+    OVERLAY_SHUFFLE_BEATS = 6,  /* ... each sixth heartbeat where that is more. */
     OVERLAY_TEND_MS = 120000,   /* One candidate is greeted so often, to see if it lives. */
     OVERLAY_EARLY_MS = 8000,    /* With a heartbeat, by half of this, or of the time between two
                                    if that is more, sooner or later. */
@@ -74,6 +75,7 @@ struct overlay {
     struct random random;
     struct bucket greetings;
     uint64_t beat_ms; /* Between heartbeats; OVERLAY_EARLY_MS at least. */
+    uint64_t shuffle_ms;
     struct tally_mono begun;
     struct tally_mono poor; /* Since when there are too few links; NEVER: there are not. */
     struct tally_mono refill, shuffle, tend, look; /* When each is due. */

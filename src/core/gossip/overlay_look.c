@@ -163,7 +163,7 @@ static void shuffle_tick(struct overlay *overlay, struct tally_now now, struct p
                          struct outbox *out)
 {
     struct peer *any = overlay_any(overlay, peers, NULL, NULL);
-    overlay->shuffle.ms = now.mono.ms + random_jitter(&overlay->random, OVERLAY_SHUFFLE_MS, 20) +
+    overlay->shuffle.ms = now.mono.ms + random_jitter(&overlay->random, overlay->shuffle_ms, 20) +
                           overlay->beat_ms / 2;
     if (any != NULL && any->mesh)
         shuffle_send(overlay, now, peers, any, out);
@@ -171,7 +171,9 @@ static void shuffle_tick(struct overlay *overlay, struct tally_now now, struct p
 
 void overlay_beat(struct overlay *overlay, struct tally_now now, uint64_t interval)
 {
+    uint64_t sixth = OVERLAY_SHUFFLE_BEATS * interval;
     overlay->beat_ms = interval > OVERLAY_EARLY_MS ? interval : OVERLAY_EARLY_MS;
+    overlay->shuffle_ms = sixth > OVERLAY_SHUFFLE_MS ? sixth : OVERLAY_SHUFFLE_MS;
     struct tally_mono *const waits[] = {&overlay->look, &overlay->shuffle, &overlay->tend};
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++)
         if (waits[i]->ms != TALLY_NEVER.ms && waits[i]->ms <= now.mono.ms + overlay->beat_ms)

@@ -220,10 +220,11 @@ void reach_review(struct reach *reach, struct tally_now now)
 }
 
 bool reach_observed(struct reach *reach, const struct peer *observer,
-                    const struct tally_address *observed, struct tally_now now)
+                    const struct tally_address *observed, struct tally_now now, bool *moved)
 {
     const struct link *link = &observer->link;
     enum votes_news vote = votes_add(&reach->votes, &link->address, observed, now);
+    *moved = vote == VOTES_MOVED;
     /* An echo a second says what the last one of its network said. */
     bool reviewed = vote == VOTES_SAME && now.mono.ms - reach->reviewed.ms < REACH_REVIEW_MS;
     if (vote == VOTES_NONE || (reviewed && !link->uninvited))

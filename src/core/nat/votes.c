@@ -45,8 +45,9 @@ enum votes_news votes_add(struct votes *votes, const struct tally_address *obser
         struct vote *vote = &votes->list[i];
         if (vote->used && votes_same_network(&vote->observer, observer)) {
             place = vote;
-            if (address_equal(&vote->observed, observed) &&
-                now.mono.ms - vote->at.ms < VOTES_FRESH_MS)
+            if (!address_equal(&vote->observed, observed))
+                news = address_equal(&vote->observer, observer) ? VOTES_MOVED : VOTES_CHANGED;
+            else if (now.mono.ms - vote->at.ms < VOTES_FRESH_MS)
                 news = VOTES_SAME;
             break;
         }

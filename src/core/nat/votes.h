@@ -32,6 +32,7 @@ enum votes_news {
     VOTES_NONE,    /* It was not taken. */
     VOTES_SAME,    /* Its network said so not long ago: only its age has changed. */
     VOTES_CHANGED, /* Candidates may be others now. */
+    VOTES_MOVED,   /* They may, since an observer says otherwise than it did: we are elsewhere. */
 };
 enum votes_news votes_add(struct votes *votes, const struct tally_address *observer,
                           const struct tally_address *observed, struct tally_now now);

@@ -629,7 +629,7 @@ enum tally_drop datagrams_receive(struct datagrams *datagrams, struct tally_now 
         kind = news->links.request.data[0];
         drop = dispatch_request(datagrams, &arrival);
     }
-    bool learnt = reaching_learn(&datagrams->reaching, now, &news->links);
+    bool learnt = reaching_learn(&datagrams->reaching, now, &datagrams->peers, &news->links);
     changes_take(datagrams, now, news, out);
     news->quiet = news->quiet && drop == TALLY_DROP_NONE && !learnt && news->links.linked == NULL &&
                   news->links.unlinked == NULL && news->overlay.meshed == NULL &&
@@ -670,6 +670,8 @@ void datagrams_tick(struct datagrams *datagrams, struct tally_now now, struct pe
     if (heartbeat_deadline(&datagrams->heartbeat).ms <= now.mono.ms) {
         /* All links are looked at anyway. */
         uint64_t next = heartbeat_interval(&datagrams->heartbeat, datagrams->peers.links);
+        if (datagrams->suspect.health > 0)
+            peers_doubt(&datagrams->peers);
         peers_beat(&datagrams->peers, now, next);
         suspect_watch(&datagrams->suspect, now);
         overlay_beat(&datagrams->overlay, now, next);

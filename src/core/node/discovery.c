@@ -44,6 +44,7 @@ void node_links(struct tally_node *node, struct tally_now now, const struct tall
         memcpy(node->interfaces, event->links.list, count * sizeof *node->interfaces);
     address_policy_links(&node->policy, node->interfaces, count);
     reach_links(&node->datagrams.reaching.reach, now);
+    peers_doubt(&node->datagrams.peers);
     node_trace(node, now,
                &(struct tally_trace){.kind = TALLY_TRACE_LINKS, .a = node->policy.interface_count});
     if (speaks_mdns(node))

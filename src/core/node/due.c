@@ -37,4 +37,5 @@ void node_settle(struct tally_node *node)
 {
     node->due = node_due(node);
     node->unsettled = node->federating.unsettled;
+    node->lacks = node->sync.lacks;
 }

@@ -7,11 +7,13 @@
 
 enum { LINE = 64, SENDER_AT = 5, SENDER_END = SENDER_AT + 32, SLOTS_MOST = 2 * LINE };
 
+/* Tables begin anywhere in a line. */
 static void fetch(const void *at, size_t size)
 {
-    const uint8_t *bytes = at;
-    for (size_t i = 0; i < size; i += LINE)
-        __builtin_prefetch(bytes + i);
+    const uint8_t *end = (const uint8_t *)at + size;
+    const uint8_t *line = (const uint8_t *)((uintptr_t)at & ~(uintptr_t)(LINE - 1));
+    for (; line < end; line += LINE)
+        __builtin_prefetch(line);
 }
 
 /* What every step looks at: the head of the node, whom it admits, and its peers. */
@@ -21,6 +23,19 @@ static void fetch_node(const struct tally_node *node)
     fetch(&node->federating.revoked.count, 2 * LINE);
     fetch(&node->datagrams,
           offsetof(struct datagrams, peers) + offsetof(struct peers, options.epoch));
+}
+
+/* What a tick asks besides: when each module wants the next one (due.c). */
+static void fetch_deadlines(const struct tally_node *node)
+{
+    fetch(&node->datagrams.spread, offsetof(struct datagrams, reaching) + LINE -
+                                       offsetof(struct datagrams, spread));
+    fetch(&node->datagrams.notice, LINE);
+    fetch(&node->issuer, sizeof node->issuer);
+    fetch(&node->disputing, (size_t)((const char *)&node->sync - (const char *)&node->disputing));
+    fetch(&node->witness, LINE);
+    fetch(&node->connections, LINE);
+    fetch(&node->joining, sizeof node->joining);
 }
 
 /* Where peers are found: by key, or all of the mesh. */
@@ -65,6 +80,8 @@ void tally_node_expect(const struct tally_node *node, struct tally_bytes datagra
     switch (when) {
     case TALLY_EXPECT_FAR:
         fetch_node(node);
+        if (datagram.size == 0)
+            fetch_deadlines(node);
         return;
     case TALLY_EXPECT_NEAR:
         fetch_tables(node, datagram.size > 0);

@@ -519,7 +519,7 @@ static bool on_quiet(struct tally_node *node, struct tally_now now, const struct
         return false;
     (void)datagrams_receive(&node->datagrams, now, event, &news, &node->outbox);
     /* A heartbeat that agrees makes an earlier one void. */
-    if (news.quiet && !(news.has_heartbeat && node->sync.lacks))
+    if (news.quiet && !(news.has_heartbeat && node->lacks))
         return node->due.ms > now.mono.ms;
     wire_datagrams(node, now, &news);
     return false;

@@ -26,6 +26,7 @@ struct tally_node {
     /* As of the last step that could change it: most datagrams cannot, and ask no module. */
     struct tally_mono due;
     bool unsettled;           /* The next step begins with what is left to settle. */
+    bool lacks;               /* As sync has it. */
     struct tally_now stepped; /* The time of the last step, for questions. */
     struct outbox outbox;
     struct federating federating;

@@ -170,12 +170,15 @@ enum tally_drop reaching_receive(struct reaching *reaching, struct tally_now now
 
 /* ---- What links learn. ---- */
 
-bool reaching_learn(struct reaching *reaching, struct tally_now now, const struct peers_news *news)
+bool reaching_learn(struct reaching *reaching, struct tally_now now, struct peers *peers,
+                    const struct peers_news *news)
 {
-    bool learnt = news->linked != NULL;
+    bool learnt = news->linked != NULL, moved = false;
     if (news->observer != NULL &&
-        reach_observed(&reaching->reach, news->observer, &news->observed, now))
+        reach_observed(&reaching->reach, news->observer, &news->observed, now, &moved))
         learnt = true;
+    if (moved) /* The others are asked too: a candidate is what many see. */
+        peers_doubt(peers);
     if (news->linked != NULL) {
         punch_linked(&reaching->punch, now, news->linked);
         reach_linked(&reaching->reach, now);

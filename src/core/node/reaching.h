@@ -52,7 +52,8 @@ enum tally_drop reaching_receive(struct reaching *reaching, struct tally_now now
 
 /* What links learnt, in a step and in a tick; whether anything follows from it. Who was greeted in
    vain, and is wanted for the mesh, is punched. */
-bool reaching_learn(struct reaching *reaching, struct tally_now now, const struct peers_news *news);
+bool reaching_learn(struct reaching *reaching, struct tally_now now, struct peers *peers,
+                    const struct peers_news *news);
 void reaching_ended(struct reaching *reaching, struct tally_now now, struct peers *peers,
                     const struct peers_ended *ended, struct outbox *out);
 

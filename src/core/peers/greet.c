@@ -114,9 +114,9 @@ bool peers_greet_address(struct peers *peers, const struct tally_address *addres
                          enum tally_source source, struct tally_now now)
 {
     struct peers_blind *place = NULL;
-    for (size_t i = 0; i < PEERS_BLIND_MAX; i++) {
+    for (size_t i = 0; i < peers->blind_end; i++) {
         struct peers_blind *blind = &peers->blind[i];
-        if (blind->used && address_equal(&blind->address, address)) {
+        if (address_equal(&blind->address, address)) {
             /* Asked already, or known. Told twice it is not greeted more often; but somebody
                else may have come to live there. */
             const struct peer *peer = blind->answered ? peers_find(peers, &blind->key) : NULL;
@@ -125,13 +125,14 @@ bool peers_greet_address(struct peers *peers, const struct tally_address *addres
             place = blind;
             break;
         }
-        if (place == NULL && (!blind->used || blind->answered))
+        if (place == NULL && blind->answered)
             place = blind;
     }
+    if (place == NULL && peers->blind_end < PEERS_BLIND_MAX)
+        place = &peers->blind[peers->blind_end++];
     if (place == NULL)
         return false;
-    *place =
-        (struct peers_blind){.address = *address, .source = source, .used = true, .next = now.mono};
+    *place = (struct peers_blind){.address = *address, .source = source, .next = now.mono};
     if (now.mono.ms < peers->wake.ms)
         peers->wake = now.mono;
     return true;
@@ -158,9 +159,9 @@ static void blind_tick(struct peers *peers, struct peers_blind *blind, struct ta
 struct tally_mono blinds_tick(struct peers *peers, struct tally_now now, struct outbox *out)
 {
     struct tally_mono wake = TALLY_NEVER;
-    for (size_t i = 0; i < PEERS_BLIND_MAX; i++) {
+    for (size_t i = 0; i < peers->blind_end; i++) {
         struct peers_blind *blind = &peers->blind[i];
-        if (!blind->used || blind->answered)
+        if (blind->answered)
             continue;
         if (blind->next.ms <= now.mono.ms && outbox_room(out, 1, TALLY_DATAGRAM_MAX))
             blind_tick(peers, blind, now, out);
@@ -174,9 +175,9 @@ struct peer *blind_answered(struct peers *peers, const struct tally_address *fro
                             const struct tally_key *key, const uint8_t nonce[LINK_NONCE],
                             struct tally_now now)
 {
-    for (size_t i = 0; i < PEERS_BLIND_MAX; i++) {
+    for (size_t i = 0; i < peers->blind_end; i++) {
         struct peers_blind *blind = &peers->blind[i];
-        if (!blind->used || blind->answered || !address_equal(&blind->address, from) ||
+        if (blind->answered || !address_equal(&blind->address, from) ||
             memcmp(blind->nonce, nonce, LINK_NONCE) != 0)
             continue;
         struct peer *peer = peers_take(peers, key, now);

@@ -35,7 +35,7 @@ struct peers_blind {
     enum tally_source source;
     uint8_t nonce[LINK_NONCE];
     unsigned tries;
-    bool used, answered;
+    bool answered;
     struct tally_key key;   /* Of whom answered. */
     struct tally_mono next; /* The next hello; TALLY_NEVER once answered. */
 };

@@ -24,9 +24,9 @@ enum link_state { LINK_IDLE, LINK_GREETING, LINK_PROVING, LINK_ACCEPTED, LINK_LI
 enum {
     LINK_ANSWER_MS = 2000,      /* A step of the greeting that takes longer has failed. */
     LINK_ACCEPT_MS = 5000,      /* A session without a first datagram is forgotten. */
-    LINK_PROBE_MS = 30000,      /* Probe and echo measure the round trip, ... */
-    LINK_PROBE_BEATS = 3,       /* ... or each third heartbeat where that is more, ... */
-    LINK_PROBE_EARLY_MS = 8000, /* ... sent with one by half of this sooner or later. */
+    LINK_PROBE_MS = 30000,      /* Probe and echo measure the round trip; after an echo the */
+    LINK_PROBE_MAX_MS = 300000, /* next comes twice as late, to this, while all is well, ... */
+    LINK_PROBE_EARLY_MS = 8000, /* ... with a heartbeat by half of this sooner or later. */
     LINK_LIGHT_MS = 1800000,    /* A link outside the mesh may be silent for so long. */
     LINK_ECHO_MS = 5000,        /* A later echo measures nothing: one of both slept. */
     LINK_PATH_MS = 1000,        /* A new address is probed once a second, ... */
@@ -97,6 +97,7 @@ struct link {
     bool together;  /* Both greet at once, as a common peer told them. */
     bool punched;   /* And so the link came up. */
     bool roams;     /* The peer may be elsewhere: peer_rare has the path. */
+    uint8_t echoes; /* To probes, one after the other, while all was well. */
     struct suspicion suspicion; /* In the mesh. */
 
     struct tally_mono probe_at; /* The next probe. */

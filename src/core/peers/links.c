@@ -64,6 +64,7 @@ void link_up(struct peers *peers, struct peer *peer, struct tally_now now, struc
     link->interval_ms = TALLY_HEARTBEAT_MS;
     link->probing = false;
     link->probe_at = now.mono;
+    link->echoes = 0;
     link->meshed = now.mono;
     link->heartbeat = (struct tally_mono){0};
     link->suspicion = (struct suspicion){.state = SUSPICION_NONE};
@@ -303,6 +304,8 @@ enum tally_drop link_on_echo(struct peers *peers, struct peer *peer, struct tall
     if (!link->probing || memcmp(link->probe_nonce, echo.nonce, sizeof echo.nonce) != 0)
         return TALLY_DROP_UNASKED;
     link->probing = false;
+    if (link->echoes < UINT8_MAX)
+        link->echoes++;
     news->observer = peer;
     news->observed = echo.observed;
     uint32_t sample = round_trip(link->probe_sent, now);
@@ -366,6 +369,31 @@ static uint64_t probe_early_ms(const struct peers *peers)
     return peers->beat_ms > LINK_PROBE_EARLY_MS ? peers->beat_ms : LINK_PROBE_EARLY_MS;
 }
 
+/* When the next probe goes, if all stays well. */
+static uint64_t probe_wait_ms(struct peers *peers, const struct link *link)
+{
+    uint64_t wait = LINK_PROBE_MS;
+    for (unsigned i = 0; i < link->echoes && wait < LINK_PROBE_MAX_MS; i++)
+        wait *= 2;
+    if (wait > LINK_PROBE_MAX_MS)
+        wait = LINK_PROBE_MAX_MS;
+    return random_jitter(&peers->random, wait, 20) + probe_early_ms(peers) / 2;
+}
+
+void peers_doubt(struct peers *peers)
+{
+    for (size_t i = peers_mesh(peers, 0); i < peers->end; i = peers_mesh(peers, i + 1)) {
+        struct peer *peer = &peers->list[i];
+        struct tally_mono soon = {peer->link.probe_sent.mono.ms + LINK_PROBE_MS};
+        peer->link.echoes = 0;
+        if (soon.ms >= peer->link.probe_at.ms)
+            continue;
+        peer->link.probe_at = soon;
+        if (soon.ms < peers_wakes(peers, peer).ms)
+            peers_wake(peers, peer, soon);
+    }
+}
+
 static void linked_tick(struct peers *peers, struct peer *peer, struct tally_now now,
                         struct peers_news *news, struct outbox *out)
 {
@@ -379,11 +407,7 @@ static void linked_tick(struct peers *peers, struct peer *peer, struct tally_now
     }
     if (now.mono.ms >= link->probe_at.ms) {
         link_probe(peers, peer, now, out);
-        uint64_t wait = (uint64_t)peers->beat_ms * LINK_PROBE_BEATS;
-        if (wait < LINK_PROBE_MS)
-            wait = LINK_PROBE_MS;
-        link->probe_at.ms =
-            now.mono.ms + random_jitter(&peers->random, wait, 20) + probe_early_ms(peers) / 2;
+        link->probe_at.ms = now.mono.ms + probe_wait_ms(peers, link);
     }
     uint64_t wake = link->probe_at.ms;
     if (link->next != NULL && link->next->since.ms + LINK_ACCEPT_MS < wake)

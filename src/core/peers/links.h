@@ -60,6 +60,10 @@ enum tally_drop link_on_goodbye(struct peers *peers, struct peer *peer, struct t
 void peers_judge(struct peers *peers, struct peer *peer, int change, struct tally_now now,
                  struct peers_news *news);
 
+/* Something is not as it was, with us or with the network: links of the mesh are probed as often as
+   new ones again, and those that were not of late with the next tick. */
+void peers_doubt(struct peers *peers);
+
 struct tally_mono peers_deadline(const struct peers *peers);
 /* Heartbeats go out in this tick, and the next ones after `interval`: probes that are due before
    that go with these, so that nobody is woken for a probe alone. Before peers_tick. */

@@ -130,7 +130,8 @@ struct peers {
     struct peer_rare *rares; /* Of each. */
     uint64_t *windows;
     struct peers_loan *loan, *own_loan;       /* The latter NULL: it is lent. */
-    struct peers_blind *blind;                /* PEERS_BLIND_MAX of them. */
+    struct peers_blind *blind;                /* PEERS_BLIND_MAX of them; */
+    size_t blind_end;                         /* those ever used. */
     struct peers_knock *knocks[PEERS_KNOCKS]; /* Of the loan; NULL: none. */
     struct cookie_jar jar;
     struct tally_mono crowded; /* We are, till then. */

@@ -266,6 +266,7 @@ static void wake_up(struct suspect *suspect, struct peers *peers, struct tally_n
         peer->link.suspicion = (struct suspicion){
             .state = SUSPICION_MISSED, .since = now.mono, .woken = true, .slept = longer};
         peer->link.heartbeat = now.mono; /* Nor could it tell us anything. */
+        peer->link.echoes = 0;
         link_probe(peers, peer, now, out);
     }
 }
@@ -296,6 +297,7 @@ static void doubt_update(struct suspect *suspect, const struct peers *peers, str
 static void miss(struct peers *peers, struct peer *peer, struct tally_now now, struct outbox *out)
 {
     peer->link.suspicion = (struct suspicion){.state = SUSPICION_MISSED, .since = now.mono};
+    peer->link.echoes = 0;
     link_probe(peers, peer, now, out);
 }
 
