@@ -225,8 +225,10 @@ static bool shared(const struct world *world, uint32_t slot, struct excuses *exc
         uint32_t issuer;
         if (!world_find(world, &log->issuer, &issuer) || world->slots[issuer].lie != LIE_NONE)
             continue;
-        /* Whoever revoked its key is linked with nobody. */
-        if (expect_revoked(world, slot, &log->issuer)) {
+        /* Whoever revoked its key is linked with nobody; whoever took over shows the old one's
+         * logs. */
+        if (expect_revoked(world, slot, &log->issuer) &&
+            key_equal(&log->issuer, &world->slots[issuer].signer.key)) {
             revoked = revoked || issuer == slot;
             continue;
         }

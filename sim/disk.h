@@ -146,6 +146,9 @@ struct disk_change {
 
 void disk_init(struct disk *disk, struct signer *signer);
 
+/* Whether the signer's own revocation is among its durable statements. */
+bool disk_ended(const struct disk *disk);
+
 /* The signer has another key from now on. False, and nothing changed, if a log of the old one is
    not sealed to its end, or its own revocation is not among the durable statements. */
 bool disk_rekey(struct disk *disk, const struct tally_key *key);

@@ -50,8 +50,8 @@ struct disk_log *disk_log_new(struct disk *disk, const struct tally_log_id *id)
     return log;
 }
 
-/* Nothing is stated after the end of the key that states. */
-static bool ended(const struct disk *disk)
+/* Nothing is stated after it. */
+bool disk_ended(const struct disk *disk)
 {
     struct tally_receipt receipt;
     for (size_t i = 0; i < disk->log_count; i++) {
@@ -69,7 +69,7 @@ static bool ended(const struct disk *disk)
 
 bool disk_rekey(struct disk *disk, const struct tally_key *key)
 {
-    if (!ended(disk))
+    if (!disk_ended(disk))
         return false;
     for (size_t i = 0; i < disk->log_count; i++)
         if (disk->logs[i]->own && disk->logs[i]->size < simtree_size(&disk->logs[i]->tree))
