@@ -181,6 +181,40 @@ static void a_copy_of_a_part_signs_nothing(void **state)
     }
 }
 
+/* A recovery key says how far a log is good, and a copy reaches further: nobody holds more that
+   counts, and what is behind is not signed; no more is a log that it does not name. */
+static void a_copy_signs_nothing_that_is_not_good(void **state)
+{
+    static const uint64_t limits[] = {1, 2};
+    const struct revoke recovery = {.party = 'a', .signer = 'r'};
+    const struct holder a = holder_of('a');
+    struct tally_hash origin;
+    origin_of(&a.key, "temps", &origin);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        struct fed_statement said = revoke_statement(&recovery);
+        struct revoke_bytes made;
+        if (i > 0)
+            alone_begin(state);
+        assert_int_equal(append("temps"), TALLY_OK);
+        assert_int_equal(append("temps"), TALLY_OK);
+        assert_int_equal(append("audit"), TALLY_OK);
+        assert_true(revocation_limit(&said.revoke, &origin, limits[i]));
+        revoke_sign(&said, 'r', 0, &made);
+        wanted.remembered = &somebody;
+        wanted.remembered_count = 1;
+        wanted.past = TALLY_PAST_COPY;
+        wake_again();
+        assert_int_equal(tally_node_guard(node), TALLY_GUARD_ASKING);
+        assert_int_equal(bring(bytes_of(made.bytes, made.size)), TALLY_OK);
+        assert_int_equal(tally_node_guard(node), TALLY_GUARD_PASSED);
+        tick();
+        assert_int_equal(log_of("temps")->size, limits[i] == 2 ? 2 : 0);
+        assert_int_equal(log_of("audit")->size, 0);
+        if (i + 1 < sizeof limits / sizeof *limits)
+            alone_end(state);
+    }
+}
+
 /* Whom the old key trusted the new one does, and says first of all whom it succeeds. */
 static void the_successor_goes_on(void **state)
 {
@@ -281,6 +315,7 @@ int main(void)
         TEST(a_crash_before_it_is_sealed_is_no_end),
         TEST(a_copy_of_the_whole_is_sealed_too),
         TEST(a_copy_of_a_part_signs_nothing),
+        TEST(a_copy_signs_nothing_that_is_not_good),
         TEST(the_successor_goes_on),
         TEST(the_recovery_key_is_named_once),
         TEST(what_the_operator_brings_is_verified),
