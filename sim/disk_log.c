@@ -145,9 +145,10 @@ void disk_copy(struct disk *copy, const struct disk *disk, struct signer *signer
         }
         to->pruned = from->pruned;
         to->tiled = from->tiled;
-        /* What a key that is not ours any more had not sealed is no part of its log. */
-        if (!to->own && simtree_size(&to->tree) > to->tiled)
-            disk_log_cut(to, to->tiled);
+        /* What a key that is not ours any more had not sealed is no part of its log, tiles or not:
+           so the store loads it. */
+        if (from->own && !to->own)
+            disk_log_cut(to, from->size);
         to->frozen = from->frozen;
         to->size = from->size;
         to->root = from->root;
