@@ -19,6 +19,26 @@ void world_backup(struct world *world, uint32_t slot)
     disk_copy(at->backup, &at->disk, &at->signer);
 }
 
+/* Nobody answers under a key that ended, and the copy does not know that it did. */
+static bool is_of_ended_key(const struct slot *at)
+{
+    return at->backup != NULL && disk_ended(&at->disk) && !disk_ended(at->backup);
+}
+
+bool world_restorable(const struct world *world, uint32_t slot, const char **why)
+{
+    const struct slot *at = &world->slots[slot];
+    if (world_clock(world, slot).wall.us / 1000000 <= at->disk.epoch)
+        *why = "its clock is behind its last start";
+    else if (is_of_ended_key(at))
+        *why = "its key ended since it was copied";
+    else if (!checker_held(&world->checker, world, slot, at->backup))
+        *why = "not all hold what it signed";
+    else
+        return true;
+    return false;
+}
+
 bool world_restore(struct world *world, uint32_t slot)
 {
     struct slot *at = &world->slots[slot];

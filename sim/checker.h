@@ -72,6 +72,7 @@ struct checker_revoked {
 /* What was acknowledged to a user of a node. */
 struct checker_promise {
     uint32_t slot;
+    struct tally_key issuer;
     struct tally_hash origin_hash, receipt;
     uint64_t index;
 };
@@ -149,9 +150,11 @@ void checker_change(struct checker *checker, const struct world *world, uint32_t
 void checker_configured(struct checker *checker, uint32_t slot,
                         const struct tally_address *address);
 
-/* Whether all others hold all that a node ever wrote, sealed: whoever answers it then, if its disk
-   is put back, knows it. What nobody else saw no guard finds again. */
-bool checker_held(const struct checker *checker, const struct world *world, uint32_t slot);
+/* Whether of each log of a node all others hold all that it ever wrote, sealed, so that whoever
+   answers it, if its disk is put back, knows it; or the copy (NULL: there is none) has all of it.
+   What nobody else saw no guard finds again. */
+bool checker_held(const struct checker *checker, const struct world *world, uint32_t slot,
+                  const struct disk *copy);
 
 /* Its disk is an older one from now on: what it learnt since, it learns again. */
 void checker_restored(struct checker *checker, const struct world *world, uint32_t slot);

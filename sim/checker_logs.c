@@ -158,7 +158,8 @@ static void check_note(struct checker *checker, const struct world *world, uint3
         known = hash_equal(&checkpoint.root, &root);
     }
     checker_expect(checker, world, slot, known, CHECK_ROOTS);
-    if (book->slot != slot)
+    /* Logs of a key that it had before come from others, like any. */
+    if (book->slot != slot || !key_equal(&book->issuer, &world->slots[slot].signer.key))
         return;
     checker_expect(checker, world, slot, checkpoint.size >= book->signed_size, CHECK_BACK);
     book->signed_size = checkpoint.size;
@@ -269,8 +270,10 @@ void checker_answer(struct checker *checker, const struct world *world, uint32_t
 {
     if (action->answer.error != TALLY_OK || action->answer.origin == NULL)
         return;
-    struct checker_promise promise = {
-        .slot = slot, .index = action->answer.index, .receipt = action->answer.receipt};
+    struct checker_promise promise = {.slot = slot,
+                                      .issuer = world->slots[slot].signer.key,
+                                      .index = action->answer.index,
+                                      .receipt = action->answer.receipt};
     tally_origin_hash(bytes_text(action->answer.origin), &promise.origin_hash);
     checker_expect(checker, world, slot, kept(world, &promise), CHECK_ACKNOWLEDGED);
     checker->promises = memory_room(checker->promises, &checker->promise_capacity,
@@ -279,17 +282,20 @@ void checker_answer(struct checker *checker, const struct world *world, uint32_t
 }
 
 /* From a copy that was put back something is missing until all of it was fetched back: that is what
-   the guard is for, and when it lets the node go on nothing may be. */
-static bool is_behind(const struct world *world, uint32_t slot)
+   the guard is for, and when it lets the node go on nothing may be. But for logs of a key that it
+   had before, which are nobody's to go on with, and come when they come. */
+static bool is_behind(const struct world *world, uint32_t slot, const struct tally_key *issuer)
 {
     const struct slot *at = &world->slots[slot];
-    return at->restored && (at->node == NULL || tally_node_guard(at->node) != TALLY_GUARD_PASSED);
+    return at->restored && (at->node == NULL || tally_node_guard(at->node) != TALLY_GUARD_PASSED ||
+                            !key_equal(issuer, &at->signer.key));
 }
 
 static void check_promises(struct checker *checker, const struct world *world, uint32_t slot)
 {
-    for (size_t i = 0; i < checker->promise_count && !is_behind(world, slot); i++)
-        if (checker->promises[i].slot == slot)
+    for (size_t i = 0; i < checker->promise_count; i++)
+        if (checker->promises[i].slot == slot &&
+            !is_behind(world, slot, &checker->promises[i].issuer))
             checker_expect(checker, world, slot, kept(world, &checker->promises[i]),
                            CHECK_ACKNOWLEDGED);
 }
@@ -327,23 +333,37 @@ static void check_remembered(struct checker *checker, const struct world *world,
                            CHECK_REMEMBERED);
 }
 
-bool checker_held(const struct checker *checker, const struct world *world, uint32_t slot)
+/* Whether all others hold the log as far as its issuer ever wrote, and signed all of that. */
+static bool all_hold(const struct world *world, const struct checker_log *book)
+{
+    uint64_t size = simtree_size(&book->tree);
+    for (uint32_t other = 0; other < world->count; other++) {
+        const struct disk_log *log = disk_find(&world->slots[other].disk, &book->origin_hash);
+        if (other != book->slot && (log == NULL || log->size < size))
+            return false;
+    }
+    return book->signed_size == size;
+}
+
+/* Whether the copy has all of a log that is still to be sealed under the node's key. */
+static bool copied(const struct world *world, const struct checker_log *book,
+                   const struct disk *copy)
+{
+    const struct disk_log *log = copy != NULL ? disk_find(copy, &book->origin_hash) : NULL;
+    return log != NULL && key_equal(&log->issuer, &world->slots[book->slot].signer.key) &&
+           simtree_size(&log->tree) == simtree_size(&book->tree);
+}
+
+bool checker_held(const struct checker *checker, const struct world *world, uint32_t slot,
+                  const struct disk *copy)
 {
     uint32_t honest = 0;
     for (uint32_t other = 0; other < world->options.nodes; other++)
         honest += other != slot && world->slots[other].lie == LIE_NONE;
     for (size_t i = 0; i < checker->log_count; i++) {
         const struct checker_log *book = &checker->logs[i];
-        uint64_t size = simtree_size(&book->tree);
-        if (book->slot != slot)
-            continue;
-        if (book->signed_size != size)
+        if (book->slot == slot && !copied(world, book, copy) && !all_hold(world, book))
             return false;
-        for (uint32_t other = 0; other < world->count; other++) {
-            const struct disk_log *log = disk_find(&world->slots[other].disk, &book->origin_hash);
-            if (other != slot && (log == NULL || log->size < size))
-                return false;
-        }
     }
     return honest > 0;
 }
@@ -367,9 +387,9 @@ void checker_restored(struct checker *checker, const struct world *world, uint32
 /* Own checkpoints: the largest ever signed is still stored. */
 static void check_signed(struct checker *checker, const struct world *world, uint32_t slot)
 {
-    for (size_t i = 0; i < checker->log_count && !is_behind(world, slot); i++) {
+    for (size_t i = 0; i < checker->log_count; i++) {
         const struct checker_log *book = &checker->logs[i];
-        if (book->slot != slot || book->signed_size == 0)
+        if (book->slot != slot || book->signed_size == 0 || is_behind(world, slot, &book->issuer))
             continue;
         const struct disk_log *log = disk_find(&world->slots[slot].disk, &book->origin_hash);
         checker_expect(checker, world, slot, log != NULL && log->size >= book->signed_size,
@@ -408,8 +428,10 @@ void checker_all(struct checker *checker, const struct world *world)
         check_signed(checker, world, slot);
         for (size_t i = 0; i < at->disk.log_count; i++) {
             const struct disk_log *log = at->disk.logs[i];
-            const struct disk_change whole = {
-                .log = log, .count = simtree_size(&log->tree), .note = log->note_size > 0};
+            bool behind = log->own && is_behind(world, slot, &log->issuer);
+            const struct disk_change whole = {.log = log,
+                                              .count = simtree_size(&log->tree),
+                                              .note = log->note_size > 0 && !behind};
             check_stored(checker, world, slot, &whole);
         }
         if (at->node != NULL)

@@ -209,27 +209,32 @@ static bool sealed(const struct disk_log *log)
     return all;
 }
 
+/* Under a key that ended it is linked with nobody, and takes nothing any more. */
+static bool is_out(const struct world *world, uint32_t slot)
+{
+    return !world_counts(world, slot) || disk_ended(&world->slots[slot].disk);
+}
+
 /* All logs of honest issuers that one node holds, sealed and the same at the next node that counts:
    once round the circle, and all are the same everywhere. */
 static bool shared(const struct world *world, uint32_t slot, struct excuses *excuses, char *why,
                    size_t size)
 {
     const struct disk *disk = &world->slots[slot].disk;
-    bool revoked = false, waits = false;
+    bool waits = false;
     uint32_t next = slot;
     do
         next = (next + 1) % world->options.nodes;
-    while (!world_counts(world, next));
+    while (next != slot && is_out(world, next));
     for (size_t i = 0; i < disk->log_count; i++) {
         const struct disk_log *log = disk->logs[i];
         uint32_t issuer;
         if (!world_find(world, &log->issuer, &issuer) || world->slots[issuer].lie != LIE_NONE)
             continue;
-        /* Whoever revoked its key is linked with nobody. */
-        if (expect_revoked(world, slot, &log->issuer)) {
-            revoked = revoked || issuer == slot;
+        /* Unless another key took over, and shows the logs of the old one. */
+        if (expect_revoked(world, slot, &log->issuer) &&
+            key_equal(&log->issuer, &world->slots[issuer].signer.key))
             continue;
-        }
         waits = waits || (!sealed(log) && waits_in_vain(world, slot));
         if (!sealed(log) && !waits) {
             snprintf(why, size, "n%u has receipts of n%u/%s that are not sealed", slot + 1,
@@ -239,7 +244,6 @@ static bool shared(const struct world *world, uint32_t slot, struct excuses *exc
         if (next != slot && !same_log(world, slot, next, log, issuer, why, size))
             return false;
     }
-    excuses->count[EXCUSE_REVOKED] += revoked;
     excuses->count[EXCUSE_WAITING] += waits;
     return true;
 }
@@ -251,7 +255,9 @@ bool world_converged(const struct world *world, struct excuses *excuses, char *w
         if (world->slots[slot].lie != LIE_NONE)
             continue;
         excuses->count[EXCUSE_DOWN] += world->slots[slot].node == NULL;
-        if (world->slots[slot].node != NULL && !shared(world, slot, excuses, why, size))
+        if (world->slots[slot].node != NULL && disk_ended(&world->slots[slot].disk))
+            excuses->count[EXCUSE_REVOKED]++;
+        else if (world->slots[slot].node != NULL && !shared(world, slot, excuses, why, size))
             return false;
     }
     return linked(world, excuses, why, size);

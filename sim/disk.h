@@ -146,6 +146,9 @@ struct disk_change {
 
 void disk_init(struct disk *disk, struct signer *signer);
 
+/* Whether the signer's own revocation is among its durable statements. */
+bool disk_ended(const struct disk *disk);
+
 /* The signer has another key from now on. False, and nothing changed, if a log of the old one is
    not sealed to its end, or its own revocation is not among the durable statements. */
 bool disk_rekey(struct disk *disk, const struct tally_key *key);
@@ -179,7 +182,8 @@ struct disk_log *disk_find(const struct disk *disk, const struct tally_hash *ori
 /* The window; the disk must outlive the node. */
 struct tally_ledger disk_ledger(struct disk *disk);
 
-/* What is durable, for a liar with two faces. The lanes are empty in the copy. */
+/* What is durable, for a liar with two faces, or as a backup. The lanes are empty in the copy; of
+   logs that are own on the disk and not the signer's the copy has what is under a checkpoint. */
 void disk_copy(struct disk *copy, const struct disk *disk, struct signer *signer);
 
 #endif

@@ -50,8 +50,8 @@ struct disk_log *disk_log_new(struct disk *disk, const struct tally_log_id *id)
     return log;
 }
 
-/* Nothing is stated after the end of the key that states. */
-static bool ended(const struct disk *disk)
+/* Nothing is stated after it. */
+bool disk_ended(const struct disk *disk)
 {
     struct tally_receipt receipt;
     for (size_t i = 0; i < disk->log_count; i++) {
@@ -69,7 +69,7 @@ static bool ended(const struct disk *disk)
 
 bool disk_rekey(struct disk *disk, const struct tally_key *key)
 {
-    if (!ended(disk))
+    if (!disk_ended(disk))
         return false;
     for (size_t i = 0; i < disk->log_count; i++)
         if (disk->logs[i]->own && disk->logs[i]->size < simtree_size(&disk->logs[i]->tree))
@@ -145,9 +145,10 @@ void disk_copy(struct disk *copy, const struct disk *disk, struct signer *signer
         }
         to->pruned = from->pruned;
         to->tiled = from->tiled;
-        /* What a key that is not ours any more had not sealed is no part of its log. */
-        if (!to->own && simtree_size(&to->tree) > to->tiled)
-            disk_log_cut(to, to->tiled);
+        /* What a key that is not ours any more had not sealed is no part of its log, tiles or not:
+           so the store loads it. */
+        if (from->own && !to->own)
+            disk_log_cut(to, from->size);
         to->frozen = from->frozen;
         to->size = from->size;
         to->root = from->root;

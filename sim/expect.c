@@ -21,6 +21,7 @@ const char *expect_word(enum condition condition)
         [CONDITION_DISPUTED] = "disputed",   [CONDITION_AGREED] = "agreed",
         [CONDITION_REVOKED] = "revoked",     [CONDITION_COSIGNED] = "cosigned",
         [CONDITION_FOLDS] = "folds",         [CONDITION_REFUSED] = "refused",
+        [CONDITION_SUCCEEDED] = "succeeded",
     };
     return words[condition];
 }
@@ -293,6 +294,18 @@ static bool revoked(const struct world *world, const struct line *line, char *wh
     return !line->negated;
 }
 
+static bool succeeded(const struct world *world, const struct line *line, char *why, size_t size)
+{
+    for (uint32_t slot = line->who.from; slot <= line->who.to; slot++) {
+        bool one = world->slots[slot].node != NULL && !disk_ended(&world->slots[slot].disk);
+        snprintf(why, size, "n%u runs under %s", slot + 1,
+                 one ? "a key that did not end" : "the key that it ended, or not at all");
+        if (decided(line, one))
+            return one;
+    }
+    return !line->negated;
+}
+
 static bool guarded(const struct world *world, const struct line *line, char *why, size_t size)
 {
     for (uint32_t slot = line->who.from; slot <= line->who.to; slot++) {
@@ -344,6 +357,8 @@ bool expect_is(const struct world *world, const struct line *line, struct excuse
         return traffic(world, line, why, size);
     case CONDITION_GUARDED:
         return guarded(world, line, why, size);
+    case CONDITION_SUCCEEDED:
+        return succeeded(world, line, why, size);
     case CONDITION_REVOKED:
         return revoked(world, line, why, size);
     case CONDITION_COSIGNED:

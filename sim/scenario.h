@@ -60,6 +60,7 @@ enum condition {
                           */
     CONDITION_TRAFFIC,   /* `who` sent at most `count` bytes a second of late. */
     CONDITION_REVOKED,   /* Each honest node that runs knows that the key of `who` is revoked. */
+    CONDITION_SUCCEEDED, /* `who` runs under no key that it ended: another one took over. */
     CONDITION_GUARDED,   /* `who` learned that it signed more than it holds, and signs no more. */
     CONDITION_REFUSED,  /* The last offer of `who` to `other` was rejected by a policy: both say. */
     CONDITION_AGREED,   /* `who` and `other` hold the same agreement to be active. */

@@ -41,7 +41,7 @@ static void read_condition(struct words *words, struct line *line)
             words_fail(words,
                        "\"%s\" is no condition: converged, diverged, fork, holds, drops, "
                        "confirmed, linked, reached, detected, traffic, guarded, folded, folds, "
-                       "disputed, agreed, refused, revoked or cosigned",
+                       "disputed, agreed, refused, revoked, succeeded or cosigned",
                        word);
             return;
         }
@@ -62,6 +62,7 @@ void scenario_read_expect(struct words *words, struct line *line)
     case CONDITION_DETECTED:
     case CONDITION_GUARDED:
     case CONDITION_REVOKED:
+    case CONDITION_SUCCEEDED:
     case CONDITION_FOLDED:
     case CONDITION_FOLDS:
         line->who = words_who(words);

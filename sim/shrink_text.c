@@ -84,6 +84,12 @@ static bool is_setting(enum verb verb)
     return verb == VERB_LINK || verb == VERB_DISK || verb == VERB_CLOCK || verb == VERB_PROFILE;
 }
 
+/* Another key is to take over, at a start after all is sealed: the last one does. */
+static bool is_rotation(const struct line *line)
+{
+    return line->verb == VERB_STATE && line->state.kind == FED_REVOKE_KEY && line->succeeded;
+}
+
 /* Whether `after` ends or corrects what `before` begins. */
 static bool repairs(const struct line *before, const struct line *after)
 {
@@ -94,6 +100,8 @@ static bool repairs(const struct line *before, const struct line *after)
     if (before->verb == VERB_CRASH || before->verb == VERB_LEAVE)
         return (after->verb == VERB_RESTART || after->verb == VERB_JOIN) &&
                meets(before->who, after->who);
+    if (is_rotation(before))
+        return after->verb == VERB_RESTART && meets(before->who, after->who);
     if (before->verb == VERB_RESTORE)
         return after->verb == VERB_RECOVER && meets(before->who, after->who);
     return is_setting(before->verb) && after->verb == before->verb && after->timed &&
@@ -109,7 +117,8 @@ static bool fair_line(const struct scenario *scenario, size_t at, bool *kept)
     for (size_t i = 0; i < scenario->count; i++)
         if (repairs(line, &scenario->lines[i])) {
             last = i;
-            if (kept[scenario->lines[i].number - 1] && !is_setting(line->verb))
+            if (kept[scenario->lines[i].number - 1] && !is_setting(line->verb) &&
+                !is_rotation(line))
                 return false;
         }
     if (last == SIZE_MAX || kept[scenario->lines[last].number - 1])

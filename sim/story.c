@@ -198,6 +198,25 @@ static void on_cut(struct story *story, const struct line *line)
     say(story, "cut");
 }
 
+static void on_copy(struct story *story, const struct line *line, uint32_t slot)
+{
+    struct world *world = &story->world;
+    const char *why;
+    if (line->verb == VERB_RECOVER) {
+        world_recover(world, slot);
+    } else if (line->verb == VERB_BACKUP) {
+        say(story, "n%u is copied", slot + 1);
+        world_backup(world, slot);
+    } else if (line->held && !world_restorable(world, slot, &why)) {
+        say(story, "n%u does not come back: %s", slot + 1, why);
+    } else {
+        say(story, "n%u comes back from the copy", slot + 1);
+        if (!world_restore(world, slot))
+            fail(story, STORY_IMPOSSIBLE, "line %" PRIu32 ": there is no backup of n%u",
+                 line->number, slot + 1);
+    }
+}
+
 static void on_node(struct story *story, const struct line *line, uint32_t slot)
 {
     struct world *world = &story->world;
@@ -234,19 +253,9 @@ static void on_node(struct story *story, const struct line *line, uint32_t slot)
     } else if (line->verb == VERB_LEAVE) {
         say(story, "n%u leaves", slot + 1);
         world_leave(world, slot);
-    } else if (line->verb == VERB_BACKUP) {
-        say(story, "n%u is copied", slot + 1);
-        world_backup(world, slot);
-    } else if (line->verb == VERB_RESTORE && line->held &&
-               !checker_held(&world->checker, world, slot)) {
-        say(story, "n%u does not come back: not all hold what it signed", slot + 1);
-    } else if (line->verb == VERB_RESTORE) {
-        say(story, "n%u comes back from the copy", slot + 1);
-        if (!world_restore(world, slot))
-            fail(story, STORY_IMPOSSIBLE, "line %" PRIu32 ": there is no backup of n%u",
-                 line->number, slot + 1);
-    } else if (line->verb == VERB_RECOVER) {
-        world_recover(world, slot);
+    } else if (line->verb == VERB_BACKUP || line->verb == VERB_RESTORE ||
+               line->verb == VERB_RECOVER) {
+        on_copy(story, line, slot);
     } else if (line->verb == VERB_LIE) {
         say(story, "n%u begins to lie", slot + 1);
         if (!adversary_begin(world, slot, line->lie, line->count))

@@ -7,9 +7,8 @@
 #include <stdio.h>
 
 enum {
-    CLOCK_MOST_S = 200, /* A clock that is wrong by more is told so, not followed. */
-    FORK_LEAST = 4,     /* So many, and there is somebody honest on both sides. */
-    FAULTS_LEAST = 8,   /* And what users do, counted alike. */
+    FORK_LEAST = 4,   /* So many, and there is somebody honest on both sides. */
+    FAULTS_LEAST = 8, /* And what users do, counted alike. */
     FAULTS_MOST = 16,
     HASTE = 6,     /* So many times as fast is what happens in most stories. */
     WRITERS = 3,   /* Of many nodes. */
@@ -19,6 +18,7 @@ enum {
     RETURN_LATE = 300, /* So long after the faults a node comes back from a copy, at most. */
     RETURN_SEALED = 8, /* So many tenths of a second before, its users have all sealed. */
     ATTENDED_S = 900,  /* So long its operator looks after it. */
+    END_UNSEALED = 15, /* So many tenths of a second after its key's end a node has sealed all; */
     SEALED = 10,       /* so many tenths of a second after its start a node has sealed all. */
 };
 
@@ -195,12 +195,14 @@ static void draw_disk(struct drawing *drawing, uint32_t tenths)
 
 static void draw_clock(struct drawing *drawing, uint32_t tenths)
 {
+    uint32_t node = somebody(drawing);
     int32_t step = (int32_t)drawing_number(drawing, 0, 200) - 100;
-    if (drawing->offset + step > CLOCK_MOST_S || drawing->offset + step < -CLOCK_MOST_S)
+    int32_t *offset = &drawing->offset[node];
+    if (*offset + step > CLOCK_MOST_S || *offset + step < -CLOCK_MOST_S)
         return;
-    drawing->offset += step;
-    drawing_at(drawing, tenths);
-    drawing_line(drawing, " step n1 %" PRId32 "\n", step);
+    *offset += step;
+    node_line(drawing, tenths, "step", node);
+    drawing_line(drawing, " %" PRId32 "\n", step);
 }
 
 /* Somebody carries a node to where another one is. Who was the first in a home stays there: there
@@ -263,7 +265,8 @@ static void draw_rotation(struct drawing *drawing)
     bool few = drawing->setting == SETTING_NAMED && drawing->nodes > DRAWN_FEW;
     if (!drawing_once_in(drawing, ROTATIONS) || few)
         return;
-    node_line(drawing, drawing_number(drawing, 50 / drawing->haste, drawing->calm), "rotate", node);
+    drawing->rotated_at = drawing_number(drawing, 50 / drawing->haste, drawing->calm);
+    node_line(drawing, drawing->rotated_at, "rotate", node);
     drawing_line(drawing, "\n");
     node_line(drawing, drawing->calm + SEALED, "restart", node);
     drawing_line(drawing, "\n");
@@ -277,18 +280,27 @@ static void draw_rotation(struct drawing *drawing)
 static void draw_return(struct drawing *drawing)
 {
     uint32_t node = somebody(drawing), tries = drawing_number(drawing, 2, 5);
-    /* A clock that goes back as well may show an epoch that was: nothing on the disk knows better.
-       A copy of the second in which a key ends has receipts of it that this disk never seals. */
-    if (!drawing_once_in(drawing, RETURNS) || node == 1 || node == drawing->rotated)
-        return;
     uint32_t last = drawing->calm + RETURN_LATE;
     uint32_t tenths = drawing_number(drawing, 50 / drawing->haste, drawing->calm);
-    node_line(drawing, tenths, "backup", node);
-    drawing_line(drawing, "\n");
+    /* Where a key ends, mostly of that moment: its end is durable, and not all of it sealed. */
+    bool ends = drawing->rotated != 0 && !drawing_once_in(drawing, 3);
+    if (ends) {
+        node = drawing->rotated;
+        tenths = drawing->rotated_at + drawing_number(drawing, 0, END_UNSEALED);
+    } else if (!drawing_once_in(drawing, RETURNS)) {
+        return;
+    }
+    drawing_at(drawing, tenths);
+    drawing_line(drawing, "%02" PRIu32 " backup n%" PRIu32 "\n", drawing_number(drawing, 0, 99),
+                 node);
     node_line(drawing, tenths + 1, "append", node);
     drawing_line(drawing, " %" PRIu32 "\n", drawing_number(drawing, 1, 20));
     node_line(drawing, tenths, "recover", node);
     drawing_line(drawing, " within %d\n", ATTENDED_S);
+    if (node == drawing->rotated) {
+        node_line(drawing, last + SEALED, "restart", node);
+        drawing_line(drawing, "\n");
+    }
     for (; tries > 0 && tenths + 10 < last; tries--) {
         tenths = drawing_number(drawing, tenths + 10, last);
         /* What it stated of transfers would wait for company. */
@@ -337,8 +349,10 @@ static void draw_calm(struct drawing *drawing)
                      ? STRANGERS_S
                      : LIVENESS_S);
     if (drawing->rotated != 0)
-        drawing_line(drawing, "expect folded n%" PRIu32 " within %d\n", drawing->rotated,
-                     LIVENESS_S);
+        drawing_line(drawing,
+                     "expect succeeded n%" PRIu32 " within %d\nexpect folded n%" PRIu32
+                     " within %d\n",
+                     drawing->rotated, LIVENESS_S, drawing->rotated, LIVENESS_S);
     /* Seen by somebody honest on both sides, it is proved everywhere. */
     if (drawing->fork && drawing->nodes >= FORK_LEAST && drawing->setting == SETTING_NAMED)
         drawing_line(drawing, "expect fork n%" PRIu32 " within %d\n", drawing->liar, LIVENESS_S);

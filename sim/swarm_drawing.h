@@ -13,6 +13,9 @@ enum {
     DRAWN_FEW = SWARM_NODES_FEW,
     LIVENESS_S = 240,  /* So long after the faults all must be well; */
     STRANGERS_S = 720, /* or so long, where all hangs on two who rest ten minutes if in vain. */
+    /* A clock is wrong by so much at most: of two one may be twice as far ahead of the other, and
+       whoever is by five minutes is told so, not followed (TALLY_DRIFT_MS). */
+    CLOCK_MOST_S = 140,
     /* Who did not name them takes so many of one prefix into its mesh (MESH_PREFIX). */
     BOX_NODES_MAX = 2,
 };
@@ -42,14 +45,15 @@ struct drawing {
     uint64_t down;                       /* Bit per node that is not running, */
     uint64_t sick;                       /* whose disk has faults, */
     uint64_t failing;                    /* and such that it may not run, restarted or not. */
-    uint32_t rotated;                    /* Whose key another one takes over from; 0: nobody. */
+    uint32_t rotated;                    /* Whose key another one takes over from; 0: nobody; */
+    uint32_t rotated_at;                 /* in which tenth of a second. */
     uint32_t
         haste; /* Spans of time are divided by it: faults come fast, or as slowly as timeouts. */
-    uint32_t calm;  /* When faults end, in tenths of a second. */
-    int32_t offset; /* Of n1's clock, in seconds. */
-    bool sealing;   /* Who appends seals, mostly. */
-    bool fork;      /* The liar has two faces. */
-    bool unnamed;   /* DNS does not answer, or with nothing. */
+    uint32_t calm;                       /* When faults end, in tenths of a second. */
+    int32_t offset[DRAWN_NODES_MAX + 1]; /* Of each node's clock, in seconds. */
+    bool sealing;                        /* Who appends seals, mostly. */
+    bool fork;                           /* The liar has two faces. */
+    bool unnamed;                        /* DNS does not answer, or with nothing. */
 };
 
 void drawing_line(struct drawing *drawing, const char *form, ...)

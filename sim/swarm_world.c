@@ -12,7 +12,8 @@ enum {
     AMENDS_LATE = 50,    /* Tenths of a second after the faults. */
     GANG_AMONG = 6,      /* Nodes, and several lie together. */
     FIXED = 2,           /* Whom strangers and homes have to hold on to. */
-    OFFSET_MOST_S = 200  /* A clock that is wrong by more is told so, not followed. */
+    CLOCKS_WRONG = 5,    /* So many, at most. */
+    DRIFT_MOST = 300,    /* Parts in a million. */
 };
 
 static void draw_link(struct drawing *drawing)
@@ -41,6 +42,22 @@ static void draw_exception(struct drawing *drawing)
                  drawing_number(drawing, a + 1, drawing->nodes));
     drawing_line(drawing, " delay %" PRIu32 "..%" PRIu32, delay, 2 * delay);
     drawing_line(drawing, " rate %" PRIu32 " mtu 1280\n", drawing_number(drawing, 10, 200) * 1000);
+}
+
+/* A node's clock is wrong from the start, or several are. */
+static void draw_clocks(struct drawing *drawing)
+{
+    uint32_t count = 0;
+    if (drawing_once_in(drawing, 2))
+        count = drawing_once_in(drawing, 2) ? 1 : drawing_number(drawing, 2, CLOCKS_WRONG);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t node = drawing_number(drawing, 1, drawing->nodes);
+        int32_t offset = (int32_t)drawing_number(drawing, 0, 2 * CLOCK_MOST_S) - CLOCK_MOST_S;
+        int32_t drift = (int32_t)drawing_number(drawing, 0, 2 * DRIFT_MOST) - DRIFT_MOST;
+        drawing->offset[node] = offset;
+        drawing_line(drawing, "clock n%" PRIu32 " offset %" PRId32 " drift %" PRId32 "\n", node,
+                     offset, drift);
+    }
 }
 
 /* Room for all there are, mostly: what is born small is born fast. */
@@ -260,10 +277,7 @@ void drawing_world(struct drawing *drawing, uint64_t seed, struct swarm_sizes si
     draw_options(drawing);
     draw_link(drawing);
     draw_exception(drawing);
-    if (drawing_once_in(drawing, 2)) {
-        drawing->offset = (int32_t)drawing_number(drawing, 0, OFFSET_MOST_S);
-        drawing_line(drawing, "clock n1 offset %" PRId32 " drift 200\n", drawing->offset);
-    }
+    draw_clocks(drawing);
     draw_setting(drawing);
     if (drawing_once_in(drawing, 3))
         draw_liar(drawing);

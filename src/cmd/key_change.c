@@ -8,6 +8,7 @@
 #include "core/base/bytes.h"
 #include "core/base/hex.h"
 #include "core/crypto/hash.h"
+#include "core/federation/replay.h"
 #include "host/config/keys.h"
 #include "host/config/recovery.h"
 
@@ -294,6 +295,50 @@ enum exit_code verb_key_revoke(struct call *call)
 
 /* ---- rotate ---- */
 
+/* Whether the old key's last statement hands over to that one. */
+static bool names(const struct trust *trust, const struct tally_key *next)
+{
+    const struct tally_ledger *ledger = &trust->shelf.ledger;
+    uint8_t body[FED_BODY_MAX];
+    struct fed_statement said;
+    struct tally_hash origin;
+    size_t size;
+    replay_origin(&trust->fold.self, &origin);
+    return ledger->body(ledger->context, &origin, trust->fold.ended_at, 0, body, sizeof body,
+                        &size) &&
+           size <= sizeof body &&
+           fed_read(bytes_text(fed_type(FED_REVOKE_KEY)), bytes_of(body, size), &said) ==
+               TALLY_DROP_NONE &&
+           said.revoke.has_successor && key_equal(&said.revoke.successor, next);
+}
+
+/* A rotation that was interrupted goes on, with the key that was named then: any other would be a
+   stranger to all. */
+static bool open_next(struct call *call, const char *data, bool ended, struct keys **next,
+                      enum exit_code *code)
+{
+    struct trust trust;
+    *next = NULL;
+    if (!ended) {
+        if (keys_open_named(data, "identity.next", true, next, &call->complaint) != TALLY_OK)
+            *code = call_fail(call, data);
+        return *next != NULL;
+    }
+    bool good = trust_open(&trust, call, false);
+    if (!good)
+        *code = trust.shelf.code;
+    bool named =
+        good && keys_open_named(data, "identity.next", false, next, &call->complaint) == TALLY_OK &&
+        names(&trust, keys_identity(*next));
+    trust_close(&trust);
+    if (good && !named)
+        *code = call_fail_with(call, EXIT_FAILED, TALLY_REVOKED, NULL,
+                               "this key has ended, and keys/identity.next is not the key that it "
+                               "named as its successor, if any: put that one there, or begin in "
+                               "another directory with another key");
+    return named;
+}
+
 /* What the old key says, or has said already: with the successor's signature. */
 static bool end_old(struct call *call, const struct trust *trust, struct keys *next,
                     enum exit_code *code)
@@ -302,7 +347,7 @@ static bool end_old(struct call *call, const struct trust *trust, struct keys *n
     const struct tally_crypto crypto = keys_crypto(next);
     uint8_t message[REVOCATION_MESSAGE];
     if (trust->fold.ended)
-        return true; /* A rotation that was interrupted goes on. */
+        return true; /* See open_next. */
     said.revoke.reason = TALLY_REVOKED_SUPERSEDED;
     said.revoke.has_successor = true;
     said.revoke.successor = *keys_identity(next);
@@ -420,9 +465,8 @@ static enum exit_code rotate(struct call *call, const struct trust *trust,
     enum exit_code code = EXIT_DONE;
     struct keys *next;
     bool running = runs(data);
-    if (keys_open_named(data, "identity.next", true, &next, &call->complaint) != TALLY_OK)
-        return call_fail(call, data);
-    if (end_old(call, trust, next, &code) &&
+    if (open_next(call, data, trust->fold.ended && recovery == NULL, &next, &code) &&
+        end_old(call, trust, next, &code) &&
         (recovery == NULL || end_by_recovery(call, recovery, next, &code)) &&
         all_sealed(call, &code) && change_files(call, data, &old, &code))
         code = print_rotated(call, &old, keys_identity(next), running);

@@ -3,8 +3,10 @@
 """Keys that end: revoked, handed over, recovered, between real processes."""
 import os
 import shutil
+import signal
+import subprocess
 
-from nodes import Nodes, ask, expect, run, same, tell, until
+from nodes import TALLY, Nodes, ask, expect, run, same, tell, until
 
 
 def key(node, verb, *words, **options):
@@ -59,6 +61,9 @@ def revoked_by_itself(folder):
         until(lambda: not linked(a, old), 'the link is over')
         run('append', '--data', b.data, '--namespace', 'audit', '-', code=1, input=b'three')
         b.stop()
+        # Nobody was to take over, and nobody else can tell that another key did.
+        refused(b, 1, 'not the key that it named', 'rotate', '--yes')
+        expect(key_of(b) == old, 'another key took over')
         # The thief goes on with what he copied.
         shutil.rmtree(d.data, ignore_errors=True)
         shutil.copytree(copy, d.data)
@@ -123,6 +128,38 @@ def rotated(folder):
         b.start(peers=[a])
         until(lambda: linked(a, again['key']), 'the next one is linked')
         expect(key(b, 'show')['succeeds'] == [new, old], 'the line of keys')
+
+
+def copied(folder):
+    """A copy made between a key's end and its last seal is sealed, and the successor goes on"""
+    with Nodes(folder, 'a', 'b') as (a, b):
+        a.start()
+        b.start(peers=[a])
+        origin = b.append('audit', ['one'])[0]['origin']
+        same([a, b], origin, 1)
+        old = key_of(b)
+        b.append('audit', ['two'])
+        revoked = os.path.join(b.data, 'revoked')
+        with subprocess.Popen([TALLY, 'key', 'rotate', '--yes', '--data', b.data],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as rotation:
+            until(lambda: os.path.isdir(revoked) and os.listdir(revoked), 'the key has ended')
+            b.process.send_signal(signal.SIGSTOP)
+            rotation.kill()
+        copy = os.path.join(folder, 'copy')
+        shutil.copytree(b.data, copy, ignore=shutil.ignore_patterns('*.sock'))
+        b.stop(signal.SIGKILL)
+        shutil.rmtree(b.data)
+        os.rename(copy, b.data)
+        expect(f'{old}/federation' not in b.logs() or not b.has(f'{old}/federation', 1),
+               'the copy came too late')
+        b.start(peers=[a])
+        until(lambda: b.has(origin, 2) and b.has(f'{old}/federation', 1), 'it is sealed')
+        expect(ask('status', '--data', b.data)['guard']['state'] == 'passed', 'the guard')
+        new = key(b, 'rotate', '--yes')['key']
+        b.stop()
+        b.start(peers=[a])
+        until(lambda: linked(a, new), 'the successor is linked')
+        until(lambda: holds(a, old) == 2, 'what the old key wrote last comes to others')
 
 
 def recovered(folder):
@@ -223,4 +260,4 @@ def mistakes(folder):
 
 
 if __name__ == '__main__':
-    tell([revoked_by_itself, rotated, recovered, mistakes])
+    tell([revoked_by_itself, rotated, copied, recovered, mistakes])

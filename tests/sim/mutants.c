@@ -4,6 +4,7 @@
 #include "core/address/hygiene.h"
 #include "core/base/outbox.h"
 #include "core/base/replay.h"
+#include "core/federation/replay.h"
 #include "core/libp2p/channel.h"
 #include "core/log/guard.h"
 #include "core/peers/greet.h"
@@ -135,6 +136,12 @@ WRAP(enum tally_hygiene, address_may_tell, const struct address_policy *policy,
 }
 
 /* ---- What is written. ---- */
+
+WRAP(bool, replay_whole, const struct revoked *revoked, const struct tally_ledger *ledger,
+     const struct tally_key *key)
+{
+    return broken != MUTANT_ENDED && __real_replay_whole(revoked, ledger, key);
+}
 
 WRAP(enum tally_error, guard_refusal, const struct guard *guard)
 {

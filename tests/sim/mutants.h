@@ -28,6 +28,7 @@
     X(REVOKED, endless)       /* Logs of revoked keys go on. */                                    \
     X(SCOPE, scope)           /* Every address may be dialled and told. */                         \
     X(GUARD, unguarded)       /* A copy that was put back signs at once: ROOTS. */                 \
+    X(ENDED, unsealed)        /* A copy of all of an ended key's logs asks how far they got. */    \
     X(BACK, forgets_signing)  /* The host loses a checkpoint, */                                   \
     X(ACKNOWLEDGED, unsynced) /* a receipt that was acknowledged, */                               \
     X(REMEMBERED, forgiving)  /* a file of evidence, */                                            \

@@ -165,6 +165,33 @@ void replay_revoked(struct revoked *revoked, const struct tally_ledger *ledger,
     }
 }
 
+/* Whether there is as much as is good of the log whose origin's hash begins so. */
+static bool reaches(const struct revoked *revoked, const struct tally_ledger *ledger,
+                    const struct tally_key *key, const uint8_t origin[8])
+{
+    struct tally_hash named = {{0}}; /* The limit looks no further than the hint. */
+    struct tally_log_view view;
+    memcpy(named.bytes, origin, 8);
+    uint64_t limit = revoked_limit(revoked, key, &named);
+    for (size_t i = 0; ledger->log(ledger->context, i, &view); i++)
+        if (key_equal(&view.issuer, key) && memcmp(view.origin_hash.bytes, origin, 8) == 0)
+            return view.durable >= limit;
+    return limit == 0;
+}
+
+bool replay_whole(const struct revoked *revoked, const struct tally_ledger *ledger,
+                  const struct tally_key *key)
+{
+    const struct revoked_key *entry = revoked_find(revoked, key);
+    if (entry == NULL || !reaches(revoked, ledger, key, entry->statements))
+        return false;
+    for (unsigned i = 0; i < entry->word_count; i++)
+        for (size_t at = 0; at < entry->words[i].limit_count; at++)
+            if (!reaches(revoked, ledger, key, entry->words[i].limits[at].origin))
+                return false;
+    return true;
+}
+
 bool replay_keys(struct revoked *revoked, const struct tally_ledger *ledger,
                  const struct tally_log_view *view, uint64_t from)
 {

@@ -41,6 +41,11 @@ uint64_t replay_own(struct fold *fold, const struct tally_ledger *ledger, uint8_
 void replay_revoked(struct revoked *revoked, const struct tally_ledger *ledger,
                     const struct tally_crypto *crypto);
 
+/* Whether each log of a revoked key is there as far as it is good, sealed or not, so that nobody
+   can hold more that counts; false: the key is not revoked. */
+bool replay_whole(const struct revoked *revoked, const struct tally_ledger *ledger,
+                  const struct tally_key *key);
+
 /* The recovery keys that a log of statements names from an index on, its own issuer's or
    another's. True: one of them is news. */
 bool replay_keys(struct revoked *revoked, const struct tally_ledger *ledger,

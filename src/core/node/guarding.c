@@ -3,6 +3,7 @@
 
 #include "core/base/bytes.h"
 #include "core/federation/admission.h"
+#include "core/federation/replay.h"
 #include "core/node/node.h"
 #include "core/peers/greet.h"
 
@@ -103,18 +104,28 @@ static bool wrote_before(const struct tally_node *node, bool sealed)
 }
 
 /*
+ * Our key is revoked, and whoever knew it refuses it now: nobody will say how far its logs had got.
+ * Nobody has to where this is the directory that signed last; nor in a copy that has each of them
+ * as far as the revocation says, since nothing that counts was written after it. What is there may
+ * be sealed then, as it was or would have been in the other one: the same bytes, and no fork.
+ */
+static bool has_all(const struct tally_node *node)
+{
+    return node->options.past == TALLY_PAST_OWN ||
+           replay_whole(&node->federating.revoked, &node->options.ledger, &node->options.key);
+}
+
+/*
  * A directory that wrote nothing yet, and is where it was made, has nothing to lose. One that was
  * copied, or a key that is older than its directory, may lack logs altogether. Who has no network
- * cannot ask: there the host's word decides whether this is the directory that signed last. So it
- * does for a key that is revoked, whom nobody answers: it seals what it wrote until then, and never
- * writes again.
+ * cannot ask: there the host's word decides whether this is the directory that signed last.
  */
 static bool must_ask(const struct tally_node *node)
 {
     bool alone = node->options.profile == TALLY_PROFILE_OFFLINE;
-    if (node->options.past != TALLY_PAST_OWN)
-        return true;
-    return !alone && !node->issuer.ended && wrote_before(node, false);
+    if (node->issuer.ended)
+        return !has_all(node);
+    return node->options.past != TALLY_PAST_OWN || (!alone && wrote_before(node, false));
 }
 
 /* A copy, or a key of whose past nothing is known, on a node that may meet somebody who does. */
@@ -162,7 +173,7 @@ void guarding_know(struct tally_node *node, const struct tally_key *key)
 void guarding_revoked(struct tally_node *node, const struct tally_key *key)
 {
     if (key_equal(key, &node->options.key)) {
-        if (node->options.past == TALLY_PAST_OWN) /* See must_ask. */
+        if (has_all(node))
             (void)guard_confirm(&node->guarding.guard);
         return;
     }

@@ -39,7 +39,9 @@
       "is signed, those who knew this node are asked for the largest checkpoint of ours they "     \
       "hold. Reading, serving and replication go on meanwhile.",                                   \
       "start one of them, or see why it is not reached; if they are gone for good, tally node "    \
-      "confirm-latest --yes says that this is the latest copy")                                    \
+      "confirm-latest --yes says that this is the latest copy; if the key was rotated or revoked " \
+      "after this copy was made, nobody answers it: begin with the key that took over, in an "     \
+      "empty directory")                                    \
     X(FORK,                                                                                        \
       "a log is frozen at a fork",                                                                 \
       "The issuer of a log signed two checkpoints that contradict each other. Both are kept as "   \

@@ -6,6 +6,7 @@
 #include "support/cmocka.h"
 
 #include "alone.h"
+#include "disk_inside.h"
 
 /* What is to be kept as evidence is not: the process ended before. */
 static bool loses(const struct tally_action *action)
@@ -87,8 +88,16 @@ static void a_crash_in_between_loses_nothing(void **state)
     assert_int_equal(append("temps"), TALLY_REVOKED);
 }
 
+static void all_is_sealed(void)
+{
+    tick();
+    for (size_t i = 0; i < disk.log_count; i++)
+        assert_int_equal(disk.logs[i]->size, simtree_size(&disk.logs[i]->tree));
+    assert_int_equal(append("temps"), TALLY_REVOKED);
+}
+
 /* Whoever knew the key refuses it now, and would never answer how far its logs had got: it seals
-   what it wrote without asking, or another key could never take over. What is a copy asks on. */
+   what it wrote without asking, or another key could never take over. */
 static void a_crash_before_it_is_sealed_is_no_end(void **state)
 {
     assert_int_equal(append("temps"), TALLY_OK);
@@ -101,16 +110,109 @@ static void a_crash_before_it_is_sealed_is_no_end(void **state)
     assert_int_equal(append("temps"), TALLY_OK);
     assert_int_equal(rotate(), TALLY_OK);
     wanted.remembered_count = 1;
-    wanted.past = TALLY_PAST_COPY;
-    wake_again();
-    assert_int_equal(tally_node_guard(node), TALLY_GUARD_ASKING);
-    wanted.past = TALLY_PAST_OWN;
     wake_again();
     assert_int_equal(tally_node_guard(node), TALLY_GUARD_PASSED);
-    tick();
+    all_is_sealed();
+}
+
+/* Three receipts in two logs and the end of their key, none sealed; then it starts as a copy, and
+   remembers somebody. */
+static void end_and_come_back(void)
+{
+    assert_int_equal(append("temps"), TALLY_OK);
+    assert_int_equal(append("temps"), TALLY_OK);
+    assert_int_equal(append("audit"), TALLY_OK);
+    assert_int_equal(rotate(), TALLY_OK);
+    wanted.remembered = &somebody;
+    wanted.remembered_count = 1;
+    wanted.past = TALLY_PAST_COPY;
+}
+
+static struct disk_log *log_of(const char *name_space)
+{
     for (size_t i = 0; i < disk.log_count; i++)
-        assert_int_equal(disk.logs[i]->size, simtree_size(&disk.logs[i]->tree));
-    assert_int_equal(append("temps"), TALLY_REVOKED);
+        if (strcmp(disk.logs[i]->name_space, name_space) == 0)
+            return disk.logs[i];
+    return NULL;
+}
+
+/* The copy was made between the end and the seal: it has all there can be. */
+static void a_copy_of_the_whole_is_sealed_too(void **state)
+{
+    end_and_come_back();
+    wake_again();
+    assert_int_equal(tally_node_guard(node), TALLY_GUARD_PASSED);
+    all_is_sealed();
+    /* A moment earlier, before the end was kept as evidence: it is in the log. */
+    alone_end(state);
+    alone_begin(state);
+    takes = loses;
+    end_and_come_back();
+    takes = NULL;
+    assert_int_equal(kept(), 0);
+    wake_again();
+    assert_int_equal(tally_node_guard(node), TALLY_GUARD_ASKING);
+    tick();
+    assert_int_equal(tally_node_guard(node), TALLY_GUARD_PASSED);
+    all_is_sealed();
+}
+
+/* A receipt before the end is not there, or a whole log: somebody else may have sealed it. */
+static void a_copy_of_a_part_signs_nothing(void **state)
+{
+    static const struct {
+        const char *name_space;
+        uint64_t size;
+    } rows[] = {{"temps", 1}, {"temps", 0}, {"audit", 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (i > 0)
+            alone_begin(state);
+        end_and_come_back();
+        tally_node_free(node);
+        disk_log_cut(log_of(rows[i].name_space), rows[i].size);
+        wake();
+        assert_int_equal(tally_node_guard(node), TALLY_GUARD_ASKING);
+        wait(10 * 60000);
+        assert_int_equal(tally_node_guard(node), TALLY_GUARD_WAITING);
+        for (size_t log = 0; log < disk.log_count; log++)
+            assert_int_equal(disk.logs[log]->size, 0);
+        if (i + 1 < sizeof rows / sizeof *rows)
+            alone_end(state);
+    }
+}
+
+/* A recovery key says how far a log is good, and a copy reaches further: nobody holds more that
+   counts, and what is behind is not signed; no more is a log that it does not name. */
+static void a_copy_signs_nothing_that_is_not_good(void **state)
+{
+    static const uint64_t limits[] = {1, 2};
+    const struct revoke recovery = {.party = 'a', .signer = 'r'};
+    const struct holder a = holder_of('a');
+    struct tally_hash origin;
+    origin_of(&a.key, "temps", &origin);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        struct fed_statement said = revoke_statement(&recovery);
+        struct revoke_bytes made;
+        if (i > 0)
+            alone_begin(state);
+        assert_int_equal(append("temps"), TALLY_OK);
+        assert_int_equal(append("temps"), TALLY_OK);
+        assert_int_equal(append("audit"), TALLY_OK);
+        assert_true(revocation_limit(&said.revoke, &origin, limits[i]));
+        revoke_sign(&said, 'r', 0, &made);
+        wanted.remembered = &somebody;
+        wanted.remembered_count = 1;
+        wanted.past = TALLY_PAST_COPY;
+        wake_again();
+        assert_int_equal(tally_node_guard(node), TALLY_GUARD_ASKING);
+        assert_int_equal(bring(bytes_of(made.bytes, made.size)), TALLY_OK);
+        assert_int_equal(tally_node_guard(node), TALLY_GUARD_PASSED);
+        tick();
+        assert_int_equal(log_of("temps")->size, limits[i] == 2 ? 2 : 0);
+        assert_int_equal(log_of("audit")->size, 0);
+        if (i + 1 < sizeof limits / sizeof *limits)
+            alone_end(state);
+    }
 }
 
 /* Whom the old key trusted the new one does, and says first of all whom it succeeds. */
@@ -211,6 +313,9 @@ int main(void)
         TEST(a_key_ends_with_its_word),
         TEST(a_crash_in_between_loses_nothing),
         TEST(a_crash_before_it_is_sealed_is_no_end),
+        TEST(a_copy_of_the_whole_is_sealed_too),
+        TEST(a_copy_of_a_part_signs_nothing),
+        TEST(a_copy_signs_nothing_that_is_not_good),
         TEST(the_successor_goes_on),
         TEST(the_recovery_key_is_named_once),
         TEST(what_the_operator_brings_is_verified),

@@ -149,6 +149,27 @@ static void tiles_are_held_once_sealed(void **state)
     assert_int_equal(size, 34 * 5);
 }
 
+/* Tiles that nobody signed are part of a log for its own key only: so the store loads it. */
+static void a_copy_for_another_key_ends_at_the_checkpoint(void **state)
+{
+    static const uint8_t seed[32] = {2};
+    const struct tally_action seal = {
+        .kind = TALLY_ACTION_SEAL, .seal = {.ticket = 9, .origin_hash = id.origin_hash, .size = 3}};
+    struct signer another;
+    struct disk own, others;
+    signer_init(&another, &provider, seed);
+    fill(4);
+    put(&seal);
+    assert_int_equal(done().sealed.error, TALLY_OK);
+    disk_copy(&own, &disk, &signer);
+    disk_copy(&others, &own, &another);
+    assert_int_equal(simtree_size(&disk_find(&own, &id.origin_hash)->tree), 4);
+    assert_int_equal(simtree_size(&disk_find(&others, &id.origin_hash)->tree), 0);
+    assert_false(disk_find(&others, &id.origin_hash)->own);
+    disk_free(&own);
+    disk_free(&others);
+}
+
 static void a_checkpoint_is_stored_only_over_its_own_root(void **state)
 {
     fill(5);
@@ -312,6 +333,7 @@ int main(void)
         STORY(a_receipt_is_there_when_it_is_answered_not_before),
         STORY(what_does_not_continue_the_log_is_refused_whole),
         STORY(tiles_are_held_once_sealed),
+        STORY(a_copy_for_another_key_ends_at_the_checkpoint),
         STORY(a_checkpoint_is_stored_only_over_its_own_root),
         STORY(a_crash_keeps_a_beginning_of_what_was_under_way),
         STORY(the_second_opinion_on_merkle_trees),

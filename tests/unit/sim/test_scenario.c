@@ -142,7 +142,7 @@ struct wrong {
 static void assert_wrong(const struct wrong *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        char message[200] = "";
+        char message[256] = "";
         struct scenario scenario;
         assert_false(scenario_read(&scenario, "s", cases[i].text, message, sizeof message));
         assert_string_equal(message, cases[i].message);
@@ -222,8 +222,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
         {"nodes 2\nexpect wonders\n",
          "s:2: \"wonders\" is no condition: converged, diverged, fork, holds, drops, confirmed, "
          "linked, reached, detected, traffic, guarded, folded, folds, disputed, agreed, refused, "
-         "revoked "
-         "or cosigned"},
+         "revoked, succeeded or cosigned"},
         {"nodes 2\nat 1 admit n1 n2 trusted\n",
          "s:2: \"trusted\" is no level: isolated, observe, verify, attest or integrate"},
         {"nodes 2\nat 1 level n1 n2 verify roles all\n",

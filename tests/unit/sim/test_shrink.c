@@ -118,6 +118,21 @@ static void a_fault_keeps_what_ends_it(void **state)
     scenario_free(&scenario);
 }
 
+/* At the last of its starts another key takes over; an earlier one may be too early. */
+static void a_rotation_keeps_the_last_start(void **state)
+{
+    static const char story[] = "nodes 2\nat 1 rotate n1\nat 2 restart n1\nat 3 restart n2\n"
+                                "at 4 restart n1\nexpect succeeded n1\n";
+    struct scenario scenario;
+    char message[200];
+    bool kept[6] = {true, true, true, false, false, true};
+    assert_true(scenario_read(&scenario, "s", story, message, sizeof message));
+    assert_int_equal(scenario.lines[4].condition, CONDITION_SUCCEEDED);
+    shrink_fair(&scenario, kept, 6);
+    assert_true(kept[4] && !kept[3]);
+    scenario_free(&scenario);
+}
+
 static void a_line_keeps_what_it_is_nothing_without(void **state)
 {
     static const char story[] = "nodes 3\n"                  /* 0 */
@@ -218,6 +233,7 @@ int main(void)
         cmocka_unit_test(counts_and_options_go),
         cmocka_unit_test(pauses_get_shorter),
         cmocka_unit_test(a_fault_keeps_what_ends_it),
+        cmocka_unit_test(a_rotation_keeps_the_last_start),
         cmocka_unit_test(a_line_keeps_what_it_is_nothing_without),
         cmocka_unit_test(a_segment_keeps_its_box),
         cmocka_unit_test(a_failure_has_its_reason),
