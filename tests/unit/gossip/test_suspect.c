@@ -325,12 +325,9 @@ static void health_is_told_and_sick_peers_are_not_asked(void **state)
 {
     struct crowd *crowd = friends(4);
     crowd->nodes[1].datagrams.suspect.health = 7;
-    /* Its own probes would heal it: each echo in time is one less. */
-    for (uint32_t i = 0; i < 4; i++)
-        if (i != 1)
-            crowd_peer(crowd, 1, i)->link.probe_at = (struct tally_mono){UINT64_MAX};
+    /* Its own probes heal it, each link's once in half a minute: each echo in time is one less. */
     crowd_run(crowd, 25000);
-    assert_in_range(crowd_peer(crowd, 0, 1)->health, 5, 7);
+    assert_in_range(crowd_peer(crowd, 0, 1)->health, 4, 7);
     assert_int_equal(crowd_peer(crowd, 0, 2)->health, 0);
     crowd_peer(crowd, 0, 1)->health = 7;
     crowd_forget(crowd);
