@@ -9,7 +9,7 @@ struct range {
     enum address_scope scope;
 };
 
-/* The more special first: the first match counts. */
+/* In the order of their first bytes. */
 static const struct range v4_ranges[] = {
     {{0}, 8, ADDRESS_NOWHERE},
     {{10}, 8, ADDRESS_PRIVATE},
@@ -27,6 +27,7 @@ static const struct range v4_ranges[] = {
     {{224}, 3, ADDRESS_NOWHERE}, /* Multicast, reserved, broadcast. */
 };
 
+/* The more special first: the first match counts. */
 static const struct range v6_ranges[] = {
     {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 128, ADDRESS_LOOPBACK},
     {{0}, 128, ADDRESS_NOWHERE},
@@ -61,7 +62,9 @@ enum address_scope address_scope_of(const struct tally_address *address)
     const uint8_t *ip = address->ip;
     if (is_v4(address)) {
         for (size_t i = 0; i < sizeof v4_ranges / sizeof *v4_ranges; i++)
-            if (same_bits(ip + 12, v4_ranges[i].first, v4_ranges[i].bits))
+            if (v4_ranges[i].first[0] > ip[12])
+                break;
+            else if (same_bits(ip + 12, v4_ranges[i].first, v4_ranges[i].bits))
                 return v4_ranges[i].scope;
         return ADDRESS_GLOBAL;
     }

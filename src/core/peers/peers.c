@@ -100,11 +100,18 @@ void peers_free(struct peers *peers)
     hash_wipe(peers, sizeof *peers);
 }
 
+/* Where the search for a key begins. Who makes keys of which the first half is the same has to make
+   2^64 for two of them. */
+static size_t first_slot(const struct peers *peers, const struct tally_key *key)
+{
+    return (size_t)hash_siphash(peers->hash_key, bytes_of(key->bytes, 16)) & peers->slot_mask;
+}
+
 /* The slot of a key, or the free one where it belongs. At most half of the slots are taken. */
 static size_t slot_of(const struct peers *peers, const struct tally_key *key)
 {
-    size_t slot = (size_t)hash_siphash(peers->hash_key, bytes_of(key->bytes, 32));
-    for (slot &= peers->slot_mask; peers->slots[slot] != 0; slot = (slot + 1) & peers->slot_mask)
+    size_t slot = first_slot(peers, key);
+    for (; peers->slots[slot] != 0; slot = (slot + 1) & peers->slot_mask)
         if (key_equal(&peers->list[peers->slots[slot] - 1].key, key))
             break;
     return slot;
@@ -118,8 +125,7 @@ struct peer *peers_find(const struct peers *peers, const struct tally_key *key)
 
 const struct peer *peers_expected(const struct peers *peers, const struct tally_key *key)
 {
-    size_t slot = (size_t)hash_siphash(peers->hash_key, bytes_of(key->bytes, 32));
-    uint16_t index = peers->slots[slot & peers->slot_mask];
+    uint16_t index = peers->slots[first_slot(peers, key)];
     return index == 0 ? NULL : &peers->list[index - 1];
 }
 
