@@ -338,6 +338,46 @@ static void health_is_told_and_sick_peers_are_not_asked(void **state)
     crowd_free(crowd);
 }
 
+/* ---- While all is well. ---- */
+
+static unsigned probes_in(struct crowd *crowd, uint64_t ms)
+{
+    crowd_forget(crowd);
+    crowd_run(crowd, ms);
+    return (unsigned)crowd->nodes[0].sent[TALLY_KIND_PROBE];
+}
+
+static void who_answers_is_probed_ever_more_rarely(void **state)
+{
+    enum { FRIENDS = 3, MINUTE = 60000 };
+    struct crowd *crowd = friends(FRIENDS + 1);
+    unsigned early = probes_in(crowd, 4 * MINUTE);
+    crowd_run(crowd, 20 * MINUTE);
+    unsigned late = probes_in(crowd, 40 * MINUTE);
+    assert_in_range(early, 2 * FRIENDS, 4 * FRIENDS);
+    /* Each five minutes and half an interval, a fifth sooner or later. */
+    assert_in_range(late, 6 * FRIENDS, 10 * FRIENDS);
+    crowd_free(crowd);
+}
+
+static void whoever_doubts_probes_as_often_as_at_first(void **state)
+{
+    enum { FRIENDS = 3, MINUTE = 60000 };
+    struct crowd *crowd = friends(FRIENDS + 1);
+    crowd_run(crowd, 40 * MINUTE);
+    assert_in_range(probes_in(crowd, MINUTE), 0, FRIENDS);
+    /* Once each with the next heartbeat, and again half a minute later: then it is sure again. */
+    crowd->nodes[0].datagrams.suspect.health = 2 * FRIENDS;
+    unsigned doubtful = probes_in(crowd, MINUTE + MINUTE / 2);
+    assert_in_range(doubtful, 2 * FRIENDS, 4 * FRIENDS);
+    assert_int_equal(health(crowd, 0), 0);
+    /* Somebody sees it elsewhere than before, and so may others. */
+    crowd_run(crowd, 40 * MINUTE);
+    peers_doubt(&crowd->nodes[0].datagrams.peers);
+    assert_in_range(probes_in(crowd, MINUTE / 2), FRIENDS, 2 * FRIENDS);
+    crowd_free(crowd);
+}
+
 /* ---- Who abuses the help. ---- */
 
 static void ask(struct crowd *crowd, uint32_t from, uint32_t to, const struct tally_key *about)
@@ -468,6 +508,8 @@ int main(void)
         cmocka_unit_test(a_wall_clock_that_leapt_is_a_sleep_perhaps),
         cmocka_unit_test(a_deadline_that_is_forgotten_is_no_sleep),
         cmocka_unit_test(health_is_told_and_sick_peers_are_not_asked),
+        cmocka_unit_test(who_answers_is_probed_ever_more_rarely),
+        cmocka_unit_test(whoever_doubts_probes_as_often_as_at_first),
         cmocka_unit_test(probe_for_is_no_scanner),
         cmocka_unit_test(probe_for_is_no_amplifier),
         cmocka_unit_test(an_answer_nobody_asked_for_costs_standing),

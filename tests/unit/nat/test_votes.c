@@ -80,6 +80,21 @@ static void only_the_wide_network_votes(void **state)
     assert_true(votes_add(&votes, &global, &own, at(0)));
 }
 
+/* Whose own word it is, and not its network's: behind a NAT that gives each way a port of its own,
+   two of one network see two addresses all the time. */
+static void an_observer_that_sees_us_elsewhere_tells_that_we_moved(void **state)
+{
+    struct votes votes = {0};
+    struct tally_address observer = ip4(11, 1, 0, 1, 4001), near = ip4(11, 1, 0, 2, 4001);
+    struct tally_address own = ip4(31, 0, 0, 1, 4001), new = ip4(32, 0, 0, 1, 4001);
+    (void)state;
+    assert_int_equal(votes_add(&votes, &observer, &own, at(0)), VOTES_CHANGED);
+    assert_int_equal(votes_add(&votes, &observer, &own, at(1000)), VOTES_SAME);
+    assert_int_equal(votes_add(&votes, &observer, &new, at(2000)), VOTES_MOVED);
+    assert_int_equal(votes_add(&votes, &near, &own, at(3000)), VOTES_CHANGED);
+    assert_int_equal(votes_add(&votes, &observer, &new, at(4000)), VOTES_CHANGED);
+}
+
 static void a_crowd_of_keys_in_one_place_has_one_voice(void **state)
 {
     struct votes votes = {0};
@@ -173,6 +188,7 @@ int main(void)
         cmocka_unit_test(three_networks_make_a_candidate),
         cmocka_unit_test(votes_age),
         cmocka_unit_test(only_the_wide_network_votes),
+        cmocka_unit_test(an_observer_that_sees_us_elsewhere_tells_that_we_moved),
         cmocka_unit_test(a_crowd_of_keys_in_one_place_has_one_voice),
         cmocka_unit_test(families_are_apart),
         cmocka_unit_test(the_kind_of_nat_shows_in_ports),
