@@ -3,7 +3,8 @@
 #define SIM_WORLD_H
 /*
  * The other host: many nodes under one virtual clock. Each node is driven by the same ten lines as
- * in the daemon; network, disks and all chance come from a seed: one seed is one run, byte for byte.
+ * in the daemon; network, disks and all chance come from a seed: one seed is one run, byte for
+ * byte.
  *
  *     world_new -> network and slots set up -> world_start -> world_next until it is enough
  */

@@ -118,8 +118,8 @@ void reach_mapped(struct reach *reach, enum tally_transport transport, bool v4,
                   enum tally_mapping protocol, const struct tally_address *outer,
                   struct tally_now now);
 
-/* What peers_news tells: a peer sees us there, and whether anything follows from it (`moved`: it saw
-   us elsewhere before, and so may others); a link is up, so there may be one more to ask. */
+/* What peers_news tells: a peer sees us there, and whether anything follows from it (`moved`: it
+   saw us elsewhere before, and so may others); a link is up, so there may be one more to ask. */
 bool reach_observed(struct reach *reach, const struct peer *observer,
                     const struct tally_address *observed, struct tally_now now, bool *moved);
 void reach_linked(struct reach *reach, struct tally_now now);

@@ -28,8 +28,8 @@ static void fetch_node(const struct tally_node *node)
 /* What a tick asks besides: when each module wants the next one (due.c). */
 static void fetch_deadlines(const struct tally_node *node)
 {
-    fetch(&node->datagrams.spread, offsetof(struct datagrams, reaching) + LINE -
-                                       offsetof(struct datagrams, spread));
+    fetch(&node->datagrams.spread,
+          offsetof(struct datagrams, reaching) + LINE - offsetof(struct datagrams, spread));
     fetch(&node->datagrams.notice, LINE);
     fetch(&node->issuer, sizeof node->issuer);
     fetch(&node->disputing, (size_t)((const char *)&node->sync - (const char *)&node->disputing));
