@@ -59,6 +59,14 @@ bool heartbeat_differs(const struct heartbeat_news *news)
     return differs;
 }
 
+bool heartbeat_tells_nothing(const struct heartbeat_news *news)
+{
+    bool nothing = news->log_count == 0 && !news->audit.any;
+    for (size_t i = 0; i < news->set_count; i++)
+        nothing = nothing && !news->sets[i].differs;
+    return nothing;
+}
+
 struct tally_mono heartbeat_deadline(const struct heartbeat *heartbeat)
 {
     return heartbeat->next;

@@ -90,6 +90,9 @@ void heartbeat_watch(struct heartbeat *heartbeat, struct tally_now now, unsigned
 /* Whether what a peer told differs from what is held here: one of both is behind. */
 bool heartbeat_differs(const struct heartbeat_news *news);
 
+/* Whether it tells nothing that anybody else has to look at. */
+bool heartbeat_tells_nothing(const struct heartbeat_news *news);
+
 struct tally_mono heartbeat_deadline(const struct heartbeat *heartbeat);
 
 /* How long after a heartbeat that is due now the next one comes; drawn once for each. */

@@ -206,15 +206,6 @@ static void judge_forgery(struct datagrams *datagrams, const struct arrival *arr
         peers_judge(&datagrams->peers, arrival->peer, -100, arrival->now, &arrival->news->links);
 }
 
-/* Whether a heartbeat tells nothing that anybody else has to look at. */
-static bool tells_nothing(const struct heartbeat_news *news)
-{
-    bool nothing = news->log_count == 0 && !news->audit.any;
-    for (size_t i = 0; i < news->set_count; i++)
-        nothing = nothing && !news->sets[i].differs;
-    return nothing;
-}
-
 static enum tally_drop on_heartbeat(struct datagrams *datagrams, const struct arrival *arrival)
 {
     enum tally_drop audit_drop;
@@ -234,7 +225,7 @@ static enum tally_drop on_heartbeat(struct datagrams *datagrams, const struct ar
     arrival->news->has_heartbeat = drop == TALLY_DROP_NONE;
     if (drop == TALLY_DROP_NONE)
         say(datagrams, arrival, TALLY_TRACE_HEARTBEAT, drop, news->log_count);
-    arrival->news->quiet = drop == TALLY_DROP_NONE && tells_nothing(news);
+    arrival->news->quiet = drop == TALLY_DROP_NONE && heartbeat_tells_nothing(news);
     if (drop == TALLY_DROP_NONE && heartbeat_differs(news))
         heartbeat_stir(&datagrams->heartbeat, arrival->now);
     if (audit_drop != TALLY_DROP_NONE)
