@@ -154,12 +154,19 @@ static struct peer *forgettable(struct peers *peers, struct tally_now now)
     return NULL;
 }
 
-static void index_rebuild(struct peers *peers)
+/* Of what follows without a gap, those whose search passes the hole move up into it (Knuth, The Art
+   of Computer Programming, volume 3, section 6.4, algorithm R). */
+static void slot_free(struct peers *peers, const struct tally_key *key)
 {
-    memset(peers->slots, 0, (peers->slot_mask + 1) * sizeof *peers->slots);
-    for (size_t i = 0; i < peers->end; i++)
-        if (peers->list[i].used)
-            peers->slots[slot_of(peers, &peers->list[i].key)] = (uint16_t)(i + 1);
+    size_t mask = peers->slot_mask, hole = slot_of(peers, key);
+    for (size_t at = (hole + 1) & mask; peers->slots[at] != 0; at = (at + 1) & mask) {
+        size_t first = first_slot(peers, &peers->list[peers->slots[at] - 1].key);
+        if (((at - first) & mask) < ((at - hole) & mask))
+            continue;
+        peers->slots[hole] = peers->slots[at];
+        hole = at;
+    }
+    peers->slots[hole] = 0;
 }
 
 /* What never was anything but zero stays untouched. */
@@ -188,10 +195,10 @@ static struct peer *place_for(struct peers *peers, struct tally_now now)
         peers->light -= light;
         link_wait_end(peers, &peer->link);
         rare_wipe(peer->rare);
+        slot_free(peers, &peer->key);
         hash_wipe(peer, sizeof *peer);
         peers->wakes[peer - peers->list] = TALLY_NEVER;
         peers->count--;
-        index_rebuild(peers);
     }
     return peer;
 }
