@@ -6,8 +6,6 @@
 #include "swarm.h"
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -88,20 +86,10 @@ static void name_of(uint64_t seed, char name[40])
 
 /* ---- Workers. ---- */
 
-/* Most of what a node reserves it never touches in a short life: as fresh pages that costs nothing,
-   from a heap that was used before it is cleared each time. All else stays for the next story. */
-static void memory_for_many(void)
-{
-    enum { PAGES_FROM = 32 << 10, KEPT = 256 << 20 };
-    (void)mallopt(M_MMAP_THRESHOLD, PAGES_FROM);
-    (void)mallopt(M_MMAP_MAX, INT_MAX);
-    (void)mallopt(M_TRIM_THRESHOLD, KEPT);
-}
-
 static void work(int out, uint64_t seed, const struct swarm *swarm)
 {
     char name[40], text[SWARM_TEXT_MAX];
-    memory_for_many();
+    trial_many();
     for (; seed < swarm->end; seed += swarm->jobs) {
         struct report_line line = {.seed = seed};
         if (write(out, &line, sizeof line) != sizeof line)

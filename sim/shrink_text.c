@@ -60,147 +60,6 @@ bool shrink_sentence(const char *a, const char *b)
     }
 }
 
-/* ---- What ends what. ---- */
-
-static uint64_t ends_us(const struct line *line)
-{
-    if (line->verb == VERB_RECOVER)
-        return line->at_us + line->within_us;
-    return line->every_us > 0 && line->until_us != UINT64_MAX ? line->until_us : line->at_us;
-}
-
-static bool meets(struct range a, struct range b)
-{
-    return a.from <= b.to && b.from <= a.to;
-}
-
-static bool same_range(struct range a, struct range b)
-{
-    return a.from == b.from && a.to == b.to;
-}
-
-static bool is_setting(enum verb verb)
-{
-    return verb == VERB_LINK || verb == VERB_DISK || verb == VERB_CLOCK || verb == VERB_PROFILE;
-}
-
-/* Another key is to take over, at a start after all is sealed: the last one does. */
-static bool is_rotation(const struct line *line)
-{
-    return line->verb == VERB_STATE && line->state.kind == FED_REVOKE_KEY && line->succeeded;
-}
-
-/* Whether `after` ends or corrects what `before` begins. */
-static bool repairs(const struct line *before, const struct line *after)
-{
-    if (ends_us(after) < ends_us(before) || after == before)
-        return false;
-    if (before->verb == VERB_PARTITION || before->verb == VERB_CUT || before->verb == VERB_FLAP)
-        return after->verb == VERB_HEAL;
-    if (before->verb == VERB_CRASH || before->verb == VERB_LEAVE)
-        return (after->verb == VERB_RESTART || after->verb == VERB_JOIN) &&
-               meets(before->who, after->who);
-    if (is_rotation(before))
-        return after->verb == VERB_RESTART && meets(before->who, after->who);
-    if (before->verb == VERB_RESTORE)
-        return after->verb == VERB_RECOVER && meets(before->who, after->who);
-    return is_setting(before->verb) && after->verb == before->verb && after->timed &&
-           after->everywhere == before->everywhere && same_range(after->who, before->who) &&
-           same_range(after->other, before->other);
-}
-
-/* The last line that repairs it is kept, unless one is. Of settings the last word counts. */
-static bool fair_line(const struct scenario *scenario, size_t at, bool *kept)
-{
-    const struct line *line = &scenario->lines[at];
-    size_t last = SIZE_MAX;
-    for (size_t i = 0; i < scenario->count; i++)
-        if (repairs(line, &scenario->lines[i])) {
-            last = i;
-            if (kept[scenario->lines[i].number - 1] && !is_setting(line->verb) &&
-                !is_rotation(line))
-                return false;
-        }
-    if (last == SIZE_MAX || kept[scenario->lines[last].number - 1])
-        return false;
-    kept[scenario->lines[last].number - 1] = true;
-    return true;
-}
-
-/* Whether a line is nothing without one that went before: a stolen key is one that was revoked, or
-   nobody could know; and who comes back from a copy was copied. */
-static bool needs(const struct line *line, const struct line *before)
-{
-    if (before->at_us > line->at_us || !meets(before->who, line->who))
-        return false;
-    if (line->verb == VERB_LIE && line->lie == LIE_REVOKED)
-        return before->verb == VERB_STATE && before->state.kind == FED_REVOKE_KEY;
-    return line->verb == VERB_RESTORE && before->verb == VERB_BACKUP;
-}
-
-/* The last such line is kept. */
-static bool ground_line(const struct scenario *scenario, size_t at, bool *kept)
-{
-    size_t last = SIZE_MAX;
-    for (size_t i = 0; i < scenario->count; i++)
-        if (needs(&scenario->lines[at], &scenario->lines[i]))
-            last = i;
-    if (last == SIZE_MAX || kept[scenario->lines[last].number - 1])
-        return false;
-    return kept[scenario->lines[last].number - 1] = true;
-}
-
-/* Who expects a fork wants somebody who forks. */
-static bool fork_line(const struct scenario *scenario, size_t at, bool *kept)
-{
-    const struct line *line = &scenario->lines[at];
-    for (size_t i = 0; line->verb == VERB_EXPECT && line->condition == CONDITION_FORK &&
-                       !line->negated && i < scenario->count;
-         i++) {
-        const struct line *lie = &scenario->lines[i];
-        if (lie->verb == VERB_LIE && meets(lie->who, line->who) && !kept[lie->number - 1])
-            return kept[lie->number - 1] = true;
-    }
-    return false;
-}
-
-/* Who is where in the end: neighbours that were left out of their segment, or not brought back to
-   it, never hear of each other. */
-static bool places(const struct scenario *scenario, const struct line *line)
-{
-    if (line->verb == VERB_LAN)
-        return !line->timed;
-    /* And nothing leads out of a segment without its box. */
-    for (size_t i = 0; line->verb == VERB_NAT && !line->timed && i < scenario->count; i++)
-        if (scenario->lines[i].verb == VERB_LAN && meets(scenario->lines[i].who, line->who))
-            return true;
-    for (size_t i = 0; line->verb == VERB_MOVE && i < scenario->count; i++) {
-        const struct line *later = &scenario->lines[i];
-        if (later->verb == VERB_MOVE && later->at_us > line->at_us && meets(later->who, line->who))
-            return false;
-    }
-    return line->verb == VERB_MOVE;
-}
-
-void shrink_fair(const struct scenario *scenario, bool *kept, size_t count)
-{
-    bool more = true;
-    for (size_t i = 0; i < scenario->count; i++) {
-        const struct line *line = &scenario->lines[i];
-        bool told =
-            line->verb == VERB_PROFILE || line->verb == VERB_BOOTSTRAP || line->verb == VERB_DOMAIN;
-        if (line->number <= count && ((told && !line->timed) || places(scenario, line)))
-            kept[line->number - 1] = true;
-    }
-    while (more) {
-        more = false;
-        for (size_t i = 0; i < scenario->count; i++)
-            if (scenario->lines[i].number <= count && kept[scenario->lines[i].number - 1])
-                more |= fair_line(scenario, i, kept) || ground_line(scenario, i, kept) ||
-                        fork_line(scenario, i, kept);
-    }
-}
-
 /* ---- Words of a line. ---- */
 
 struct tokens {
@@ -344,6 +203,40 @@ char *shrink_node(const char *text, uint32_t node)
         return sheet.text;
     sheet_free(&sheet);
     return NULL;
+}
+
+char *shrink_nodes(const char *text, uint32_t first, uint32_t end)
+{
+    char *less = NULL;
+    for (uint32_t node = end; node-- > first;) {
+        char *next = shrink_node(less != NULL ? less : text, node);
+        if (next == NULL)
+            continue;
+        memory_free(less);
+        less = next;
+    }
+    return less;
+}
+
+/* ---- Another seed. ---- */
+
+char *shrink_seed(const char *text, uint64_t seed)
+{
+    const char *line = text;
+    uint64_t present = 1;
+    while (*line != '\0' && sscanf(line, "seed %" SCNu64, &present) != 1) {
+        line += strcspn(line, "\n");
+        line += *line == '\n';
+    }
+    if (present == seed)
+        return NULL;
+    /* None is said: it is, behind the number of nodes. */
+    bool said = *line != '\0';
+    line = said ? line : text + strcspn(text, "\n") + 1;
+    struct sheet sheet = {0};
+    sheet_put(&sheet, "%.*sseed %" PRIu64 "\n%s", (int)(line - text), text, seed,
+              said ? line + strcspn(line, "\n") + 1 : line);
+    return sheet.text;
 }
 
 /* ---- Smaller numbers, fewer options. ---- */

@@ -16,9 +16,19 @@ char *shrink_keep(const char *text, const bool *kept, size_t count);
    from a bare text of `count` lines. */
 void shrink_fair(const struct scenario *scenario, bool *kept, size_t count);
 
+/* Whether a smaller story is as fair as the first one was in what is between its lines: no clocks
+   are further apart, and whoever stands in DNS hears of the others. */
+bool shrink_is_fair(const struct scenario *scenario, const struct scenario *first);
+
 /* Without a node, counted from 1: lines that are of it alone are left out, and those after it are
    called one less. */
 char *shrink_node(const char *text, uint32_t node);
+
+/* Without the nodes from `first` to before `end`, counted from 1, as far as each can go. */
+char *shrink_nodes(const char *text, uint32_t first, uint32_t end);
+
+/* The same under another seed of its world; NULL: it has that one. */
+char *shrink_seed(const char *text, uint64_t seed);
 
 /* The n-th number that may be smaller (counts of append, lie and suspend), 1 or halved. */
 char *shrink_count(const char *text, size_t n, bool half);

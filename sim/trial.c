@@ -5,6 +5,8 @@
 #include "memory.h"
 #include "shrink_text.h"
 #include <errno.h>
+#include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +16,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { TRIALS_MAX = 64 }; /* Waited for at once. */
+
+void trial_many(void)
+{
+    enum { PAGES_FROM = 32 << 10, KEPT = 256 << 20 };
+    (void)mallopt(M_MMAP_THRESHOLD, PAGES_FROM);
+    (void)mallopt(M_MMAP_MAX, INT_MAX);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT);
+}
+
+static void play(const struct scenario *scenario, const char *name, bool sparing,
+                 struct trial_result *result)
+{
+    result->nodes = scenario->options.nodes;
+    result->seed = scenario->options.seed;
+    story_run(scenario, name, &(struct story_options){.sparing = sparing}, &result->end);
+    memory_free(result->end.text);
+    result->end.text = NULL;
+    result->verdict = result->end.good ? TRIAL_FINE : TRIAL_BROKEN;
+}
+
 void trial_here(const char *name, const char *text, bool sparing, struct trial_result *result)
 {
     struct scenario scenario;
@@ -22,20 +45,42 @@ void trial_here(const char *name, const char *text, bool sparing, struct trial_r
         result->verdict = TRIAL_UNREAD;
         return;
     }
-    result->nodes = scenario.options.nodes;
-    story_run(&scenario, name, &(struct story_options){.sparing = sparing}, &result->end);
-    memory_free(result->end.text);
-    result->end.text = NULL;
-    result->verdict = result->end.good ? TRIAL_FINE : TRIAL_BROKEN;
+    play(&scenario, name, sparing, result);
     scenario_free(&scenario);
 }
 
-static void child(int result_end, int words, const char *name, const char *text)
+static void play_ask(const struct trial_ask *ask, struct trial_result *result)
+{
+    struct scenario scenario;
+    if (ask->seeds == 0 && !ask->quick) {
+        trial_here(ask->name, ask->text, false, result);
+        return;
+    }
+    unsigned count = ask->seeds > 0 ? ask->seeds : 1;
+    memset(result, 0, sizeof *result);
+    if (!scenario_read(&scenario, ask->name, ask->text, result->end.message,
+                       sizeof result->end.message)) {
+        result->verdict = TRIAL_UNREAD;
+        return;
+    }
+    trial_many();
+    if (ask->quick)
+        scenario.options.crypto = PROVIDER_FAST;
+    for (unsigned i = 0; i < count && (i == 0 || !trial_same(result, ask->like)); i++) {
+        if (ask->seeds > 0)
+            scenario.options.seed = ask->seed + i;
+        memset(result, 0, sizeof *result);
+        play(&scenario, ask->name, ask->quick, result);
+    }
+    scenario_free(&scenario);
+}
+
+static void child(int result_end, int words, const struct trial_ask *ask)
 {
     struct trial_result result;
     dup2(words, STDERR_FILENO);
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* The story is what is kept. */
-    trial_here(name, text, false, &result);
+    play_ask(ask, &result);
     ssize_t written = write(result_end, &result, sizeof result);
     _exit(written == sizeof result ? 0 : 1);
 }
@@ -52,7 +97,7 @@ static uint32_t nodes_of(const char *name, const char *text)
     return nodes;
 }
 
-bool trial_start(struct trial *trial, const char *name, const char *text, double seconds)
+bool trial_start(struct trial *trial, const struct trial_ask *ask)
 {
     int ends[2];
     int words = memfd_create("words", MFD_CLOEXEC);
@@ -63,7 +108,7 @@ bool trial_start(struct trial *trial, const char *name, const char *text, double
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
-        child(ends[1], words, name, text);
+        child(ends[1], words, ask);
     }
     close(ends[1]);
     if (pid < 0) {
@@ -75,8 +120,9 @@ bool trial_start(struct trial *trial, const char *name, const char *text, double
     *trial = (struct trial){.pid = pid,
                             .result = ends[0],
                             .words = words,
-                            .nodes = nodes_of(name, text),
-                            .until = command_seconds() + seconds};
+                            .nodes = nodes_of(ask->name, ask->text),
+                            .until = command_seconds() +
+                                     ask->seconds * (ask->seeds > 0 ? ask->seeds : 1)};
     return true;
 }
 
@@ -122,11 +168,37 @@ void trial_wait(struct trial *trial, struct trial_result *result)
     close(trial->words);
 }
 
+size_t trial_first(struct trial *const *trials, size_t count)
+{
+    struct pollfd polls[TRIALS_MAX];
+    size_t soonest = 0;
+    count = count < TRIALS_MAX ? count : TRIALS_MAX;
+    for (size_t i = 0; i < count; i++) {
+        polls[i] = (struct pollfd){.fd = trials[i]->result, .events = POLLIN};
+        soonest = trials[i]->until < trials[soonest]->until ? i : soonest;
+    }
+    double left = trials[soonest]->until - command_seconds();
+    while (poll(polls, count, left > 0 ? (int)(left * 1000) + 1 : 0) < 0 && errno == EINTR)
+        continue;
+    for (size_t i = 0; i < count; i++)
+        if (polls[i].revents != 0)
+            return i;
+    return soonest;
+}
+
+void trial_stop(struct trial *trial)
+{
+    kill(trial->pid, SIGKILL);
+    waitpid(trial->pid, NULL, 0);
+    close(trial->result);
+    close(trial->words);
+}
+
 void trial_run(const char *name, const char *text, double seconds, struct trial_result *result)
 {
     struct trial trial;
     memset(result, 0, sizeof *result);
-    if (trial_start(&trial, name, text, seconds))
+    if (trial_start(&trial, &(struct trial_ask){.name = name, .text = text, .seconds = seconds}))
         trial_wait(&trial, result);
 }
 

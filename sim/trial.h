@@ -20,7 +20,18 @@ struct trial_result {
     enum trial_verdict verdict;
     int signal;
     uint32_t nodes;
+    uint64_t seed;        /* Of its world. */
     struct story_end end; /* Without its text. */
+};
+
+/* What is to be tried. */
+struct trial_ask {
+    const char *name, *text;
+    uint64_t seed;  /* Its world has this one, and the next ones; */
+    unsigned seeds; /* so many, until one fails as `like`. 0: only the one it names. */
+    const struct trial_result *like;
+    bool quick;     /* Sparing, with stand-ins for signatures: the same run, seen less closely. */
+    double seconds; /* For each. */
 };
 
 struct trial {
@@ -31,16 +42,27 @@ struct trial {
 };
 
 /* Begins one. False after saying why it cannot. */
-bool trial_start(struct trial *trial, const char *name, const char *text, double seconds);
+bool trial_start(struct trial *trial, const struct trial_ask *ask);
 
-/* Waits for the end of one that was begun. */
+/* Waits for the end of one that was begun: that of its last seed. */
 void trial_wait(struct trial *trial, struct trial_result *result);
 
-/* Both. */
+/* Waits until one of several has ended, or had its time; its index. For trial_wait. */
+size_t trial_first(struct trial *const *trials, size_t count);
+
+/* Ends one that nobody waits for any more. */
+void trial_stop(struct trial *trial);
+
+/* Both: begun, and waited for; as it stands. */
 void trial_run(const char *name, const char *text, double seconds, struct trial_result *result);
 
 /* Reads and runs it here, in this process; sparing: see story.h. */
 void trial_here(const char *name, const char *text, bool sparing, struct trial_result *result);
+
+/* For a process that plays many stories. Most of what a node reserves it never touches in a short
+   life: as fresh pages that costs nothing, from a heap that was used before it is cleared each
+   time. All else stays for the next story. */
+void trial_many(void);
 
 /* Whether two failed in the same way: the same invariant or assertion, or the same expectation for
    the same reason, whoever it concerns and of how much. */

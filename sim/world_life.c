@@ -107,11 +107,16 @@ static uint32_t peer_count(const struct world *world, uint32_t slot, uint32_t *o
     return *others < world->options.peers_max ? *others : world->options.peers_max;
 }
 
-/* The one of that index: all, where that is not too many, else some, drawn one after the other. */
-static uint32_t peer_at(const struct world *world, uint32_t others, uint32_t index,
+/* The one of that index: all, where that is not too many, else some, drawn one after the other; of
+   all there are not itself, or it might be told of nobody else. */
+static uint32_t peer_at(const struct world *world, uint32_t slot, uint32_t others, uint32_t index,
                         struct random *chance)
 {
-    return others <= world->options.peers_max ? index : random_below(chance, others);
+    uint32_t shown = world->slots[slot].shown;
+    if (others <= world->options.peers_max)
+        return index;
+    uint32_t peer = random_below(chance, others > shown ? others - 1 : others);
+    return peer + (others > shown && peer >= shown);
 }
 
 static void tell_peers(struct world *world, uint32_t slot)
@@ -120,7 +125,7 @@ static void tell_peers(struct world *world, uint32_t slot)
     struct random chance;
     uint32_t count = peer_count(world, slot, &others, &chance);
     for (uint32_t i = 0; i < count; i++)
-        tell_peer(world, slot, peer_at(world, others, i, &chance));
+        tell_peer(world, slot, peer_at(world, slot, others, i, &chance));
 }
 
 static bool listed(const uint32_t *slots, size_t count, uint32_t slot)
@@ -197,7 +202,7 @@ bool world_named(const struct world *world, uint32_t a, uint32_t b)
     if (world->bootstrap_count > 0 || world->domain_count > 0)
         return world_told(world, a, b);
     for (uint32_t i = 0; i < count; i++)
-        if (peer_at(world, others, i, &chance) == b)
+        if (peer_at(world, a, others, i, &chance) == b)
             return true;
     return false;
 }

@@ -13,6 +13,7 @@ struct stand_in {
     /* Called for each event; it may add actions. NULL: nothing happens. */
     void (*react)(uint32_t slot, const struct tally_event *event);
     bool holds;                     /* What tally_node_holds says. */
+    enum tally_guard guard;         /* What tally_node_guard says. */
     bool allocates;                 /* Whether a step allocates. */
     uint64_t drops[STAND_IN_SLOTS]; /* Told by tally_node_status. */
     uint64_t deadline_ms[STAND_IN_SLOTS];

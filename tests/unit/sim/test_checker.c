@@ -3,6 +3,7 @@
    worth nothing. Each story also shows that the check was content just before. */
 #include "support/cmocka.h"
 
+#include "backup.h"
 #include "checker_inside.h"
 #include "core/base/bytes.h"
 #include "core/crypto/hash.h"
@@ -358,6 +359,35 @@ static void a_signed_size_that_a_restart_forgot(void **state)
     assert_broken(CHECK_BACK);
 }
 
+/* What it holds is old, and says so; what it signs may not be. */
+static void a_copy_is_behind_until_its_guard_passed(void **state)
+{
+    store(A, A, &good);
+    publish(A, A, 1, false);
+    world_backup(&world, A);
+    store(A, A, &good);
+    publish(A, A, 2, false);
+    stand_in.guard = TALLY_GUARD_WAITING;
+    assert_true(world_restore(&world, A));
+    checker_all(&world.checker, &world);
+    assert_content();
+    stand_in.guard = TALLY_GUARD_PASSED;
+    checker_all(&world.checker, &world);
+    assert_broken(CHECK_BACK);
+}
+
+static void a_copy_that_signs_an_old_size(void **state)
+{
+    store(A, A, &good);
+    world_backup(&world, A);
+    store(A, A, &good);
+    publish(A, A, 2, false);
+    stand_in.guard = TALLY_GUARD_WAITING;
+    assert_true(world_restore(&world, A));
+    publish(A, A, 1, false);
+    assert_broken(CHECK_BACK);
+}
+
 static void two_receipts_of_an_honest_issuer_at_one_place(void **state)
 {
     store(A, A, &good);
@@ -494,6 +524,8 @@ int main(void)
         STORY(a_checkpoint_with_another_root),
         STORY(a_signed_size_that_goes_back),
         STORY(a_signed_size_that_a_restart_forgot),
+        STORY(a_copy_is_behind_until_its_guard_passed),
+        STORY(a_copy_that_signs_an_old_size),
         STORY(two_receipts_of_an_honest_issuer_at_one_place),
         STORY(a_liar_may_have_two_receipts_at_one_place),
         STORY(a_promise_that_is_not_kept),

@@ -133,6 +133,127 @@ static void a_rotation_keeps_the_last_start(void **state)
     scenario_free(&scenario);
 }
 
+/* Which lines stay when only the one at `wanted`, the first and the last are. */
+static void assert_keeps(const char *story, size_t wanted, const char *kept_lines)
+{
+    struct scenario scenario;
+    char message[200], left[10] = "";
+    size_t lines = 0, count = 0;
+    for (const char *at = story; *at != '\0'; at++)
+        lines += *at == '\n';
+    assert_true(scenario_read(&scenario, "s", story, message, sizeof message));
+    bool *kept = memory_new(lines, sizeof *kept);
+    kept[0] = kept[wanted] = kept[lines - 1] = true;
+    shrink_fair(&scenario, kept, lines);
+    for (size_t line = 0; line < lines; line++)
+        if (kept[line])
+            left[count++] = (char)('0' + line);
+    assert_string_equal(left, kept_lines);
+    memory_free(kept);
+    scenario_free(&scenario);
+}
+
+static void whom_a_write_ended_is_started_again(void **state)
+{
+    static const char story[] = "nodes 2\n"
+                                "at 1 disk n1 failed 5\n"
+                                "at 2 disk n2 slow 5\n"
+                                "at 3 restart n1\n"
+                                "at 4 disk n1..n1 slow 0 failed 0\n"
+                                "at 4 restart n1\n"
+                                "at 4 restart n2\n"
+                                "expect converged\n";
+    /* The last one: it may end after the first. */
+    assert_keeps(story, 1, "01457");
+    assert_keeps(story, 2, "027");
+}
+
+static void names_come_back(void **state)
+{
+    static const char story[] = "nodes 4\n"
+                                "domain a.example n1..n2\n"
+                                "at 1 domain a.example silent\n"
+                                "at 2 domain a.example n1..n2\n"
+                                "at 3 domain a.example none\n"
+                                "at 4 domain a.example n1..n2\n"
+                                "expect converged\n";
+    assert_keeps(story, 2, "01256");
+    assert_keeps(story, 6, "016");
+}
+
+static void a_key_that_is_followed_is_rotated(void **state)
+{
+    static const char story[] = "nodes 4\n"
+                                "at 1 rotate n2\n"
+                                "at 1 rotate n3\n"
+                                "at 2 restart n2\n"
+                                "at 2 restart n3\n"
+                                "expect folded n3 within 9\n";
+    assert_keeps(story, 5, "0245");
+    assert_keeps(story, 1, "012345");
+}
+
+static void a_segment_of_one_is_none(void **state)
+{
+    assert_keeps("nodes 4\nnat n4 full\nlan n4\nlan n2..n3\nexpect converged\n", 4, "034");
+    assert_keeps("nodes 4\nnat n4 full\nlan n4\nexpect converged\n", 2, "0123");
+    assert_keeps("nodes 4\nnat n4 full\nlan n4\nat 1 move n3 to n4\nexpect converged\n", 4,
+                 "01234");
+}
+
+static bool is_fair(const char *story, const char *first)
+{
+    struct scenario one, other;
+    char message[200];
+    assert_true(scenario_read(&one, "s", story, message, sizeof message));
+    assert_true(scenario_read(&other, "s", first, message, sizeof message));
+    bool fair = shrink_is_fair(&one, &other);
+    scenario_free(&one);
+    scenario_free(&other);
+    return fair;
+}
+
+static void what_is_between_lines_stays_fair(void **state)
+{
+    static const char clocks[] = "nodes 2\nclock n1 offset -50\nat 1 step n1 150\nat 2 step n1 "
+                                 "-90\nat 3 step n1 80\nat 3 step n2 90\n";
+    assert_true(is_fair(clocks, clocks));
+    assert_true(is_fair("nodes 2\nclock n1 offset -50\nat 1 step n1 150\n", clocks));
+    assert_false(is_fair("nodes 2\nat 1 step n1 150\nat 3 step n1 80\n", clocks));
+    assert_false(
+        is_fair("nodes 2\nclock n1 offset -50\nat 1 step n1 150\nat 3 step n1 80\n", clocks));
+    const struct {
+        const char *story;
+        bool fair;
+    } cases[] = {
+        {"nodes 3\ndomain a.example n1..n2\n", true},
+        {"nodes 2\ndomain a.example n1..n2\n", false},
+        {"nodes 2\ndomain a.example n1\n", true},
+        {"nodes 1\ndomain a.example n1\n", true},
+        {"nodes 3\ndomain a.example n1..n2\nat 1 lie n3 silent\n", false},
+        {"nodes 4\ndomain a.example n1..n2\nat 1 lie n3 silent\n", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(is_fair(cases[i].story, cases[i].story), cases[i].fair);
+}
+
+static void several_nodes_go_as_far_as_they_can(void **state)
+{
+    static const char story[] = "nodes 5\nbootstrap n1..n1\nat 1 append n2..n4 5\n";
+    assert_becomes(shrink_nodes(story, 3, 6), "nodes 2\nbootstrap n1\nat 1 append n2 5\n");
+    assert_becomes(shrink_nodes(story, 1, 4), "nodes 3\nbootstrap n1\nat 1 append n2 5\n");
+    assert_becomes(shrink_nodes(story, 1, 2), NULL);
+}
+
+static void a_story_has_another_seed(void **state)
+{
+    assert_becomes(shrink_seed("nodes 2\nseed 5\nat 1 heal\n", 7), "nodes 2\nseed 7\nat 1 heal\n");
+    assert_becomes(shrink_seed("nodes 2\nat 1 heal\n", 7), "nodes 2\nseed 7\nat 1 heal\n");
+    assert_becomes(shrink_seed("nodes 2\nat 1 heal\nseed 5\n", 7), "nodes 2\nat 1 heal\nseed 7\n");
+    assert_becomes(shrink_seed("nodes 2\nseed 5\n", 5), NULL);
+    assert_becomes(shrink_seed("nodes 2\n", 1), NULL);
+}
+
 static void a_line_keeps_what_it_is_nothing_without(void **state)
 {
     static const char story[] = "nodes 3\n"                  /* 0 */
@@ -234,6 +355,13 @@ int main(void)
         cmocka_unit_test(pauses_get_shorter),
         cmocka_unit_test(a_fault_keeps_what_ends_it),
         cmocka_unit_test(a_rotation_keeps_the_last_start),
+        cmocka_unit_test(whom_a_write_ended_is_started_again),
+        cmocka_unit_test(names_come_back),
+        cmocka_unit_test(a_key_that_is_followed_is_rotated),
+        cmocka_unit_test(a_segment_of_one_is_none),
+        cmocka_unit_test(what_is_between_lines_stays_fair),
+        cmocka_unit_test(several_nodes_go_as_far_as_they_can),
+        cmocka_unit_test(a_story_has_another_seed),
         cmocka_unit_test(a_line_keeps_what_it_is_nothing_without),
         cmocka_unit_test(a_segment_keeps_its_box),
         cmocka_unit_test(a_failure_has_its_reason),
