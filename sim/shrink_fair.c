@@ -26,7 +26,7 @@ static bool is_setting(enum verb verb)
     return verb == VERB_LINK || verb == VERB_DISK || verb == VERB_CLOCK || verb == VERB_PROFILE;
 }
 
-/* Another key is to take over, at a start after all is sealed: the last one does. */
+/* Another key is to take over, at a start after all is sealed. */
 static bool is_rotation(const struct line *line)
 {
     return line->verb == VERB_STATE && line->state.kind == FED_REVOKE_KEY && line->succeeded;
@@ -46,7 +46,7 @@ static bool repairs(const struct line *before, const struct line *after)
 }
 
 /* The same for what counts only as the last word: of settings, of what DNS says; and whose write
-   failed, or whose key has a successor, is started again. */
+   failed is started again. */
 static bool corrects(const struct line *before, const struct line *after)
 {
     if (before->verb == VERB_DOMAIN)
@@ -58,10 +58,8 @@ static bool corrects(const struct line *before, const struct line *after)
 
 static bool revives(const struct line *before, const struct line *after)
 {
-    bool ends =
-        (before->verb == VERB_DISK && before->disk.failed && before->disk.values.failed > 0) ||
-        is_rotation(before);
-    return ends && after->verb == VERB_RESTART && meets(before->who, after->who);
+    return before->verb == VERB_DISK && before->disk.failed && before->disk.values.failed > 0 &&
+           after->verb == VERB_RESTART && meets(before->who, after->who);
 }
 
 typedef bool relation(const struct line *before, const struct line *after);
@@ -85,11 +83,37 @@ static bool keep_last(const struct scenario *scenario, size_t at, bool *kept, re
     return kept[scenario->lines[last].number - 1] = true;
 }
 
+/* Where a key ended, the start before the last one is when the rest is sealed: both are kept. */
+static bool keep_starts(const struct scenario *scenario, size_t at, bool *kept)
+{
+    const struct line *line = &scenario->lines[at];
+    const struct line *last = NULL, *before = NULL;
+    for (size_t i = 0; is_rotation(line) && i < scenario->count; i++) {
+        const struct line *start = &scenario->lines[i];
+        if (start->verb != VERB_RESTART || !meets(line->who, start->who) ||
+            start->at_us < line->at_us)
+            continue;
+        if (last == NULL || start->at_us >= last->at_us) {
+            before = last;
+            last = start;
+        } else if (before == NULL || start->at_us >= before->at_us) {
+            before = start;
+        }
+    }
+    bool more =
+        (last != NULL && !kept[last->number - 1]) || (before != NULL && !kept[before->number - 1]);
+    if (last != NULL)
+        kept[last->number - 1] = true;
+    if (before != NULL)
+        kept[before->number - 1] = true;
+    return more;
+}
+
 static bool fair_line(const struct scenario *scenario, size_t at, bool *kept)
 {
     return keep_last(scenario, at, kept, repairs, true) ||
            keep_last(scenario, at, kept, corrects, false) ||
-           keep_last(scenario, at, kept, revives, false);
+           keep_last(scenario, at, kept, revives, false) || keep_starts(scenario, at, kept);
 }
 
 /* Whether a line is nothing without one that went before: a stolen key is one that was revoked, or

@@ -193,6 +193,14 @@ static void a_key_that_is_followed_is_rotated(void **state)
     assert_keeps(story, 1, "012345");
 }
 
+/* The first start seals what the old key left. */
+static void a_rotation_keeps_two_starts(void **state)
+{
+    static const char story[] = "nodes 2\nat 1 rotate n1\nat 5 restart n1\nat 2 restart n1\n"
+                                "at 4 restart n1\nat 4 restart n2\nexpect succeeded n1\n";
+    assert_keeps(story, 6, "01246");
+}
+
 static void a_segment_of_one_is_none(void **state)
 {
     assert_keeps("nodes 4\nnat n4 full\nlan n4\nlan n2..n3\nexpect converged\n", 4, "034");
@@ -358,6 +366,7 @@ int main(void)
         cmocka_unit_test(whom_a_write_ended_is_started_again),
         cmocka_unit_test(names_come_back),
         cmocka_unit_test(a_key_that_is_followed_is_rotated),
+        cmocka_unit_test(a_rotation_keeps_two_starts),
         cmocka_unit_test(a_segment_of_one_is_none),
         cmocka_unit_test(what_is_between_lines_stays_fair),
         cmocka_unit_test(several_nodes_go_as_far_as_they_can),
