@@ -22,9 +22,10 @@ enum {
     SHRINK_S = 300, /* For one that failed. */
     KINDS_MAX = 8,  /* Of failures that are shrunk, with --all. */
     LOOK_MS = 250,
-    THOROUGH = 16,      /* One story in so many is checked after every step, */
-    THOROUGH_MANY = 64, /* and of those of many nodes; so is each that failed. */
-    TOLD_S = 60,        /* So often one who reads no terminal is told how far it is. */
+    THOROUGH = 16,        /* One story in so many is checked after every step, */
+    THOROUGH_MANY = 64,   /* and of those of many nodes; so is each that failed. */
+    WORKER_STORIES = 128, /* Then another takes its place: what a heap got back is in pieces. */
+    TOLD_S = 60,          /* So often one who reads no terminal is told how far it is. */
 };
 
 /* What a worker sends: before a story, and after it. */
@@ -89,8 +90,9 @@ static void name_of(uint64_t seed, char name[40])
 static void work(int out, uint64_t seed, const struct swarm *swarm)
 {
     char name[40], text[SWARM_TEXT_MAX];
+    unsigned played = 0;
     trial_many();
-    for (; seed < swarm->end; seed += swarm->jobs) {
+    for (; seed < swarm->end && played < WORKER_STORIES; seed += swarm->jobs, played++) {
         struct report_line line = {.seed = seed};
         if (write(out, &line, sizeof line) != sizeof line)
             break;
@@ -159,16 +161,20 @@ static void failed(struct swarm *swarm, uint64_t seed, const struct trial_result
         swarm->kinds[swarm->kind_count++] = (struct failure){seed, *result};
 }
 
-/* Its process is gone, or is made to go, within a story: the story is run once more by itself. */
+/* Its process is gone: it has played enough. Or it went, or is made to go, within a story: the
+   story is run once more by itself. */
 static void lost(struct swarm *swarm, struct worker *worker, bool hung)
 {
     char name[40], text[SWARM_TEXT_MAX];
     struct trial_result result;
-    uint64_t seed = worker->seed;
+    uint64_t seed = worker->seed, next = worker->open;
     bool busy = worker->busy;
     worker_stop(worker, hung);
-    if (!busy)
+    if (!busy) {
+        if (next > seed && next < swarm->end)
+            worker_start(swarm, worker, next);
         return;
+    }
     name_of(seed, name);
     swarm_draw(seed, swarm->arguments->sizes, text);
     trial_run(name, text, STORY_S, &result);
