@@ -51,8 +51,16 @@ static const char usage[] =
 
 int command_misuse(const char *sentence, const char *word)
 {
-    fprintf(stderr, "tally-sim: %s%s\n%s", sentence, word, usage);
+    fprintf(stderr, "tally-sim: %s%s; tally-sim --help says what there is\n", sentence, word);
     return EXIT_USAGE;
+}
+
+/* A value that is none of this option's. */
+static int misused(const char *option, const char *value)
+{
+    char words[80];
+    (void)snprintf(words, sizeof words, "%.20s %.50s", option, value);
+    return command_misuse("not understood: ", words);
 }
 
 static bool number_read(const char *text, uint64_t *number)
@@ -208,7 +216,7 @@ static int arguments_read(struct arguments *arguments, int count, char **words)
             if (i + 1 == count)
                 return command_misuse("no value after ", words[i]);
             if (!option_read(arguments, words[i], words[i + 1]))
-                return command_misuse("not understood: ", words[i]);
+                return misused(words[i], words[i + 1]);
             i++;
         } else if (arguments->file == NULL) {
             arguments->file = words[i];
@@ -266,8 +274,10 @@ int main(int count, char **words)
         {"swarm", command_swarm}, {"shrink", command_shrink}, {"scale", scale},
     };
     struct arguments arguments;
-    if (count < 2)
-        return command_misuse("what is to be done?", "");
+    if (count < 2) {
+        fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
     if (sodium_init() < 0) { /* Chooses the code for this processor; results are the same. */
         fputs("tally-sim: libsodium does not start\n", stderr);
         return 1;

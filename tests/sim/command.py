@@ -112,7 +112,8 @@ def what_is_wrong_is_said(folder):
         assert 'cannot open' in run(verb, path + '.not', status=2)[1]
         assert 'which story?' in run(verb, status=2)[1]
     assert 'how many, or how long?' in run('swarm', status=2)[1]
-    assert 'not understood: --until' in run('replay', path, '--until', 'x', status=2)[1]
+    wrong = run('replay', path, '--until', 'x', status=2)[1]
+    assert 'not understood: --until x' in wrong and wrong.count('\n') == 1, wrong
     for sizes in '9..8', '2..8', '8..33', '8..', '8..9x':
         said = run('swarm', '--seeds', '1', '--nodes', sizes, status=2)[1]
         assert 'not understood: --nodes' in said
