@@ -2,6 +2,7 @@
 #include "core/dht/places.h"
 
 #include "core/base/bytes.h"
+#include "core/base/probing.h"
 #include "core/crypto/hash.h"
 #include "core/dht/metric.h"
 
@@ -66,7 +67,7 @@ static void slot_clear(struct places *places, size_t slot)
     size_t mask = places->slot_mask;
     for (size_t next = (slot + 1) & mask; places->slots[next] != 0; next = (next + 1) & mask) {
         size_t home = home_of(places, &places->list[places->slots[next] - 1].key);
-        if (((next - home) & mask) < ((next - slot) & mask))
+        if (!probing_moves_up(home, next, slot, mask))
             continue;
         places->slots[slot] = places->slots[next];
         slot = next;

@@ -2,6 +2,7 @@
 #include "core/peers/peers.h"
 
 #include "core/base/bytes.h"
+#include "core/base/probing.h"
 #include "core/crypto/hash.h"
 #include "core/peers/room.h"
 
@@ -154,14 +155,13 @@ static struct peer *forgettable(struct peers *peers, struct tally_now now)
     return NULL;
 }
 
-/* Of what follows without a gap, those whose search passes the hole move up into it (Knuth, The Art
-   of Computer Programming, volume 3, section 6.4, algorithm R). */
+/* Frees the slot of a key; what stood behind it moves up. */
 static void slot_free(struct peers *peers, const struct tally_key *key)
 {
     size_t mask = peers->slot_mask, hole = slot_of(peers, key);
     for (size_t at = (hole + 1) & mask; peers->slots[at] != 0; at = (at + 1) & mask) {
         size_t first = first_slot(peers, &peers->list[peers->slots[at] - 1].key);
-        if (((at - first) & mask) < ((at - hole) & mask))
+        if (!probing_moves_up(first, at, hole, mask))
             continue;
         peers->slots[hole] = peers->slots[at];
         hole = at;
