@@ -10,6 +10,9 @@ struct backoff {
     uint32_t first_ms, cap_ms;
 };
 
+/* A wait that was doubled so often, the cap at most. */
+uint64_t backoff_doubled(uint64_t first_ms, uint64_t cap_ms, uint32_t times);
+
 /* The wait before the next try, drawn +- 20 %, and counts it. */
 uint64_t backoff_next(struct backoff *backoff, struct random *random);
 

@@ -110,12 +110,8 @@ struct peer *overlay_any(struct overlay *overlay, struct peers *peers, const str
 /* Not asked for a while, each time longer. */
 static void rest(struct overlay *overlay, struct peer *peer, struct tally_now now)
 {
-    uint64_t ms = OVERLAY_REST_MS;
     uint64_t cap = peer->configured ? PEERS_GREET_CAP_MS : OVERLAY_REST_CAP_MS;
-    for (unsigned i = 0; i < peer->overlay.refusals && ms < cap; i++)
-        ms *= 2;
-    if (ms > cap)
-        ms = cap;
+    uint64_t ms = backoff_doubled(OVERLAY_REST_MS, cap, peer->overlay.refusals);
     peer->overlay.rest.ms = now.mono.ms + random_jitter(&overlay->random, ms, 20);
     peer->overlay.asked = (struct tally_mono){0};
     if (peer->overlay.refusals < UINT8_MAX)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/gossip/passive.h"
 
+#include "core/base/backoff.h"
 #include "core/base/bytes.h"
 
 #include <assert.h>
@@ -202,11 +203,8 @@ void passive_failed(struct passive *passive, struct candidate *candidate, struct
         passive_remove(passive, candidate);
         return;
     }
-    uint64_t rest = candidate->lost ? PASSIVE_LOST_MS : PASSIVE_REST_MS;
-    for (unsigned i = 0; i < candidate->failures && rest < PASSIVE_REST_CAP_MS; i++)
-        rest *= 2;
-    if (rest > PASSIVE_REST_CAP_MS)
-        rest = PASSIVE_REST_CAP_MS;
+    uint64_t rest = backoff_doubled(candidate->lost ? PASSIVE_LOST_MS : PASSIVE_REST_MS,
+                                    PASSIVE_REST_CAP_MS, candidate->failures);
     candidate->rest.ms = now.mono.ms + rest + random_below(random, (uint32_t)rest / 5);
     if (candidate->failures < UINT8_MAX)
         candidate->failures++;

@@ -372,11 +372,7 @@ static uint64_t probe_early_ms(const struct peers *peers)
 /* When the next probe goes, if all stays well. */
 static uint64_t probe_wait_ms(struct peers *peers, const struct link *link)
 {
-    uint64_t wait = LINK_PROBE_MS;
-    for (unsigned i = 0; i < link->echoes && wait < LINK_PROBE_MAX_MS; i++)
-        wait *= 2;
-    if (wait > LINK_PROBE_MAX_MS)
-        wait = LINK_PROBE_MAX_MS;
+    uint64_t wait = backoff_doubled(LINK_PROBE_MS, LINK_PROBE_MAX_MS, link->echoes);
     return random_jitter(&peers->random, wait, 20) + probe_early_ms(peers) / 2;
 }
 

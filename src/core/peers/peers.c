@@ -339,11 +339,8 @@ bool peer_judge(struct peer *peer, int change, struct tally_now now)
     rare->standing = standing > 100 ? 100 : standing < -100 ? -100 : standing;
     if (rare->standing >= PEERS_STANDING_END)
         return false;
-    uint64_t bar = PEERS_BAR_MS;
-    for (unsigned i = 0; i < rare->bars && bar < PEERS_BAR_CAP_MS; i++)
-        bar *= 2;
-    rare->bars++;
-    rare->barred_until.ms = now.mono.ms + (bar < PEERS_BAR_CAP_MS ? bar : PEERS_BAR_CAP_MS);
+    rare->barred_until.ms =
+        now.mono.ms + backoff_doubled(PEERS_BAR_MS, PEERS_BAR_CAP_MS, rare->bars++);
     /* When the bar ends it begins anew: with nothing, and with the memory of `bars`. */
     rare->standing = 0;
     return true;
