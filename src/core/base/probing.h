@@ -10,7 +10,8 @@
 #include <stddef.h>
 
 /* Whether who is at `at`, reached from the hole without a free slot in between, moves up into it:
-   its search, from `first` on, passes there. `mask`: the number of slots, a power of two, less 1. */
+   its search, from `first` on, passes there. `mask`: the number of slots, a power of two, less
+   one. */
 static inline bool probing_moves_up(size_t first, size_t at, size_t hole, size_t mask)
 {
     return ((at - first) & mask) >= ((at - hole) & mask);
