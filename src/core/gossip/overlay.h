@@ -74,8 +74,7 @@ struct overlay {
     bool named_only; /* Nobody is looked for but whom one names, whatever the profile. */
     struct random random;
     struct bucket greetings;
-    uint64_t beat_ms; /* Between heartbeats; OVERLAY_EARLY_MS at least. */
-    uint64_t shuffle_ms;
+    uint64_t beat_ms; /* Between heartbeats; 0 until the first. */
     struct tally_mono begun;
     struct tally_mono poor; /* Since when there are too few links; NEVER: there are not. */
     struct tally_mono refill, shuffle, tend, look; /* When each is due. */

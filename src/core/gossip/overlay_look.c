@@ -159,24 +159,33 @@ static void tend(struct overlay *overlay, struct tally_now now, struct peers *pe
         visit(overlay, now, peers, oldest);
 }
 
+/* How much sooner something is done with a heartbeat: no more than one interval, or it waits
+ * longer.
+ */
+static uint64_t early_ms(const struct overlay *overlay)
+{
+    return overlay->beat_ms > OVERLAY_EARLY_MS ? overlay->beat_ms : OVERLAY_EARLY_MS;
+}
+
 static void shuffle_tick(struct overlay *overlay, struct tally_now now, struct peers *peers,
                          struct outbox *out)
 {
     struct peer *any = overlay_any(overlay, peers, NULL, NULL);
-    overlay->shuffle.ms = now.mono.ms + random_jitter(&overlay->random, overlay->shuffle_ms, 20) +
-                          overlay->beat_ms / 2;
+    uint64_t wait = OVERLAY_SHUFFLE_BEATS * overlay->beat_ms;
+    if (wait < OVERLAY_SHUFFLE_MS)
+        wait = OVERLAY_SHUFFLE_MS;
+    overlay->shuffle.ms =
+        now.mono.ms + random_jitter(&overlay->random, wait, 20) + early_ms(overlay) / 2;
     if (any != NULL && any->mesh)
         shuffle_send(overlay, now, peers, any, out);
 }
 
 void overlay_beat(struct overlay *overlay, struct tally_now now, uint64_t interval)
 {
-    uint64_t sixth = OVERLAY_SHUFFLE_BEATS * interval;
-    overlay->beat_ms = interval > OVERLAY_EARLY_MS ? interval : OVERLAY_EARLY_MS;
-    overlay->shuffle_ms = sixth > OVERLAY_SHUFFLE_MS ? sixth : OVERLAY_SHUFFLE_MS;
+    overlay->beat_ms = interval;
     struct tally_mono *const waits[] = {&overlay->look, &overlay->shuffle, &overlay->tend};
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++)
-        if (waits[i]->ms != TALLY_NEVER.ms && waits[i]->ms <= now.mono.ms + overlay->beat_ms)
+        if (waits[i]->ms != TALLY_NEVER.ms && waits[i]->ms <= now.mono.ms + early_ms(overlay))
             *waits[i] = now.mono;
 }
 
@@ -209,7 +218,7 @@ void overlay_attend(struct overlay *overlay, struct tally_now now, struct peers 
         shuffle_tick(overlay, now, peers, out);
     if (overlay->tend.ms <= now.mono.ms) {
         overlay->tend.ms = now.mono.ms + random_jitter(&overlay->random, OVERLAY_TEND_MS, 20) +
-                           overlay->beat_ms / 2;
+                           early_ms(overlay) / 2;
         tend(overlay, now, peers);
     }
 }
