@@ -54,19 +54,16 @@ static size_t most_of(const uint64_t counts[WHO_KINDS])
     return kind;
 }
 
-static void tell_datagrams(struct who *who, uint64_t steps, uint32_t seconds)
+/* Says the next kind, and takes how much there is of it; false: that was all. */
+static bool tell_kind(uint64_t counts[WHO_KINDS], unsigned told, uint64_t *count)
 {
-    double all = (double)who->nodes * seconds;
-    printf("events    %.3f a node and second; datagrams:", (double)steps / all);
-    for (unsigned told = 0; told < TOLD; told++) {
-        size_t kind = most_of(who->datagrams);
-        if (who->datagrams[kind] == 0)
-            break;
-        printf("%s %s %.3f", told > 0 ? "," : "", tally_kind_name((uint32_t)kind),
-               (double)who->datagrams[kind] / all);
-        who->datagrams[kind] = 0;
-    }
-    printf("\n");
+    size_t kind = most_of(counts);
+    *count = counts[kind];
+    if (told == TOLD || *count == 0)
+        return false;
+    printf("%s %s", told > 0 ? "," : "", tally_kind_name((uint32_t)kind));
+    counts[kind] = 0;
+    return true;
 }
 
 static struct who_row *most(struct who *who)
@@ -87,17 +84,15 @@ static struct who_row *most(struct who *who)
 
 void who_tell(struct who *who, uint64_t steps, uint32_t seconds)
 {
-    tell_datagrams(who, steps, seconds);
+    double all = (double)who->nodes * seconds;
+    uint64_t count;
+    printf("events    %.3f a node and second; datagrams:", (double)steps / all);
+    for (unsigned told = 0; tell_kind(who->datagrams, told, &count); told++)
+        printf(" %.3f", (double)count / all);
     struct who_row *row = most(who);
-    printf("traffic   most by n%" PRIu32 ":", row->slot + 1);
-    for (unsigned told = 0; told < TOLD; told++) {
-        size_t kind = most_of(row->bytes);
-        if (row->bytes[kind] == 0)
-            break;
-        printf("%s %s %" PRIu64, told > 0 ? "," : "", tally_kind_name((uint32_t)kind),
-               row->bytes[kind] / seconds);
-        row->bytes[kind] = 0;
-    }
+    printf("\ntraffic   most by n%" PRIu32 ":", row->slot + 1);
+    for (unsigned told = 0; tell_kind(row->bytes, told, &count); told++)
+        printf(" %" PRIu64, count / seconds);
     printf(" bytes a second\n");
     memory_free(who->row_of);
 }
