@@ -37,14 +37,22 @@ static void play(const struct scenario *scenario, const char *name, bool sparing
     result->verdict = result->end.good ? TRIAL_FINE : TRIAL_BROKEN;
 }
 
+/* The story, of which nothing is known yet; false: it cannot be read. */
+static bool read_story(const char *name, const char *text, struct scenario *scenario,
+                       struct trial_result *result)
+{
+    memset(result, 0, sizeof *result);
+    if (scenario_read(scenario, name, text, result->end.message, sizeof result->end.message))
+        return true;
+    result->verdict = TRIAL_UNREAD;
+    return false;
+}
+
 void trial_here(const char *name, const char *text, bool sparing, struct trial_result *result)
 {
     struct scenario scenario;
-    memset(result, 0, sizeof *result);
-    if (!scenario_read(&scenario, name, text, result->end.message, sizeof result->end.message)) {
-        result->verdict = TRIAL_UNREAD;
+    if (!read_story(name, text, &scenario, result))
         return;
-    }
     play(&scenario, name, sparing, result);
     scenario_free(&scenario);
 }
@@ -52,17 +60,9 @@ void trial_here(const char *name, const char *text, bool sparing, struct trial_r
 static void play_ask(const struct trial_ask *ask, struct trial_result *result)
 {
     struct scenario scenario;
-    if (ask->seeds == 0 && !ask->quick) {
-        trial_here(ask->name, ask->text, false, result);
-        return;
-    }
     unsigned count = ask->seeds > 0 ? ask->seeds : 1;
-    memset(result, 0, sizeof *result);
-    if (!scenario_read(&scenario, ask->name, ask->text, result->end.message,
-                       sizeof result->end.message)) {
-        result->verdict = TRIAL_UNREAD;
+    if (!read_story(ask->name, ask->text, &scenario, result))
         return;
-    }
     trial_many();
     if (ask->quick)
         scenario.options.crypto = PROVIDER_FAST;
