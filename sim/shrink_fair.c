@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a smaller story must keep, so that only a core that is broken fails it. */
-#include "shrink_text.h"
+#include "shrink_fair.h"
 
 /* ---- What ends what. ---- */
 
@@ -64,6 +63,14 @@ static bool revives(const struct line *before, const struct line *after)
 
 typedef bool relation(const struct line *before, const struct line *after);
 
+/* Keeps a line; false if there is none (SIZE_MAX), or it was kept already. */
+static bool keep(const struct scenario *scenario, size_t at, bool *kept)
+{
+    if (at == SIZE_MAX || kept[scenario->lines[at].number - 1])
+        return false;
+    return kept[scenario->lines[at].number - 1] = true;
+}
+
 /* The last line of them is kept; unless one is, if any will do. */
 static bool keep_last(const struct scenario *scenario, size_t at, bool *kept, relation *is,
                       bool any)
@@ -78,35 +85,27 @@ static bool keep_last(const struct scenario *scenario, size_t at, bool *kept, re
         if (kept[after->number - 1] && any)
             return false;
     }
-    if (last == SIZE_MAX || kept[scenario->lines[last].number - 1])
-        return false;
-    return kept[scenario->lines[last].number - 1] = true;
+    return keep(scenario, last, kept);
 }
 
 /* Where a key ended, the start before the last one is when the rest is sealed: both are kept. */
 static bool keep_starts(const struct scenario *scenario, size_t at, bool *kept)
 {
-    const struct line *line = &scenario->lines[at];
-    const struct line *last = NULL, *before = NULL;
+    const struct line *line = &scenario->lines[at], *lines = scenario->lines;
+    size_t last = SIZE_MAX, before = SIZE_MAX;
     for (size_t i = 0; is_rotation(line) && i < scenario->count; i++) {
-        const struct line *start = &scenario->lines[i];
-        if (start->verb != VERB_RESTART || !meets(line->who, start->who) ||
-            start->at_us < line->at_us)
+        if (lines[i].verb != VERB_RESTART || !meets(line->who, lines[i].who) ||
+            lines[i].at_us < line->at_us)
             continue;
-        if (last == NULL || start->at_us >= last->at_us) {
+        if (last == SIZE_MAX || lines[i].at_us >= lines[last].at_us) {
             before = last;
-            last = start;
-        } else if (before == NULL || start->at_us >= before->at_us) {
-            before = start;
+            last = i;
+        } else if (before == SIZE_MAX || lines[i].at_us >= lines[before].at_us) {
+            before = i;
         }
     }
-    bool more =
-        (last != NULL && !kept[last->number - 1]) || (before != NULL && !kept[before->number - 1]);
-    if (last != NULL)
-        kept[last->number - 1] = true;
-    if (before != NULL)
-        kept[before->number - 1] = true;
-    return more;
+    bool more = keep(scenario, last, kept);
+    return keep(scenario, before, kept) || more;
 }
 
 static bool fair_line(const struct scenario *scenario, size_t at, bool *kept)
@@ -140,9 +139,7 @@ static bool ground_line(const struct scenario *scenario, size_t at, bool *kept)
     for (size_t i = 0; i < scenario->count; i++)
         if (needs(&scenario->lines[at], &scenario->lines[i]))
             last = i;
-    if (last == SIZE_MAX || kept[scenario->lines[last].number - 1])
-        return false;
-    return kept[scenario->lines[last].number - 1] = true;
+    return keep(scenario, last, kept);
 }
 
 /* Who expects a fork wants somebody who forks. */

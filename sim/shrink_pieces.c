@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What may be left out, piece by piece. */
 #include "memory.h"
+#include "shrink_fair.h"
 #include "shrink_inside.h"
 #include "shrink_text.h"
 #include <string.h>

@@ -3,22 +3,15 @@
 #define SIM_SHRINK_TEXT_H
 /* Stories made smaller, as text. Each function gives new text, for memory_free, or NULL if there is
    nothing of that kind to be made smaller. */
-#include "scenario.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* One line a line, without comments and empty ones. */
 char *shrink_bare(const char *text);
 
 /* Only the lines that are kept, of `count`. */
 char *shrink_keep(const char *text, const bool *kept, size_t count);
-
-/* Keeps also the lines that end what the kept ones begin: a heal, a restart, the last word on a
-   link; and whom nodes are told of, without whom they cannot find each other. The scenario was read
-   from a bare text of `count` lines. */
-void shrink_fair(const struct scenario *scenario, bool *kept, size_t count);
-
-/* Whether a smaller story is as fair as the first one was in what is between its lines: no clocks
-   are further apart, and whoever stands in DNS hears of the others. */
-bool shrink_is_fair(const struct scenario *scenario, const struct scenario *first);
 
 /* Without a node, counted from 1: lines that are of it alone are left out, and those after it are
    called one less. */

@@ -2,6 +2,7 @@
 /* Candidates: run several at once, judged in their order. */
 #include "command.h"
 #include "memory.h"
+#include "shrink_fair.h"
 #include "shrink_inside.h"
 #include "shrink_text.h"
 #include <stdio.h>

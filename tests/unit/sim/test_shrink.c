@@ -4,6 +4,7 @@
 
 #include "memory.h"
 #include "sheet.h"
+#include "shrink_fair.h"
 #include "shrink_text.h"
 
 static void assert_becomes(char *text, const char *wanted)
